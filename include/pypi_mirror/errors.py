@@ -1,0 +1,134 @@
+"""Everything the engine raises on purpose, under one base.
+
+Each error carries its facts as fields and reads as a sentence that names the file, key, project or
+address it is about and says what to do. Errors of other libraries are translated with ``from`` where
+they enter. ``retryable`` tells the faces (Airflow, the command line) whether trying again can help.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class MirrorError(Exception):
+    """Base of all errors of the engine."""
+
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """One mistake in a configuration file; ``line`` counts from 1, None when no line holds it."""
+
+    line: int | None
+    key: str
+    message: str
+
+
+class ConfigurationError(MirrorError):
+    """The configuration file cannot be used; ``mistakes`` holds every mistake found, in file order."""
+
+    def __init__(self, path: Path, mistakes: Sequence[Mistake]) -> None:
+        self.path = path
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(self._lines()))
+
+    def _lines(self) -> list[str]:
+        return [
+            f"{self.path}{'' if m.line is None else f':{m.line}'}: {m.key}: {m.message}"
+            for m in self.mistakes
+        ]
+
+
+class UpstreamError(MirrorError):
+    """Upstream did not give what was asked for."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        self.url = url
+        super().__init__(f"{url}: {message}")
+
+
+class UpstreamUnavailable(UpstreamError):
+    """No usable answer: connection refused or lost, timeout, 429 or 5xx. Trying later can help.
+
+    ``retry_after`` is the number of seconds upstream asked us to wait, None when it did not say.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, url: str, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, url=url)
+
+
+class UpstreamMalformed(UpstreamError):
+    """Upstream answered, and the answer breaks the protocol (PEP 503, PEP 691, XML-RPC)."""
+
+
+class StalePage(UpstreamError):
+    """A project page is older than the event that sent us there, after all retries."""
+
+    retryable = True
+
+    def __init__(self, *, url: str, serial: int | None, wanted: int) -> None:
+        self.serial = serial
+        self.wanted = wanted
+        super().__init__(
+            f"the page is of serial {serial}, the changelog names serial {wanted}; "
+            "a later run will try again",
+            url=url,
+        )
+
+
+class FileRefused(UpstreamError):
+    """A file cannot be mirrored: its name, address, size or digest is not acceptable."""
+
+
+class DigestMismatch(FileRefused):
+    """The bytes that arrived have another digest than the page announced."""
+
+    retryable = True
+
+    def __init__(self, *, url: str, algorithm: str, expected: str, actual: str) -> None:
+        self.algorithm = algorithm
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{algorithm} is {actual}, the page announces {expected}", url=url)
+
+
+class SizeMismatch(FileRefused):
+    """More or fewer bytes arrived than the page announced."""
+
+    retryable = True
+
+    def __init__(self, *, url: str, expected: int, actual: int) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{actual} bytes arrived, the page announces {expected}", url=url)
+
+
+class LedgerError(MirrorError):
+    """The ledger cannot be opened, is of another version, or contradicts itself."""
+
+
+class MirrorBusy(MirrorError):
+    """Another run holds the mirror's lease."""
+
+    retryable = True
+
+    def __init__(self, *, owner: str, since: str, expires: str) -> None:
+        self.owner = owner
+        self.since = since
+        self.expires = expires
+        super().__init__(
+            f"the mirror is in use by {owner} since {since}; one run at a time. "
+            f"Wait for it to end; if it is dead, its lease expires by itself at {expires}"
+        )
+
+
+class RunStopped(MirrorError):
+    """stop-on-error: this batch ended because a project failed, here or in another batch."""
+
+
+class WebServerError(MirrorError):
+    """nginx refused its configuration, did not reload, or does not serve what it should."""

@@ -1,0 +1,180 @@
+"""The engine's data: frozen values that travel between upstream, plan, pool, pages and ledger.
+
+Parsing is tolerant and lives at the edges (``upstream/``); whatever has one of these types was checked.
+Sizes are bytes, times are UTC, digests are lower-case hexadecimal, serials count upstream's events.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from packaging.utils import NormalizedName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One row of upstream's changelog; ``name`` is the display name, ``timestamp`` is in seconds."""
+
+    serial: int
+    name: str
+    project: NormalizedName
+    version: str | None
+    timestamp: int
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectStatus:
+    """PEP 792: ``active``, ``archived``, ``quarantined`` or ``deprecated``, with upstream's reason."""
+
+    status: str = "active"
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """A file as a project page announces it (PEP 503, 592, 658/714, 691, 700, 740).
+
+    ``yanked`` is None for a file that is not yanked and the reason, maybe empty, for one that is.
+    ``core_metadata`` holds the digests of ``<url>.metadata`` (may be empty), None when there is none.
+    ``upload_time`` is upstream's RFC 3339 string, kept as given.
+    """
+
+    filename: str
+    url: str
+    hashes: tuple[tuple[str, str], ...] = ()
+    size: int | None = None
+    upload_time: str | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    core_metadata: tuple[tuple[str, str], ...] | None = None
+    provenance: str | None = None
+    gpg_sig: bool | None = None
+
+    @property
+    def sha256(self) -> str | None:
+        return dict(self.hashes).get("sha256")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectPage:
+    """The PEP 691 document of one project, whatever format it came in.
+
+    ``serial`` is the highest upstream serial the page shows (body or header), None where upstream has none.
+    """
+
+    name: NormalizedName
+    serial: int | None
+    etag: str | None
+    status: ProjectStatus = field(default_factory=ProjectStatus)
+    versions: tuple[str, ...] = ()
+    files: tuple[RemoteFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PooledFile:
+    """A file that is in the pool, verified: what a page may list.
+
+    ``path`` is relative to ``web/`` (``packages/aa/bb/<60 hex>/<filename>``). ``metadata_sha256`` and
+    ``has_provenance`` say whether ``<path>.metadata`` and ``<path>.provenance`` are there, verified.
+    """
+
+    remote: RemoteFile
+    path: str
+    size: int
+    sha256: str
+    metadata_sha256: str | None = None
+    has_provenance: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirroredPage:
+    """What our own page of a project shows: upstream's page after the filters, over pooled files."""
+
+    name: NormalizedName
+    serial: int | None
+    status: ProjectStatus
+    versions: tuple[str, ...]
+    files: tuple[PooledFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexEntry:
+    """A project in a root index; ``name`` is the display name, ``serial`` None where there is none."""
+
+    name: str
+    project: NormalizedName
+    serial: int | None
+
+
+class RunKind(StrEnum):
+    """What a run is for: only ``SYNC`` moves the cursor."""
+
+    SYNC = "sync"
+    BACKFILL = "backfill"
+    SELECTED = "selected"
+
+
+class RunState(StrEnum):
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+
+
+class Action(StrEnum):
+    """What a plan does to a project."""
+
+    SYNC = "sync"
+    REMOVE = "remove"
+
+
+class PlanState(StrEnum):
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedProject:
+    """A row of the plan.
+
+    ``serial`` is the serial the project's page must have reached, None where upstream has no serials;
+    ``exact`` says that an older page is a stale one (the changelog named a content event), not merely
+    a page that a role event left behind (the root index counts those too). ``verify`` asks for every
+    file to be hashed again on the disk. ``reason`` is for people.
+    """
+
+    project: NormalizedName
+    action: Action
+    reason: str
+    serial: int | None = None
+    exact: bool = False
+    verify: bool = False
+    known_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """Counts of what was done; adds up over projects, batches and runs."""
+
+    projects_done: int = 0
+    projects_failed: int = 0
+    projects_removed: int = 0
+    files_downloaded: int = 0
+    bytes_downloaded: int = 0
+    files_kept: int = 0
+    files_dropped: int = 0
+    bytes_dropped: int = 0
+    requests: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(**{f: getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A project that could not be synced: ``error`` is the error's class, ``reason`` its sentence."""
+
+    project: NormalizedName
+    error: str
+    reason: str
+    new: bool = True
