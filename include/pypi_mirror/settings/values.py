@@ -18,6 +18,7 @@ class Environment:
     (``x86_64``, ``aarch64``, ``arm64``, ``amd64``); ``pythons`` the minor versions of
     ``implementation`` (``cpython`` or ``pypy``) as (major, minor); ``libc`` is ``("glibc", 2, 28)`` or
     ``("musl", 1, 2)``, for Linux; ``macos`` the newest macOS version to serve, as (major, minor).
+    ``free_threaded`` asks for CPython's builds without the GIL (PEP 703, ``3.13t``).
     """
 
     system: Literal["linux", "windows", "macos"]
@@ -26,14 +27,32 @@ class Environment:
     pythons: tuple[tuple[int, int], ...]
     libc: tuple[Literal["glibc", "musl"], int, int] | None = None
     macos: tuple[int, int] | None = None
+    free_threaded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class ReleaseRule:
+    """Some releases of one project; ``specifier`` is a PEP 440 specifier set, checked (``>=1.4,<2``)."""
+
+    project: NormalizedName
+    specifier: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """Which projects and files are mirrored: ``[allowlist]``, ``[blocklist]``, ``[platform]``."""
+    """Which projects and files are mirrored: ``[allowlist]``, ``[blocklist]``, ``[platform]``.
+
+    ``allowed_projects`` holds every project of the allowlist; empty means all of upstream's. Of a project
+    that has ``allowed_releases``, only releases that one of its rules matches are mirrored.
+    ``blocked_projects`` are not mirrored at all, allowed or not; ``blocked_releases`` are left out.
+    ``blocked_platforms`` are words as in ``platform_words``, lower case; ``exclude_filename`` is a
+    regular expression that is searched in filenames.
+    """
 
     allowed_projects: frozenset[NormalizedName] = frozenset()
+    allowed_releases: tuple[ReleaseRule, ...] = ()
     blocked_projects: frozenset[NormalizedName] = frozenset()
+    blocked_releases: tuple[ReleaseRule, ...] = ()
     blocked_platforms: tuple[str, ...] = ()
     environments: tuple[Environment, ...] = ()
     exclude_filename: str | None = None
@@ -63,9 +82,13 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only."""
+    """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only.
+
+    ``timezone`` is the IANA name of the zone the cron expression is in. ``retry_delay`` is in seconds.
+    """
 
     cron: str | None = "0 * * * *"
+    timezone: str = "UTC"
     batch_size: int = 500
     retries: int = 3
     retry_delay: float = 60.0
@@ -83,7 +106,12 @@ class Alerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything one mirror's configuration file says. Durations are seconds."""
+    """Everything one mirror's configuration file says. Durations are seconds, paths are absolute.
+
+    ``master`` is upstream's root, without ``/simple`` and without a trailing slash; ``root_uri`` and
+    ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
+    when the environment gave them, and so are left out of the ``repr``.
+    """
 
     path: Path | None = None
     directory: Path
@@ -98,11 +126,11 @@ class Settings:
     json: bool = False
     release_files: bool = True
     core_metadata: bool = True
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     compare_method: CompareMethod = "hash"
     root_uri: str | None = None
     simple_format: SimpleFormat = "ALL"
-    ledger_url: str | None = None
+    ledger_url: str | None = field(default=None, repr=False)
     grace_days: float = 7.0
     selection: Selection = field(default_factory=Selection)
     site: Site = field(default_factory=Site)
