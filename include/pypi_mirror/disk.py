@@ -1,0 +1,257 @@
+"""The one way anything is written to the mirror's disk: a temporary file beside the target, then a rename.
+
+Whoever reads the mirror at any moment sees the old file or the new one, never a part of either. What a
+crash leaves behind starts with ``TEMPORARY_PREFIX`` (a dotfile, which the web server never serves) and
+is cleared by ``sweep_leftovers``. A rename is not yet on the platter: a group of files is made safe by
+one ``flush_filesystem`` at its end, which costs the same for one file and for ten thousand.
+
+Errors are plain ``OSError`` with the path in ``filename``.
+"""
+
+import ctypes
+import errno
+import itertools
+import os
+import secrets
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# Strings are welcome wherever a path is: making a Path takes as long as a system call.
+StrPath = str | os.PathLike[str]
+
+TEMPORARY_PREFIX = ".tmp-"
+
+_MODE = 0o644
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+_BLOCK = 1 << 20
+
+# Names are unique among hosts by the token, among forked processes by the pid, within one by the count.
+_TOKEN = secrets.token_hex(4)
+_counter = itertools.count()
+
+
+def write_atomically(path: StrPath, data: bytes, *, durable: bool = False) -> bool:
+    """Make ``data`` the content of ``path``; return False, with nothing written, if it already is.
+
+    Missing directories are made. ``durable`` flushes this file and its directory before returning; leave
+    it out where a ``flush_filesystem`` follows. A symbolic link at ``path`` is replaced, never followed.
+    """
+    target = os.fspath(path)
+    if _holds(target, data):
+        return False
+    directory = os.path.dirname(target) or "."  # noqa: PTH120
+    descriptor, temporary = _create_temporary(directory)
+    try:
+        try:
+            _write_all(descriptor, data)
+            if durable:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temporary, target)  # noqa: PTH104
+    except BaseException:
+        _discard(temporary)
+        raise
+    if durable:
+        _flush_directory(directory)
+    return True
+
+
+class AtomicFile:
+    """A file in the making, for writers that stream: ``write`` as often as needed, then ``publish``.
+
+    Leaving the ``with`` block without ``publish`` discards it. There is no buffer: hand ``write`` blocks of
+    some size. Before ``publish`` its bytes can be read back at ``temporary``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._descriptor, name = _create_temporary(os.fspath(directory))
+        self._directory = directory
+        self._open = True
+        self._done = False
+        self.temporary = Path(name)
+        self.size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+    def write(self, data: bytes) -> None:
+        _write_all(self._descriptor, data)
+        self.size += len(data)
+
+    def equals(self, path: Path) -> bool:
+        """Whether ``path`` is a regular file with the same bytes; sizes are compared first."""
+        return _same_content(self.temporary, path, self.size)
+
+    def publish(self, path: Path, *, durable: bool = False) -> None:
+        """Put the file in place of ``path``, which lies in the same file system."""
+        if durable:
+            os.fsync(self._descriptor)
+        self._close()
+        self.temporary.rename(path)
+        self._done = True
+        if durable:
+            _flush_directory(os.fspath(path.parent))
+
+    def discard(self) -> None:
+        """Remove the temporary file; does nothing once published."""
+        self._close()
+        if not self._done:
+            _discard(os.fspath(self.temporary))
+            self._done = True
+
+    def _close(self) -> None:
+        if self._open:
+            self._open = False
+            os.close(self._descriptor)
+
+
+def open_temporary(directory: Path) -> AtomicFile:
+    """Start a file in ``directory``, which is made if it is missing."""
+    return AtomicFile(directory)
+
+
+def flush_filesystem(path: StrPath) -> None:
+    """Bring everything written so far to the file system that holds ``path`` onto its device.
+
+    ``syncfs(2)`` also reports, once, a write that failed since the last call; that is an ``OSError``
+    naming ``path``. Where there is no ``syncfs`` (not Linux), ``sync(2)`` does it for all file systems.
+    """
+    syncfs = getattr(_LIBC, "syncfs", None)
+    if syncfs is None:
+        os.sync()
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), os.fspath(path))
+    finally:
+        os.close(descriptor)
+
+
+def remove_file(path: StrPath) -> bool:
+    """Remove a file or symbolic link; return whether there was one."""
+    try:
+        os.unlink(path)  # noqa: PTH108
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
+
+
+def remove_directory_if_empty(path: StrPath) -> bool:
+    """Remove ``path`` if it is an empty directory; return whether it was."""
+    try:
+        os.rmdir(path)  # noqa: PTH106
+    except OSError as error:
+        # POSIX lets rmdir answer EEXIST for a directory that is not empty.
+        if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
+            return False
+        raise
+    return True
+
+
+def sweep_leftovers(directory: Path, *, older_than: float, recursive: bool = True) -> int:
+    """Remove temporary files that nobody touched for ``older_than`` seconds; return how many.
+
+    The age keeps files that another process is writing right now. Symbolic links are not followed;
+    what vanishes meanwhile is somebody else's work.
+    """
+    deadline = time.time() - older_than
+    swept = 0
+    waiting = [os.fspath(directory)]
+    while waiting:
+        try:
+            entries = os.scandir(waiting.pop())
+        except FileNotFoundError:
+            continue
+        with entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    if recursive:
+                        waiting.append(entry.path)
+                elif entry.name.startswith(TEMPORARY_PREFIX):
+                    with suppress(FileNotFoundError):
+                        if entry.stat(follow_symlinks=False).st_mtime <= deadline:
+                            os.unlink(entry.path)  # noqa: PTH108
+                            swept += 1
+    return swept
+
+
+def _create_temporary(directory: str) -> tuple[int, str]:
+    name = f"{directory}/{TEMPORARY_PREFIX}{_TOKEN}-{os.getpid()}-{next(_counter)}"
+    try:
+        return os.open(name, _CREATE, _MODE), name
+    except FileNotFoundError:
+        # Nearly every write finds its directory, so asking first would be a wasted call.
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        return os.open(name, _CREATE, _MODE), name
+
+
+def _discard(temporary: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(temporary)  # noqa: PTH108
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.
+        written += os.write(descriptor, memoryview(data)[written:])
+
+
+def _holds(target: str, data: bytes) -> bool:
+    try:
+        descriptor = os.open(target, _READ)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            return False
+        raise
+    try:
+        if os.fstat(descriptor).st_size != len(data):
+            return False
+        # A file that changes while it is read gives other bytes or fewer: both count as different.
+        seen = 0
+        while block := os.read(descriptor, _BLOCK):
+            if block != data[seen : seen + len(block)]:
+                return False
+            seen += len(block)
+        return seen == len(data)
+    finally:
+        os.close(descriptor)
+
+
+def _same_content(one: Path, other: Path, size: int) -> bool:
+    try:
+        descriptor = os.open(other, _READ)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            return False
+        raise
+    with os.fdopen(descriptor, "rb", buffering=0) as right, one.open("rb", buffering=0) as left:
+        if os.fstat(right.fileno()).st_size != size:
+            return False
+        while block := left.read(_BLOCK):
+            if right.read(_BLOCK) != block:
+                return False
+    return True
+
+
+def _flush_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)

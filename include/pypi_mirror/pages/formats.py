@@ -1,0 +1,67 @@
+"""Which files hold an index in which format, and their compressed twins.
+
+Beside every ``index.html`` and ``index.v1_json`` lies the same with ``.gz``, for a web server that sends
+precompressed files: strong ETags and no work at serving time. Each of the two is a whole version of the
+page, so it does no harm when for a moment one is newer. A twin without its page would: the web server
+sends it without looking for the page. So twins are written after and removed before what they are twins of.
+"""
+
+import os
+import zlib
+
+from pypi_mirror.disk import StrPath, remove_file
+from pypi_mirror.settings.values import SimpleFormat
+
+HTML_NAME = "index.html"
+JSON_NAME = "index.v1_json"
+TWIN_SUFFIX = ".gz"
+
+_NAMES: dict[SimpleFormat, tuple[str, ...]] = {
+    "ALL": (HTML_NAME, JSON_NAME),
+    "HTML": (HTML_NAME,),
+    "JSON": (JSON_NAME,),
+}
+# bandersnatch's second copy of its HTML; nothing here keeps it current, so it goes when a page changes.
+_FOREIGN_NAME = "index.v1_html"
+
+GZIP_WINDOW = zlib.MAX_WBITS | 16
+_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_TRAILER_SIZE = 8
+
+
+def names_of(simple_format: SimpleFormat) -> tuple[str, ...]:
+    """The file names, without the twins, that ``simple-format`` asks for."""
+    return _NAMES[simple_format]
+
+
+def remove_index_files(directory: StrPath, *, keep: tuple[str, ...] = ()) -> bool:
+    """Remove the index files of ``directory`` and their twins, except ``keep`` and theirs.
+
+    Returns whether there was any.
+    """
+    removed = False
+    for name in (HTML_NAME, JSON_NAME, _FOREIGN_NAME):
+        if name not in keep:
+            removed |= remove_file(f"{directory}/{name}{TWIN_SUFFIX}")
+            removed |= remove_file(f"{directory}/{name}")
+    return removed
+
+
+def twin_matches(twin: StrPath, *, crc32: int, size: int) -> bool:
+    """Whether the gzip file ``twin`` holds the bytes of this CRC-32 and size, as its trailer says.
+
+    Reads eight bytes instead of compressing again; RFC 1952 has the trailer at the end of the file. It
+    is good for files written whole, as ours are, by whatever version of zlib and at whatever level.
+    """
+    try:
+        descriptor = os.open(twin, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        end = os.fstat(descriptor).st_size
+        if end <= _GZIP_TRAILER_SIZE or os.pread(descriptor, 2, 0) != _GZIP_MAGIC:
+            return False
+        trailer = os.pread(descriptor, _GZIP_TRAILER_SIZE, end - _GZIP_TRAILER_SIZE)
+        return trailer == crc32.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+    finally:
+        os.close(descriptor)
