@@ -1,0 +1,9 @@
+"""Filters: which projects, releases and files are mirrored.
+
+Pure; one rule a file, composed in ``selector``.
+"""
+
+from pypi_mirror.filters.file_filter import FileFilter
+from pypi_mirror.filters.selector import Decision, DroppedFile, Selector, build_selector
+
+__all__ = ["Decision", "DroppedFile", "FileFilter", "Selector", "build_selector"]

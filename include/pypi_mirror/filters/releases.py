@@ -1,0 +1,100 @@
+"""``[allowlist]`` and ``[blocklist] packages`` with version specifiers: some releases of a project."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import lru_cache
+
+from packaging.specifiers import SpecifierSet
+from packaging.utils import NormalizedName
+
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.settings.values import ReleaseRule
+
+_ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tar.Z", ".tgz", ".tar", ".egg", ".whl")
+_TAIL = re.compile(r"(?:\.(?:win32|win[-_]|linux[-_]|macosx[-_]|freebsd[-_]).*)?\.(?:exe|msi|dmg)\Z")
+_DUMB_TAIL = re.compile(r"\.(?:win32|win[-_]|linux[-_]|macosx[-_]|freebsd[-_]).*\Z")
+
+
+class AllowedReleases:
+    """Of projects with rules, keeps the releases that a rule matches; other projects it leaves alone.
+
+    Prereleases match like any release (``>=1`` admits ``2.0rc1``): the list names what is wanted, it does not
+    choose between candidates. A file whose version cannot be told is dropped, for nothing shows that it
+    was asked for.
+    """
+
+    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
+        self._matcher = _Matcher(rules)
+
+    def reason_to_drop(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        if not self._matcher.knows(project):
+            return None
+        version = version_in(project, file.filename)
+        if version is None:
+            return f"[allowlist] packages asks for some releases of {project}, the filename has no version"
+        if self._matcher.matching(project, version) is None:
+            return f"no rule for {project} in [allowlist] packages admits version {version}"
+        return None
+
+
+class BlockedReleases:
+    """Drops the releases that a rule matches, prereleases included.
+
+    A file whose version cannot be told stays, for nothing shows that it is meant.
+    """
+
+    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
+        self._matcher = _Matcher(rules)
+
+    def reason_to_drop(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        if not self._matcher.knows(project):
+            return None
+        version = version_in(project, file.filename)
+        specifier = None if version is None else self._matcher.matching(project, version)
+        if specifier is None:
+            return None
+        return f"[blocklist] packages has {project}{specifier}, and the file's version is {version}"
+
+
+class _Matcher:
+    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
+        by_project: defaultdict[NormalizedName, list[SpecifierSet]] = defaultdict(list)
+        for rule in rules:
+            by_project[rule.project].append(SpecifierSet(rule.specifier, prereleases=True))
+        self._specifiers = dict(by_project)
+        self.matching = lru_cache(maxsize=16_384)(self._matching)
+
+    def knows(self, project: NormalizedName) -> bool:
+        return project in self._specifiers
+
+    def _matching(self, project: NormalizedName, version: str) -> str | None:
+        """The first specifier set that ``version`` is in; a version outside PEP 440 is in none but ``===``."""
+        return next((str(s) for s in self._specifiers[project] if s.contains(version)), None)
+
+
+def version_in(project: NormalizedName, filename: str) -> str | None:
+    """The version that a file of ``project`` names, as spelled there; None when it names none.
+
+    The project's name tells where the version begins: source archives may have dashes on either side of
+    the border (``my-lib-1.0-beta.tar.gz``), which ``packaging.utils.parse_sdist_filename`` can't split.
+    """
+    match = _name_pattern(project).match(filename)
+    if match is None:
+        return None
+    rest = filename[match.end() :]
+    if rest.endswith((".whl", ".egg")):
+        return rest.partition("-")[0].removesuffix(".egg") or None
+    if rest.endswith((".rpm", ".deb")):
+        return rest.rpartition("-")[0] or None
+    if rest.endswith((".exe", ".msi", ".dmg")):
+        return _TAIL.sub("", rest) or None
+    for extension in _ARCHIVES:
+        if rest.endswith(extension):
+            return _DUMB_TAIL.sub("", rest.removesuffix(extension)) or None
+    return None
+
+
+@lru_cache(maxsize=4096)
+def _name_pattern(project: NormalizedName) -> re.Pattern[str]:
+    return re.compile("[-_.]+".join(map(re.escape, project.split("-"))) + "-", re.IGNORECASE)
