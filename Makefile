@@ -1,0 +1,103 @@
+# Everything a person does with the project; `make help` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.setup
+READY_DEV := $(VENV)/.setup-dev
+
+# What a person may set: make mirror CONF=my-mirror.conf AIRFLOW_PORT=9001
+PYTHON ?=
+CONF ?=
+AIRFLOW_PORT ?= 8081
+NGINX_PORT ?=
+UPSTREAM_PORT ?= 8082
+INSTALL ?=
+
+STACK = $(PY) -m local_stack
+STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)' \
+	$(if $(NGINX_PORT),--nginx-port '$(NGINX_PORT)') $(if $(CONF),--conf '$(CONF)')
+
+.PHONY: help
+help:  ## list every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "  Variables: CONF=FILE (your mirror.conf), AIRFLOW_PORT=8081, NGINX_PORT=8080 (the site),"
+	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM"
+
+.PHONY: setup
+setup: $(READY)  ## make .venv with every package pinned and hash-checked
+
+.PHONY: mirror
+mirror: $(READY)  ## mirror real packages with Airflow, then install one through nginx (CONF=FILE: yours)
+	@$(STACK) mirror $(STACK_PORTS) $(if $(INSTALL),--install '$(INSTALL)')
+
+.PHONY: up
+up: $(READY)  ## start Airflow's UI and nginx and leave them running
+	@$(STACK) up $(STACK_PORTS)
+
+.PHONY: down
+down: $(READY)  ## stop what 'up' started, and what a crash left behind
+	@$(STACK) down
+
+.PHONY: test
+test: $(READY_DEV)  ## run the tests (TESTS='-m "not airflow"' for a part of them)
+	$(PY) -m pytest $(TESTS)
+
+.PHONY: lint
+lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/ruff check --select AIR dags
+
+.PHONY: lock
+lock: $(READY_DEV)  ## pin and hash every requirement anew, from the two .in files
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements.txt requirements.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-dev.txt requirements-dev.in
+
+LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	--no-emit-index-url --no-annotate --no-header
+
+.PHONY: clean
+clean:  ## remove .venv, caches and ./var (the local mirror too); 'down' first
+	@if [ -x $(PY) ]; then $(STACK) down; fi
+	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first of these that is 3.11 to 3.13 and can make an environment with pip in it.
+PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
+SUITS := sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+
+# The stamps of an environment whose Python is gone (upgraded away, another machine's) do not count.
+$(shell $(PY) -c 'import sys, pip; $(SUITS)' 2>/dev/null || rm -f $(READY) $(READY_DEV))
+
+$(READY): requirements.txt pyproject.toml
+	@if ! $(PY) -c 'import sys, pip; $(SUITS)' 2>/dev/null; then \
+		for python in $(PYTHONS) ''; do \
+			if [ -z "$$python" ]; then \
+				echo "make: no Python 3.11, 3.12 or 3.13 with its venv module among: $(PYTHONS)." >&2; \
+				echo "make: On Debian and Ubuntu 'apt-get install python3 python3-venv' brings it;" \
+					"or name yours: make setup PYTHON=/path/to/python3.12" >&2; \
+				exit 1; \
+			fi; \
+			if "$$python" -c 'import sys, venv, ensurepip; $(SUITS)' 2>/dev/null; then break; fi; \
+		done; \
+		echo "making $(VENV) with $$("$$python" --version)"; \
+		"$$python" -m venv --clear $(VENV); \
+	fi
+	@echo "installing requirements.txt"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY_DEV): requirements-dev.txt $(READY)
+	@echo "installing requirements-dev.txt"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@

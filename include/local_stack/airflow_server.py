@@ -1,0 +1,151 @@
+"""Airflow on this machine: SQLite below ``var/airflow``, LocalExecutor, one administrator."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local_stack.errors import StackError
+from local_stack.layout import Layout
+from local_stack.ports import LOOPBACK
+from local_stack.services import Service
+
+ADMINISTRATOR = "admin"
+
+# SQLite has one writer: with Airflow's default of 32 tasks at once its scheduler dies of "database is
+# locked"; 4 have been seen to hold through hundreds of tasks.
+PARALLELISM = 4
+SQLITE_PATIENCE = 120
+
+API_SERVER = "api-server"
+SCHEDULER = "scheduler"
+DAG_PROCESSOR = "dag-processor"
+TRIGGERER = "triggerer"
+BEFORE_TASKS = (API_SERVER, DAG_PROCESSOR, TRIGGERER)
+STOP_ORDER = (SCHEDULER, TRIGGERER, DAG_PROCESSOR, API_SERVER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """The secrets of this installation, made once."""
+
+    fernet: str
+    jwt: str
+    session: str
+    password: str
+
+
+def read_or_make_keys(home: Path) -> Keys:
+    """The keys in ``home``, readable by their owner alone; made at the first call."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / "keys.json"
+    if path.exists():
+        return Keys(**json.loads(path.read_text()))
+    keys = Keys(
+        fernet=urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        jwt=secrets.token_urlsafe(64),
+        session=secrets.token_urlsafe(32),
+        password=secrets.token_urlsafe(12),
+    )
+    _write_private(_passwords_file(home), {ADMINISTRATOR: keys.password})
+    _write_private(
+        path,
+        {"fernet": keys.fernet, "jwt": keys.jwt, "session": keys.session, "password": keys.password},
+    )
+    return keys
+
+
+def environment(
+    layout: Layout, *, keys: Keys, port: int, mirror_conf: Path, extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """What each Airflow process gets; another Airflow's settings in our own environment are left out.
+
+    Connections and variables (``AIRFLOW_CONN_…``, ``AIRFLOW_VAR_…``) pass: that is how an
+    administrator hands over the secrets of the mail server or the webhook.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AIRFLOW") or name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_"))
+    }
+    address = f"http://{LOOPBACK}:{port}"
+    return inherited | {
+        "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
+        "PYTHONPATH": str(layout.include),
+        "PYPI_MIRROR_CONF": str(mirror_conf),
+        "AIRFLOW_HOME": str(layout.airflow_home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(layout.dags),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
+        "AIRFLOW__CORE__FERNET_KEY": keys.fernet,
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
+        ),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(layout.airflow_home)),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
+            f"sqlite:///{layout.airflow_home / 'airflow.db'}?timeout={SQLITE_PATIENCE}"
+        ),
+        "AIRFLOW__API__HOST": LOOPBACK,
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": address,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__SECRET_KEY": keys.session,
+        "AIRFLOW__API_AUTH__JWT_SECRET": keys.jwt,
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(layout.logs / "tasks"),
+        "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(layout.logs / "dags"),
+        **(extra or {}),
+    }
+
+
+def migrate(layout: Layout, env: Mapping[str, str]) -> None:
+    """Bring Airflow's database to this version of Airflow; three seconds when it is there already."""
+    layout.logs.mkdir(parents=True, exist_ok=True)
+    log = layout.logs / "db-migrate.log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*_airflow(), "db", "migrate"],
+            env=dict(env),
+            cwd=layout.checkout,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise StackError("Airflow's database cannot be prepared", log=log)
+
+
+def service(name: str, layout: Layout, env: Mapping[str, str]) -> Service:
+    """One of Airflow's processes.
+
+    Scheduler and triggerer would also serve their task logs to other hosts, on ports that every
+    Airflow of the machine wants; on one machine the API server reads the logs from the disk.
+    """
+    options = ("--skip-serve-logs",) if name in (SCHEDULER, TRIGGERER) else ()
+    return Service(name=name, argv=(*_airflow(), name, *options), env=env, cwd=layout.checkout)
+
+
+def _airflow() -> tuple[str, ...]:
+    return (sys.executable, "-m", "airflow")
+
+
+def _passwords_file(home: Path) -> Path:
+    return home / "passwords.json"
+
+
+def _write_private(path: Path, content: Mapping[str, str]) -> None:
+    """Write a file that nobody else can read, at no moment; whole, or not at all."""
+    temporary = path.with_suffix(".new")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file)
+        file.write("\n")
+    temporary.replace(path)

@@ -1,0 +1,31 @@
+"""The ports of the stack, and a clear word when one is taken."""
+
+import errno
+import socket
+
+from local_stack.errors import StackError
+
+LOOPBACK = "127.0.0.1"
+AIRFLOW_PORT = 8081
+UPSTREAM_PORT = 8082
+
+
+def require_free(port: int, *, used_for: str, how_to_change: str) -> None:
+    """Raise StackError when ``port`` cannot be listened on; ``how_to_change`` completes the advice."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                said = f"port {port}, needed for {used_for}, is taken by another program"
+            else:
+                said = f"port {port}, needed for {used_for}, cannot be used ({error.strerror})"
+            raise StackError(f"{said}; {how_to_change}") from error
+
+
+def accepts(port: int) -> bool:
+    """Whether something answers on the loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex((LOOPBACK, port)) == 0

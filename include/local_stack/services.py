@@ -1,0 +1,147 @@
+"""Starts long-running programs and owns them: each leads a session, is on record, and is ended for sure.
+
+A record outlives us, so a later ``down`` ends what a crashed ``up`` or ``mirror`` left behind, and
+never a stranger that has got the number of a process of ours.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local_stack.errors import StackError
+from local_stack.process_table import Process, boot, find, session_members
+
+LOOK_AGAIN = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A program to run; ``name`` names its record and its log."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    cwd: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is known of a started service: the leader of its session, when and in which boot it began."""
+
+    name: str
+    pid: int
+    started: int
+    boot: str
+
+    def members(self) -> tuple[Process, ...]:
+        """The living processes of the service; the leader may be gone and its children alive.
+
+        While the session has members the kernel gives its number to nobody else, so a living leader
+        that began at another time is a stranger and so is its whole session.
+        """
+        if self.boot != boot():
+            return ()
+        leader = find(self.pid)
+        if leader is not None and leader.started != self.started:
+            return ()
+        return tuple(m for m in session_members(self.pid) if m.started >= self.started)
+
+
+class Services:
+    """The services of one checkout, on record in the folder ``run``, with logs in the folder ``logs``."""
+
+    def __init__(self, *, run: Path, logs: Path) -> None:
+        self._run = run
+        self._logs = logs
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+
+    def log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def start(self, service: Service) -> Record:
+        """Start the service in a session of its own and put it on record."""
+        self._run.mkdir(parents=True, exist_ok=True)
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with self.log(service.name).open("wb") as log:
+            try:
+                child = subprocess.Popen(
+                    service.argv,
+                    env=dict(service.env),
+                    cwd=service.cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise StackError(f"{service.name} cannot be started: {error}") from error
+        self._children[child.pid] = child
+        leader = find(child.pid)
+        record = Record(
+            name=service.name, pid=child.pid, started=0 if leader is None else leader.started, boot=boot()
+        )
+        self._record_file(service.name).write_text(json.dumps(asdict(record)) + "\n")
+        return record
+
+    def running(self) -> tuple[Record, ...]:
+        """The services on record that have a living process."""
+        records = (self._read(path) for path in sorted(self._run.glob("*.service.json")))
+        return tuple(r for r in records if r is not None and r.members())
+
+    def require_alive(self, names: Sequence[str]) -> None:
+        """Raise StackError when one of the named services has ended."""
+        self._reap()
+        for name in names:
+            record = self._read(self._record_file(name))
+            leader = None if record is None else find(record.pid)
+            if record is None or leader is None or leader.started != record.started:
+                raise StackError(f"{name} has ended by itself", log=self.log(name))
+
+    def stop(self, names: Sequence[str], *, patience: float) -> None:
+        """End the named services one after the other: SIGTERM, and SIGKILL after ``patience`` seconds."""
+        for name in names:
+            record = self._read(self._record_file(name))
+            if record is None:
+                continue
+            self._signal(record, signal.SIGTERM)
+            if not self._gone(record, patience):
+                self._signal(record, signal.SIGKILL)
+                if not self._gone(record, patience):
+                    raise StackError(f"{name} (process {record.pid}) does not end, not even by SIGKILL")
+            self._record_file(name).unlink(missing_ok=True)
+
+    def _record_file(self, name: str) -> Path:
+        return self._run / f"{name}.service.json"
+
+    def _read(self, path: Path) -> Record | None:
+        """The record in a file; None when there is none, or a crash left it empty."""
+        try:
+            return Record(**json.loads(path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+
+    def _signal(self, record: Record, number: signal.Signals) -> None:
+        for member in record.members():
+            try:
+                os.kill(member.pid, number)
+            except ProcessLookupError:
+                continue
+
+    def _gone(self, record: Record, patience: float) -> bool:
+        end = time.monotonic() + patience
+        while True:
+            self._reap()
+            if not record.members():
+                return True
+            if time.monotonic() > end:
+                return False
+            time.sleep(LOOK_AGAIN)
+
+    def _reap(self) -> None:
+        """Take leave of our own dead children, so that none stays as a zombie."""
+        self._children = {pid: child for pid, child in self._children.items() if child.poll() is None}
