@@ -69,7 +69,7 @@ class _Matcher:
         return project in self._specifiers
 
     def _matching(self, project: NormalizedName, version: str) -> str | None:
-        """The first specifier set that ``version`` is in; a version outside PEP 440 is in none but ``===``."""
+        """The first specifier set that admits ``version``; outside PEP 440 only ``===`` ones can."""
         return next((str(s) for s in self._specifiers[project] if s.contains(version)), None)
 
 

@@ -59,7 +59,7 @@ class Selector:
         return Decision(kept=tuple(kept), dropped=tuple(dropped))
 
     def explain(self, project: NormalizedName, file: RemoteFile) -> str:
-        """One sentence for people: whether ``file`` of ``project`` is mirrored, and all that speaks against it."""
+        """One sentence for people: whether ``file`` is mirrored, and everything that speaks against it."""
         reasons = [reason for f in self._files if (reason := f.reason_to_drop(project, file)) is not None]
         unselected = self.why_not(project)
         if unselected is not None:

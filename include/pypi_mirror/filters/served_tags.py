@@ -77,7 +77,7 @@ def _libc_tags(libc: tuple[str, int, int], machine: str) -> Iterator[str]:
 
 
 def _cpython_abis(python: tuple[int, int], *, free_threaded: bool) -> list[str]:
-    """The ABI flags of the usual builds: PEP 703 ``t``; ``m`` before 3.8; ``u`` for either width before 3.3."""
+    """The ABIs of the usual builds: PEP 703 ``t``; ``m`` before 3.8; ``u`` (wide) or not before 3.3."""
     abi = f"cp{python[0]}{python[1]}"
     if free_threaded:
         return [f"{abi}t"]
