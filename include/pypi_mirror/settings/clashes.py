@@ -1,0 +1,33 @@
+"""Options that are fine alone and wrong together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pypi_mirror.errors import Mistake
+from pypi_mirror.settings.texts import is_loopback
+
+
+def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
+    """The clashes among ``values`` (by ``Option.field``, parsed, defaults filled in).
+
+    ``lines`` says where an option stands, by ``Option.place``. Options without a value are None; those with
+    mistakes of their own are missing, and clash with nothing.
+    """
+    found: list[tuple[str, str]] = []
+    master = values.get("master")
+    plain = isinstance(master, str) and master.lower().startswith("http:") and not is_loopback(master)
+    if plain and values.get("allow_non_https") is False:
+        message = (
+            "is plain http, which anybody on the way can change; use https, or set allow-non-https = true"
+        )
+        found.append(("[mirror] master", message))
+    if values.get("release_files") is False and values.get("root_uri", "?") is None:
+        message = "is false, so pages must link elsewhere; set root_uri to where the files are"
+        found.append(("[mirror] release-files", message))
+    timeout, whole = values.get("timeout"), values.get("global_timeout")
+    if timeout is not None and whole is not None and whole < timeout:
+        key = "[mirror] global-timeout" if "[mirror] global-timeout" in lines else "[mirror] timeout"
+        found.append((key, f"global-timeout ({whole:g} s) is shorter than timeout ({timeout:g} s); raise it"))
+    if values.get("alerts.email_from") and not values.get("alerts.email_to"):
+        found.append(("[alerts] email-from", "there is nobody to write to; set email-to, or remove it"))
+    return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]

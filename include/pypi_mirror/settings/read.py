@@ -1,0 +1,299 @@
+"""``mirror.conf`` → Settings, or every mistake in it at once."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.settings.bandersnatch import (
+    FOREIGN_KEYS,
+    FOREIGN_SECTIONS,
+    PLUGINS,
+    NeededPlugin,
+    check_foreign_value,
+    check_plugins,
+)
+from pypi_mirror.settings.clashes import find_clashes
+from pypi_mirror.settings.options import BY_PLACE, OPTIONS, SECTIONS, Option
+from pypi_mirror.settings.packages import split_rules
+from pypi_mirror.settings.syntax import (
+    DEFAULT,
+    BadReference,
+    Entry,
+    Line,
+    Section,
+    parse_sections,
+    references,
+    resolve,
+)
+from pypi_mirror.settings.texts import BadValue, nearest
+from pypi_mirror.settings.values import Alerts, Schedule, Selection, Settings, Site
+
+
+def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the configuration file ``path``.
+
+    ``environ`` may override what can hold a secret: PYPI_MIRROR_LEDGER_URL and PYPI_MIRROR_PROXY. Nothing on
+    the disk or the network is touched but the file. Raises ConfigurationError with all mistakes.
+    """
+    path = path.absolute()
+    reading = _Reading(path.parent)
+    reading.read(_load(path), environ)
+    if reading.mistakes:
+        # A mistake without a line is one of the file as a whole, or of the environment: it comes last.
+        mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
+        raise ConfigurationError(path, mistakes)
+    return _assemble(path, reading.values)
+
+
+def _load(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise ConfigurationError(path, [Mistake(line=None, key="(file)", message=message)]) from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = "the file is not UTF-8 text here; save it as UTF-8"
+        raise ConfigurationError(path, [Mistake(line=line, key="(file)", message=message)]) from error
+
+
+class _Reading:
+    """One pass over one file; ``values`` by ``Option.field``, ``lines`` by ``Option.place``."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self.values: dict[str, Any] = {}
+        self.lines: dict[str, int | None] = {}
+        self.mistakes: list[Mistake] = []
+
+    def read(self, text: str, environ: Mapping[str, str]) -> None:
+        sections, mistakes = parse_sections(text)
+        self.mistakes += mistakes
+        defaults = sections.pop(DEFAULT, Section(name=DEFAULT, number=1))
+        self._check_unused(defaults, sections)
+        plugins: list[Line] | None = None
+        for section in sections.values():
+            if section.name not in SECTIONS and section.name != PLUGINS:
+                self._refuse_section(section)
+                continue
+            variables = {
+                entry.key: "\n".join(line.text for line in entry.lines)
+                for entry in (*defaults.entries.values(), *section.entries.values())
+            }
+            for entry in section.entries.values():
+                lines = self._resolve(section, entry, variables)
+                if lines is None:
+                    if option := BY_PLACE.get((section.name, entry.key)):
+                        self.lines.setdefault(option.place, entry.number)
+                    continue
+                if (section.name, entry.key) == (PLUGINS, "enabled"):
+                    plugins = lines
+                else:
+                    self._read_entry(section, entry.key, lines)
+        self._read_variables(environ)
+        if plugins is not None:
+            self.mistakes += check_plugins(plugins, list(self._needed_plugins()))
+        self._fill_in(sections)
+        self.mistakes += find_clashes(self.values, self.lines)
+
+    def _mistake(self, line: int | None, key: str, message: str) -> None:
+        self.mistakes.append(Mistake(line=line, key=key, message=message))
+
+    def _check_unused(self, defaults: Section, sections: Mapping[str, Section]) -> None:
+        """bandersnatch would look into [DEFAULT] for every option; here it holds what ``%(key)s`` names."""
+        everywhere = [defaults, *sections.values()]
+        used = {
+            key
+            for section in everywhere
+            for entry in section.entries.values()
+            for line in entry.lines
+            for key in references(line.text)
+        }
+        for entry in defaults.entries.values():
+            if entry.key not in used:
+                message = "nothing refers to it; [DEFAULT] holds texts for %(key)s, options have sections"
+                self._mistake(entry.number, f"[{DEFAULT}] {entry.key}", message)
+
+    def _refuse_section(self, section: Section) -> None:
+        advice = FOREIGN_SECTIONS.get(section.name)
+        if advice is not None:
+            message = f"not supported: {advice}"
+        else:
+            message = f"there is no such section.{nearest(section.name, SECTIONS)}"
+        self._mistake(section.number, f"[{section.name}]", message)
+
+    def _resolve(self, section: Section, entry: Entry, variables: Mapping[str, str]) -> list[Line] | None:
+        try:
+            return resolve(entry.lines, variables)
+        except BadReference as error:
+            self._mistake(error.args[1], f"[{section.name}] {entry.key}", error.args[0])
+            return None
+
+    def _read_entry(self, section: Section, key: str, lines: list[Line]) -> None:
+        option = BY_PLACE.get((section.name, key))
+        if option is not None:
+            self._read_option(option, key, lines)
+        elif (section.name, key) in FOREIGN_KEYS:
+            mistake = check_foreign_value(section.name, key, lines)
+            if mistake is not None:
+                self.mistakes.append(mistake)
+        else:
+            self._mistake(lines[0].number, f"[{section.name}] {key}", _unknown_key(section.name, key))
+
+    def _read_option(self, option: Option, key: str, lines: list[Line]) -> None:
+        number = lines[0].number
+        place = f"[{option.section}] {key}"
+        if option.place in self.lines:
+            first = self.lines[option.place]
+            self._mistake(number, place, f"{option.key} is there already, in line {first}; keep one")
+            return
+        self.lines[option.place] = number
+        items = list(_items(option, lines))
+        if not items:
+            self._read_empty(option, number, place)
+            return
+        parsed = []
+        for item in items:
+            try:
+                parsed.append(option.parse(item.text))
+            except BadValue as error:
+                self._mistake(item.number, place, str(error))
+        if len(parsed) == len(items):
+            self._set(option, tuple(dict.fromkeys(parsed)) if option.many else parsed[0])
+
+    def _read_empty(self, option: Option, number: int, place: str) -> None:
+        if option.empty:
+            self._set(option, () if option.many else option.when_empty)
+        elif option.many:
+            message = "the list is empty, which would select everything; remove the line, or fill it"
+            self._mistake(number, place, message)
+        else:
+            what = f"remove the line for {option.default}" if option.default is not None else "it needs one"
+            self._mistake(number, place, f"has no value; {what}")
+
+    def _set(self, option: Option, value: Any) -> None:
+        self.values[option.field] = self._base / value if isinstance(value, Path) else value
+
+    def _read_variables(self, environ: Mapping[str, str]) -> None:
+        for option in OPTIONS:
+            text = environ.get(option.variable, "").strip() if option.variable else ""
+            if not text or option.parse_variable is None:
+                continue
+            try:
+                self._set(option, option.parse_variable(text))
+            except BadValue as error:
+                self._mistake(None, f"{option.variable} in the environment", str(error))
+
+    def _fill_in(self, sections: Mapping[str, Section]) -> None:
+        """Defaults for what the file does not have; a mistake where there is none."""
+        for option in OPTIONS:
+            if option.place in self.lines or option.field in self.values:
+                continue
+            if option.required:
+                section = sections.get(option.section)
+                message = f"is missing; add a line `{option.key} = …` under [{option.section}]"
+                self._mistake(section.number if section else None, option.place, message)
+            else:
+                self._set(option, None if option.default is None else option.parse(option.default))
+
+    def _needed_plugins(self) -> Iterator[NeededPlugin]:
+        for name in ("allowlist", "blocklist"):
+            option = BY_PLACE[name, "packages"]
+            rules = self.values.get(option.field) or ()
+            whole, releases = split_rules(rules)
+            line = self.lines.get(option.place)
+            if line is not None and releases:
+                yield NeededPlugin(place=option.place, line=line, plugins=(f"{name}_release",))
+            if line is not None and whole:
+                plugins = (f"{name}_project", f"{name}_release")
+                yield NeededPlugin(place=option.place, line=line, plugins=plugins)
+        platforms = BY_PLACE["blocklist", "platforms"]
+        line = self.lines.get(platforms.place)
+        if line is not None and self.values.get(platforms.field):
+            yield NeededPlugin(place=platforms.place, line=line, plugins=("exclude_platform",))
+
+
+def _unknown_key(section: str, key: str) -> str:
+    elsewhere = [s for s, k in BY_PLACE if k == key]
+    if elsewhere:
+        return f"there is no such key in this section; it belongs under [{elsewhere[0]}]"
+    if section == PLUGINS:
+        return f"there is no such key.{nearest(key, ['enabled'])}"
+    return f"there is no such key.{nearest(key, [k for s, k in BY_PLACE if s == section])}"
+
+
+def _items(option: Option, lines: list[Line]) -> Iterator[Line]:
+    """The texts to parse: of a list each item, without comments at its end, else the value as a whole."""
+    if not option.many:
+        text = "\n".join(line.text for line in lines if line.text)
+        if text:
+            yield Line(number=next(line.number for line in lines if line.text), text=text)
+        return
+    for line in lines:
+        text = line.text.partition("#")[0].strip()
+        parts = text.replace(",", " ").split() if option.words else [text]
+        yield from (Line(number=line.number, text=part) for part in parts if part)
+
+
+def _assemble(path: Path, values: dict[str, Any]) -> Settings:
+    flat = {field: value for field, value in values.items() if "." not in field and value is not None}
+    flat["master"] = _upstream_root(flat["master"])
+
+    def part(name: str) -> dict[str, Any]:
+        prefix = f"{name}."
+        return {
+            field.removeprefix(prefix): value
+            for field, value in values.items()
+            if field.startswith(prefix) and value is not None
+        }
+
+    return Settings(
+        path=path,
+        selection=_selection(part("selection")),
+        site=_site(part("site"), flat["directory"]),
+        schedule=_schedule(part("schedule"), values),
+        alerts=Alerts(**part("alerts")),
+        **flat,
+    )
+
+
+def _selection(values: dict[str, Any]) -> Selection:
+    allowed = values.pop("allowed_projects", ())
+    _, allowed_releases = split_rules(allowed)
+    blocked_projects, blocked_releases = split_rules(values.pop("blocked_projects", ()))
+    return Selection(
+        allowed_projects=frozenset(rule.project for rule in allowed),
+        allowed_releases=allowed_releases,
+        blocked_projects=blocked_projects,
+        blocked_releases=blocked_releases,
+        **values,
+    )
+
+
+def _site(values: dict[str, Any], directory: Path) -> Site:
+    site = Site(**values)
+    port = "" if site.port == 80 else f":{site.port}"
+    return replace(
+        site,
+        public_url=values.get("public_url", f"http://{site.host}{port}{site.prefix}"),
+        config=site.config or directory / "nginx" / "pypi-mirror.conf",
+    )
+
+
+def _schedule(values: dict[str, Any], all_values: dict[str, Any]) -> Schedule:
+    # None is a value of this one option: no schedule.
+    return Schedule(**{**values, "cron": all_values["schedule.cron"]})
+
+
+def _upstream_root(master: str) -> str:
+    if master != "pypi":
+        return master
+    # Imported here because it costs 280 ms, and mirrors of other indexes need not pay.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return PYPI_SIMPLE_ENDPOINT.rstrip("/").removesuffix("/simple")
