@@ -1,0 +1,37 @@
+"""What kind of index the server is, and the addresses it writes into its pages."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """``changelog_page`` is the most rows a changelog call gives. ``quota`` XML-RPC calls are counted in
+    ``window`` seconds; the last of them is refused already, as upstream does. ``gzip`` compresses what is
+    no file for clients that accept it.
+    """
+
+    json_pages: bool = True
+    xmlrpc: bool = True
+    legacy_json: bool = True
+    serials: bool = True
+    gzip: bool = True
+    changelog_page: int = 50_000
+    quota: int = 3600
+    window: int = 3600
+
+
+PYPI = Behaviour()
+STATIC = Behaviour(xmlrpc=False, legacy_json=False)
+SERIAL_LESS = Behaviour(xmlrpc=False, legacy_json=False, serials=False)
+HTML_ONLY = Behaviour(json_pages=False, xmlrpc=False, legacy_json=False, serials=False)
+
+KINDS = {"pypi": PYPI, "static": STATIC, "serial-less": SERIAL_LESS, "html-only": HTML_ONLY}
+"""The names ``python -m tests.warehouse --kind`` knows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hosts:
+    """Base URLs without a trailing slash: of the index and of the file host."""
+
+    site: str
+    files: str
