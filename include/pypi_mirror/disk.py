@@ -160,7 +160,7 @@ def remove_directory_if_empty(path: StrPath) -> bool:
     return True
 
 
-def sweep_leftovers(directory: Path, *, older_than: float, recursive: bool = True) -> int:
+def sweep_leftovers(directory: StrPath, *, older_than: float, recursive: bool = True) -> int:
     """Remove temporary files that nobody touched for ``older_than`` seconds; return how many.
 
     The age keeps files that another process is writing right now. Symbolic links are not followed;
@@ -172,7 +172,7 @@ def sweep_leftovers(directory: Path, *, older_than: float, recursive: bool = Tru
     while waiting:
         try:
             entries = os.scandir(waiting.pop())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         with entries:
             for entry in entries:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.utils import NormalizedName
+from packaging.utils import NormalizedName, canonicalize_name
 
-from pypi_mirror.model import MirroredPage, PooledFile, ProjectStatus, RemoteFile
+from pypi_mirror.model import IndexEntry, MirroredPage, PooledFile, ProjectStatus, RemoteFile
 from pypi_mirror.pages.project_page import render_html, render_json
+from pypi_mirror.pages.root_index import write_root_index
 
 WIRE = Path(__file__).parents[3] / "shared" / "wire"
 
@@ -82,3 +83,25 @@ def test_html_is_upstreams(kind: str) -> None:
     page = page_from(json.loads(recorded_body(f"simple_{kind}_json")))
 
     assert render_html(page, UpstreamLinks()) == recorded_body(f"simple_{kind}_html")
+
+
+def test_the_root_index_is_upstreams(tmp_path: Path) -> None:
+    body = recorded_body("simple_index_json")
+    recorded = json.loads(body)
+    entries = [
+        IndexEntry(
+            name=project["name"], project=canonicalize_name(project["name"]), serial=project["_last-serial"]
+        )
+        for project in recorded["projects"]
+    ]
+
+    write_root_index(
+        tmp_path,
+        entries,
+        serial=recorded["meta"]["_last-serial"],
+        simple_format="ALL",
+        link_prefix="/simple/",
+    )
+
+    assert (tmp_path / "simple/index.v1_json").read_bytes() == body
+    assert (tmp_path / "simple/index.html").read_bytes() == recorded_body("simple_index_html")

@@ -30,16 +30,22 @@ class Links(Protocol):
 
 
 class PoolLinks:
-    """Links into the mirror's own pool."""
+    """Links into the mirror's own pool.
 
-    def __init__(self, root_uri: str | None = None) -> None:
-        self._base = "../../" if root_uri is None else root_uri.rstrip("/") + "/"
+    ``public_url`` is the site's address without ``/simple/``; ``root_uri`` the address to put before
+    ``/packages/`` where files are served from another site, None for relative links.
+    """
+
+    def __init__(self, *, public_url: str, root_uri: str | None = None) -> None:
+        self._files = f"{root_uri.rstrip('/')}/" if root_uri else "../../"
+        self._provenance = f"{(root_uri or public_url).rstrip('/')}/"
 
     def file(self, file: PooledFile) -> str:
-        return self._base + quote_path(file.path)
+        return self._files + quote_path(file.path)
 
     def provenance(self, file: PooledFile) -> str:
-        return f"{self.file(file)}.provenance"
+        """Absolute always: PEP 740 wants a fully qualified URL, and clients refuse the page otherwise."""
+        return f"{self._provenance}{quote_path(file.path)}.provenance"
 
 
 def quote_path(path: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import remove_directory_if_empty, remove_file, write_atomically
+from pypi_mirror.disk import remove_directory_if_empty, remove_file, sweep_leftovers, write_atomically
 from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,
@@ -22,7 +22,7 @@ from pypi_mirror.pages.formats import (
     remove_index_files,
     twin_matches,
 )
-from pypi_mirror.pages.links import Links, PoolLinks
+from pypi_mirror.pages.links import Links
 from pypi_mirror.pages.project_page import render_html, render_json
 from pypi_mirror.settings.values import SimpleFormat
 
@@ -42,14 +42,12 @@ class PageStore:
     *served* stays the same, and so do its links. Calls for different projects may run in parallel.
     """
 
-    def __init__(
-        self, web: Path, *, hash_index: bool, simple_format: SimpleFormat, links: Links | None = None
-    ) -> None:
+    def __init__(self, web: Path, *, hash_index: bool, simple_format: SimpleFormat, links: Links) -> None:
         self._simple = f"{web}/simple"
         self._web = web
         self._hash_index = hash_index
         self._names = names_of(simple_format)
-        self._links = PoolLinks() if links is None else links
+        self._links = links
 
     def path_of(self, name: NormalizedName) -> Path:
         """The directory of the project's page."""
@@ -109,11 +107,17 @@ class PageStore:
         removed = remove_index_files(directory)
         # With hash-index, simple/f/ is the home of every page in f, and another task may be about to use it.
         if not (self._hash_index and not hashed and len(name) == 1):
-            remove_directory_if_empty(directory)
+            _remove_page_directory(directory)
         if removed and hashed and not self._hash_index:
             # The last page of the other layout takes its letter along; the page of project "f" keeps it.
             remove_directory_if_empty(f"{self._simple}/{name[0]}")
         return removed
+
+
+def _remove_page_directory(directory: str) -> None:
+    """An empty directory would be served as a listing, so what a crash left in it goes too."""
+    if not remove_directory_if_empty(directory) and sweep_leftovers(directory, older_than=0, recursive=False):
+        remove_directory_if_empty(directory)
 
 
 def _checked(name: NormalizedName) -> NormalizedName:

@@ -71,7 +71,7 @@ def render_json(page: MirroredPage, links: Links) -> bytes:
 def _json_file(file: PooledFile, links: Links) -> _JsonFile:
     remote = file.remote
     hashes = {"sha256": file.sha256}
-    if len(remote.hashes) > 1:
+    if remote.hashes != (("sha256", file.sha256),):
         hashes = dict(sorted({**dict(remote.hashes), **hashes}.items()))
     metadata = {"sha256": file.metadata_sha256} if file.metadata_sha256 else False
     return _JsonFile(

@@ -1,0 +1,14 @@
+"""Compare bytes with a golden file; ``PYPI_MIRROR_RERECORD=1 pytest tests/pages`` writes it anew."""
+
+import os
+from pathlib import Path
+
+_DIRECTORY = Path(__file__).with_name("golden")
+
+
+def assert_golden(name: str, actual: bytes) -> None:
+    path = _DIRECTORY / name
+    if os.environ.get("PYPI_MIRROR_RERECORD") == "1":
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(actual)
+    assert actual == path.read_bytes(), f"{name} differs; look, then re-record with PYPI_MIRROR_RERECORD=1"

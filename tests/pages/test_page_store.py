@@ -1,0 +1,304 @@
+"""Pages on disk agree with the model, are written only when they change, and go without a trace."""
+
+import gzip
+import os
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.disk import TEMPORARY_PREFIX
+from pypi_mirror.pages import page_store
+from pypi_mirror.pages.links import PoolLinks
+from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.pages.project_page import render_html, render_json
+from pypi_mirror.settings.values import SimpleFormat
+from tests.pages.samples import EVERYTHING, page
+
+LINKS = PoolLinks(public_url="https://mirror.example/pypi")
+FOO_BAR = NormalizedName("foo-bar")
+ALL_FOUR = {"index.html", "index.html.gz", "index.v1_json", "index.v1_json.gz"}
+
+
+def store(web: Path, *, hash_index: bool = False, simple_format: SimpleFormat = "ALL") -> PageStore:
+    return PageStore(web, hash_index=hash_index, simple_format=simple_format, links=LINKS)
+
+
+def tree(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*")}
+
+
+def states(directory: Path) -> dict[str, tuple[int, int]]:
+    return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize(("hash_index", "place"), [(False, "simple/foo-bar"), (True, "simple/f/foo-bar")])
+def test_writes_both_formats_and_their_twins(tmp_path: Path, hash_index: bool, place: str) -> None:
+    pages = store(tmp_path, hash_index=hash_index)
+    written = pages.write(EVERYTHING)
+
+    directory = tmp_path / place
+    assert pages.path_of(FOO_BAR) == directory
+    assert (directory / "index.html").read_bytes() == render_html(EVERYTHING, LINKS)
+    assert (directory / "index.v1_json").read_bytes() == render_json(EVERYTHING, LINKS)
+    for name in ("index.html", "index.v1_json"):
+        assert gzip.decompress((directory / f"{name}.gz").read_bytes()) == (directory / name).read_bytes()
+    assert written == sum(path.stat().st_size for path in directory.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("simple_format", "names"),
+    [
+        ("HTML", {"index.html", "index.html.gz"}),
+        ("JSON", {"index.v1_json", "index.v1_json.gz"}),
+        ("ALL", ALL_FOUR),
+    ],
+)
+def test_a_format_that_was_switched_off_leaves_no_files(
+    tmp_path: Path, simple_format: SimpleFormat, names: set[str]
+) -> None:
+    store(tmp_path).write(EVERYTHING)
+    store(tmp_path, simple_format=simple_format).write(EVERYTHING)
+
+    assert {path.name for path in (tmp_path / "simple/foo-bar").iterdir()} == names
+
+
+def test_writes_nothing_when_nothing_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    before = states(tmp_path / "simple/foo-bar")
+
+    def compress(*_: object, **__: object) -> bytes:
+        raise AssertionError("an unchanged page was compressed again")
+
+    monkeypatch.setattr(zlib, "compress", compress)
+    assert pages.write(EVERYTHING) == 0
+    assert states(tmp_path / "simple/foo-bar") == before
+
+
+def test_compression_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
+    for web in ("one", "two"):
+        store(tmp_path / web).write(EVERYTHING)
+
+    for name in ALL_FOUR:
+        assert (tmp_path / "one/simple/foo-bar" / name).read_bytes() == (
+            tmp_path / "two/simple/foo-bar" / name
+        ).read_bytes()
+
+
+def test_a_change_replaces_all_files(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    changed = replace(EVERYTHING, serial=40)
+
+    assert pages.write(changed) > 0
+    directory = tmp_path / "simple/foo-bar"
+    assert gzip.decompress((directory / "index.html.gz").read_bytes()) == render_html(changed, LINKS)
+    assert gzip.decompress((directory / "index.v1_json.gz").read_bytes()) == render_json(changed, LINKS)
+
+
+def test_a_changed_page_gets_a_new_twin_even_if_the_checksums_collide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CRC-32 can be forged, and a page's text comes from strangers."""
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    monkeypatch.setattr(page_store, "twin_matches", lambda *_, **__: True)
+    changed = replace(EVERYTHING, serial=40)
+
+    pages.write(changed)
+
+    twin = tmp_path / "simple/foo-bar/index.html.gz"
+    assert gzip.decompress(twin.read_bytes()) == render_html(changed, LINKS)
+
+
+@pytest.mark.parametrize("damage", ["missing", "stale", "empty", "zeros", "a link"])
+def test_a_twin_that_a_crash_left_behind_is_mended(tmp_path: Path, damage: str) -> None:
+    pages = store(tmp_path)
+    pages.write(replace(EVERYTHING, serial=38))
+    twin = tmp_path / "simple/foo-bar/index.html.gz"
+    stale = twin.read_bytes()
+    pages.write(EVERYTHING)
+    good = twin.read_bytes()
+    twin.unlink()
+    if damage == "stale":
+        twin.write_bytes(stale)
+    elif damage == "empty":
+        twin.write_bytes(b"")
+    elif damage == "zeros":
+        twin.write_bytes(bytes(len(good)))
+    elif damage == "a link":
+        (tmp_path / "elsewhere").write_bytes(good)
+        twin.symlink_to(tmp_path / "elsewhere")
+
+    assert pages.write(EVERYTHING) == len(good)
+    assert twin.read_bytes() == good
+    assert not twin.is_symlink()
+
+
+def test_a_twin_of_another_compression_level_is_left_alone(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    twin = tmp_path / "simple/foo-bar/index.html.gz"
+    other = gzip.compress(render_html(EVERYTHING, LINKS), compresslevel=1, mtime=0)
+    twin.write_bytes(other)
+
+    assert pages.write(EVERYTHING) == 0
+    assert twin.read_bytes() == other
+
+
+@pytest.mark.parametrize("written_with", [False, True], ids=["flat", "hashed"])
+@pytest.mark.parametrize("removed_with", [False, True], ids=["flat", "hashed"])
+@pytest.mark.parametrize("name", ["foo-bar", "f"])
+def test_removing_leaves_no_trace_in_either_layout(
+    tmp_path: Path, written_with: bool, removed_with: bool, name: str
+) -> None:
+    store(tmp_path, hash_index=written_with).write(page(name=name))
+    pages = store(tmp_path, hash_index=removed_with)
+
+    assert pages.remove(NormalizedName(name)) is True
+    # The directories of the first letters belong to the layout, not to a page.
+    assert {entry for entry in tree(tmp_path / "simple") if entry != "f"} == set()
+    assert pages.remove(NormalizedName(name)) is False
+
+
+@pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
+@pytest.mark.parametrize(("gone", "kept"), [("f", "foo"), ("foo", "f"), ("foo", "foo-bar")])
+def test_removing_one_page_spares_the_others(tmp_path: Path, hash_index: bool, gone: str, kept: str) -> None:
+    pages = store(tmp_path, hash_index=hash_index)
+    pages.write(page(name=gone))
+    pages.write(page(name=kept))
+
+    pages.remove(NormalizedName(gone))
+
+    assert {path.name for path in pages.path_of(NormalizedName(kept)).iterdir()} >= ALL_FOUR
+    assert not (pages.path_of(NormalizedName(gone)) / "index.html").exists()
+
+
+def test_a_letters_directory_stays_for_the_next_page(tmp_path: Path) -> None:
+    """Another task may be about to put a page there."""
+    pages = store(tmp_path, hash_index=True)
+    pages.write(page(name="f"))
+
+    pages.remove(NormalizedName("f"))
+
+    assert tree(tmp_path / "simple") == {"f"}
+
+
+def test_a_twin_is_removed_before_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A web server with gzip_static sends a twin without asking whether its page is there."""
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    directory = tmp_path / "simple/foo-bar"
+    really_unlink = os.unlink
+
+    def unlink(path: str) -> None:
+        really_unlink(path)
+        for name in ("index.html", "index.v1_json"):
+            assert (directory / name).exists() or not (directory / f"{name}.gz").exists()
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    pages.remove(FOO_BAR)
+
+    assert not directory.exists()
+
+
+def test_removing_takes_a_crashs_leftovers_along(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    (tmp_path / "simple/foo-bar" / f"{TEMPORARY_PREFIX}left").write_bytes(b"half")
+
+    pages.remove(FOO_BAR)
+
+    assert not (tmp_path / "simple/foo-bar").exists()
+
+
+def test_removing_spares_files_of_other_programs(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    (tmp_path / "simple/foo-bar/notes.txt").write_bytes(b"mine")
+
+    pages.remove(FOO_BAR)
+
+    assert tree(tmp_path / "simple") == {"foo-bar", "foo-bar/notes.txt"}
+
+
+@pytest.mark.parametrize("hash_index", [False, True], ids=["to flat", "to hashed"])
+@pytest.mark.parametrize("name", ["foo-bar", "f"])
+def test_the_other_layouts_page_can_be_removed_alone(tmp_path: Path, hash_index: bool, name: str) -> None:
+    store(tmp_path, hash_index=not hash_index).write(page(name=name))
+    pages = store(tmp_path, hash_index=hash_index)
+    pages.write(page(name=name))
+
+    assert pages.remove_other_layout(NormalizedName(name)) is True
+    assert pages.remove_other_layout(NormalizedName(name)) is False
+    home = pages.path_of(NormalizedName(name))
+    assert set(tmp_path.rglob("index*")) == {home / file for file in ALL_FOUR}
+
+
+def test_the_last_page_of_the_hashed_layout_takes_its_letter_along(tmp_path: Path) -> None:
+    hashed = store(tmp_path, hash_index=True)
+    for name in ("foo", "foo-bar"):
+        hashed.write(page(name=name))
+    flat = store(tmp_path)
+
+    flat.remove_other_layout(FOO_BAR)
+    assert tree(tmp_path / "simple") > {"f", "f/foo"}
+    flat.remove_other_layout(NormalizedName("foo"))
+    assert tree(tmp_path / "simple") == set()
+
+
+def test_a_former_mirrors_second_html_is_not_left_to_go_stale(tmp_path: Path) -> None:
+    directory = tmp_path / "simple/foo-bar"
+    directory.mkdir(parents=True)
+    (directory / "index.v1_html").write_bytes(b"old")
+
+    store(tmp_path).write(EVERYTHING)
+
+    assert {path.name for path in directory.iterdir()} == ALL_FOUR
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "Foo", "a.b", "-a", "a\n", "a\0"])
+def test_no_name_leads_out_of_the_tree(tmp_path: Path, name: str) -> None:
+    pages = store(tmp_path)
+
+    for act in (
+        lambda: pages.write(page(name=name)),
+        lambda: pages.remove(NormalizedName(name)),
+        lambda: pages.path_of(NormalizedName(name)),
+        lambda: pages.write_legacy_json(NormalizedName(name), b"{}"),
+        lambda: pages.remove_legacy_json(NormalizedName(name)),
+    ):
+        with pytest.raises(ValueError, match="not a normalized project name"):
+            act()
+    assert tree(tmp_path) == set()
+
+
+def test_legacy_json_is_written_when_it_changes_and_removed(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    path = tmp_path / "pypi/foo-bar/json"
+
+    assert pages.write_legacy_json(FOO_BAR, b'{"info":{}}') is True
+    assert pages.write_legacy_json(FOO_BAR, b'{"info":{}}') is False
+    assert path.read_bytes() == b'{"info":{}}'
+    assert pages.remove_legacy_json(FOO_BAR) is True
+    assert pages.remove_legacy_json(FOO_BAR) is False
+    assert tree(tmp_path) == {"pypi"}
+
+
+@pytest.mark.parametrize("remove", [False, True], ids=["written", "removed"])
+def test_legacy_json_replaces_a_former_mirrors_link_and_its_target(tmp_path: Path, remove: bool) -> None:
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json/foo-bar").write_bytes(b"old")
+    (tmp_path / "pypi/foo-bar").mkdir(parents=True)
+    (tmp_path / "pypi/foo-bar/json").symlink_to("../../json/foo-bar")
+    pages = store(tmp_path)
+
+    if remove:
+        assert pages.remove_legacy_json(FOO_BAR) is True
+    else:
+        assert pages.write_legacy_json(FOO_BAR, b"new") is True
+        assert not (tmp_path / "pypi/foo-bar/json").is_symlink()
+    assert tree(tmp_path / "json") == set()
