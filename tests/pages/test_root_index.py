@@ -191,3 +191,11 @@ def test_any_name_reads_back(names: list[str], tmp_path_factory: pytest.TempPath
     html = pypi_simple.IndexPage.from_html(found["index.html"], from_encoding="utf-8")
     # The parser strips the text of an anchor.
     assert html.projects == [name.strip() for name in names]
+
+
+def test_a_hostile_name_is_text(tmp_path: Path) -> None:
+    hostile = "<script>alert('&lt;')</script>"
+    write(tmp_path, [entry(hostile)])
+
+    assert b"<script" not in files(tmp_path)["index.html"]
+    assert pypi_simple.IndexPage.from_html(files(tmp_path)["index.html"]).projects == [hostile]
