@@ -1,0 +1,121 @@
+"""From settings to words of an nginx configuration: quoted where nginx can quote, refused where it cannot.
+
+nginx reads ``"…"`` with backslash escapes, but inside it still expands ``$name`` and has no way to write a
+plain dollar sign. Addresses and names go into regular expressions, headers and other people's files, so
+they are held to what they may be, not escaped.
+"""
+
+import ipaddress
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.settings.values import Settings, Site
+
+_HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_URL = re.compile(r"[A-Za-z0-9._~:/@!&()*+,=%\[\]-]+")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+_HIGHEST_PORT = 65535
+
+
+def quote(text: str) -> str:
+    """``text`` as one word of an nginx configuration; a ``$`` in it names a variable."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def quote_path(path: Path, *, key: str, settings: Settings) -> str:
+    """An absolute path as one word; ``ConfigurationError`` names ``key`` if nginx has no way to write it."""
+    text = str(path)
+    if not path.is_absolute():
+        raise refusal(settings, key, f"{text!r} is not an absolute path")
+    if "$" in text or _UNPRINTABLE.search(text):
+        raise refusal(
+            settings,
+            key,
+            f"{text!r} holds a dollar sign or a control character, which nginx cannot take in a path; "
+            "choose another name",
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise refusal(settings, key, f"{text!r} is not valid UTF-8") from None
+    return quote(text)
+
+
+def quote_include(path: Path, *, key: str, settings: Settings) -> str:
+    """As ``quote_path``, for ``include``, which takes ``*``, ``?`` and ``[`` as wildcards."""
+    return quote_path(Path(re.sub(r"([*?[])", r"[\1]", str(path))), key=key, settings=settings)
+
+
+def listen_address(settings: Settings) -> str:
+    """``address:port`` for ``listen``, IPv6 in brackets."""
+    site = settings.site
+    if not 1 <= site.port <= _HIGHEST_PORT:
+        raise refusal(settings, "[site] port", f"{site.port} is not between 1 and {_HIGHEST_PORT}")
+    bare = site.listen.removeprefix("[").removesuffix("]")
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        if site.listen != "*" and not _HOST.fullmatch(site.listen):
+            raise refusal(
+                settings, "[site] listen", f"{site.listen!r} is neither an IP address nor a host name"
+            ) from None
+        return f"{site.listen}:{site.port}"
+    return f"[{bare}]:{site.port}" if address.version == 6 else f"{bare}:{site.port}"
+
+
+def server_name(settings: Settings) -> str:
+    """The host name for ``server_name``."""
+    host = settings.site.host
+    if _HOST.fullmatch(host):
+        return host
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        raise refusal(settings, "[site] host", f"{host!r} is not a host name") from None
+    return f"[{address}]" if address.version == 6 else str(address)
+
+
+def site_prefix(settings: Settings) -> str:
+    """The checked prefix: safe in a location, a regular expression (escape the dots) and a header."""
+    prefix = settings.site.prefix
+    if not _PREFIX.fullmatch(prefix):
+        raise refusal(
+            settings,
+            "[site] prefix",
+            f"{prefix!r} must be empty, or path segments of letters, digits and ._~- such as /pypi",
+        )
+    return prefix
+
+
+def public_url(settings: Settings) -> str:
+    """The checked address that clients are told: http or https, no credentials, query or fragment."""
+    url = settings.site.public_url
+    key = "[site] public-url"
+    if not _URL.fullmatch(url):
+        raise refusal(settings, key, f"{url!r} is not an address that fits into every client's configuration")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError as error:
+        raise refusal(settings, key, f"{url!r}: {error}") from error
+    if parts.scheme not in {"http", "https"} or not host:
+        raise refusal(settings, key, f"{url!r} must start with http:// or https:// and name a host")
+    if "@" in parts.netloc:
+        raise refusal(settings, key, f"{url!r} holds a user name, which every client would then be shown")
+    return url.rstrip("/")
+
+
+def local_url(site: Site) -> str:
+    """Where this very nginx answers: the listening address, a wildcard replaced by the loopback."""
+    bare = site.listen.removeprefix("[").removesuffix("]")
+    host = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104 - compared
+    return f"http://{f'[{host}]' if ':' in host else host}:{site.port}{site.prefix}"
+
+
+def refusal(settings: Settings, key: str, message: str) -> ConfigurationError:
+    """The error for a setting that cannot be rendered."""
+    path = settings.path or settings.directory
+    return ConfigurationError(path, [Mistake(line=None, key=key, message=message)])

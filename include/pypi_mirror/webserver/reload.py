@@ -1,0 +1,174 @@
+"""Bring a new configuration into effect, so that at every moment the one on disk is one that works.
+
+The new text is tested as a candidate in a folder of its own. Only what nginx accepts replaces the old
+file; if the reload then fails, the old file is put back, because a server that restarts at night has to
+come up again.
+"""
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+
+from pypi_mirror.disk import remove_file, write_atomically
+from pypi_mirror.errors import WebServerError
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.name_map import write_name_map
+from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx
+from pypi_mirror.webserver.quoting import local_url, server_name
+from pypi_mirror.webserver.render import (
+    RenderedSite,
+    Runtime,
+    default_runtime,
+    name_map_path,
+    render,
+    render_main,
+    site_config_path,
+)
+
+FINGERPRINT_HEADER = "X-Mirror-Config"
+
+_COMMAND_PATIENCE = 120.0
+_ANSWER_PATIENCE = 5.0
+_QUOTED_AT_MOST = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenSite:
+    """``fingerprint`` is that of the configuration now on disk; ``changed`` says whether it was written."""
+
+    changed: bool
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadedSite:
+    """``changed``: the configuration was written; ``reloaded``: the server was told to take it up."""
+
+    changed: bool
+    reloaded: bool
+    fingerprint: str
+
+
+def write_site(settings: Settings, *, runtime: Runtime | None = None) -> WrittenSite:
+    """Render, test and write the configuration of the site, and the main file of an nginx of our own.
+
+    ``WebServerError`` quotes nginx if it refuses the new text; the old file is then as it was, and the
+    refused one lies beside it under the name ``<file>.rejected``. ``ConfigurationError`` if a setting
+    cannot be rendered, ``OSError`` if the disk refuses.
+    """
+    return _write(settings, runtime or default_runtime(settings))[0]
+
+
+def reload_site(settings: Settings, *, runtime: Runtime | None = None) -> ReloadedSite:
+    """Write the configuration as ``write_site`` does and have the running nginx take it up.
+
+    The server is asked which configuration it runs, so one that is current is left alone and one that
+    missed an earlier reload gets it now. ``WebServerError`` if nginx does not run or refuses; after a
+    refusal the configuration file is what it was before.
+    """
+    runtime = runtime or default_runtime(settings)
+    path = site_config_path(settings)
+    written, before = _write(settings, runtime)
+    if running_fingerprint(settings) == written.fingerprint:
+        return ReloadedSite(changed=written.changed, reloaded=False, fingerprint=written.fingerprint)
+    command = settings.site.reload_command
+    if not command:
+        if not runtime.pid.exists():
+            raise WebServerError(
+                f"nginx does not run for this mirror ({runtime.pid} is missing). Start it, or set "
+                "[site] reload-command if another nginx serves the mirror"
+            )
+        command = (str(find_nginx(settings)), *runtime.arguments, "-s", "reload")
+    try:
+        _run(command)
+    except WebServerError:
+        if written.changed:
+            _put_back(path, before)
+        raise
+    return ReloadedSite(changed=written.changed, reloaded=True, fingerprint=written.fingerprint)
+
+
+def running_fingerprint(settings: Settings, *, base_url: str | None = None) -> str | None:
+    """Which configuration the live server runs; None if none answers or it is not ours."""
+    url = f"{base_url or local_url(settings.site)}/simple/"
+    with requests.Session() as session:
+        # A proxy in the environment is for upstream, not for the server next door.
+        session.trust_env = False
+        try:
+            answer = session.head(
+                url,
+                headers={"Host": f"{server_name(settings)}:{settings.site.port}"},
+                timeout=_ANSWER_PATIENCE,
+                allow_redirects=False,
+            )
+        except requests.RequestException:
+            return None
+    return answer.headers.get(FINGERPRINT_HEADER)
+
+
+def _write(settings: Settings, runtime: Runtime) -> tuple[WrittenSite, bytes | None]:
+    """Also returns the old content of the site's file, None if there was none."""
+    binary = find_nginx(settings)
+    can = capabilities(binary)
+    names = name_map_path(settings)
+    if not names.exists():
+        write_name_map(names, ())
+    rendered = render(settings, capabilities=can)
+    path = site_config_path(settings)
+    rejected = path.with_name(f"{path.name}.rejected")
+    before = path.read_bytes() if path.exists() else None
+    if before != rendered.text.encode():
+        try:
+            _test(settings, binary, rendered)
+        except WebServerError as error:
+            write_atomically(rejected, rendered.text.encode())
+            raise WebServerError(f"{error} (the refused configuration is in {rejected})") from error
+        remove_file(rejected)
+    if not settings.site.reload_command:
+        runtime.temporary.mkdir(parents=True, exist_ok=True)
+        main = render_main(settings, runtime, site=path)
+        write_atomically(runtime.config, main.encode(), durable=True)
+    changed = write_atomically(path, rendered.text.encode(), durable=True)
+    return WrittenSite(changed=changed, fingerprint=rendered.fingerprint), before
+
+
+def _test(settings: Settings, binary: Path, rendered: RenderedSite) -> None:
+    """``nginx -t`` over the candidate, included by a main file of its own in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="pypi-mirror-") as folder:
+        candidate = Path(folder) / "candidate.conf"
+        text = rendered.text
+        if settings.site.reload_command:
+            # The other nginx may listen where we must not, at port 80 say. What it is asked to listen on
+            # was checked when it was rendered; -t would try to bind it.
+            text = render(settings, capabilities=capabilities(binary), listen=f"unix:{folder}/test.sock").text
+        candidate.write_text(text)
+        runtime = Runtime(folder=Path(folder))
+        runtime.temporary.mkdir()
+        runtime.config.write_text(render_main(settings, runtime, site=candidate))
+        _run((str(binary), "-t", "-q", *runtime.arguments))
+
+
+def _run(command: Sequence[str]) -> None:
+    shown = " ".join(command)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=_COMMAND_PATIENCE, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise WebServerError(f"{shown}: no end after {_COMMAND_PATIENCE:.0f} seconds") from error
+    except OSError as error:
+        raise WebServerError(f"{shown} cannot be run: {error.strerror}") from error
+    if done.returncode != 0:
+        complaint = (done.stderr + done.stdout).strip()[-_QUOTED_AT_MOST:]
+        raise WebServerError(f"{shown} failed with {done.returncode}: {complaint or 'it gave no reason'}")
+
+
+def _put_back(path: Path, before: bytes | None) -> None:
+    if before is None:
+        remove_file(path)
+    else:
+        write_atomically(path, before, durable=True)

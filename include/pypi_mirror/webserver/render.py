@@ -1,0 +1,215 @@
+"""nginx's configuration as text, made from the settings: pure but for reading the name map's size and digest.
+
+Two files: the *site*, with the maps and the ``server`` block, which an administrator's nginx can include,
+and a *main* file for an nginx of our own that includes the site and needs no root.
+"""
+
+import grp
+import hashlib
+import os
+import pwd
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
+from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, spelling_maps
+from pypi_mirror.webserver.nginx_binary import Capabilities
+from pypi_mirror.webserver.quoting import (
+    listen_address,
+    quote,
+    quote_include,
+    quote_path,
+    refusal,
+    server_name,
+    site_prefix,
+)
+from pypi_mirror.webserver.site_page import content_security_policy
+
+# A bucket holds a key of up to LONGEST_KEY bytes and nginx's bookkeeping.
+_HASH_BUCKET_SIZE = 512
+_SMALLEST_HASH = 2048
+_PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedSite:
+    """The site's configuration. ``fingerprint`` is what the live server shows as ``X-Mirror-Config``: it
+    changes with the text and with the name map."""
+
+    text: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Where an nginx of our own keeps its things; all below ``folder``."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "nginx.conf"
+
+    @property
+    def pid(self) -> Path:
+        return self.folder / "nginx.pid"
+
+    @property
+    def temporary(self) -> Path:
+        """Where nginx makes its folders for request bodies; it must exist before nginx starts."""
+        return self.folder / "temporary"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """nginx's arguments for this configuration; its first complaints go to the terminal as well."""
+        return ("-p", str(self.folder), "-e", str(self.error_log), "-c", str(self.config))
+
+    @property
+    def access_log(self) -> Path:
+        """One JSON object a line."""
+        return self.folder / "access.log"
+
+    @property
+    def error_log(self) -> Path:
+        return self.folder / "error.log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Variant:
+    name: str
+    content_type: str
+    csp: str = ""
+
+
+_VARIANTS = {
+    "json": _Variant(name="json", content_type=JSON_TYPE),
+    "v1html": _Variant(name="v1html", content_type=V1_HTML_TYPE, csp=_PAGE_CSP),
+    "html": _Variant(name="html", content_type=HTML_TYPE, csp=_PAGE_CSP),
+}
+_OFFERED = {"ALL": ("json", "v1html", "html"), "HTML": ("v1html", "html"), "JSON": ("json",)}
+
+
+def site_config_path(settings: Settings) -> Path:
+    """The site's configuration: ``[site] config``, else ``<directory>/nginx/pypi-mirror.conf``."""
+    return settings.site.config or settings.directory / "nginx" / "pypi-mirror.conf"
+
+
+def name_map_path(settings: Settings) -> Path:
+    """Where ``rebuild_index`` writes the name map."""
+    return settings.directory / "nginx" / "names.map"
+
+
+def default_runtime(settings: Settings) -> Runtime:
+    """``<directory>/nginx``."""
+    return Runtime(folder=settings.directory / "nginx")
+
+
+def render(settings: Settings, *, capabilities: Capabilities, listen: str | None = None) -> RenderedSite:
+    """The site's configuration for the nginx that has these ``capabilities``.
+
+    The name map must exist. ``listen`` replaces the address of the settings, for tests of the text that
+    must not bind to it. ``ConfigurationError`` names a setting that nginx has no safe way to write.
+    """
+    names = name_map_path(settings)
+    lines, digest = _measure(names)
+    web = settings.web
+    max_age = settings.site.page_max_age
+    if max_age < 0:
+        raise refusal(settings, "[site] page-max-age", f"{max_age} is negative")
+    prefix = site_prefix(settings)
+    offered = _OFFERED[settings.simple_format]
+    choice = len(offered) > 1
+
+    def in_web(path: str) -> str:
+        return quote_path(web, key="[mirror] directory", settings=settings)[:-1] + path + '"'
+
+    context = {
+        "listen": listen or listen_address(settings),
+        "server_name": server_name(settings),
+        "prefix": prefix,
+        "prefix_pattern": prefix.replace(".", "\\\\."),
+        "prefix_last": prefix.rpartition("/")[2],
+        "hash_bucket_size": _HASH_BUCKET_SIZE,
+        "hash_max_size": max(_SMALLEST_HASH, lines),
+        "negotiation": negotiation(settings.simple_format),
+        "spelling": spelling_maps(names),
+        "name_map": quote_include(names, key="[mirror] directory", settings=settings),
+        "hash_index": settings.hash_index,
+        "normalized": NORMALIZED,
+        "spelled": SPELLED,
+        "format": "$mirror_format" if choice else offered[0],
+        "page": "$mirror_page" if "json" in offered and choice else _page_of(offered[0]),
+        "variants": [_VARIANTS[name] for name in offered],
+        "gzip_static": capabilities.gzip_static,
+        "page_cache": f"max-age={max_age}, public",
+        "vary": ", ".join(
+            name
+            for name, varies in (("Accept", choice), ("Accept-Encoding", capabilities.gzip_static))
+            if varies
+        ),
+        "simple": in_web("/simple/"),
+        "pool": in_web("/packages/$mirror_file"),
+        "legacy": in_web("/pypi/$mirror_project/json"),
+        "front_page": in_web("/index.html"),
+        "front_page_csp": content_security_policy(),
+        "status": in_web("/mirror.json"),
+        "web": in_web("/"),
+    }
+    template = _ENVIRONMENT.get_template("site.conf.jinja")
+    plain = template.render(context, fingerprint="")
+    fingerprint = hashlib.sha256(plain.encode() + digest).hexdigest()[:16]
+    return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
+
+
+def render_main(settings: Settings, runtime: Runtime, *, site: Path, daemon: bool = False) -> str:
+    """The main file of an nginx of our own that includes ``site`` and keeps everything in ``runtime``."""
+
+    def word(path: Path) -> str:
+        return quote_path(path, key="[mirror] directory", settings=settings)
+
+    return _ENVIRONMENT.get_template("main.conf.jinja").render(
+        daemon=daemon,
+        user=_workers_user(),
+        pid=word(runtime.pid),
+        lock=word(runtime.folder / "nginx.lock"),
+        error_log=word(runtime.error_log),
+        access_log=word(runtime.access_log),
+        temporary={
+            name: word(runtime.temporary / name)
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        },
+        site=quote_include(site, key="[site] config", settings=settings),
+    )
+
+
+def _page_of(variant: str) -> str:
+    return "index.v1_json" if variant == "json" else "index.html"
+
+
+def _measure(names: Path) -> tuple[int, bytes]:
+    lines = 0
+    digest = hashlib.sha256()
+    with names.open("rb") as file:
+        while block := file.read(_BLOCK):
+            lines += block.count(b"\n")
+            digest.update(block)
+    return lines, digest.digest()
+
+
+def _workers_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    return f"{pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
+    autoescape=False,  # noqa: S701 - nginx's language, quoted by the "word" filter
+    undefined=jinja2.StrictUndefined,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters["word"] = quote

@@ -1,0 +1,75 @@
+"""The site's front page and the files beside it: what the mirror holds, how fresh it is, how to use it."""
+
+import base64
+import functools
+import hashlib
+
+import jinja2
+from markupsafe import Markup
+
+from pypi_mirror.disk import write_atomically
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver import wording
+from pypi_mirror.webserver.clients import environment, index_url, pip_conf, poetry_source, uv_toml
+from pypi_mirror.webserver.status import MirrorStatus, render_status
+
+_SCRIPT = "site_page.js.jinja"
+_STYLE = "site_page.css.jinja"
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_ENVIRONMENT.filters.update(count=wording.count, size=wording.size, moment=wording.moment)
+
+
+def render_page(settings: Settings, status: MirrorStatus) -> bytes:
+    """``web/index.html``: complete without JavaScript; the script only keeps the figures fresh."""
+    page = _ENVIRONMENT.get_template("site_page.html.jinja").render(
+        script=Markup(_inlined(_SCRIPT)),  # noqa: S704 - our own file, without variables
+        style=Markup(_inlined(_STYLE)),  # noqa: S704 - as above
+        master=settings.master,
+        status=status,
+        holdings=wording.holdings(settings),
+        index_url=index_url(settings),
+        pip_conf=pip_conf(settings),
+        uv_toml=uv_toml(settings),
+        poetry_source=poetry_source(settings),
+        environment=environment(settings),
+    )
+    return page.encode()
+
+
+def write_site_files(settings: Settings, status: MirrorStatus) -> tuple[str, ...]:
+    """Bring the page, ``mirror.json`` and the clients' files up to date; return the names of the changed."""
+    contents = {
+        "index.html": render_page(settings, status),
+        "mirror.json": render_status(status),
+        "pip.conf": pip_conf(settings).encode(),
+        "uv.toml": uv_toml(settings).encode(),
+        "poetry.toml": poetry_source(settings).encode(),
+    }
+    return tuple(name for name, data in contents.items() if write_atomically(settings.web / name, data))
+
+
+@functools.cache
+def content_security_policy() -> str:
+    """Permits the page its own script and style, by hash, and to ask this site for ``mirror.json``."""
+    return (
+        f"default-src 'none'; script-src {_hash(_SCRIPT)}; style-src {_hash(_STYLE)}; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+@functools.cache
+def _inlined(name: str) -> str:
+    return _ENVIRONMENT.get_template(name).render()
+
+
+def _hash(name: str) -> str:
+    digest = hashlib.sha256(_inlined(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"

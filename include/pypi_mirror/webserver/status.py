@@ -1,0 +1,45 @@
+"""The mirror's status for people and monitors: ``web/mirror.json``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from pypi_mirror.model import RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MirrorStatus:
+    """How full and how fresh the mirror is.
+
+    ``cursor`` is the serial the mirror is complete up to, ``upstream_serial`` the newest one upstream was
+    seen at; both None where upstream has no serials or nothing ran yet. ``updated_at`` is when the last
+    complete run ended, ``checked_at`` when upstream was last asked; both with a time zone. ``projects``,
+    ``files`` and ``bytes`` are what the mirror holds; ``dropped_files`` and ``dropped_bytes`` what the
+    filters left out of it. ``last_run`` is the newest run's state; ``backlog`` counts projects that failed
+    and will be tried again, parked ones too.
+    """
+
+    cursor: int | None
+    upstream_serial: int | None
+    updated_at: datetime | None
+    checked_at: datetime | None
+    projects: int
+    files: int
+    bytes: int
+    dropped_files: int
+    dropped_bytes: int
+    last_run: RunState | None
+    backlog: int
+
+    @property
+    def events_behind(self) -> int | None:
+        """How many events upstream is ahead, None if unknown."""
+        if self.cursor is None or self.upstream_serial is None:
+            return None
+        return max(0, self.upstream_serial - self.cursor)
+
+
+def render_status(status: MirrorStatus) -> bytes:
+    """``mirror.json``: the fields under their names, times in RFC 3339."""
+    return msgspec.json.format(msgspec.json.encode(status), indent=2) + b"\n"
