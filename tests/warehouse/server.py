@@ -109,7 +109,6 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping = threading.Event()
         self._wake: asyncio.Event | None = None
         self._guard = threading.Lock()
 
@@ -121,8 +120,8 @@ class _Uvicorn(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: object) -> None:
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
-        if self._wake is not None:
-            self._wake.set()
+        if self._loop is not None and self._wake is not None:
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     async def main_loop(self) -> None:
         with self._guard:
