@@ -1,0 +1,170 @@
+"""Files written for bandersnatch: what loads unchanged, and what is refused with advice."""
+
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.settings.read import read_settings
+
+LAB = """\
+; mirror of the lab, written for bandersnatch 6
+[mirror]
+directory = /srv/pypi
+json = true
+release-files = true
+core-metadata = true
+cleanup = false
+master = https://index.example
+timeout = 10
+global-timeout = 1800
+workers = 3
+hash-index = false
+simple-format = ALL
+stop-on-error = false
+storage-backend = filesystem
+storage-filesystem-manage-permissions = true
+verifiers = 3
+keep_index_versions = 0
+compare-method = hash
+digest_name = sha256
+proxy =
+download-mirror =
+download-mirror-no-fallback = False
+log-config =
+
+[plugins]
+enabled =
+    allowlist_project
+    allowlist_release
+    exclude_platform
+
+[allowlist]
+packages =
+    Black>=25.1.0
+    pyaib
+
+[blocklist]
+platforms =
+    windows
+    macos
+    freebsd
+    py2.7
+
+; vim: set ft=cfg:
+"""
+
+PUBLIC = """\
+[mirror]
+directory=/data/pypi
+master = https://index.example/
+workers = 10
+hash-index = true
+stop-on-error = true
+root_uri = https://files.example/
+release-files = false
+global-timeout = 18000
+
+[plugins]
+enabled =
+    blocklist_project
+    blocklist_release
+
+[blocklist]
+packages =
+    example1
+    example2>=1.4.2,<1.9,!=1.5.*,!=1.6.*
+"""
+
+
+def mistakes_in(tmp_path: Path, text: str) -> list[Mistake]:
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(path, {})
+    return list(caught.value.mistakes)
+
+
+def test_a_selective_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(LAB)
+
+    settings = read_settings(path, {})
+
+    assert settings.workers == 3
+    assert settings.json is True
+    assert settings.proxy is None
+    assert settings.selection.allowed_projects == {"black", "pyaib"}
+    assert [r.project for r in settings.selection.allowed_releases] == ["black"]
+    assert settings.selection.blocked_platforms == ("windows", "macos", "freebsd", "py2.7")
+
+
+def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(PUBLIC)
+
+    settings = read_settings(path, {})
+
+    assert settings.hash_index is True
+    assert settings.root_uri == "https://files.example"
+    assert settings.selection.blocked_projects == {"example1"}
+    assert [r.project for r in settings.selection.blocked_releases] == ["example2"]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "hint"),
+    [
+        ("storage-backend = filesystem", "storage-backend = s3", "mount the storage"),
+        ("digest_name = sha256", "digest_name = md5", "SHA-256"),
+        ("verifiers = 3", "verifiers = 8", "use workers"),
+        ("keep_index_versions = 0", "keep_index_versions = 2", "not kept"),
+        ("cleanup = false", "cleanup = true", "bandersnatch do it once"),
+        ("download-mirror =", "download-mirror = https://near.example", "set master"),
+        ("download-mirror-no-fallback = False", "download-mirror-no-fallback = true", "set master"),
+        ("log-config =", "log-config = /etc/log.conf", "Airflow keeps the logs"),
+        ("log-config =", "diff-file = /srv/new", "comes later"),
+        ("    allowlist_release", "    allowlist_release\n    latest_release", "comes later"),
+        ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),
+        ("    allowlist_release", "    allowlist_release\n    all", "prereleases"),
+        ("[blocklist]", "[latest_release]\nkeep = 3\n[blocklist]", "comes later"),
+        ("[blocklist]", "[blacklist]\n[blocklist]", "called [blocklist]"),
+        ("[allowlist]", "[allowlist]\nrequirements = r.txt", "list their projects in packages"),
+    ],
+)
+def test_what_asks_for_something_else_is_refused_with_advice(
+    tmp_path: Path, replaced: str, by: str, hint: str
+) -> None:
+    text = LAB.replace(replaced, by, 1)
+    new = next(
+        n for n, (a, b) in enumerate(zip(LAB.split("\n"), text.split("\n"), strict=False), start=1) if a != b
+    )
+
+    [mistake] = mistakes_in(tmp_path, text)
+
+    assert mistake.line is not None
+    assert mistake.line - new in (0, 1)
+    assert hint in mistake.message
+
+
+@pytest.mark.parametrize(
+    ("plugin", "line", "key"),
+    [
+        ("    exclude_platform\n", 37, "[blocklist] platforms"),
+        ("    allowlist_release\n", 32, "[allowlist] packages"),
+    ],
+)
+def test_a_filter_that_bandersnatch_would_not_use_is_a_clash(
+    tmp_path: Path, plugin: str, line: int, key: str
+) -> None:
+    [mistake] = mistakes_in(tmp_path, LAB.replace(plugin, ""))
+
+    assert (mistake.line, mistake.key) == (line, key)
+    assert plugin.strip() in mistake.message
+
+
+def test_without_a_list_of_plugins_every_filter_applies(tmp_path: Path) -> None:
+    before, _, after = LAB.partition("[plugins]")
+    path = tmp_path / "mirror.conf"
+    path.write_text(before + after[after.index("[allowlist]") :])
+
+    assert read_settings(path, {}).selection.blocked_platforms

@@ -1,0 +1,139 @@
+"""``describe`` shows every option, and what it shows is what the file would say."""
+
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from packaging.utils import canonicalize_name
+
+from pypi_mirror.settings.describe import describe
+from pypi_mirror.settings.options import OPTIONS
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import (
+    Alerts,
+    Environment,
+    ReleaseRule,
+    Schedule,
+    Selection,
+    Settings,
+    Site,
+)
+
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?", fullmatch=True).map(canonicalize_name)
+MAILS = st.from_regex(r"[a-z]{1,5}@[a-z]{1,5}\.example", fullmatch=True)
+SECONDS = st.integers(1000, 100_000).map(lambda n: n / 1000)
+RULES = st.builds(ReleaseRule, project=NAMES, specifier=st.sampled_from(["==1.0", "<3,>=2", "!=1.5.*"]))
+ENVIRONMENTS = st.sampled_from(
+    [
+        Environment(system="windows", machine="x86", implementation="cpython", pythons=((3, 8), (3, 9))),
+        Environment(
+            system="macos", machine="arm64", implementation="pypy", pythons=((3, 11),), macos=(14, 0)
+        ),
+    ]
+)
+
+
+@st.composite
+def selections(draw: st.DrawFn) -> Selection:
+    allowed = tuple(sorted(draw(st.sets(RULES, max_size=3))))
+    blocked = tuple(sorted(draw(st.sets(RULES, max_size=3))))
+    partly_blocked = {rule.project for rule in blocked}
+    return Selection(
+        allowed_projects=draw(st.frozensets(NAMES, max_size=3)) | {rule.project for rule in allowed},
+        allowed_releases=allowed,
+        blocked_projects=draw(st.frozensets(NAMES, max_size=3)) - partly_blocked,
+        blocked_releases=blocked,
+        blocked_platforms=tuple(draw(st.lists(st.sampled_from(["linux", "py3.9", "win32"]), unique=True))),
+        environments=tuple(draw(st.lists(ENVIRONMENTS, unique=True))),
+        exclude_filename=draw(st.none() | st.sampled_from(["win32|macosx", "50%", r"\.exe$"])),
+    )
+
+
+@st.composite
+def all_settings(draw: st.DrawFn) -> Settings:
+    flag = st.booleans()
+    root = draw(st.sampled_from(["https://files.example", "https://files.example/a"]) | st.none())
+    host = draw(st.sampled_from(["pypi.example", "localhost"]))
+    return Settings(
+        directory=Path("/srv/pypi"),
+        master=draw(st.sampled_from(["https://index.example", "http://localhost:8000/root"])),
+        allow_non_https=draw(flag),
+        timeout=draw(SECONDS),
+        global_timeout=float(draw(st.integers(100, 604_800))),
+        workers=draw(st.integers(1, 256)),
+        hash_index=draw(flag),
+        stop_on_error=draw(flag),
+        delete_packages=draw(flag),
+        json=draw(flag),
+        release_files=draw(flag) if root else True,
+        core_metadata=draw(flag),
+        proxy=draw(st.none() | st.just("socks5://proxy.example:1080")),
+        compare_method=draw(st.sampled_from(["hash", "stat"])),
+        root_uri=root,
+        simple_format=draw(st.sampled_from(["ALL", "HTML", "JSON"])),
+        ledger_url=draw(st.none() | st.just("sqlite:////srv/ledger.sqlite")),
+        grace_days=draw(SECONDS),
+        selection=draw(selections()),
+        site=Site(
+            host=host,
+            listen=draw(st.sampled_from(["127.0.0.1", "::"])),
+            port=draw(st.integers(1, 65535)),
+            prefix=draw(st.sampled_from(["", "/pypi", "/a/b"])),
+            public_url=draw(st.sampled_from(["https://pypi.example", "http://pypi.example:1/x"])),
+            nginx=draw(st.sampled_from([None, "nginx", "/usr/sbin/nginx"])),
+            config=Path("/etc/nginx/conf.d/x.conf"),
+            reload_command=draw(st.sampled_from([(), ("sudo", "my reload", "it's")])),
+            page_max_age=draw(st.integers(0, 86400)),
+            enabled=draw(flag),
+        ),
+        schedule=Schedule(
+            cron=draw(st.sampled_from([None, "@daily", "5 4 * * 1-5"])),
+            timezone=draw(st.sampled_from(["UTC", "Europe/Lisbon"])),
+            batch_size=draw(st.integers(1, 1000)),
+            retries=draw(st.integers(0, 20)),
+            retry_delay=draw(SECONDS),
+        ),
+        alerts=Alerts(
+            email_to=(to := tuple(draw(st.lists(MAILS, unique=True, max_size=3)))),
+            email_from=draw(st.none() | MAILS) if to else None,
+            smtp_connection=draw(st.sampled_from(["smtp_default", "smtp"])),
+            webhook_connection=draw(st.sampled_from([None, "chat"])),
+        ),
+    )
+
+
+@limits(deadline=None, max_examples=50)
+@given(all_settings())
+def test_a_file_made_of_the_description_gives_the_same_settings(settings: Settings) -> None:
+    """So every option reaches its field, and no option is left out of the description."""
+    lines: list[str] = []
+    for section, key, value in describe(settings):
+        lines.append(f"[{section}]" if f"[{section}]" not in lines else "")
+        # An empty line where nothing is allowed to be empty would be a mistake; prefix alone needs its own.
+        if value or key == "prefix":
+            lines.append(f"{key} = {value}".replace("%", "%%").replace("\n", "\n    "))
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "mirror.conf"
+        path.write_text("\n".join(lines))
+
+        assert read_settings(path, {}) == replace(settings, path=path)
+
+
+def test_every_option_is_described_once_and_passwords_are_not() -> None:
+    settings = Settings(
+        directory=Path("/srv/pypi"),
+        master="https://index.example",
+        proxy="http://me:hunter2@proxy.example",
+        ledger_url="postgresql+psycopg://me:hunter2@db.example/x?password=hunter2&sslmode=require",
+    )
+
+    described = describe(settings)
+
+    assert [(section, key) for section, key, _ in described] == [(o.section, o.key) for o in OPTIONS]
+    values = {f"[{section}] {key}": value for section, key, value in described}
+    assert values["[mirror] proxy"] == "http://me:***@proxy.example"
+    assert values["[ledger] url"] == "postgresql+psycopg://me:***@db.example/x?password=***&sslmode=require"
+    assert "hunter2" not in repr(described)

@@ -1,0 +1,101 @@
+"""The fingerprint changes with what is selected, and with nothing else."""
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import canonicalize_name
+
+import pypi_mirror
+from pypi_mirror.settings.environments import parse_environment
+from pypi_mirror.settings.fingerprint import selection_fingerprint
+from pypi_mirror.settings.values import ReleaseRule, Selection, Settings
+
+A, B = canonicalize_name("a"), canonicalize_name("b")
+LINUX = parse_environment("linux x86_64, CPython 3.12, glibc 2.28")
+WINDOWS = parse_environment("windows amd64, CPython 3.12")
+SETTINGS = Settings(directory=Path("/srv/pypi"), master="https://index.example")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hash_index": True},
+        {"simple_format": "JSON"},
+        {"json": True},
+        {"release_files": False},
+        {"core_metadata": False},
+        {"root_uri": "https://files.example"},
+        {"selection": Selection(allowed_projects=frozenset({A}))},
+        {"selection": Selection(blocked_projects=frozenset({A}))},
+        {"selection": Selection(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
+        {"selection": Selection(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
+        {"selection": Selection(blocked_platforms=("windows",))},
+        {"selection": Selection(environments=(LINUX,))},
+        {"selection": Selection(exclude_filename="win32")},
+    ],
+    ids=repr,
+)
+def test_what_decides_changes_it(change: dict[str, Any]) -> None:
+    assert selection_fingerprint(replace(SETTINGS, **change)) != selection_fingerprint(SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"path": Path("/etc/m.conf")},
+        {"directory": Path("/mnt")},
+        {"workers": 1},
+        {"timeout": 1.0},
+        {"grace_days": 1.0},
+    ],
+    ids=repr,
+)
+def test_what_does_not_decide_leaves_it(change: dict[str, Any]) -> None:
+    assert selection_fingerprint(replace(SETTINGS, **change)) == selection_fingerprint(SETTINGS)
+
+
+def test_the_order_of_lists_leaves_it() -> None:
+    one = Selection(
+        allowed_projects=frozenset([A, B]),
+        blocked_platforms=("linux", "py2.7"),
+        environments=(LINUX, WINDOWS),
+    )
+    other = Selection(
+        allowed_projects=frozenset([B, A]),
+        blocked_platforms=("py2.7", "linux"),
+        environments=(WINDOWS, LINUX),
+    )
+
+    assert selection_fingerprint(replace(SETTINGS, selection=one)) == selection_fingerprint(
+        replace(SETTINGS, selection=other)
+    )
+
+
+def test_it_is_the_same_in_every_process() -> None:
+    """Neither Python's seeded hashes nor the order of a set gets into it."""
+    program = (
+        "from pathlib import Path; from pypi_mirror.settings.fingerprint import selection_fingerprint; "
+        "from pypi_mirror.settings.values import Selection, Settings; "
+        "selection = Selection(allowed_projects=frozenset('abcdefgh')); "
+        "print(selection_fingerprint(Settings(directory=Path('/a'), master='m', selection=selection)))"
+    )
+    include = Path(pypi_mirror.__file__).resolve().parents[1]
+
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=include,
+            env={"PYTHONHASHSEED": seed},
+            timeout=60,
+        ).stdout
+        for seed in ("1", "2")
+    }
+
+    assert len(printed) == 1

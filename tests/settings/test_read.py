@@ -1,0 +1,394 @@
+"""``read_settings``: what it makes of good files, and what it says about bad ones."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Environment, ReleaseRule, Settings
+
+GOOD = "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\n"
+
+Write = Callable[[str | bytes], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write_file(content: str | bytes) -> Path:
+        path = tmp_path / "mirror.conf"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write_file
+
+
+def mistakes_in(path: Path, environ: dict[str, str] | None = None) -> list[Mistake]:
+    with pytest.raises(ConfigurationError) as caught:
+        read_settings(path, environ or {})
+    assert caught.value.path == path
+    return list(caught.value.mistakes)
+
+
+# (text after GOOD, whose lines are 1 to 3; line of the mistake; key; part of the message)
+MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
+    "unknown key": ("worker = 3", 4, "[mirror] worker", "Did you mean 'workers'?"),
+    "key with another case": ("Workers = 3", 4, "[mirror] Workers", "Did you mean 'workers'?"),
+    "key of another section": ("port = 80", 4, "[mirror] port", "it belongs under [site]"),
+    "misspelt section": ("[platfrom]\nexclude-filename = x", 4, "[platfrom]", "Did you mean 'platform'?"),
+    "bad boolean": ("json = ture", 4, "[mirror] json", "Did you mean 'true'?"),
+    "not a number": ("workers = many", 4, "[mirror] workers", "from 1 to 256"),
+    "number out of range": ("workers = 0", 4, "[mirror] workers", "it goes from 1 to 256"),
+    "number with a unit": ("timeout = 10s", 4, "[mirror] timeout", "not a number of seconds"),
+    "not a finite number": ("timeout = nan", 4, "[mirror] timeout", "not a number of seconds"),
+    "bad choice": ("simple-format = HMTL", 4, "[mirror] simple-format", "Did you mean 'HTML'?"),
+    "value on two lines": ("workers = 3\n  4", 4, "[mirror] workers", "not a whole number"),
+    "empty value": ("workers =", 4, "[mirror] workers", "has no value; remove the line for 32"),
+    "duplicate key": ("json = true\njson = true", 5, "[mirror] json", "there twice, first in line 4"),
+    "one key, two spellings": (
+        "root_uri = https://files.example\nroot-uri = https://files.example",
+        5,
+        "[mirror] root-uri",
+        "root_uri is there already, in line 4",
+    ),
+    "duplicate section": ("[mirror]", 4, "[mirror]", "there twice, first in line 1"),
+    "no key": ("workers 3", 4, "[mirror]", "cannot be read"),
+    "bad percent sign": ("[platform]\nexclude-filename = 5%", 5, "[platform] exclude-filename", "written %%"),
+    "unused default": ("[DEFAULT]\ntimeout = 5", 5, "[DEFAULT] timeout", "options have sections"),
+    "proxy with a password": ("proxy = http://me:pw@proxy.example", 4, "[mirror] proxy", "PYPI_MIRROR_PROXY"),
+    "proxy of another kind": ("proxy = ftp://proxy.example", 4, "[mirror] proxy", "socks5"),
+    "root_uri without a scheme": ("root_uri = files.example", 4, "[mirror] root_uri", "not a URL like"),
+    "no files, no root_uri": ("release-files = no", 4, "[mirror] release-files", "set root_uri"),
+    "timeouts the wrong way round": (
+        "timeout = 60\nglobal-timeout = 30",
+        5,
+        "[mirror] global-timeout",
+        "shorter than timeout (60 s)",
+    ),
+    "bad regex": (
+        "[platform]\nexclude-filename = win(",
+        5,
+        "[platform] exclude-filename",
+        "regular expression",
+    ),
+    "regex that finds everything": (
+        "[platform]\nexclude-filename = win32|",
+        5,
+        "[platform] exclude-filename",
+        "matches every filename",
+    ),
+    "regex on two lines": (
+        "[platform]\nexclude-filename =\n  win32\n  macosx",
+        6,
+        "[platform] exclude-filename",
+        "must be on one line",
+    ),
+    "bad environment in a list": (
+        "[platform]\nenvironments =\n  windows x86, PyPy 3.11\n  # old\n  linux i686, PyPy 3.11, glib 2.5",
+        8,
+        "[platform] environments",
+        "Did you mean 'glibc'?",
+    ),
+    "no environment": ("[platform]\nenvironments =", 5, "[platform] environments", "would select everything"),
+    "empty allowlist": (
+        "[allowlist]\npackages =\n  # foo",
+        5,
+        "[allowlist] packages",
+        "would select everything",
+    ),
+    "bad requirement": (
+        "[allowlist]\npackages =\n  foo\n  bar=1",
+        7,
+        "[allowlist] packages",
+        "version specifier",
+    ),
+    "requirement with an extra": ("[blocklist]\npackages = foo[bar]", 5, "[blocklist] packages", "extras"),
+    "bad platform": (
+        "[blocklist]\nplatforms = linux\n  widnows",
+        6,
+        "[blocklist] platforms",
+        "Did you mean 'windows'?",
+    ),
+    "ledger of another kind": (
+        "[ledger]\nurl = postgresql://db/x",
+        5,
+        "[ledger] url",
+        "'postgresql+psycopg'",
+    ),
+    "ledger with a password": (
+        "[ledger]\nurl = postgresql+psycopg://u:secret@db/x",
+        5,
+        "[ledger] url",
+        "PYPI_MIRROR_LEDGER_URL",
+    ),
+    "ledger with a password parameter": (
+        "[ledger]\nurl = postgresql+psycopg://u@db/x?password=secret",
+        5,
+        "[ledger] url",
+        "PYPI_MIRROR_LEDGER_URL",
+    ),
+    "ledger at a relative path": (
+        "[ledger]\nurl = sqlite:///ledger.sqlite",
+        5,
+        "[ledger] url",
+        "four slashes",
+    ),
+    "grace below zero": ("[removal]\ngrace-days = -1", 5, "[removal] grace-days", "from 0 to 3650"),
+    "port too high": ("[site]\nport = 80800", 5, "[site] port", "from 1 to 65535"),
+    "prefix that breaks out": ("[site]\nprefix = /pypi; }", 5, "[site] prefix", "not a URL path"),
+    "prefix with dots": ("[site]\nprefix = /../etc", 5, "[site] prefix", "not a URL path"),
+    "host that breaks out": ("[site]\nhost = a.example; }", 5, "[site] host", "not a host name"),
+    "listen to a name": ("[site]\nlisten = localhost", 5, "[site] listen", "not an IP address"),
+    "relative program": ("[site]\nnginx = bin/nginx", 5, "[site] nginx", "relative path"),
+    "open quote": ("[site]\nreload-command = sh -c 'x", 5, "[site] reload-command", "no command line"),
+    "cron out of range": ("[schedule]\ncron = 61 * * * *", 5, "[schedule] cron", "not a cron expression"),
+    "cron with four fields": ("[schedule]\ncron = 1 * * *", 5, "[schedule] cron", "five fields"),
+    "unknown time zone": ("[schedule]\ntimezone = Mars/Base", 5, "[schedule] timezone", "not a time zone"),
+    "bad address": ("[alerts]\nemail-to = me@x.example, you", 5, "[alerts] email-to", "'you' is not a mail"),
+    "webhook's address itself": (
+        "[alerts]\nwebhook-connection = https://hook.example/key",
+        5,
+        "[alerts] webhook-connection",
+        "stay in the connection",
+    ),
+    "sender without receiver": (
+        "[alerts]\nemail-from = a@x.example",
+        5,
+        "[alerts] email-from",
+        "set email-to",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "key", "hint"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_the_only_one_and_leads_to_its_line(
+    write: Write, text: str, line: int, key: str, hint: str
+) -> None:
+    [mistake] = mistakes_in(write(GOOD + text + "\n"))
+
+    assert (mistake.line, mistake.key) == (line, key)
+    assert hint in mistake.message
+
+
+@pytest.mark.parametrize(
+    ("master", "hint"),
+    [
+        ("http://index.example", "plain http"),
+        ("HTTP://index.example", "plain http"),
+        ("http://127.0.0.1.index.example", "plain http"),
+        ("https://me:pw@index.example", "must not hold a user name"),
+        ("https://index.example/?a=b", "must not have a query"),
+        ("https://index.example:port", "not a URL"),
+        ("index.example", "not a URL like https://"),
+        ("https://index example", "must not hold spaces"),
+    ],
+)
+def test_a_bad_master_is_refused(write: Write, master: str, hint: str) -> None:
+    [mistake] = mistakes_in(write(f"[mirror]\ndirectory = /srv/pypi\nmaster = {master}\n"))
+
+    assert (mistake.line, mistake.key) == (3, "[mirror] master")
+    assert hint in mistake.message
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_the_file(write: Write) -> None:
+    text = (
+        "workers = 1\n[mirror]\ntimeout = soon\n[site]\nport = x\nhots = y\n[allowlist]\npackages = a\n  !\n"
+    )
+    environ = {"PYPI_MIRROR_LEDGER_URL": "mysql://db/x"}
+
+    mistakes = mistakes_in(write(text), environ)
+
+    assert [(m.line, m.key) for m in mistakes] == [
+        (1, "workers"),
+        (2, "[mirror] directory"),
+        (3, "[mirror] timeout"),
+        (5, "[site] port"),
+        (6, "[site] hots"),
+        (9, "[allowlist] packages"),
+        (None, "PYPI_MIRROR_LEDGER_URL in the environment"),
+    ]
+
+
+def test_a_file_without_the_main_section_says_what_is_missing(write: Write) -> None:
+    [mistake] = mistakes_in(write("[site]\nport = 80\n"))
+
+    assert (mistake.line, mistake.key) == (None, "[mirror] directory")
+    assert "under [mirror]" in mistake.message
+
+
+def test_a_missing_file_and_a_directory_are_configuration_errors(tmp_path: Path) -> None:
+    for path in (tmp_path / "nowhere.conf", tmp_path):
+        [mistake] = mistakes_in(path)
+        assert (mistake.line, mistake.key) == (None, "(file)")
+        assert "cannot be read" in mistake.message
+
+
+def test_a_file_in_another_encoding_is_a_mistake_in_its_line(write: Write) -> None:
+    [mistake] = mistakes_in(write("[mirror]\n# f\u00fcr\n".encode("latin-1")))
+
+    assert mistake.line == 2
+    assert "UTF-8" in mistake.message
+
+
+def test_the_message_names_file_line_and_key(write: Write) -> None:
+    path = write(GOOD + "worker = 3\n")
+
+    with pytest.raises(ConfigurationError, match=r"mirror\.conf:4: \[mirror\] worker: .*'workers'"):
+        read_settings(path, {})
+
+
+def test_the_smallest_file_gives_the_defaults_of_the_values(write: Write) -> None:
+    """The defaults in the table of options and those of ``values.py`` are the same."""
+    path = write("\ufeff" + GOOD)
+    directory = Path("/srv/pypi")
+    plain = Settings(path=path, directory=directory, master="https://index.example")
+
+    settings = read_settings(path, {})
+
+    assert settings.site.config == directory / "nginx" / "pypi-mirror.conf"
+    assert settings == plain.__class__(
+        path=path,
+        directory=directory,
+        master="https://index.example",
+        site=plain.site.__class__(config=settings.site.config),
+    )
+
+
+def test_every_section_reaches_the_settings(write: Write, tmp_path: Path) -> None:
+    settings = read_settings(
+        write(
+            """
+[DEFAULT]
+name = pypi.example
+
+[mirror]
+directory = data/%(name)s
+; a comment
+master = https://index.example/root/simple/
+timeout = 2.5
+root-uri = https://files.example/
+release-files = off
+simple-format = json
+compare-method = STAT
+
+[allowlist]
+packages =
+    Foo.Bar        # normalized
+    numpy>=2,<3
+    numpy==1.26.*
+    django
+    Django>=4
+
+[blocklist]
+packages = evil
+    numpy==2.0.0
+platforms = Windows, py2.7 macos
+
+[platform]
+environments = windows x86_64, CPython 3.12
+exclude-filename = win32|50%%
+
+[ledger]
+url = postgresql+psycopg://me@db.example:5432/mirror
+
+[removal]
+grace-days = 0.5
+
+[site]
+host = %(name)s
+listen = [::]
+port = 80
+prefix = /
+reload-command = sudo 'my nginx' reload
+config = nginx.conf
+enabled = no
+
+[schedule]
+cron = none
+timezone = Europe/Lisbon
+
+[alerts]
+email-to = a@x.example, b@x.example
+    c@x.example
+""",
+        ),
+        {},
+    )
+
+    assert settings.directory == tmp_path / "data" / "pypi.example"
+    assert settings.master == "https://index.example/root"
+    assert settings.timeout == 2.5
+    assert settings.root_uri == "https://files.example"
+    assert settings.release_files is False
+    assert settings.simple_format == "JSON"
+    assert settings.compare_method == "stat"
+    selection = settings.selection
+    assert selection.allowed_projects == {"foo-bar", "numpy", "django"}
+    assert {(r.project, r.specifier) for r in selection.allowed_releases} == {
+        ("numpy", "<3,>=2"),
+        ("numpy", "==1.26.*"),
+    }
+    assert selection.blocked_projects == {"evil"}
+    assert [(r.project, r.specifier) for r in selection.blocked_releases] == [("numpy", "==2.0.0")]
+    assert isinstance(selection.blocked_releases[0], ReleaseRule)
+    assert selection.blocked_platforms == ("windows", "py2.7", "macos")
+    assert selection.environments == (
+        Environment(system="windows", machine="amd64", implementation="cpython", pythons=((3, 12),)),
+    )
+    assert selection.exclude_filename == "win32|50%"
+    assert settings.ledger == "postgresql+psycopg://me@db.example:5432/mirror"
+    assert settings.grace_days == 0.5
+    assert settings.site.listen == "::"
+    assert settings.site.prefix == ""
+    assert settings.site.public_url == "http://pypi.example"
+    assert settings.site.reload_command == ("sudo", "my nginx", "reload")
+    assert settings.site.config == tmp_path / "nginx.conf"
+    assert settings.site.enabled is False
+    assert settings.schedule.cron is None
+    assert settings.schedule.timezone == "Europe/Lisbon"
+    assert settings.alerts.email_to == ("a@x.example", "b@x.example", "c@x.example")
+
+
+def test_the_default_master_is_the_public_index_by_its_librarys_constant(write: Write) -> None:
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    settings = read_settings(write("[mirror]\ndirectory = /srv/pypi\n"), {})
+
+    assert f"{settings.master}/simple/" == PYPI_SIMPLE_ENDPOINT
+
+
+@pytest.mark.parametrize(
+    "master", ["http://localhost:8000", "http://127.0.0.1:8000", "http://[::1]:8000", "https://index.example"]
+)
+def test_plain_http_to_this_machine_needs_no_permission(write: Write, master: str) -> None:
+    settings = read_settings(write(f"[mirror]\ndirectory = /srv/pypi\nmaster = {master}/simple\n"), {})
+
+    assert settings.master == master
+
+
+def test_plain_http_elsewhere_can_be_permitted(write: Write) -> None:
+    text = "[mirror]\ndirectory = /srv/pypi\nmaster = http://index.example\nallow-non-https = yes\n"
+
+    assert read_settings(write(text), {}).allow_non_https is True
+
+
+def test_secrets_of_the_environment_override_and_stay_out_of_the_repr(write: Write) -> None:
+    environ = {
+        "PYPI_MIRROR_LEDGER_URL": "postgresql+psycopg://u:hunter2@db/x",
+        "PYPI_MIRROR_PROXY": "http://u:hunter2@proxy.example:3128",
+    }
+
+    settings = read_settings(write(GOOD + "proxy = http://other.example\n"), environ)
+
+    assert settings.ledger == environ["PYPI_MIRROR_LEDGER_URL"]
+    assert settings.proxy == environ["PYPI_MIRROR_PROXY"]
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_home_directory_is_expanded(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+
+    settings = read_settings(write(GOOD.replace("/srv/pypi", "~/pypi")), {})
+
+    assert settings.directory == Path("/home/somebody/pypi")
