@@ -1,0 +1,309 @@
+"""Bulk HTTP: many small GETs at once over libcurl's multi interface, driven by asyncio.
+
+A :class:`Transport` answers one :class:`Request` with one :class:`Response`; everything else (which
+answers are good, what to try again, what to do with bytes) belongs to its callers. Connections are kept
+and shared by all requests of a process; HTTP/2 is used where the server offers it over TLS.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, Protocol, Self
+from urllib.parse import urljoin, urlsplit
+
+import certifi
+import pycurl
+
+from pypi_mirror import __version__
+from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
+
+USER_AGENT: Final = f"pypi-mirror/{__version__} {pycurl.version.split(' ')[0]}"
+MAX_REDIRECTS: Final = 5
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+class Sink(Protocol):
+    """Takes the body of a 200 or 206 answer, chunk by chunk, as it arrives."""
+
+    def start(self, status: int) -> None:
+        """Called once before the first chunk; with 206 the body continues where the request's Range says."""
+        ...
+
+    def write(self, chunk: bytes, /) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A GET. ``max_bytes`` bounds the decoded body; a body that goes past it is cut off and refused.
+
+    With a ``sink`` the body of a 200 or 206 goes there, without it into ``Response.body``.
+    ``compressed`` lets upstream compress the body on the way (pages, not package files).
+    """
+
+    url: str
+    headers: tuple[str, ...] = ()
+    sink: Sink | None = None
+    max_bytes: int = 64 * 1024 * 1024
+    compressed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back: ``headers`` have lower-case names, ``url`` is the address after redirects."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds upstream asks us to wait, None when it names none (a date counts as none)."""
+        value = self.headers.get("retry-after", "")
+        return float(value) if value.isdigit() else None
+
+
+class Transport(Protocol):
+    """Where bulk requests go; the fake in the tests answers from a dictionary."""
+
+    requests: int
+
+    async def get(self, request: Request) -> Response:
+        """Answer ``request``, redirects followed.
+
+        Raises UpstreamUnavailable when no whole answer came (connection, timeout), UpstreamMalformed when
+        the body is larger than ``max_bytes`` or a redirect leads where no mirror should follow.
+        """
+        ...
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+
+class _Transfer:
+    """One curl handle's current request: collects headers and body, fulfils a future."""
+
+    __slots__ = ("body", "error", "future", "headers", "max_bytes", "received", "sink", "status", "to_sink")
+
+    def __init__(self, request: Request, future: "asyncio.Future[None]") -> None:
+        self.future = future
+        self.headers: dict[str, str] = {}
+        self.body: list[bytes] = []
+        self.sink = request.sink
+        self.status = b"000"
+        self.to_sink = False
+        self.max_bytes = request.max_bytes
+        self.received = 0
+        self.error: Exception | None = None
+
+    def on_header(self, line: bytes) -> None:
+        name, colon, value = line.partition(b":")
+        if colon and name[:5] != b"HTTP/":
+            self.headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+        elif line.startswith(b"HTTP/"):
+            # The head of a new answer (after 100 Continue, say): what came before is not about it.
+            self.headers.clear()
+            self.status = line.split(b" ", 2)[1][:3]
+            self.to_sink = self.sink is not None and self.status in (b"200", b"206")
+
+    def on_body(self, chunk: bytes) -> int | None:
+        first = not self.received
+        self.received += len(chunk)
+        if self.received > self.max_bytes:
+            return 0  # libcurl ends the transfer with E_WRITE_ERROR
+        try:
+            if self.to_sink and self.sink is not None:
+                if first:
+                    self.sink.start(int(self.status))
+                self.sink.write(chunk)
+            else:
+                self.body.append(chunk)
+        except Exception as error:  # noqa: BLE001 - an exception cannot cross libcurl; `get` raises it again
+            self.error = error
+            return 0
+        return None
+
+
+class CurlTransport:
+    """The real transport. One instance belongs to one event loop and is used as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        timeout: float,
+        global_timeout: float,
+        proxy: str | None = None,
+        allow_non_https: bool = True,
+    ) -> None:
+        """``workers`` requests run at once; one that is silent for ``timeout`` seconds, or takes more than
+        ``global_timeout`` seconds in all, is given up. Without ``allow_non_https`` no redirect leaves https.
+        """
+        self.requests = 0
+        self._allow_non_https = allow_non_https
+        self._slots = asyncio.Semaphore(workers)
+        self._new_easy = partial(_easy_handle, timeout, global_timeout, proxy)
+        self._idle: list[pycurl.Curl] = []
+        self._transfers: dict[pycurl.Curl, _Transfer] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._watched: dict[int, int] = {}
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, workers)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, workers * 2)
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for easy, transfer in list(self._transfers.items()):
+            self._multi.remove_handle(easy)
+            transfer.future.cancel()
+        self._transfers.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        for fd in list(self._watched):
+            self._watch(fd, pycurl.POLL_REMOVE)
+        self._multi.close()
+        for easy in self._idle:
+            easy.close()
+
+    async def get(self, request: Request) -> Response:
+        url = request.url
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._get_once(request, url)
+            if response.status not in REDIRECTS or "location" not in response.headers:
+                return response
+            url = self._redirected(url, response.headers["location"])
+        raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {url}", url=request.url)
+
+    def _redirected(self, url: str, location: str) -> str:
+        try:
+            target = urljoin(url, location)
+            scheme, host = urlsplit(target).scheme, urlsplit(target).hostname
+        except ValueError as error:
+            raise UpstreamMalformed(f"redirects to {location!r}, which is no address", url=url) from error
+        allowed = {"http", "https"} if self._allow_non_https else {"https", urlsplit(url).scheme}
+        if scheme not in allowed or not host:
+            raise UpstreamMalformed(f"redirects to {target!r}, which is not followed", url=url)
+        return target
+
+    async def _get_once(self, request: Request, url: str) -> Response:
+        async with self._slots:
+            easy = self._idle.pop() if self._idle else self._new_easy()
+            transfer = _Transfer(request, self._loop.create_future())
+            easy.setopt(pycurl.URL, url)
+            # A handle keeps its last request's options; an empty list would leave the old headers standing.
+            if request.headers:
+                easy.setopt(pycurl.HTTPHEADER, list(request.headers))
+            else:
+                easy.unsetopt(pycurl.HTTPHEADER)
+            if request.compressed:
+                easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
+            else:
+                easy.unsetopt(pycurl.ACCEPT_ENCODING)
+            easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
+            easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+            self._transfers[easy] = transfer
+            self.requests += 1
+            self._multi.add_handle(easy)
+            try:
+                await transfer.future
+            except asyncio.CancelledError:
+                if self._transfers.pop(easy, None) is not None:
+                    self._multi.remove_handle(easy)
+                easy.close()
+                raise
+            except pycurl.error as error:
+                self._idle.append(easy)
+                raise self._translated(error, transfer, url) from error
+            status = easy.getinfo(pycurl.RESPONSE_CODE)
+            self._idle.append(easy)
+            return Response(url=url, status=status, headers=transfer.headers, body=b"".join(transfer.body))
+
+    @staticmethod
+    def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:
+        if transfer.error is not None:
+            return transfer.error
+        if transfer.received > transfer.max_bytes:
+            return UpstreamMalformed(f"the body is larger than {transfer.max_bytes} bytes; cut off", url=url)
+        code, message = error.args
+        if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
+            return UpstreamError(message, url=url)
+        return UpstreamUnavailable(message, url=url)
+
+    # libcurl tells which sockets and which timer it waits for; asyncio waits and calls back.
+
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        self._watch(fd, what)
+
+    def _watch(self, fd: int, what: int) -> None:
+        wanted = 0 if what == pycurl.POLL_REMOVE else what
+        before = self._watched.get(fd, 0)
+        for flag, add, remove, event in (
+            (pycurl.POLL_IN, self._loop.add_reader, self._loop.remove_reader, pycurl.CSELECT_IN),
+            (pycurl.POLL_OUT, self._loop.add_writer, self._loop.remove_writer, pycurl.CSELECT_OUT),
+        ):
+            if wanted & flag and not before & flag:
+                add(fd, self._on_ready, fd, event)
+            elif before & flag and not wanted & flag:
+                remove(fd)
+        if wanted:
+            self._watched[fd] = wanted
+        else:
+            self._watched.pop(fd, None)
+
+    def _on_timer(self, timeout_ms: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = (
+            None
+            if timeout_ms < 0
+            else self._loop.call_later(timeout_ms / 1000, self._on_ready, pycurl.SOCKET_TIMEOUT, 0)
+        )
+
+    def _on_ready(self, fd: int, event: int) -> None:
+        self._multi.socket_action(fd, event)
+        more = 1
+        while more:
+            more, finished, failed = self._multi.info_read()
+            for easy in finished:
+                self._end(easy, None)
+            for easy, code, message in failed:
+                self._end(easy, pycurl.error(code, message))
+
+    def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
+        transfer = self._transfers.pop(easy)
+        self._multi.remove_handle(easy)
+        if transfer.future.done():
+            return
+        if error is None:
+            transfer.future.set_result(None)
+        else:
+            transfer.future.set_exception(error)
+
+
+def _easy_handle(timeout: float, global_timeout: float, proxy: str | None) -> pycurl.Curl:
+    easy = pycurl.Curl()
+    easy.setopt(pycurl.USERAGENT, USER_AGENT)
+    easy.setopt(pycurl.NOSIGNAL, 1)
+    easy.setopt(pycurl.FOLLOWLOCATION, 0)  # `get` follows, so that every address is checked
+    easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
+    easy.setopt(pycurl.PIPEWAIT, 1)
+    easy.setopt(pycurl.TCP_KEEPALIVE, 1)
+    easy.setopt(pycurl.BUFFERSIZE, 256 * 1024)
+    easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(timeout * 1000))
+    easy.setopt(pycurl.LOW_SPEED_LIMIT, 1)
+    easy.setopt(pycurl.LOW_SPEED_TIME, max(1, int(timeout)))
+    easy.setopt(pycurl.TIMEOUT_MS, int(global_timeout * 1000))
+    easy.setopt(pycurl.CAINFO, os.environ.get("SSL_CERT_FILE") or certifi.where())
+    if proxy is not None:
+        easy.setopt(pycurl.PROXY, proxy)
+    return easy

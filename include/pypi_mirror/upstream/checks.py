@@ -1,0 +1,71 @@
+"""What upstream says is checked here before it becomes a path, a request or a link.
+
+Upstream is not trusted (DESIGN invariant 6): a bad name or address is refused for its project alone.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urljoin, urlsplit
+
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from pypi_mirror.errors import FileRefused, UpstreamMalformed
+
+# The longest name that still leaves room for ".provenance" and a temporary name in 255 bytes.
+MAX_FILENAME: Final = 220
+# What a file name may hold: printable ASCII without the separators of any system. Upstream's own rule
+# (PEP 427 and PEP 625 names, and the legacy ones) is narrower.
+_FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 !#$%&'()+,.=@\[\]^_`{}~;-]*", re.ASCII)
+_ADDRESS: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
+_HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
+_DIGEST_LENGTHS: Final = {
+    "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128,
+}  # fmt: skip
+
+
+def checked_name(name: str, *, url: str) -> NormalizedName:
+    """The normalized form (PEP 503) of a project's name; UpstreamMalformed when it is none (PEP 508)."""
+    try:
+        return canonicalize_name(name, validate=True)
+    except InvalidName as error:
+        raise UpstreamMalformed(f"{name[:100]!r} is no project name", url=url) from error
+
+
+def checked_filename(filename: str, *, url: str) -> str:
+    """``filename`` when it is a plain file name, safe on any disk; FileRefused otherwise."""
+    if len(filename) > MAX_FILENAME or not _FILENAME.fullmatch(filename):
+        raise FileRefused(f"{filename[:300]!r} is not a file name a mirror can take", url=url)
+    return filename
+
+
+def checked_address(address: str, *, base: str) -> str:
+    """The absolute http(s) address that ``address`` means on the page at ``base``."""
+    try:
+        absolute = urljoin(base, address)
+        parts = urlsplit(absolute)
+        _ = parts.port
+    except ValueError as error:
+        raise FileRefused(f"{address[:300]!r} is no address", url=base) from error
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.username is not None
+        or not _ADDRESS.fullmatch(absolute)
+    ):
+        raise FileRefused(f"{address[:300]!r} is not an address a mirror follows", url=base)
+    if parts.scheme == "http" and base.startswith("https:"):
+        raise FileRefused(f"{address[:300]!r} leaves https", url=base)
+    return absolute
+
+
+def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, str], ...]:
+    """The digests as (algorithm, hexadecimal) pairs; FileRefused for one that is not well formed."""
+    checked = []
+    for algorithm, digest in hashes.items():
+        lowered = digest.lower()
+        wanted = _DIGEST_LENGTHS.get(algorithm, len(lowered))
+        if not _HEX.fullmatch(lowered) or len(lowered) != wanted or not algorithm.isascii():
+            raise FileRefused(f"{digest[:200]!r} is no {algorithm[:20]} digest", url=url)
+        checked.append((algorithm, lowered))
+    return tuple(checked)

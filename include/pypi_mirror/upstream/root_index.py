@@ -1,0 +1,66 @@
+"""Upstream's root index: the list of all projects, with their serials where upstream has them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from pypi_mirror.errors import UpstreamError, UpstreamMalformed
+from pypi_mirror.model import IndexEntry
+from pypi_mirror.upstream import simple_html, simple_json
+from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.project_pages import ACCEPT, HTML, JSON
+
+# Upstream's own is some 40 MB of JSON for 730,000 projects.
+MAX_INDEX: Final = 512 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootIndex:
+    """``serial`` is upstream's serial as of this body; ``body`` is of media type ``content_type``."""
+
+    url: str
+    serial: int | None
+    etag: str | None
+    content_type: str
+    body: bytes
+
+    def entries(self) -> Iterator[IndexEntry]:
+        """The projects, in upstream's order."""
+        return _parse(self)[1]
+
+
+def fetch_root_index(master: str, control: Control, *, etag: str | None) -> RootIndex | None:
+    """The root index below ``master``, None when its ETag is still ``etag``.
+
+    Raises UpstreamError when there is none, UpstreamMalformed when it lists no project at all: an empty
+    index is a fault of upstream's, not an order to remove everything.
+    """
+    url = f"{master}/simple/"
+    headers = {"Accept": ACCEPT} | ({"If-None-Match": etag} if etag else {})
+    answer = control.call("GET", url, headers=headers, max_bytes=MAX_INDEX)
+    if answer.status == 304 and etag:
+        return None
+    if answer.status != 200:
+        raise UpstreamError(f"answered {answer.status} for the root index", url=url)
+    content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    index = RootIndex(
+        url=answer.url,
+        serial=None,
+        etag=answer.headers.get("ETag"),
+        content_type=content_type,
+        body=answer.body,
+    )
+    serial, entries = _parse(index)
+    if next(entries, None) is None:
+        raise UpstreamMalformed("the root index lists no project; it is not believed", url=url)
+    return RootIndex(
+        url=index.url, serial=serial, etag=index.etag, content_type=content_type, body=index.body
+    )
+
+
+def _parse(index: RootIndex) -> tuple[int | None, Iterator[IndexEntry]]:
+    if index.content_type == JSON:
+        return simple_json.parse_root_index(index.body, url=index.url)
+    if index.content_type in HTML:
+        return simple_html.parse_root_index(index.body, url=index.url)
+    raise UpstreamMalformed(f"the root index is of type {index.content_type!r}", url=index.url)

@@ -1,0 +1,148 @@
+"""PEP 691 documents: a project page and a root index, from JSON to :mod:`pypi_mirror.model`.
+
+Unknown keys are ignored, as PEP 691 asks; a known key of a wrong type makes the document malformed.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
+from pypi_mirror.upstream.checks import checked_address, checked_filename, checked_hashes, checked_name
+
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class _Meta(msgspec.Struct):
+    api_version: str = msgspec.field(name="api-version")
+    last_serial: _Count | None = msgspec.field(name="_last-serial", default=None)
+
+
+class _Status(msgspec.Struct):
+    status: str = "active"
+    reason: str | None = None
+
+
+class _File(msgspec.Struct):
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    requires_python: str | None = msgspec.field(name="requires-python", default=None)
+    size: _Count | None = None
+    upload_time: str | None = msgspec.field(name="upload-time", default=None)
+    yanked: bool | str = False
+    core_metadata: bool | dict[str, str] | None = msgspec.field(name="core-metadata", default=None)
+    legacy_metadata: bool | dict[str, str] | None = msgspec.field(
+        name="data-dist-info-metadata", default=None
+    )
+    provenance: str | None = None
+    gpg_sig: bool | None = msgspec.field(name="gpg-sig", default=None)
+
+
+class _Page(msgspec.Struct):
+    meta: _Meta
+    name: str
+    files: list[_File]
+    versions: list[str] = []
+    project_status: _Status | None = msgspec.field(name="project-status", default=None)
+
+
+class _Project(msgspec.Struct, gc=False):
+    name: str
+    last_serial: _Count | None = msgspec.field(name="_last-serial", default=None)
+
+
+class _Index(msgspec.Struct):
+    meta: _Meta
+    projects: list[_Project]
+
+
+_page_decoder = msgspec.json.Decoder(_Page)
+_index_decoder = msgspec.json.Decoder(_Index)
+
+
+def parse_project_page(
+    body: bytes, *, url: str, project: NormalizedName, header_serial: int | None, etag: str | None
+) -> ProjectPage:
+    """The page of ``project`` at ``url``.
+
+    The serial is the body's own, since a body may be an older cached copy than its headers; the header's
+    serves where the body has none. Raises UpstreamMalformed, or FileRefused for a file that is not safe.
+    """
+    try:
+        page = _page_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamMalformed(f"the page is no PEP 691 document: {error}", url=url) from error
+    _check_version(page.meta.api_version, url=url)
+    if (named := checked_name(page.name, url=url)) != project:
+        raise UpstreamMalformed(f"this is the page of {named!r}, not of {project!r}", url=url)
+    status = page.project_status or _Status()
+    serial = page.meta.last_serial
+    return ProjectPage(
+        name=project,
+        serial=header_serial if serial is None else serial,
+        etag=etag,
+        status=ProjectStatus(status=status.status, reason=status.reason),
+        versions=tuple(page.versions),
+        files=_unique(tuple(_file(f, url) for f in page.files), url),
+    )
+
+
+def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[IndexEntry]]:
+    """The index's serial, None where it carries none, and its projects in upstream's order.
+
+    Raises UpstreamMalformed at once for a document that is none, later for a name that is none.
+    """
+    try:
+        index = _index_decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
+    _check_version(index.meta.api_version, url=url)
+    entries = (
+        IndexEntry(name=p.name, project=checked_name(p.name, url=url), serial=p.last_serial)
+        for p in index.projects
+    )
+    return index.meta.last_serial, entries
+
+
+def _check_version(version: str, *, url: str) -> None:
+    # PEP 629: a client must refuse a major version that it does not know.
+    if version.partition(".")[0] != "1":
+        raise UpstreamMalformed(f"speaks version {version!r} of the simple API; 1.x is known", url=url)
+
+
+def _file(file: _File, base: str) -> RemoteFile:
+    filename = checked_filename(file.filename, url=base)
+    # PEP 714: `core-metadata` decides where it is present, the misnamed older key where it is not.
+    metadata = file.legacy_metadata if file.core_metadata is None else file.core_metadata
+    return RemoteFile(
+        filename=filename,
+        url=checked_address(file.url.partition("#")[0], base=base),
+        hashes=checked_hashes(file.hashes, url=base),
+        size=file.size,
+        upload_time=file.upload_time,
+        requires_python=file.requires_python,
+        # PEP 592: true is "yanked without a reason", a string is the reason.
+        yanked=file.yanked if isinstance(file.yanked, str) else "" if file.yanked else None,
+        core_metadata=_metadata(metadata, base),
+        provenance=checked_address(file.provenance, base=base) if file.provenance else None,
+        gpg_sig=file.gpg_sig,
+    )
+
+
+def _metadata(value: bool | dict[str, str] | None, base: str) -> tuple[tuple[str, str], ...] | None:
+    if isinstance(value, dict):
+        return checked_hashes(value, url=base)
+    return () if value else None
+
+
+def _unique(files: tuple[RemoteFile, ...], url: str) -> tuple[RemoteFile, ...]:
+    seen: set[str] = set()
+    for file in files:
+        if file.filename in seen:
+            raise UpstreamMalformed(f"the page lists {file.filename!r} twice", url=url)
+        seen.add(file.filename)
+    return files
