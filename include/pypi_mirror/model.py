@@ -139,15 +139,18 @@ class PlannedProject:
 
     ``serial`` is the serial the project's page must have reached, None where upstream has no serials;
     ``exact`` says that an older page is a stale one (the changelog named a content event), not merely
-    a page that a role event left behind (the root index counts those too). ``verify`` asks for every
-    file to be hashed again on the disk. ``reason`` is for people.
+    a page that a role event left behind (the root index counts those too). ``gone`` says that upstream
+    is expected to have no such project any more. ``verify`` asks for every file to be hashed again on
+    the disk. ``reason`` is for people.
     """
 
     project: NormalizedName
+    display_name: str
     action: Action
     reason: str
     serial: int | None = None
     exact: bool = False
+    gone: bool = False
     verify: bool = False
     known_bytes: int = 0
 

@@ -1,0 +1,75 @@
+"""Upstream's events, kept so that a backfill can say what changed in an interval."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Engine, Row, Select, delete, select
+
+from pypi_mirror.ledger.tables import events
+from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.model import Event
+
+_CHUNK: Final = 5_000
+
+
+class Events:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def add(self, batch: Sequence[Event]) -> None:
+        """Keep the events; one that is known already stays as it is."""
+        with self._engine.begin() as connection:
+            for start in range(0, len(batch), _CHUNK):
+                upsert(
+                    connection,
+                    events,
+                    [_row(e) for e in batch[start : start + _CHUNK]],
+                    keep_existing=True,
+                )
+
+    def between(self, after: int, upto: int) -> Iterator[Event]:
+        """The events with ``after < serial <= upto``, by serial."""
+        yield from self._read(
+            select(events).where(events.c.serial > after, events.c.serial <= upto).order_by(events.c.serial)
+        )
+
+    def during(self, start: int, end: int) -> Iterator[Event]:
+        """The events with ``start <= timestamp < end`` (seconds), by serial."""
+        yield from self._read(
+            select(events)
+            .where(events.c.timestamp >= start, events.c.timestamp < end)
+            .order_by(events.c.serial)
+        )
+
+    def forget_before(self, timestamp: int) -> int:
+        """Delete events older than ``timestamp``; returns how many."""
+        with self._engine.begin() as connection:
+            return connection.execute(delete(events).where(events.c.timestamp < timestamp)).rowcount
+
+    def _read(self, statement: Select[Any]) -> Iterable[Event]:
+        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
+            for row in connection.execute(statement):
+                yield _event(row)
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {
+        "serial": event.serial,
+        "project": event.project,
+        "display_name": event.name,
+        "version": event.version,
+        "timestamp": event.timestamp,
+        "action": event.action,
+    }
+
+
+def _event(row: Row[Any]) -> Event:
+    return Event(
+        serial=row.serial,
+        name=row.display_name,
+        project=NormalizedName(row.project),
+        version=row.version,
+        timestamp=row.timestamp,
+        action=row.action,
+    )

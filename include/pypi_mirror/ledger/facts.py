@@ -1,0 +1,44 @@
+"""Single values the ledger keeps: the cursor, upstream's ETag, what was last published."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, Engine, delete, select
+
+from pypi_mirror.ledger.tables import facts
+from pypi_mirror.ledger.writing import upsert
+
+
+class Facts:
+    """A table of names and values. The names in use:
+
+    ``cursor``: the serial up to which the mirror is complete. ``index_etag``: of upstream's root index at
+    that time. ``selection``: the settings' fingerprint of the last complete run. ``unpublished``: present
+    while the root index on the disk is older than the projects.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def get(self, key: str) -> str | None:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
+
+    def put(self, values: Mapping[str, str | None]) -> None:
+        """Set each key; None removes it."""
+        with self._engine.begin() as connection:
+            put_facts(connection, values)
+
+    @property
+    def cursor(self) -> int | None:
+        value = self.get("cursor")
+        return None if value is None else int(value)
+
+
+def put_facts(connection: Connection, values: Mapping[str, str | None]) -> None:
+    """Within another subject's transaction: set each key; None removes it."""
+    gone = [key for key, value in values.items() if value is None]
+    if gone:
+        connection.execute(delete(facts).where(facts.c.key.in_(gone)))
+    kept = [{"key": key, "value": value} for key, value in values.items() if value is not None]
+    if kept:
+        upsert(connection, facts, kept)

@@ -1,0 +1,218 @@
+"""The plan of a run: a row a project, cut into batches, with what became of each."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Engine, Row, case, delete, func, insert, select
+
+from pypi_mirror.ledger.tables import plan
+from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
+
+_CHUNK: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSize:
+    """How much a batch holds; ``first`` and ``last`` are names of its projects, in their order."""
+
+    number: int
+    projects: int
+    removals: int
+    known_bytes: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is; cheap enough to ask every second."""
+
+    planned: int
+    batches: int
+    batches_done: int
+    tally: Tally
+
+
+class Plan:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def write(self, run_id: int, rows: Iterable[tuple[int, PlannedProject]]) -> None:
+        """Replace the plan of ``run_id`` by ``rows`` of (batch, project), in one transaction."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(plan).where(plan.c.run_id == run_id))
+            remaining = iter(rows)
+            while chunk := [_row(run_id, batch, project) for batch, project in islice(remaining, _CHUNK)]:
+                connection.execute(insert(plan), chunk)
+
+    def pending(self, run_id: int, batch: int) -> list[PlannedProject]:
+        """The projects of a batch that are still to do, the largest first: they take longest."""
+        statement = (
+            select(plan)
+            .where(
+                plan.c.run_id == run_id,
+                plan.c.batch == batch,
+                plan.c.state == PlanState.PENDING.value,
+            )
+            .order_by(plan.c.known_bytes.desc(), plan.c.project)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [_planned(row) for row in connection.execute(statement)]
+
+    def reopen_failed(self, run_id: int, batch: int) -> None:
+        """Make the failed projects of a batch pending again: its task is run once more."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                plan.update()
+                .where(
+                    plan.c.run_id == run_id,
+                    plan.c.batch == batch,
+                    plan.c.state == PlanState.FAILED.value,
+                )
+                .values(state=PlanState.PENDING.value)
+            )
+
+    def batches(self, run_id: int) -> list[BatchSize]:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(
+                select(
+                    plan.c.batch,
+                    func.count(),
+                    func.sum(case((plan.c.action == Action.REMOVE.value, 1), else_=0)),
+                    func.sum(plan.c.known_bytes),
+                    func.min(plan.c.project),
+                    func.max(plan.c.project),
+                )
+                .where(plan.c.run_id == run_id)
+                .group_by(plan.c.batch)
+                .order_by(plan.c.batch)
+            )
+            return [
+                BatchSize(
+                    number=number,
+                    projects=projects,
+                    removals=int(removals),
+                    known_bytes=int(known),
+                    first=first,
+                    last=last,
+                )
+                for number, projects, removals, known, first, last in rows
+            ]
+
+    def projects(self, run_id: int, state: PlanState | None = None) -> Iterator[PlannedProject]:
+        """The planned projects by name, all or those in one state."""
+        statement = select(plan).where(plan.c.run_id == run_id).order_by(plan.c.project)
+        if state is not None:
+            statement = statement.where(plan.c.state == state.value)
+        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
+            for row in connection.execute(statement):
+                yield _planned(row)
+
+    def progress(self, run_id: int) -> Progress:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(_PROGRESS.where(plan.c.run_id == run_id)).all()
+            open_batches = connection.execute(
+                select(func.count(plan.c.batch.distinct())).where(
+                    plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value
+                )
+            ).scalar_one()
+            batches = connection.execute(
+                select(func.count(plan.c.batch.distinct())).where(plan.c.run_id == run_id)
+            ).scalar_one()
+        tally, planned = Tally(), 0
+        for row in rows:
+            planned += row.projects
+            tally += _tally(row)
+        return Progress(planned=planned, batches=batches, batches_done=batches - open_batches, tally=tally)
+
+    def outcome(self, run_id: int, batch: int) -> Tally:
+        """What a batch has done so far, over all its tries."""
+        statement = _PROGRESS.where(plan.c.run_id == run_id, plan.c.batch == batch)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return sum((_tally(row) for row in connection.execute(statement)), Tally())
+
+    def failed(self, run_id: int, batch: int | None = None) -> Sequence[NormalizedName]:
+        statement = select(plan.c.project).where(
+            plan.c.run_id == run_id, plan.c.state == PlanState.FAILED.value
+        )
+        if batch is not None:
+            statement = statement.where(plan.c.batch == batch)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [
+                NormalizedName(name)
+                for name in connection.execute(statement.order_by(plan.c.project)).scalars()
+            ]
+
+    def unfinished(self, run_id: int) -> int:
+        """How many projects are neither done nor failed."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(
+                select(func.count())
+                .select_from(plan)
+                .where(plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
+            ).scalar_one()
+
+
+_PROGRESS: Final = select(
+    plan.c.state,
+    func.count().label("projects"),
+    func.sum(case((plan.c.removed, 1), else_=0)).label("removed"),
+    *(
+        func.sum(plan.c[name]).label(name)
+        for name in (
+            "files_downloaded",
+            "bytes_downloaded",
+            "files_kept",
+            "files_dropped",
+            "bytes_dropped",
+        )
+    ),
+).group_by(plan.c.state)
+
+
+def _tally(row: Row[Any]) -> Tally:
+    done = row.state == PlanState.DONE.value
+    return Tally(
+        projects_done=row.projects if done else 0,
+        projects_failed=row.projects if row.state == PlanState.FAILED.value else 0,
+        projects_removed=int(row.removed),
+        files_downloaded=int(row.files_downloaded),
+        bytes_downloaded=int(row.bytes_downloaded),
+        files_kept=int(row.files_kept),
+        files_dropped=int(row.files_dropped),
+        bytes_dropped=int(row.bytes_dropped),
+    )
+
+
+def _row(run_id: int, batch: int, project: PlannedProject) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "project": project.project,
+        "batch": batch,
+        "display_name": project.display_name,
+        "action": project.action.value,
+        "reason": project.reason,
+        "serial": project.serial,
+        "exact": project.exact,
+        "gone": project.gone,
+        "verify": project.verify,
+        "known_bytes": project.known_bytes,
+        "state": PlanState.PENDING.value,
+    }
+
+
+def _planned(row: Row[Any]) -> PlannedProject:
+    return PlannedProject(
+        project=NormalizedName(row.project),
+        display_name=row.display_name,
+        action=Action(row.action),
+        reason=row.reason,
+        serial=row.serial,
+        exact=row.exact,
+        gone=row.gone,
+        verify=row.verify,
+        known_bytes=row.known_bytes,
+    )

@@ -1,0 +1,249 @@
+"""Projects and their files as the mirror holds them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Engine, Row, delete, func, select, update
+
+from pypi_mirror.ledger.tables import files, projects
+from pypi_mirror.model import IndexEntry
+
+_CHUNK: Final = 5_000
+
+# A project that upstream removed, or that the filters no longer select; its files are tombstones. While
+# the root index still lists it, it is being removed and its page shows no files.
+REMOVING: Final = "removing"
+REMOVED: Final = "removed"
+QUARANTINED: Final = "quarantined"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownProject:
+    """What the ledger says of a project; ``selection`` is the fingerprint its page was made under."""
+
+    id: int
+    project: NormalizedName
+    display_name: str
+    serial: int | None
+    seen_serial: int | None
+    etag: str | None
+    status: str
+    selection: str
+    files: int
+    bytes: int
+    dropped_files: int
+    dropped_bytes: int
+
+    @property
+    def present(self) -> bool:
+        """Whether the mirror holds it."""
+        return self.status not in (REMOVING, REMOVED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFile:
+    """A file in the pool; ``removed_at`` is set for a tombstone."""
+
+    filename: str
+    location: bytes
+    sha256: bytes
+    size: int
+    metadata_sha256: bytes | None
+    provenance: bool
+    uploaded_at: int | None
+    removed_at: int | None
+
+    @property
+    def path(self) -> str:
+        """Relative to ``web/``."""
+        digest = self.location.hex()
+        return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{self.filename}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What the mirror holds and what its filters left out."""
+
+    projects: int = 0
+    files: int = 0
+    bytes: int = 0
+    dropped_files: int = 0
+    dropped_bytes: int = 0
+
+
+class Projects:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def known(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
+        """Those of ``names`` that the ledger has a row for, removed ones included."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(select(projects).where(projects.c.name.in_(names)))
+            return {known.project: known for known in map(_known, rows)}
+
+    def files_of(self, project_ids: Sequence[int]) -> dict[int, dict[str, KnownFile]]:
+        """The files of each project by name, tombstones included."""
+        found: dict[int, dict[str, KnownFile]] = {id_: {} for id_ in project_ids}
+        with self._engine.connect().execution_options(reading=True) as connection:
+            for row in connection.execute(select(files).where(files.c.project_id.in_(project_ids))):
+                found[row.project_id][row.filename] = _file(row)
+        return found
+
+    def all(self) -> Iterator[KnownProject]:
+        """Every row by name, removed ones included; streamed."""
+        yield from map(_known, self._stream(select(projects).order_by(projects.c.name)))
+
+    def listed(self) -> Iterator[IndexEntry]:
+        """What the root index lists, by name; streamed. Upstream's leaves quarantined projects out too."""
+        statement = (
+            select(projects.c.name, projects.c.display_name, projects.c.serial)
+            .where(_LISTED)
+            .order_by(projects.c.name)
+        )
+        for row in self._stream(statement):
+            yield IndexEntry(name=row.display_name, project=NormalizedName(row.name), serial=row.serial)
+
+    def spelled(self) -> Iterator[tuple[str, str]]:
+        """(display name, normalized name) of the listed projects where they differ, by name; streamed."""
+        statement = (
+            select(projects.c.display_name, projects.c.name)
+            .where(_LISTED, projects.c.display_name != projects.c.name)
+            .order_by(projects.c.name)
+        )
+        for row in self._stream(statement):
+            yield row.display_name, row.name
+
+    def names_uploaded_during(self, start: int, end: int) -> list[NormalizedName]:
+        """The projects that have a file uploaded in [start, end) seconds."""
+        statement = (
+            select(projects.c.name)
+            .join(files, files.c.project_id == projects.c.id)
+            .where(files.c.uploaded_at >= start, files.c.uploaded_at < end)
+            .distinct()
+            .order_by(projects.c.name)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
+
+    def totals(self) -> Totals:
+        """Sums over the projects that have a page."""
+        statement = select(
+            func.count(),
+            *(
+                func.coalesce(func.sum(projects.c[name]), 0)
+                for name in ("files", "bytes", "dropped_files", "dropped_bytes")
+            ),
+        ).where(projects.c.status.not_in((REMOVING, REMOVED)))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            count, *sums = connection.execute(statement).one()
+        held, size, dropped, saved = (int(value) for value in sums)
+        return Totals(projects=count, files=held, bytes=size, dropped_files=dropped, dropped_bytes=saved)
+
+    def sample(self) -> tuple[KnownProject, KnownFile | None] | None:
+        """A listed project to try the site with: one with a spelling of its own, metadata and a small file,
+        as far as there is one; with the smallest of its files.
+        """
+        spelled = (projects.c.display_name != projects.c.name).desc()
+        with self._engine.connect().execution_options(reading=True) as connection:
+            # A few candidates by id, so that the choice costs the same in a mirror of any size.
+            some = select(projects.c.id).where(_LISTED).order_by(projects.c.id.desc()).limit(200)
+            row = connection.execute(
+                select(projects)
+                .where(projects.c.id.in_(some))
+                .order_by((projects.c.files > 0).desc(), spelled, projects.c.bytes, projects.c.name)
+                .limit(1)
+            ).one_or_none()
+            if row is None:
+                return None
+            file = connection.execute(
+                select(files)
+                .where(files.c.project_id == row.id, files.c.removed_at.is_(None))
+                .order_by(files.c.metadata_sha256.is_(None), files.c.size)
+                .limit(1)
+            ).one_or_none()
+        return _known(row), None if file is None else _file(file)
+
+    def being_removed(self) -> list[NormalizedName]:
+        """The projects whose pages can go once the root index no longer lists them."""
+        statement = select(projects.c.name).where(projects.c.status == REMOVING)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
+
+    def removed(self, names: Sequence[NormalizedName]) -> None:
+        """Their pages are gone; rows stay while tombstones do."""
+        with self._engine.begin() as connection:
+            connection.execute(update(projects).where(projects.c.name.in_(names)).values(status=REMOVED))
+            connection.execute(_EMPTY)
+
+    def tombstones(self, removed_before: int, limit: int) -> list[tuple[int, KnownFile]]:
+        """Up to ``limit`` (project id, file) that no page has listed since before ``removed_before``."""
+        statement = (
+            select(files)
+            .where(files.c.removed_at < removed_before)
+            .order_by(files.c.removed_at, files.c.project_id, files.c.filename)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [(row.project_id, _file(row)) for row in connection.execute(statement)]
+
+    def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
+        """Delete the rows of files that are no longer on the disk, and of removed projects left empty."""
+        with self._engine.begin() as connection:
+            ids = set()
+            for project_id, filename in gone:
+                ids.add(project_id)
+                connection.execute(
+                    delete(files).where(files.c.project_id == project_id, files.c.filename == filename)
+                )
+            connection.execute(
+                delete(projects).where(
+                    projects.c.id.in_(ids),
+                    projects.c.status == REMOVED,
+                    ~select(files.c.project_id).where(files.c.project_id == projects.c.id).exists(),
+                )
+            )
+
+    def _stream(self, statement: Any) -> Iterator[Row[Any]]:
+        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
+            yield from connection.execute(statement)
+
+
+_LISTED: Final = projects.c.status.not_in((REMOVING, REMOVED, QUARANTINED))
+
+# Removed projects without a tombstone: nothing is left to remember.
+_EMPTY: Final = delete(projects).where(
+    projects.c.status == REMOVED,
+    ~select(files.c.project_id).where(files.c.project_id == projects.c.id).exists(),
+)
+
+
+def _known(row: Row[Any]) -> KnownProject:
+    return KnownProject(
+        id=row.id,
+        project=NormalizedName(row.name),
+        display_name=row.display_name,
+        serial=row.serial,
+        seen_serial=row.seen_serial,
+        etag=row.etag,
+        status=row.status,
+        selection=row.selection,
+        files=row.files,
+        bytes=row.bytes,
+        dropped_files=row.dropped_files,
+        dropped_bytes=row.dropped_bytes,
+    )
+
+
+def _file(row: Row[Any]) -> KnownFile:
+    return KnownFile(
+        filename=row.filename,
+        location=row.location,
+        sha256=row.sha256,
+        size=row.size,
+        metadata_sha256=row.metadata_sha256,
+        provenance=row.provenance,
+        uploaded_at=row.uploaded_at,
+        removed_at=row.removed_at,
+    )

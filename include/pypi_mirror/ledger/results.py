@@ -1,0 +1,267 @@
+"""What became of planned projects, recorded a group at a time in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import pendulum
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, Engine, bindparam, select, update
+
+from pypi_mirror.clock import Clock
+from pypi_mirror.ledger import backlog
+from pypi_mirror.ledger.facts import put_facts
+from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject
+from pypi_mirror.ledger.tables import files, plan, projects
+from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.model import MirroredPage, PlannedProject, PlanState, PooledFile, Tally
+
+# Present in the facts while the root index on the disk may be older than the projects.
+UNPUBLISHED: Final = "unpublished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """A project that was synced.
+
+    ``page`` is what it shows from now on; None when nothing of it changed. ``known`` and ``known_files``
+    are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out.
+    """
+
+    planned: PlannedProject
+    known: KnownProject | None
+    known_files: dict[str, KnownFile] = field(default_factory=dict)
+    page: MirroredPage | None = None
+    locations: tuple[bytes, ...] = ()
+    removed: bool = False
+    etag: str | None = None
+    serial: int | None = None
+    selection: str = ""
+    dropped_files: int = 0
+    dropped_bytes: int = 0
+    legacy_json: bytes | None = None
+    tally: Tally = field(default_factory=Tally)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """A project that could not be synced; ``error`` is the error's class, ``reason`` its sentence."""
+
+    planned: PlannedProject
+    error: str
+    reason: str
+
+
+Result = Synced | Failed
+
+
+class Results:
+    """Records results for one run."""
+
+    def __init__(self, engine: Engine, clock: Clock, run_id: int) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._run_id = run_id
+
+    def record(self, results: Sequence[Result]) -> None:
+        """All of ``results``, or, when this raises, none of them."""
+        if not results:
+            return
+        now = int(self._clock())
+        synced = [r for r in results if isinstance(r, Synced)]
+        with self._engine.begin() as connection:
+            ids = self._projects(connection, [r for r in synced if not r.removed], now)
+            self._files(connection, [r for r in synced if r.page is not None and not r.removed], ids, now)
+            self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
+            self._plan(connection, results)
+            backlog.forget(connection, [r.planned.project for r in synced])
+            for result in results:
+                if isinstance(result, Failed):
+                    backlog.add_failure(
+                        connection,
+                        run_id=self._run_id,
+                        now=now,
+                        project=result.planned.project,
+                        display_name=result.planned.display_name,
+                        serial=result.planned.serial,
+                        exact=result.planned.exact,
+                        error=result.error,
+                        reason=result.reason,
+                    )
+            if any(_changes_index(r) for r in synced):
+                put_facts(connection, {UNPUBLISHED: str(self._run_id)})
+
+    def _projects(
+        self, connection: Connection, synced: Sequence[Synced], now: int
+    ) -> dict[NormalizedName, int]:
+        """Write the projects' rows; returns the ids of those with a new page."""
+        upsert(
+            connection,
+            projects,
+            [row for r in synced if r.page is not None for row in [_project_row(r, r.page, now)]],
+            key=["name"],
+        )
+        for r in synced:
+            if r.page is None and r.known is not None:
+                # The page is as it was; only serials moved.
+                connection.execute(
+                    update(projects)
+                    .where(projects.c.id == r.known.id)
+                    .values(serial=_serial(r), seen_serial=_seen(r), synced_at=now)
+                )
+        names = [r.planned.project for r in synced if r.page is not None]
+        rows = connection.execute(select(projects.c.name, projects.c.id).where(projects.c.name.in_(names)))
+        return {NormalizedName(name): id_ for name, id_ in rows}
+
+    def _files(
+        self,
+        connection: Connection,
+        synced: Sequence[Synced],
+        ids: dict[NormalizedName, int],
+        now: int,
+    ) -> None:
+        new, changed, unlisted = [], [], []
+        for r in synced:
+            assert r.page is not None  # noqa: S101 - by the caller's choice
+            project_id = ids[r.page.name]
+            listed = set()
+            for file, location in zip(r.page.files, r.locations, strict=True):
+                row = _file_row(project_id, file, location, now)
+                listed.add(file.remote.filename)
+                known = r.known_files.get(file.remote.filename)
+                if known is None:
+                    new.append(row)
+                elif known.removed_at is not None or _differs(known, row):
+                    changed.append(row)
+            unlisted += [
+                {"id_": project_id, "filename_": name}
+                for name, known in r.known_files.items()
+                if name not in listed and known.removed_at is None
+            ]
+        upsert(connection, files, new + changed)
+        if unlisted:
+            connection.execute(
+                update(files)
+                .where(files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_"))
+                .values(removed_at=now),
+                unlisted,
+            )
+
+    def _removals(self, connection: Connection, removed: Sequence[Synced], now: int) -> None:
+        ids = [r.known.id for r in removed if r.known is not None and r.known.status != REMOVED]
+        connection.execute(
+            update(projects)
+            .where(projects.c.id.in_(ids))
+            .values(
+                status=REMOVING, serial=None, seen_serial=None, etag=None, synced_at=now,
+                files=0, bytes=0, dropped_files=0, dropped_bytes=0,
+            )
+        )  # fmt: skip
+        connection.execute(
+            update(files)
+            .where(files.c.project_id.in_(ids), files.c.removed_at.is_(None))
+            .values(removed_at=now)
+        )
+
+    def _plan(self, connection: Connection, results: Sequence[Result]) -> None:
+        connection.execute(
+            update(plan)
+            .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
+            .values({name: bindparam(f"{name}_") for name in _PLAN_COLUMNS}),
+            [_plan_row(result) for result in results],
+        )
+
+
+_PLAN_COLUMNS: Final = (
+    "state",
+    "files_downloaded",
+    "bytes_downloaded",
+    "files_kept",
+    "files_dropped",
+    "bytes_dropped",
+    "removed",
+)
+
+
+def _plan_row(result: Result) -> dict[str, Any]:
+    synced = result if isinstance(result, Synced) else None
+    tally = Tally() if synced is None else synced.tally
+    return {
+        "project_": result.planned.project,
+        "state_": (PlanState.FAILED if synced is None else PlanState.DONE).value,
+        "removed_": synced is not None and synced.removed,
+        **{f"{name}_": getattr(tally, name) for name in _PLAN_COLUMNS[1:-1]},
+    }
+
+
+def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:
+    return {
+        "name": page.name,
+        "display_name": r.planned.display_name,
+        "serial": _serial(r),
+        "seen_serial": _seen(r),
+        "etag": r.etag,
+        "status": page.status.status,
+        "selection": r.selection,
+        "files": len(page.files),
+        "bytes": sum(file.size for file in page.files),
+        "dropped_files": r.dropped_files,
+        "dropped_bytes": r.dropped_bytes,
+        "synced_at": now,
+    }
+
+
+def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> dict[str, Any]:
+    return {
+        "project_id": project_id,
+        "filename": file.remote.filename,
+        "location": location,
+        "sha256": bytes.fromhex(file.sha256),
+        "size": file.size,
+        "metadata_sha256": None if file.metadata_sha256 is None else bytes.fromhex(file.metadata_sha256),
+        "provenance": file.has_provenance,
+        "uploaded_at": _seconds(file.remote.upload_time),
+        "verified_at": now,
+        "removed_at": None,
+    }
+
+
+def _differs(known: KnownFile, row: dict[str, Any]) -> bool:
+    return any(
+        getattr(known, name) != row[name]
+        for name in ("location", "sha256", "size", "metadata_sha256", "provenance")
+    )
+
+
+def _serial(r: Synced) -> int | None:
+    return r.serial if r.serial is not None or r.known is None else r.known.serial
+
+
+def _seen(r: Synced) -> int | None:
+    """The highest serial upstream has shown for the project, on its page or in an index or event."""
+    before = None if r.known is None else r.known.seen_serial
+    return max((s for s in (r.serial, r.planned.serial, before) if s is not None), default=None)
+
+
+def _changes_index(r: Synced) -> bool:
+    if r.removed:
+        return r.known is not None and r.known.present
+    if r.known is None or not r.known.present:
+        return True
+    status = r.known.status if r.page is None else r.page.status.status
+    return (_serial(r), r.planned.display_name, status) != (
+        r.known.serial,
+        r.known.display_name,
+        r.known.status,
+    )
+
+
+def _seconds(upload_time: str | None) -> int | None:
+    """RFC 3339 to seconds, None for what is no time: the page carries it on, only backfills look at it."""
+    if upload_time is None:
+        return None
+    try:
+        parsed = pendulum.parse(upload_time)
+    except ValueError:
+        return None
+    return int(parsed.timestamp()) if isinstance(parsed, pendulum.DateTime) else None

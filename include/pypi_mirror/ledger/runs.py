@@ -1,0 +1,154 @@
+"""Runs: who asked for what, when, and what came of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from packaging.utils import NormalizedName
+from sqlalchemy import Engine, Row, delete, select, update
+
+from pypi_mirror.clock import Clock
+from pypi_mirror.errors import LedgerError
+from pypi_mirror.ledger.tables import plan, runs
+from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.model import RunKind, RunState, Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """What a run is asked to do.
+
+    ``label`` names the run for people and is unique (Airflow's run id; host and process for the command
+    line); asking again with the same label continues that run. ``projects`` are to be synced now, changed
+    or not. ``recheck`` asks upstream for every selected project, whatever its serial. ``interval`` is that
+    of a backfill, [start, end) in seconds since 1970.
+    """
+
+    label: str
+    kind: RunKind = RunKind.SYNC
+    projects: tuple[str, ...] = ()
+    recheck: bool = False
+    interval: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a finished run; ``reason`` says why it failed, when it did."""
+
+    tally: Tally = field(default_factory=Tally)
+    planned: int = 0
+    new_failures: int = 0
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A row of ``runs``; times are seconds since 1970."""
+
+    id: int
+    request: RunRequest
+    state: RunState
+    started_at: int
+    finished_at: int | None
+    source: str | None
+    cursor_from: int | None
+    cursor_to: int | None
+    outcome: Outcome | None
+
+
+class Runs:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def begin(self, request: RunRequest) -> Run:
+        """The run of ``request.label``, new or continued: in both cases it is running afterwards."""
+        row = {
+            "label": request.label,
+            "kind": request.kind.value,
+            "state": RunState.RUNNING.value,
+            "started_at": int(self._clock()),
+            "request": msgspec.json.encode(request).decode(),
+        }
+        with self._engine.begin() as connection:
+            upsert(connection, runs, [row], key=["label"], keep_existing=True)
+            connection.execute(
+                update(runs)
+                .where(runs.c.label == request.label)
+                .values(state=RunState.RUNNING.value, finished_at=None, outcome=None)
+            )
+            return _run(connection.execute(select(runs).where(runs.c.label == request.label)).one())
+
+    def fetched(self, run_id: int, *, source: str, cursor_from: int | None, cursor_to: int | None) -> None:
+        """Note where this run's changes come from and which serials they span."""
+        self._update(run_id, source=source, cursor_from=cursor_from, cursor_to=cursor_to)
+
+    def finish(self, run_id: int, state: RunState, outcome: Outcome) -> None:
+        self._update(
+            run_id,
+            state=state.value,
+            finished_at=int(self._clock()),
+            outcome=msgspec.json.encode(outcome).decode(),
+        )
+
+    def get(self, run_id: int) -> Run:
+        """Raises LedgerError when there is no such run."""
+        found = self._select(runs.c.id == run_id)
+        if not found:
+            raise LedgerError(f"the ledger knows no run {run_id}")
+        return found[0]
+
+    def labelled(self, label: str) -> Run | None:
+        found = self._select(runs.c.label == label)
+        return found[0] if found else None
+
+    def latest(self, count: int = 1) -> Sequence[Run]:
+        """The newest runs, newest first."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(select(runs).order_by(runs.c.id.desc()).limit(count))
+            return [_run(row) for row in rows]
+
+    def last_success(self) -> Run | None:
+        """The newest successful run that moved the cursor."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            row = connection.execute(
+                select(runs)
+                .where(runs.c.state == RunState.SUCCESS.value, runs.c.kind == RunKind.SYNC.value)
+                .order_by(runs.c.id.desc())
+                .limit(1)
+            ).one_or_none()
+        return None if row is None else _run(row)
+
+    def forget_plans_before(self, run_id: int) -> None:
+        """Delete the plans of earlier finished runs; what they did stays in ``outcome``."""
+        finished = select(runs.c.id).where(runs.c.id < run_id, runs.c.state != RunState.RUNNING.value)
+        with self._engine.begin() as connection:
+            connection.execute(delete(plan).where(plan.c.run_id.in_(finished)))
+
+    def _update(self, run_id: int, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+
+    def _select(self, condition: Any) -> list[Run]:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [_run(row) for row in connection.execute(select(runs).where(condition))]
+
+
+def _run(row: Row[Any]) -> Run:
+    return Run(
+        id=row.id,
+        request=msgspec.json.decode(row.request, type=RunRequest),
+        state=RunState(row.state),
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        source=row.source,
+        cursor_from=row.cursor_from,
+        cursor_to=row.cursor_to,
+        outcome=None if row.outcome is None else msgspec.json.decode(row.outcome, type=Outcome),
+    )
+
+
+def names(request: RunRequest) -> tuple[NormalizedName, ...]:
+    """The request's projects as normalized names."""
+    return tuple(NormalizedName(name) for name in request.projects)

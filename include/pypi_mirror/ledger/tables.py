@@ -1,0 +1,175 @@
+"""The ledger's tables. A change here needs a migration in ``migrations/versions`` and a test that upgrades.
+
+Times are whole seconds since 1970 in UTC, digests are raw bytes (half the size of hexadecimal in a table
+of 15 million files), names are normalized unless they are called display names.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import VARCHAR
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Sorted by byte on every database, as Python sorts: plans compare streams that both sides sort.
+_Name: Final = String(255).with_variant(VARCHAR(255, collation="C"), "postgresql")
+
+# SQLite only counts up a column that is declared INTEGER.
+_Id: Final = BigInteger().with_variant(Integer, "sqlite")
+
+facts: Final = Table(
+    "facts",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+projects: Final = Table(
+    "projects",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("name", _Name, nullable=False, unique=True),
+    Column("display_name", String(255), nullable=False),
+    # The serial of the page we hold, and the highest that upstream's root index showed for it.
+    Column("serial", BigInteger),
+    Column("seen_serial", BigInteger),
+    Column("etag", Text),
+    Column("status", String(32), nullable=False),
+    # What settings.selection_fingerprint was when the page was made.
+    Column("selection", String(64), nullable=False),
+    Column("files", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("dropped_files", Integer, nullable=False),
+    Column("dropped_bytes", BigInteger, nullable=False),
+    Column("synced_at", BigInteger, nullable=False),
+)
+
+files: Final = Table(
+    "files",
+    metadata,
+    Column(
+        "project_id",
+        _Id,
+        ForeignKey("projects.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("filename", String(255), primary_key=True),
+    # The digest in the path: packages/<2>/<2>/<60>/<filename>.
+    Column("location", LargeBinary(32), nullable=False),
+    Column("sha256", LargeBinary(32), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("metadata_sha256", LargeBinary(32)),
+    Column("provenance", Boolean, nullable=False),
+    Column("uploaded_at", BigInteger),
+    Column("verified_at", BigInteger, nullable=False),
+    # When the last page stopped listing it (a tombstone); NULL while a page lists it.
+    Column("removed_at", BigInteger),
+    Index(None, "uploaded_at"),
+    Index("ix_files_tombstones", "removed_at", sqlite_where=Column("removed_at").is_not(None),
+          postgresql_where=Column("removed_at").is_not(None)),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("serial", _Id, primary_key=True, autoincrement=False),
+    Column("project", _Name, nullable=False),
+    Column("display_name", String(255), nullable=False),
+    Column("version", Text),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("action", Text, nullable=False),
+    Index(None, "timestamp"),
+)
+
+runs: Final = Table(
+    "runs",
+    metadata,
+    Column("id", _Id, primary_key=True),
+    Column("label", String(255), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("finished_at", BigInteger),
+    # How the changes were found: "changelog", "index" or "ledger".
+    Column("source", String(16)),
+    Column("cursor_from", BigInteger),
+    Column("cursor_to", BigInteger),
+    # What was asked for and what came of it, as JSON of runs.Request and runs.Outcome.
+    Column("request", Text, nullable=False),
+    Column("outcome", Text),
+    Index(None, "started_at"),
+)
+
+plan: Final = Table(
+    "plan",
+    metadata,
+    Column("run_id", _Id, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("project", _Name, primary_key=True),
+    Column("batch", SmallInteger, nullable=False),
+    Column("display_name", String(255), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("serial", BigInteger),
+    Column("exact", Boolean, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("verify", Boolean, nullable=False),
+    Column("known_bytes", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("files_downloaded", Integer, nullable=False, default=0),
+    Column("bytes_downloaded", BigInteger, nullable=False, default=0),
+    Column("files_kept", Integer, nullable=False, default=0),
+    Column("files_dropped", Integer, nullable=False, default=0),
+    Column("bytes_dropped", BigInteger, nullable=False, default=0),
+    Column("removed", Boolean, nullable=False, default=False),
+    Index(None, "run_id", "batch", "state"),
+    sqlite_with_rowid=False,
+)
+
+backlog: Final = Table(
+    "backlog",
+    metadata,
+    Column("project", _Name, primary_key=True),
+    Column("display_name", String(255), nullable=False),
+    Column("error", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("serial", BigInteger),
+    Column("exact", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("first_run_id", BigInteger, nullable=False),
+    Column("first_failed_at", BigInteger, nullable=False),
+    Column("last_failed_at", BigInteger, nullable=False),
+    Column("next_try_at", BigInteger, nullable=False),
+    Column("parked", Boolean, nullable=False),
+    Index(None, "next_try_at"),
+)
+
+lease: Final = Table(
+    "lease",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("owner", String(255), nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
