@@ -9,10 +9,22 @@ from pypi_mirror.settings.values import Settings
 
 
 def selection_fingerprint(settings: Settings) -> str:
-    """16 hexadecimal digits over all that decides which files are kept and how pages look.
+    """16 hexadecimal digits over all that decides which projects and files are mirrored and how pages look.
 
     Equal settings give equal fingerprints in every process, on every host and whatever the order of lists
-    in the file. A change means that every project has to be looked at again.
+    in the file. A change means that upstream's list of projects has to be looked at again.
+    """
+    projects = {
+        "allowed": sorted(settings.selection.allowed_projects),
+        "blocked": sorted(settings.selection.blocked_projects),
+    }
+    return _digest([page_fingerprint(settings), projects])
+
+
+def page_fingerprint(settings: Settings) -> str:
+    """Like ``selection_fingerprint``, over what decides a selected project's files and the look of its page.
+
+    A page made under another one has to be made again.
     """
     decisive: dict[str, Any] = {
         "selection": asdict(settings.selection),
@@ -22,9 +34,17 @@ def selection_fingerprint(settings: Settings) -> str:
         "release-files": settings.release_files,
         "core-metadata": settings.core_metadata,
         "root_uri": settings.root_uri,
+        # Provenance links are absolute (PEP 740), so pages change with the site's address.
+        "public-url": settings.site.public_url,
     }
     for name in ("blocked_platforms", "environments", "allowed_releases", "blocked_releases"):
         items = decisive["selection"][name]
         decisive["selection"][name] = sorted(json.dumps(item, sort_keys=True) for item in items)
-    text = json.dumps(decisive, sort_keys=True, default=sorted)
+    for name in ("allowed_projects", "blocked_projects"):
+        del decisive["selection"][name]
+    return _digest(decisive)
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, default=sorted)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,120 @@
+"""A mirror, put together: settings, ledger, pages, filters, and the ways to reach upstream.
+
+The one place that chooses real parts; steps take a :class:`Mirror` and never build their own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pypi_mirror.clock import Clock, SystemClock
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.filters import Selector, build_selector
+from pypi_mirror.ledger.results import Results
+from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.pages.links import PoolLinks
+from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.patience import Patience
+from pypi_mirror.pool import Pool
+from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerprint
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.sync.project_sync import ProjectSync
+from pypi_mirror.transport import CurlTransport, Transport
+from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.project_pages import ProjectPages
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mirror:
+    """One mirror, open. Made by :func:`open_mirror`; belongs to one process."""
+
+    settings: Settings
+    ledger: Ledger
+    clock: Clock
+    patience: Patience = field(default_factory=Patience)
+
+    @cached_property
+    def selector(self) -> Selector:
+        return build_selector(self.settings.selection)
+
+    @cached_property
+    def selection(self) -> str:
+        """Names what decides over projects, files and pages."""
+        return selection_fingerprint(self.settings)
+
+    @cached_property
+    def page_selection(self) -> str:
+        """Names what decides over files and pages; a page made under another one is made again."""
+        return page_fingerprint(self.settings)
+
+    @cached_property
+    def pages(self) -> PageStore:
+        s = self.settings
+        return PageStore(
+            s.web,
+            hash_index=s.hash_index,
+            simple_format=s.simple_format,
+            links=PoolLinks(public_url=s.site.public_url, root_uri=s.root_uri),
+        )
+
+    @contextmanager
+    def control(self) -> Iterator[Control]:
+        """For the few calls that find out what changed."""
+        control = Control(timeout=self.settings.timeout, proxy=self.settings.proxy, patience=self.patience)
+        try:
+            yield control
+        finally:
+            control.close()
+
+    def transport(self) -> CurlTransport:
+        """For bulk requests, ``workers`` at once; to be entered inside an event loop."""
+        s = self.settings
+        return CurlTransport(
+            workers=s.workers,
+            timeout=s.timeout,
+            global_timeout=s.global_timeout,
+            proxy=s.proxy,
+            allow_non_https=s.allow_non_https,
+        )
+
+    def project_sync(self, transport: Transport) -> ProjectSync:
+        s = self.settings
+        pool = Pool(
+            s.web,
+            transport,
+            self.patience,
+            compare_method=s.compare_method,
+            core_metadata=s.core_metadata,
+        )
+        return ProjectSync(
+            upstream=ProjectPages(s.master, transport, self.patience),
+            selector=self.selector,
+            pool=pool if s.release_files else None,
+            pages=self.pages,
+            fingerprint=self.page_selection,
+            legacy_json=s.json,
+        )
+
+    def results(self, run_id: int) -> Results:
+        return Results(self.ledger.engine, self.clock, run_id)
+
+
+@contextmanager
+def open_mirror(
+    settings: Settings, *, clock: Clock | None = None, patience: Patience | None = None
+) -> Iterator[Mirror]:
+    """The mirror that ``settings`` describes; its directories and its ledger are made when missing.
+
+    Raises LedgerError, and MirrorError when the directory cannot be written.
+    """
+    clock = clock or SystemClock()
+    try:
+        (settings.web / "simple").mkdir(parents=True, exist_ok=True)
+        (settings.web / "packages").mkdir(exist_ok=True)
+    except OSError as error:
+        raise MirrorError(
+            f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"
+        ) from error
+    with Ledger.open(settings.ledger, clock) as ledger:
+        yield Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())

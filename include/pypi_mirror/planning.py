@@ -1,0 +1,204 @@
+"""Making a plan: which projects a run syncs or removes, and why. Pure: values in, values out.
+
+What upstream says (events, a root index) meets what the ledger knows and what the filters select.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.ledger.projects import QUARANTINED, KnownProject
+from pypi_mirror.model import Action, Event, IndexEntry, PlannedProject
+from pypi_mirror.upstream.changelog import changes_content, is_removal
+
+# Airflow maps a task at most 1,024 times.
+MAX_BATCHES: Final = 1000
+# What a project costs besides its files' bytes (requests, pages, rows), in bytes; unknown files count
+# for nothing, so that in a first sync batches are equal in projects.
+_FIXED_COST: Final = 2_000_000
+# A batch of fewer projects is not cut further.
+_WORTH_STARTING: Final = 25
+
+
+class ProjectSelector(Protocol):
+    """Decides over projects; ``filters.Selector`` is the real one."""
+
+    def why_not(self, project: NormalizedName) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A project that events speak of: the last one that can have changed its page decides."""
+
+    project: NormalizedName
+    display_name: str
+    serial: int
+    gone: bool
+    reason: str
+
+
+def candidates(events: Iterable[Event], selector: ProjectSelector) -> list[Candidate]:
+    """The selected projects whose content the events touch, by name. ``events`` come by serial."""
+    last: dict[NormalizedName, Candidate] = {}
+    for event in events:
+        if changes_content(event.action) and (
+            event.project in last or selector.why_not(event.project) is None
+        ):
+            last[event.project] = Candidate(
+                project=event.project,
+                display_name=event.name,
+                serial=event.serial,
+                gone=is_removal(event.action),
+                reason=f"upstream: {event.action}",
+            )
+    return sorted(last.values(), key=lambda candidate: candidate.project)
+
+
+def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedProject | None:
+    """What to do about a project that events speak of; None when the mirror is there already."""
+    present = known is not None and known.present
+    if candidate.gone and not present:
+        return None
+    if known is not None and present and known.serial is not None and known.serial >= candidate.serial:
+        return None
+    return PlannedProject(
+        project=candidate.project,
+        display_name=candidate.display_name,
+        action=Action.SYNC,
+        reason=candidate.reason,
+        serial=candidate.serial,
+        exact=True,
+        gone=candidate.gone,
+        known_bytes=0 if known is None else known.bytes,
+    )
+
+
+def plan_from_index(
+    entries: Iterable[IndexEntry],
+    known: Iterable[KnownProject],
+    selector: ProjectSelector,
+    *,
+    fingerprint: str,
+    recheck: bool,
+) -> Iterator[PlannedProject]:
+    """Compare upstream's root index with the ledger, both by normalized name.
+
+    ``fingerprint`` is that of the filters in force; ``recheck`` asks for every selected project.
+    """
+    for project, entry, have in _side_by_side(entries, known):
+        present = have if have is not None and have.present else None
+        refused = selector.why_not(project)
+        if refused is not None:
+            if present is not None:
+                yield _removal(present, refused)
+        elif entry is not None:
+            reason = _why_sync(entry, present, fingerprint, recheck)
+            if reason is not None:
+                yield _sync(entry, present, reason)
+        elif present is not None and (
+            # Upstream's index leaves quarantined projects out; their pages are still there.
+            present.status != QUARANTINED or recheck or present.selection != fingerprint
+        ):
+            yield replace(_named(present, "no longer in upstream's index"), gone=True)
+
+
+def plan_named(
+    names: Sequence[NormalizedName], known: dict[NormalizedName, KnownProject], *, reason: str, verify: bool
+) -> Iterator[PlannedProject]:
+    """Projects to look at whatever their serial; ``verify`` has their files hashed again."""
+    for name in names:
+        have = known.get(name)
+        unknown = PlannedProject(project=name, display_name=name, action=Action.SYNC, reason=reason)
+        yield replace(unknown if have is None else _named(have, reason), verify=verify)
+
+
+def cut(
+    plan: Sequence[PlannedProject], batch_size: int, *, at_least: int = 1
+) -> Iterator[tuple[int, PlannedProject]]:
+    """The plan with a batch's number before each project.
+
+    A batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches are equal
+    in cost: by the bytes known from earlier syncs, by projects where nothing is known. ``batch_size`` is
+    the number of projects a batch has on average, more where that would make over MAX_BATCHES batches, fewer
+    where there would not be ``at_least`` as many batches (as long as each is worth starting).
+    """
+    worth_starting = math.ceil(len(plan) / _WORTH_STARTING)
+    wanted = max(math.ceil(len(plan) / batch_size), min(at_least, worth_starting))
+    batches = max(1, min(MAX_BATCHES, wanted))
+    ordered = sorted(plan, key=lambda planned: planned.project)
+    total = sum(_cost(planned) for planned in ordered)
+    before = 0
+    for planned in ordered:
+        cost = _cost(planned)
+        # The middle of a project's stretch of the total cost tells its batch.
+        yield min(batches - 1, int((before + cost / 2) * batches / total)), planned
+        before += cost
+
+
+def _cost(planned: PlannedProject) -> int:
+    return planned.known_bytes + _FIXED_COST
+
+
+def _why_sync(entry: IndexEntry, known: KnownProject | None, fingerprint: str, recheck: bool) -> str | None:
+    if known is None:
+        return "new"
+    if known.selection != fingerprint:
+        return "the filters changed"
+    if recheck:
+        return "re-check"
+    if entry.serial is None or known.seen_serial is None:
+        return "upstream has no serials to compare"
+    if entry.serial > known.seen_serial:
+        return f"upstream is at serial {entry.serial}"
+    if entry.name != known.display_name:
+        return f"upstream calls it {entry.name}"
+    return None
+
+
+def _sync(entry: IndexEntry, known: KnownProject | None, reason: str) -> PlannedProject:
+    return PlannedProject(
+        project=entry.project,
+        display_name=entry.name,
+        action=Action.SYNC,
+        reason=reason,
+        serial=entry.serial,
+        known_bytes=0 if known is None else known.bytes,
+    )
+
+
+def _named(known: KnownProject, reason: str) -> PlannedProject:
+    return PlannedProject(
+        project=known.project,
+        display_name=known.display_name,
+        action=Action.SYNC,
+        reason=reason,
+        known_bytes=known.bytes,
+    )
+
+
+def _removal(known: KnownProject, reason: str) -> PlannedProject:
+    return PlannedProject(
+        project=known.project, display_name=known.display_name, action=Action.REMOVE, reason=reason
+    )
+
+
+def _side_by_side(
+    entries: Iterable[IndexEntry], known: Iterable[KnownProject]
+) -> Iterator[tuple[NormalizedName, IndexEntry | None, KnownProject | None]]:
+    """Both sides by name, together where both have it (a full outer join of two sorted streams)."""
+    left, right = iter(entries), iter(known)
+    entry, have = next(left, None), next(right, None)
+    while entry is not None or have is not None:
+        if have is None or (entry is not None and entry.project < have.project):
+            assert entry is not None  # noqa: S101 - or the loop had ended
+            yield entry.project, entry, None
+            entry = next(left, None)
+        elif entry is None or have.project < entry.project:
+            yield have.project, None, have
+            have = next(right, None)
+        else:
+            yield entry.project, entry, have
+            entry, have = next(left, None), next(right, None)

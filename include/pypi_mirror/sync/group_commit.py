@@ -1,0 +1,83 @@
+"""Finishing projects in groups, in the order that lets nothing be lost and nothing be served too early.
+
+A group goes through three states: *acquired* (its files are in the pool, perhaps only in memory), *paged*
+(its pages are written), *recorded* (the ledger calls it done). One ``syncfs`` serves two groups: it makes
+the files of the newer one durable, so that its pages may be written, and the pages of the older one, so
+that it may be recorded. A crash loses at most the record of two groups; the next try finds their files.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from pypi_mirror.disk import flush_filesystem
+from pypi_mirror.ledger.results import Result, Results, Synced
+from pypi_mirror.pages.page_store import PageStore
+
+# A group is closed by whichever comes first. A thousand files make a flush's cost small beside their own;
+# ten seconds bound what a crash makes the next try look at again.
+_PROJECTS: Final = 200
+_FILES: Final = 1_000
+_SECONDS: Final = 10.0
+
+
+class GroupCommit:
+    """Collects results and finishes them; ``on_recorded`` is told of each group the ledger has."""
+
+    def __init__(
+        self,
+        web: Path,
+        pages: PageStore,
+        results: Results,
+        on_recorded: Callable[[list[Result]], None],
+    ) -> None:
+        self._web = web
+        self._pages = pages
+        self._results = results
+        self._on_recorded = on_recorded
+        self._acquired: list[Result] = []
+        self._paged: list[Result] = []
+        self._files = 0
+        self._opened = time.monotonic()
+        self._finishing = asyncio.Lock()
+
+    async def add(self, result: Result) -> None:
+        """Take one result; closes the group when it is large or old enough."""
+        self._acquired.append(result)
+        if isinstance(result, Synced):
+            self._files += result.tally.files_downloaded
+        if (
+            len(self._acquired) >= _PROJECTS
+            or self._files >= _FILES
+            or time.monotonic() - self._opened >= _SECONDS
+        ):
+            await self._advance()
+
+    async def finish(self) -> None:
+        """Bring everything that was added to the end: twice, for a group moves one state a time."""
+        await self._advance()
+        await self._advance()
+
+    async def _advance(self) -> None:
+        async with self._finishing:
+            acquired, self._acquired, self._files = self._acquired, [], 0
+            self._opened = time.monotonic()
+            if not acquired and not self._paged:
+                return
+            await asyncio.to_thread(flush_filesystem, self._web)
+            self._results.record(self._paged)
+            self._on_recorded(self._paged)
+            for result in acquired:
+                if isinstance(result, Synced):
+                    self._write_pages(result)
+            self._paged = acquired
+
+    def _write_pages(self, synced: Synced) -> None:
+        if synced.page is not None:
+            self._pages.write(synced.page)
+        if synced.removed:
+            self._pages.remove_legacy_json(synced.planned.project)
+        elif synced.legacy_json is not None:
+            self._pages.write_legacy_json(synced.planned.project, synced.legacy_json)

@@ -1,0 +1,197 @@
+"""One project, from upstream's page to files in the pool and a page ready to publish.
+
+Nothing a reader sees changes here: files get names no page lists yet, and the page comes back as a value.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+from pypi_mirror.errors import FileRefused
+from pypi_mirror.filters import Decision, Selector
+from pypi_mirror.filters.releases import version_in
+from pypi_mirror.ledger.projects import KnownFile, KnownProject
+from pypi_mirror.ledger.results import Synced
+from pypi_mirror.model import (
+    Action,
+    MirroredPage,
+    PlannedProject,
+    PooledFile,
+    ProjectPage,
+    ProjectStatus,
+    RemoteFile,
+    Tally,
+)
+from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.pool import Acquired, Pool, location_of, path_of
+from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What the ledger has of a project before it is synced."""
+
+    project: KnownProject | None
+    files: Mapping[str, KnownFile]
+
+
+class ProjectSync:
+    """Syncs projects under one selection; ``fingerprint`` names that selection.
+
+    ``pool`` is None where files are not mirrored (``release-files = false``): then pages list what upstream
+    lists, and their links lead elsewhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        upstream: ProjectPages,
+        selector: Selector,
+        pool: Pool | None,
+        pages: PageStore,
+        fingerprint: str,
+        legacy_json: bool,
+    ) -> None:
+        self._upstream = upstream
+        self._selector = selector
+        self._pool = pool
+        self._pages = pages
+        self._fingerprint = fingerprint
+        self._legacy_json = legacy_json
+
+    async def sync(self, planned: PlannedProject, before: Before) -> Synced:
+        """Raises MirrorError or OSError when the project cannot be brought up to date."""
+        known = before.project
+        if planned.action is Action.REMOVE:
+            return self._removed(planned, before)
+        answer = await self._upstream.fetch(
+            planned.project,
+            etag=known.etag if known is not None and self._is_reusable(planned, known) else None,
+            serial=planned.serial,
+            exact=planned.exact,
+            gone=planned.gone,
+        )
+        if isinstance(answer, Gone):
+            return self._removed(planned, before)
+        if isinstance(answer, NotModified):
+            return Synced(
+                planned=planned,
+                known=known,
+                serial=answer.serial,
+                tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
+            )
+        return await self._synced(planned, before, answer)
+
+    def _is_reusable(self, planned: PlannedProject, known: KnownProject) -> bool:
+        """Whether our page would still be right if upstream says that its own has not changed."""
+        return (
+            known.present
+            and known.selection == self._fingerprint
+            and not planned.verify
+            and self._pages.path_of(known.project).is_dir()
+        )
+
+    async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
+        decision = self._selector.decide(page)
+        acquired = await self._acquire(decision.kept, before, verify=planned.verify)
+        files = tuple(a.file for a in acquired)
+        # What was dropped and of unknown size counts as a file without bytes.
+        dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
+        return Synced(
+            planned=planned,
+            known=before.project,
+            known_files=dict(before.files),
+            page=MirroredPage(
+                name=page.name,
+                serial=page.serial,
+                status=page.status,
+                versions=_versions_left(page, decision),
+                files=files,
+            ),
+            locations=tuple(location_of(file) for file in decision.kept),
+            etag=page.etag,
+            serial=page.serial,
+            selection=self._fingerprint,
+            dropped_files=len(decision.dropped),
+            dropped_bytes=dropped_bytes,
+            legacy_json=await self._upstream.legacy_json(page.name) if self._legacy_json else None,
+            tally=Tally(
+                projects_done=1,
+                files_downloaded=sum(a.files_downloaded for a in acquired),
+                bytes_downloaded=sum(a.bytes_downloaded for a in acquired),
+                files_kept=len(files),
+                files_dropped=len(decision.dropped),
+                bytes_dropped=dropped_bytes,
+            ),
+        )
+
+    async def _acquire(
+        self, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
+    ) -> list[Acquired]:
+        if self._pool is None:
+            return [Acquired(file=_elsewhere(file)) for file in files]
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(self._pool.acquire(file, before.files.get(file.filename), verify=verify))
+                for file in files
+            ]
+        return [task.result() for task in tasks]
+
+    def _removed(self, planned: PlannedProject, before: Before) -> Synced:
+        # Readers see an empty page from now on, until the root index no longer lists the project and the
+        # page goes too.
+        known = before.project
+        present = known is not None and known.present
+        return Synced(
+            planned=planned,
+            known=known,
+            removed=True,
+            page=(
+                MirroredPage(name=planned.project, serial=None, status=ProjectStatus(), versions=(), files=())
+                if present
+                else None
+            ),
+            tally=Tally(projects_done=1, projects_removed=1 if present else 0),
+        )
+
+
+def _versions_left(page: ProjectPage, decision: Decision) -> tuple[str, ...]:
+    """Upstream's versions (PEP 700) without those of which the filters left no file.
+
+    A version that upstream itself lists without files stays, and so does one whose files cannot be told:
+    what to leave out is known only where a dropped file names it.
+    """
+    if not decision.dropped:
+        return page.versions
+    kept = {_version_of(page, file) for file in decision.kept}
+    emptied = {_version_of(page, d.file) for d in decision.dropped} - kept
+    return tuple(v for v in page.versions if _parsed(v) not in emptied)
+
+
+def _version_of(page: ProjectPage, file: RemoteFile) -> Version | str:
+    return _parsed(version_in(page.name, file.filename) or "")
+
+
+def _parsed(version: str) -> Version | str:
+    try:
+        return Version(version)
+    except InvalidVersion:
+        return version
+
+
+def _elsewhere(file: RemoteFile) -> PooledFile:
+    """A file that a page lists and the mirror does not hold."""
+    if file.sha256 is None:
+        raise FileRefused(
+            "the page gives no SHA-256, and release-files = false leaves no file to take it from",
+            url=file.url,
+        )
+    return PooledFile(
+        remote=file,
+        path=path_of(location_of(file), file.filename),
+        size=file.size or 0,
+        sha256=file.sha256,
+        metadata_sha256=dict(file.core_metadata or ()).get("sha256"),
+    )
