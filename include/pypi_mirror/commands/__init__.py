@@ -1,0 +1,56 @@
+"""The command line: ``pypi-mirror VERB``. One verb a module; each parses, calls a step, reports.
+
+Exit codes: 0 complete, 1 a project or the run failed, 2 wrong usage or configuration.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pypi_mirror import __version__
+from pypi_mirror.commands import config, nginx, plan, status, sync
+from pypi_mirror.errors import ConfigurationError, MirrorError
+from pypi_mirror.settings.locate import configuration_path
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.INFO if arguments.verbose else logging.ERROR,
+        format="%(asctime)s %(levelname)s %(message)s",
+    )
+    try:
+        return int(arguments.run(arguments))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except MirrorError as error:
+        print(f"pypi-mirror: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("pypi-mirror: interrupted; what was finished is kept", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        default=configuration_path(),
+        metavar="FILE",
+        help="the mirror's configuration (default: $PYPI_MIRROR_CONF, else %(default)s)",
+    )
+    common.add_argument("-v", "--verbose", action="store_true", help="log a line a project")
+    parser = argparse.ArgumentParser(
+        prog="pypi-mirror", description="Keep a PyPI mirror in sync and serve it with nginx."
+    )
+    parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    for verb in (plan, sync, status, config, nginx):
+        verb.add_parser(verbs, common)
+    return parser

@@ -1,0 +1,27 @@
+"""``pypi-mirror config check``: read the configuration and show what it comes to."""
+
+import argparse
+from typing import Any
+
+from pypi_mirror.settings.describe import describe
+from pypi_mirror.settings.read import read_settings
+
+
+def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
+    parser = verbs.add_parser("config", help="check the configuration")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    check = actions.add_parser(
+        "check", parents=[common], help="find every mistake; show every setting in effect"
+    )
+    check.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = read_settings(arguments.config)
+    section = ""
+    for name, key, value in describe(settings):
+        if name != section:
+            print(f"[{name}]")
+            section = name
+        print(f"{key} = {value}")
+    return 0

@@ -1,0 +1,113 @@
+"""Batches in parallel processes of this machine, for the command line."""
+
+import multiprocessing
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Event
+from typing import Final
+
+from pypi_mirror.errors import MirrorError, RunStopped
+from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.model import Failure, Tally
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.steps.download_projects import download_projects
+
+_TICK: Final = 0.1
+
+
+def run_batches(
+    mirror: Mirror,
+    run_id: int,
+    batches: Sequence[int],
+    *,
+    processes: int,
+    on_progress: Callable[[Tally], None],
+) -> tuple[Failure, ...]:
+    """Run every batch, ``processes`` at once; one process alone runs them right here.
+
+    Raises RunStopped under stop-on-error, after the other batches have stopped too, and MirrorError when a
+    process dies; what was finished is recorded in every case.
+    """
+    if min(processes, len(batches)) <= 1:
+        failures: list[Failure] = []
+        for batch in batches:
+            failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
+        return tuple(failures)
+    # Not fork: the parent holds database connections.
+    context = multiprocessing.get_context("spawn")
+    tallies: Queue[Tally] = context.Queue()
+    stop = context.Event()
+    with ProcessPoolExecutor(
+        min(processes, len(batches)), context, _begin, (mirror.settings, tallies, stop)
+    ) as pool:
+        running = {pool.submit(_run, run_id, batch) for batch in batches}
+        try:
+            return _collect(running, tallies, stop, on_progress)
+        finally:
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+
+
+def _collect(
+    running: set["Future[tuple[Failure, ...]]"],
+    tallies: "Queue[Tally]",
+    stop: Event,
+    on_progress: Callable[[Tally], None],
+) -> tuple[Failure, ...]:
+    failures: list[Failure] = []
+    stopped: list[RunStopped] = []
+    while running:
+        done, running = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
+        _drain(tallies, on_progress)
+        for future in done:
+            try:
+                failures += future.result()
+            except RunStopped as error:
+                stop.set()
+                stopped.append(error)
+            except BrokenProcessPool as error:
+                raise MirrorError(
+                    "a process of the sync was killed (out of memory?); what was finished is kept, "
+                    "run it again to go on"
+                ) from error
+    _drain(tallies, on_progress)
+    if stopped:
+        raise stopped[0]
+    return tuple(failures)
+
+
+def _drain(tallies: "Queue[Tally]", on_progress: Callable[[Tally], None]) -> None:
+    while True:
+        try:
+            on_progress(tallies.get_nowait())
+        except queue.Empty:
+            return
+
+
+# What a worker process got from its parent when it began.
+_settings: Settings
+_tallies: "Queue[Tally]"
+_stop: Event
+
+
+def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
+    global _settings, _tallies, _stop
+    _settings, _tallies, _stop = settings, tallies, stop
+
+
+def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
+    parent = os.getppid()
+
+    def should_stop() -> str | None:
+        if _stop.is_set():
+            return "another batch stopped the run"
+        return "the sync was ended" if os.getppid() != parent else None
+
+    with open_mirror(_settings) as mirror:
+        return download_projects(
+            mirror, run_id, batch, should_stop=should_stop, on_progress=_tallies.put
+        ).failures

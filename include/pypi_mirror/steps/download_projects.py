@@ -1,0 +1,107 @@
+"""Step 3: sync the projects of one batch. Any number of batches run at once, here or on other hosts."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pypi_mirror.ledger.results import Failed, Result
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Failure, PlannedProject, Tally
+from pypi_mirror.sync.batch import Batch
+from pypi_mirror.sync.group_commit import GroupCommit
+
+log = logging.getLogger(__name__)
+
+# Projects that may be under way at once, over the number of requests: while some wait for a page to catch
+# up, others go on.
+_PROJECTS_PER_WORKER = 2
+_RENEW_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """What a batch has done, over all its tries, and the projects it could not bring up to date."""
+
+    tally: Tally
+    failures: tuple[Failure, ...]
+
+
+def download_projects(
+    mirror: Mirror,
+    run_id: int,
+    batch: int,
+    *,
+    should_stop: Callable[[], str | None] = lambda: None,
+    on_progress: Callable[[Tally], None] = lambda _: None,
+) -> BatchResult:
+    """Sync what is still to do in ``batch``; what an earlier try finished is not touched again.
+
+    ``should_stop`` is asked between projects, ``on_progress`` is told what each recorded group has done.
+    Raises RunStopped under stop-on-error (or when ``should_stop`` says so), LedgerError and OSError when the
+    mirror itself is at fault. Projects that fail are in the result and in the backlog.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.plan.reopen_failed(run_id, batch)
+    planned = mirror.ledger.plan.pending(run_id, batch)
+    recorder = _Recorder(mirror, run, on_progress)
+    asyncio.run(_run(mirror, run_id, planned, should_stop, recorder))
+    return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
+
+
+async def _run(
+    mirror: Mirror,
+    run_id: int,
+    planned: list[PlannedProject],
+    should_stop: Callable[[], str | None],
+    recorder: "_Recorder",
+) -> None:
+    async with mirror.transport() as transport:
+        commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run_id), recorder)
+        await Batch(
+            sync=mirror.project_sync(transport),
+            commit=commit,
+            projects=mirror.ledger.projects,
+            parallel=mirror.settings.workers * _PROJECTS_PER_WORKER,
+            stop_on_error=mirror.settings.stop_on_error,
+            should_stop=should_stop,
+        ).run(planned)
+
+
+class _Recorder:
+    """Told of each group that the ledger has: logs it, passes it on, keeps the run's lease alive."""
+
+    def __init__(self, mirror: Mirror, run: Run, on_progress: Callable[[Tally], None]) -> None:
+        self._mirror = mirror
+        self._run = run
+        self._on_progress = on_progress
+        self._renewed = 0.0
+        self.failures: list[Failure] = []
+
+    def __call__(self, results: list[Result]) -> None:
+        tally = Tally()
+        for result in results:
+            if isinstance(result, Failed):
+                log.warning("%s failed: %s", result.planned.project, result.reason)
+                tally += Tally(projects_failed=1)
+                self.failures.append(
+                    Failure(project=result.planned.project, error=result.error, reason=result.reason)
+                )
+            else:
+                log.info("%s: %s", result.planned.project, _line(result.tally, result.planned.reason))
+                tally += result.tally
+        self._on_progress(tally)
+        if time.monotonic() - self._renewed > _RENEW_SECONDS:
+            self._mirror.ledger.lease.renew(self._run.request.label)
+            self._renewed = time.monotonic()
+
+
+def _line(tally: Tally, reason: str) -> str:
+    if tally.projects_removed:
+        return f"removed ({reason})"
+    return (
+        f"{tally.files_kept} files, {tally.files_downloaded} downloaded ({tally.bytes_downloaded} bytes), "
+        f"{tally.files_dropped} left out ({reason})"
+    )

@@ -1,0 +1,93 @@
+"""Step 1: what has changed upstream since the cursor?
+
+The answer is kept where it outlives this process: events in the ledger, a root index beside it.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.ledger.runs import Run, RunRequest
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunKind
+from pypi_mirror.steps.index_snapshot import save_snapshot
+from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
+from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.root_index import fetch_root_index
+
+# Where a plan's projects come from: the events since the cursor, a comparison of upstream's root index
+# with the ledger, or the ledger and the request alone.
+Source = Literal["changelog", "index", "ledger"]
+
+# Events are kept for backfills this long.
+_KEEP_EVENTS = 90 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """``cursor_to`` is the serial the mirror will be complete up to when this run is through."""
+
+    run_id: int
+    source: Source
+    cursor_from: int | None
+    cursor_to: int | None
+    events: int
+
+
+def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
+    """Begin, or continue, the run of ``request`` and find out what it has to look at.
+
+    Takes the mirror's lease. Raises MirrorBusy while another run has it, UpstreamError when upstream
+    cannot be asked.
+    """
+    mirror.ledger.lease.take(request.label)
+    run = mirror.ledger.runs.begin(request)
+    cursor = mirror.ledger.facts.cursor
+    with mirror.control() as control:
+        fetched = _fetch(mirror, control, run, cursor)
+    mirror.ledger.runs.fetched(
+        run.id, source=fetched.source, cursor_from=fetched.cursor_from, cursor_to=fetched.cursor_to
+    )
+    return fetched
+
+
+def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:
+    if run.request.kind is not RunKind.SYNC:
+        return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
+    same_selection = mirror.ledger.facts.get("selection") == mirror.selection
+    if cursor is not None and not run.request.recheck and same_selection:
+        try:
+            return _from_changelog(mirror, control, run, cursor)
+        except (NoChangelog, TooFarBehind):
+            pass  # The root index says the same, at a greater cost.
+    return _from_index(mirror, control, run, cursor, unchanged_counts=same_selection)
+
+
+def _from_changelog(mirror: Mirror, control: Control, run: Run, cursor: int) -> Fetched:
+    last, count = cursor, 0
+    for events in Changelog(mirror.settings.master, control).since(cursor):
+        mirror.ledger.events.add(events)
+        last, count = events[-1].serial, count + len(events)
+    if count:
+        mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
+    return Fetched(run_id=run.id, source="changelog", cursor_from=cursor, cursor_to=last, events=count)
+
+
+def _from_index(
+    mirror: Mirror, control: Control, run: Run, cursor: int | None, *, unchanged_counts: bool
+) -> Fetched:
+    # An unchanged index means unchanged projects only where it carries their serials, that is, where
+    # it gave us a cursor.
+    conditional = unchanged_counts and cursor is not None and not run.request.recheck
+    etag = mirror.ledger.facts.get("index_etag") if conditional else None
+    index = fetch_root_index(mirror.settings.master, control, etag=etag)
+    if index is None:
+        return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
+    if cursor is not None and index.serial is not None and index.serial < cursor:
+        raise UpstreamMalformed(
+            f"the root index is of serial {index.serial}, the mirror is at {cursor} already: an old copy, "
+            "or another upstream. If upstream was replaced, start with a new directory",
+            url=index.url,
+        )
+    save_snapshot(mirror.settings.directory, run.id, index)
+    return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)

@@ -1,0 +1,154 @@
+"""Step 2: make the plan from what step 1 found, and cut it into batches."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.ledger.plan import BatchSize
+from pypi_mirror.ledger.projects import KnownProject
+from pypi_mirror.ledger.runs import Run, names
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
+from pypi_mirror.planning import candidates, cut, plan_candidate, plan_from_index, plan_named
+from pypi_mirror.steps.index_snapshot import load_snapshot
+
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """A part of the plan; ``name`` tells people what it holds."""
+
+    number: int
+    name: str
+    projects: int
+    known_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partition:
+    """The plan of a run in figures; ``projects`` counts removals too."""
+
+    run_id: int
+    projects: int
+    removals: int
+    batches: tuple[Batch, ...]
+
+
+def partition_projects(
+    mirror: Mirror, run_id: int, *, batch_size: int | None = None, at_least: int = 1
+) -> Partition:
+    """Write the plan of run ``run_id`` to the ledger; a plan that is there already is made anew.
+
+    A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
+    ``at_least`` as many batches. Raises MirrorError when the request names a project that the filters leave
+    out.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.lease.renew(run.request.label)
+    plan = {planned.project: planned for planned in _plan(mirror, run)}
+    if run.request.kind is RunKind.SYNC:
+        for entry in mirror.ledger.backlog.due():
+            planned = _again(mirror, entry)
+            plan.setdefault(planned.project, planned)
+    size = batch_size or mirror.settings.schedule.batch_size
+    mirror.ledger.plan.write(run_id, cut(list(plan.values()), size, at_least=at_least))
+    sizes = mirror.ledger.plan.batches(run_id)
+    return Partition(
+        run_id=run_id,
+        projects=sum(size.projects for size in sizes),
+        removals=sum(size.removals for size in sizes),
+        batches=tuple(_batch(size) for size in sizes),
+    )
+
+
+def _plan(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+    request = run.request
+    if request.kind is RunKind.SELECTED:
+        return _selected(mirror, names(request))
+    if request.kind is RunKind.BACKFILL:
+        return _changed_during(mirror, request.interval)
+    if run.source == "changelog":
+        return _from_events(mirror, run)
+    if run.source == "index":
+        return _from_index(mirror, run)
+    return iter(())
+
+
+def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+    if run.cursor_from is None or run.cursor_to is None:
+        return
+    events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
+    remaining = iter(candidates(events, mirror.selector))
+    while chunk := list(islice(remaining, _CHUNK)):
+        known = mirror.ledger.projects.known([candidate.project for candidate in chunk])
+        for candidate in chunk:
+            planned = plan_candidate(candidate, known.get(candidate.project))
+            if planned is not None:
+                yield planned
+
+
+def _from_index(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+    entries = _sorted(load_snapshot(mirror.settings.directory, run.id).entries())
+    return plan_from_index(
+        entries,
+        mirror.ledger.projects.all(),
+        mirror.selector,
+        fingerprint=mirror.page_selection,
+        recheck=run.request.recheck,
+    )
+
+
+def _sorted(entries: Iterable[IndexEntry]) -> list[IndexEntry]:
+    """By normalized name; of two spellings of one name the later stands."""
+    return sorted({entry.project: entry for entry in entries}.values(), key=lambda e: e.project)
+
+
+def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
+    for name in wanted:
+        refused = mirror.selector.why_not(name)
+        if refused is not None:
+            raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
+    known = _known(mirror, wanted)
+    return plan_named(wanted, known, reason="asked for", verify=True)
+
+
+def _changed_during(mirror: Mirror, interval: tuple[int, int] | None) -> Iterator[PlannedProject]:
+    if interval is None:
+        raise MirrorError("a backfill needs the interval that it is for")
+    start, end = interval
+    touched = {event.project for event in mirror.ledger.events.during(start, end)}
+    touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
+    wanted = sorted(name for name in touched if mirror.selector.why_not(name) is None)
+    known = _known(mirror, wanted)
+    return plan_named(wanted, known, reason="changed in the backfill's interval", verify=True)
+
+
+def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
+    known: dict[NormalizedName, KnownProject] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        known |= mirror.ledger.projects.known(wanted[start : start + _CHUNK])
+    return known
+
+
+def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
+    """A project that failed before; one that the filters leave out by now is taken off the backlog."""
+    planned = PlannedProject(
+        project=entry.project,
+        display_name=entry.display_name,
+        action=Action.SYNC,
+        reason=f"failed before: {entry.reason}",
+        serial=entry.serial,
+        exact=entry.exact,
+    )
+    refused = mirror.selector.why_not(entry.project)
+    return planned if refused is None else replace(planned, action=Action.REMOVE, reason=refused)
+
+
+def _batch(size: BatchSize) -> Batch:
+    names = size.first if size.projects == 1 else f"{size.first} … {size.last}, {size.projects} projects"
+    return Batch(number=size.number, name=names, projects=size.projects, known_bytes=size.known_bytes)

@@ -1,0 +1,128 @@
+"""Step 4: publish. Root index and name map, then what was removed, then the cursor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import pendulum
+
+from pypi_mirror.disk import remove_directory_if_empty, remove_file, write_atomically
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.results import UNPUBLISHED
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunKind
+from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.steps.index_snapshot import load_snapshot, remove_snapshots
+from pypi_mirror.webserver.name_map import write_name_map
+from pypi_mirror.webserver.render import name_map_path
+
+_SWEPT_AT_ONCE: Final = 1_000
+_DAY: Final = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """``changed`` says whether readers see another root index; ``swept`` counts files deleted."""
+
+    changed: bool
+    cursor: int | None
+    swept: int
+
+
+def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
+    """Publish what the run's batches did, and move the cursor if it is a sync.
+
+    Raises MirrorError while a batch is unfinished: the cursor would pass projects nobody looked at.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.lease.renew(run.request.label)
+    unfinished = mirror.ledger.plan.unfinished(run_id)
+    if unfinished:
+        raise MirrorError(
+            f"{unfinished} planned projects were not looked at; their batches have to run first"
+        )
+    changed = False
+    if _is_due(mirror, run):
+        changed = write_root_index(
+            mirror.settings.web,
+            mirror.ledger.projects.listed(),
+            serial=run.cursor_to,
+            simple_format=mirror.settings.simple_format,
+        )
+        _remove_pages(mirror)
+    _write_name_map(mirror, changed=changed)
+    swept = _sweep_tombstones(mirror) if mirror.settings.delete_packages else 0
+    _record(mirror, run, changed=changed or mirror.ledger.plan.progress(run_id).planned > 0)
+    return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, swept=swept)
+
+
+def _is_due(mirror: Mirror, run: Run) -> bool:
+    """Whether the root index on the disk may be older than the projects.
+
+    A cursor that moved past other people's projects is no reason to write a hundred megabytes.
+    """
+    facts = mirror.ledger.facts
+    return (
+        facts.get(UNPUBLISHED) is not None
+        or facts.get("selection") != mirror.selection
+        or not any((mirror.settings.web / "simple").glob("index.*"))
+    )
+
+
+def _remove_pages(mirror: Mirror) -> None:
+    """No index lists them any more: the pages of removed projects, empty since the sync, go."""
+    names = mirror.ledger.projects.being_removed()
+    for name in names:
+        mirror.pages.remove(name)
+    if names:
+        mirror.ledger.projects.removed(names)
+
+
+def _write_name_map(mirror: Mirror, *, changed: bool) -> None:
+    path = name_map_path(mirror.settings)
+    if changed or not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_name_map(path, mirror.ledger.projects.spelled())
+
+
+def _sweep_tombstones(mirror: Mirror) -> int:
+    """Delete files that no page has listed for the grace period."""
+    before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
+    swept = 0
+    while tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE):
+        for _, file in tombstones:
+            path = mirror.settings.web / file.path
+            for suffix in ("", ".metadata", ".provenance"):
+                remove_file(f"{path}{suffix}")
+            for parent in path.parents[:3]:
+                if not remove_directory_if_empty(parent):
+                    break
+        mirror.ledger.projects.forget_files([(id_, file.filename) for id_, file in tombstones])
+        swept += len(tombstones)
+    return swept
+
+
+def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
+    """Everything is on the disk: now the ledger, and the files beside it, may say so."""
+    wanted: dict[str, str | None] = {UNPUBLISHED: None}
+    if run.request.kind is RunKind.SYNC:
+        wanted["selection"] = mirror.selection
+        if run.cursor_to is not None:
+            write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
+            wanted["cursor"] = str(run.cursor_to)
+        if run.source == "index":
+            wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
+    if changed:
+        now = pendulum.from_timestamp(mirror.clock())
+        write_atomically(mirror.settings.web / "last-modified", now.format("YYYYMMDDTHH:mm:ss\n").encode())
+    _put_changed(mirror, wanted)
+    if run.source == "index":
+        remove_snapshots(mirror.settings.directory)
+
+
+def _put_changed(mirror: Mirror, wanted: Mapping[str, str | None]) -> None:
+    facts = mirror.ledger.facts
+    changed = {key: value for key, value in wanted.items() if facts.get(key) != value}
+    if changed:
+        facts.put(changed)
