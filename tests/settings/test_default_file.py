@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.settings.locate import configuration_path
-from pypi_mirror.settings.options import BY_PLACE, OPTIONS, Option
+from pypi_mirror.settings.option import Option
+from pypi_mirror.settings.options import BY_PLACE, OPTIONS
 from pypi_mirror.settings.read import read_settings
 
 TEXT = configuration_path({}).read_text()

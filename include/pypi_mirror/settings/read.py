@@ -16,7 +16,8 @@ from pypi_mirror.settings.bandersnatch import (
     check_plugins,
 )
 from pypi_mirror.settings.clashes import find_clashes
-from pypi_mirror.settings.options import BY_PLACE, OPTIONS, SECTIONS, Option
+from pypi_mirror.settings.option import Option
+from pypi_mirror.settings.options import BY_PLACE, OPTIONS, SECTIONS
 from pypi_mirror.settings.packages import split_rules
 from pypi_mirror.settings.syntax import (
     DEFAULT,
