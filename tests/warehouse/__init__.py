@@ -24,7 +24,7 @@
   (page size of the changelog, XML-RPC quota, gzip).
 * Faults: ``Fault(path=<shell pattern>, effect=..., times=1, skip=0, method=None)``; effects are ``Status``,
   ``Drop``, ``Truncate``, ``Append``, ``Corrupt``, ``Delay``, ``Drip``, ``StalePage``, ``Missing``,
-  ``HtmlError``, ``Redirect``. ``server.inject(...)`` adds more, ``server.faults.clear()`` ends all.
+  ``HtmlError``, ``Instead``, ``Redirect``. ``server.inject`` adds faults, ``server.faults.clear`` ends all.
 * Requests: ``server.requests`` (``of``, ``count``, ``counts``, ``bytes_sent``, ``unexpected``, ``reset``).
 * As a process: ``python -m tests.warehouse --help``; its control API is described in ``control``.
 """
@@ -40,6 +40,7 @@ from tests.warehouse.events import (
     ClearReleaseQuarantine,
     Create,
     Event,
+    Gap,
     Invite,
     Other,
     Quarantine,
@@ -61,6 +62,7 @@ from tests.warehouse.faults import (
     Drop,
     Fault,
     HtmlError,
+    Instead,
     Missing,
     Redirect,
     StalePage,
@@ -94,8 +96,10 @@ __all__ = [
     "Drop",
     "Event",
     "Fault",
+    "Gap",
     "Hosts",
     "HtmlError",
+    "Instead",
     "Invite",
     "Missing",
     "Other",

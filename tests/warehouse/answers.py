@@ -106,6 +106,9 @@ NOT_FOUND = answer(
     VARY_ENCODING,
 )
 
+# A file server's answer to a POST.
+NOT_ALLOWED = answer(405, b"text/html", b"<html><body>405 Not Allowed</body></html>\n")
+
 
 def compressed(plain: Answer) -> Answer:
     """The gzip variant with an ETag of its own; the answer itself where that is not smaller."""

@@ -217,8 +217,9 @@ def _build_sdist(sdist: Sdist) -> bytes:
         f'[tool.setuptools]\npackages = ["{sdist.module}"]\n'
     )
     stream = io.BytesIO()
+    # Stored, not compressed: zlib's builds differ in what they make of the same bytes.
     with (
-        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0, compresslevel=1) as zipped,
+        gzip.GzipFile(filename="", mode="wb", fileobj=stream, mtime=0, compresslevel=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for name, data in (

@@ -249,6 +249,15 @@ class Other(Event, frozen=True, kw_only=True, tag="other"):
             warehouse.put(replace(known, serial=named.serial))
 
 
+class Gap(Event, frozen=True, kw_only=True, tag="gap"):
+    """So many serials that no event has, before the next one; upstream's database leaves such gaps."""
+
+    size: int
+
+    def happen(self, warehouse: Warehouse) -> None:
+        warehouse.skipped += self.size
+
+
 class BackfillProvenance(Event, frozen=True, kw_only=True, tag="backfill-provenance"):
     """PEP 740, after the upload; changes the page without a serial. ``bundles`` is a JSON array."""
 
@@ -297,6 +306,7 @@ AnyEvent = (
     | AddRole
     | Invite
     | Other
+    | Gap
     | BackfillProvenance
     | BackfillMetadata
 )

@@ -111,7 +111,10 @@ class Drip(Effect, frozen=True, kw_only=True, tag="drip"):
 
 
 class StalePage(Effect, frozen=True, kw_only=True, tag="stale-page"):
-    """A cache's copy of a project page from ``back`` changes ago; the present page where there was none."""
+    """A cache's copy: the project page of ``back`` changes ago, or the root index served before this one.
+
+    The present page where there is no such copy.
+    """
 
     back: int = 1
 
@@ -125,6 +128,17 @@ class Missing(Effect, frozen=True, kw_only=True, tag="missing"):
 
     def change(self, delivery: Delivery, request: Request, elsewhere: Elsewhere) -> Delivery:
         return replace(delivery, answer=elsewhere.missing(request))
+
+
+class Instead(Effect, frozen=True, kw_only=True, tag="instead"):
+    """A 200 with any body: broken JSON, hostile pages."""
+
+    body: str
+    content_type: str = "application/vnd.pypi.simple.v1+json"
+
+    def change(self, delivery: Delivery, request: Request, elsewhere: Elsewhere) -> Delivery:
+        body = self.body.encode()
+        return replace(delivery, answer=answer(200, self.content_type.encode(), body))
 
 
 class HtmlError(Effect, frozen=True, kw_only=True, tag="html-error"):
@@ -147,7 +161,18 @@ class Redirect(Effect, frozen=True, kw_only=True, tag="redirect"):
 
 
 AnyEffect = (
-    Status | Drop | Truncate | Append | Corrupt | Delay | Drip | StalePage | Missing | HtmlError | Redirect
+    Status
+    | Drop
+    | Truncate
+    | Append
+    | Corrupt
+    | Delay
+    | Drip
+    | StalePage
+    | Missing
+    | HtmlError
+    | Instead
+    | Redirect
 )
 
 

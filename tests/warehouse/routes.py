@@ -9,6 +9,7 @@ from tests.warehouse.answers import (
     CORS,
     NO_JSON,
     NO_PAGE,
+    NOT_ALLOWED,
     NOT_FOUND,
     VARY_ACCEPT,
     VARY_ENCODING,
@@ -39,6 +40,9 @@ INTEGRITY = b"application/vnd.pypi.integrity.v1+json"
 _MAX_AGE: Headers = ((b"Cache-Control", b"max-age=600, public"),)
 _LEGACY_MAX_AGE: Headers = ((b"Cache-Control", b"max-age=900, public"),)
 
+_Key = tuple[str, bytes, bool]
+"""A rendered page: the project's name (empty for the root index), the content type, whether compressed."""
+
 
 class Routes:
     """Answers requests from the warehouse's present state; pages are rendered once for each state."""
@@ -48,7 +52,8 @@ class Routes:
         self.behaviour = behaviour
         self.hosts = hosts
         self.xmlrpc = XmlRpc(warehouse, behaviour)
-        self._rendered: dict[tuple[str, bytes, bool], tuple[object, Answer]] = {}
+        self._rendered: dict[_Key, tuple[object, Answer]] = {}
+        self._former: dict[_Key, Answer] = {}
 
     def respond(self, request: Request) -> tuple[str, Answer]:
         """The kind of the request (see ``Recorded``) and the answer to it."""
@@ -78,18 +83,29 @@ class Routes:
         return NO_JSON if request.path.rstrip("/").endswith("/json") else NOT_FOUND
 
     def older_page(self, request: Request, back: int) -> Answer | None:
-        """The project's page as it was ``back`` changes ago; None where there is no such copy."""
-        name = canonicalize_name(request.path.split("/")[2])
-        copies = self.warehouse.older(name)
-        if len(copies) < back:
-            return None
-        return self._conditional(request, self._page(copies[-back], self._simple_type(request)))
+        """A cache's copy: the project page of ``back`` changes ago, or the root index that was served before
+        the present one. None where there is no such copy.
+        """
+        match request.path.strip("/").split("/"):
+            case ["simple"]:
+                older = self._former.get(self._key(request, "", self._simple_type(request)))
+                return None if older is None else self._validated(request, older)
+            case ["simple", name]:
+                copies = self.warehouse.older(canonicalize_name(name))
+                if len(copies) < back:
+                    return None
+                page_then = self._page(copies[-back], self._simple_type(request))
+                return self._conditional(request, page_then)
+            case _:
+                return None
 
     def _post(self, request: Request, first: str, rest: list[str]) -> tuple[str, Answer]:
         is_endpoint = (first == "pypi" and rest in ([], [""])) or (first == "RPC2" and not rest)
         is_xml = (request.header(b"content-type") or b"").partition(b";")[0].strip() == b"text/xml"
-        if not (is_endpoint and is_xml and self.behaviour.xmlrpc):
+        if not (is_endpoint and is_xml):
             return "unexpected", NOT_FOUND
+        if not self.behaviour.xmlrpc:
+            return "xmlrpc", NOT_ALLOWED
         return "xmlrpc", self._encoded(request, self.xmlrpc.respond(request.body))
 
     def _simple(self, request: Request, rest: list[str]) -> tuple[str, Answer]:
@@ -149,7 +165,7 @@ class Routes:
             file = self.warehouse.files.get(path.removesuffix(".metadata"))
             if file is None or file.metadata_sha256 is None:
                 return kind, NO_FILE
-            return kind, serve_metadata(file)
+            return kind, self._validated(request, serve_metadata(file))
         file = self.warehouse.files.get(path)
         if file is None:
             return ("file" if path.count("/") == 4 else "unexpected"), NO_FILE
@@ -161,17 +177,17 @@ class Routes:
             case [] if self.behaviour.xmlrpc:
                 path = "/" if rest else "/pypi/"
                 return "redirect", self._moved(path, VARY_ENCODING)
-            case [name, "json"] if self.behaviour.legacy_json:
+            case [name, "json"]:
                 return self._legacy_json(request, name, None)
-            case [name, version, "json"] if self.behaviour.legacy_json:
+            case [name, version, "json"]:
                 return self._legacy_json(request, name, version)
             case _:
-                return "unexpected", NO_JSON if request.path.endswith("/json") else NOT_FOUND
+                return "unexpected", NOT_FOUND
 
     def _legacy_json(self, request: Request, name: str, version: str | None) -> tuple[str, Answer]:
         normalized = canonicalize_name(name)
         project = self.warehouse.projects.get(normalized)
-        if project is None or project.quarantined:
+        if project is None or project.quarantined or not self.behaviour.legacy_json:
             return "json", NO_JSON
         if version is None:
             release = latest_release(project)
@@ -217,11 +233,16 @@ class Routes:
         self, request: Request, name: str, kind: bytes, state: object, build: Callable[[], Answer]
     ) -> Answer:
         """The answer for this state, rendered and compressed once."""
-        key = (name, kind, self._wants_gzip(request))
+        key = self._key(request, name, kind)
         held = self._rendered.get(key)
         if held is None or (held[0] is not state and held[0] != state):
+            if held is not None and name == "":
+                self._former[key] = held[1]
             held = self._rendered[key] = (state, self._encoded(request, build()))
         return self._validated(request, held[1])
+
+    def _key(self, request: Request, name: str, kind: bytes) -> "_Key":
+        return name, kind, self._wants_gzip(request)
 
     def _conditional(self, request: Request, plain: Answer) -> Answer:
         return self._validated(request, self._encoded(request, plain))
@@ -235,6 +256,10 @@ class Routes:
     def _validated(self, request: Request, whole: Answer) -> Answer:
         wanted = request.header(b"if-none-match")
         tag = whole.header(b"ETag")
-        if wanted is not None and tag is not None and none_match(wanted, tag):
+        if wanted is not None:
+            return not_modified(whole) if tag is not None and none_match(wanted, tag) else whole
+        # Like nginx by default: the date must be the very one (RFC 9110, section 13.1.3, allows that).
+        since = request.header(b"if-modified-since")
+        if since is not None and since == whole.header(b"Last-Modified"):
             return not_modified(whole)
         return whole

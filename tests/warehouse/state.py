@@ -25,7 +25,8 @@ class Warehouse:
     """An index with everything that happened to it.
 
     ``projects`` maps normalized names to projects; ``files`` maps file host paths to files and outlives
-    removal, as upstream's does; ``revision`` counts changes of any kind, with a serial or without.
+    removal, as upstream's does; ``revision`` counts changes of any kind, with a serial or without;
+    ``skipped`` is how many serials the next journal row leaves out.
     """
 
     def __init__(self, *events: "Event") -> None:
@@ -34,6 +35,7 @@ class Warehouse:
         self.files: dict[str, File] = {}
         self.filenames: set[str] = set()
         self.revision = 0
+        self.skipped = 0
         self.now = START - timedelta(seconds=1)
         self.on_applied: Callable[[Event], None] | None = None
         self._older: dict[NormalizedName, tuple[Project, ...]] = {}
@@ -87,12 +89,13 @@ class Warehouse:
     def record(self, project: Project, action: str, version: str | None = None) -> Project:
         """Writes the journal; returns the project with the new serial, its cached page untouched."""
         row = JournalRow(
-            serial=self.serial + 1,
+            serial=self.serial + self.skipped + 1,
             name=project.name,
             version=version,
             timestamp=int(self.now.timestamp()),
             action=action,
         )
+        self.skipped = 0
         self.journal.append(row)
         return replace(project, serial=row.serial)
 

@@ -1,6 +1,8 @@
 """XML-RPC: the mirroring methods, the faults of the others, and the limit on calls."""
 
+import re
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +36,8 @@ _GONE = {
     "package_urls": f"RuntimeError: This API has been deprecated. {_MORE}",
     "top_packages": f"RuntimeError: This API has been removed. Use BigQuery instead. {_MORE}",
 }
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @dataclass(kw_only=True, slots=True)
@@ -98,8 +102,7 @@ class XmlRpc:
         since = parameters[0]
         if not isinstance(since, int) or isinstance(since, bool):
             raise Fault(-32602, "client error; serial: Input should be a valid integer")
-        # Serials count from 1 without gaps here, so a serial is an index into the journal.
-        first = max(since, 0)
+        first = bisect_right(self.warehouse.journal, since, key=lambda row: row.serial)
         rows = self.warehouse.journal[first : first + self.behaviour.changelog_page]
         return [_row(row) for row in rows]
 
@@ -130,8 +133,10 @@ def _row(row: JournalRow) -> tuple[object, ...]:
 
 
 def _clean(text: str) -> str:
-    """XML-safe as upstream makes it: characters beyond ASCII become references, which are escaped again."""
-    return text.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    """XML-safe as upstream makes it: characters beyond ASCII become references (escaped once more on the
+    way out), control characters go.
+    """
+    return _CONTROL.sub("", text.encode("ascii", "xmlcharrefreplace").decode("ascii"))
 
 
 def _too_many(resets_in: float) -> str:
