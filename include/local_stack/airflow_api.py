@@ -27,6 +27,10 @@ class Task:
     name: str | None
     try_number: int
 
+    def described(self) -> str:
+        """For people: the task, and that it waits for a retry where it does."""
+        return f"{self.task_id} (waits to be tried again)" if self.state == "up_for_retry" else self.task_id
+
 
 class AirflowApi:
     """Talks to the API server at ``address`` as its administrator."""
@@ -89,11 +93,12 @@ class AirflowApi:
         """Make Airflow end a run: its running tasks are killed, the others skipped."""
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", body={"state": "failed"})
 
-    def tasks(self, dag_id: str, run_id: str) -> tuple[Task, ...]:
-        """The task instances of a run, all pages of them."""
+    def tasks(self, dag_id: str, run_id: str, *, states: Sequence[str] = ()) -> tuple[Task, ...]:
+        """The task instances of a run, all or those in some states, all pages of them."""
         found: list[Task] = []
         while True:
             query = [("limit", "100"), ("offset", str(len(found))), ("order_by", "id")]
+            query += [("state", state) for state in states]
             path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
             answer = self._request("GET", path, query=query)
             found += [
@@ -109,10 +114,13 @@ class AirflowApi:
             if not answer["task_instances"] or len(found) >= answer["total_entries"]:
                 return tuple(found)
 
-    def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value") -> Any:
-        """What a task returned; None when it returned nothing."""
-        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/xcomEntries/{key}"
-        answer = self._request("GET", path, missing_ok=True)
+    def xcom(self, dag_id: str, run_id: str, task: Task, key: str) -> Any:
+        """What a task has left under ``key``; None when it left nothing."""
+        path = (
+            f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task.task_id}/xcomEntries/{key}"
+        )
+        query = [("map_index", str(task.map_index))]
+        answer = self._request("GET", path, query=query, missing_ok=True)
         return None if answer is None else answer["value"]
 
     def _request(

@@ -73,6 +73,10 @@ class Stack:
             api.fail_run(dag_id, run["dag_run_id"])
             on_interrupted(run["dag_run_id"])
 
+    def require_alive(self) -> None:
+        """Raise StackError when a part of Airflow has ended by itself."""
+        self.services.require_alive((*BEFORE_TASKS, SCHEDULER))
+
     def start(self, service: Service, *, ready: Callable[[], bool]) -> None:
         """Start another part and wait until ``ready``."""
         self.services.start(service)

@@ -1,0 +1,115 @@
+"""The DAG ``pypi_mirror``: wiring only, the work is done by the steps in ``include/pypi_mirror/steps``.
+
+A task forks and reads this file again, so the engine is imported where a task needs it. XCom carries ids
+and counts. ``Batch`` is the number of a batch and how many projects it holds.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import Context, CronDataIntervalTimetable, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from mirror_airflow.configuration import load_configuration
+from mirror_airflow.dag_page import dag_page
+from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended
+from mirror_airflow.task_mirror import task_mirror
+from mirror_airflow.trigger_form import trigger_form
+
+CONFIGURATION = load_configuration()
+SCHEDULE = CONFIGURATION.schedule
+Batch = dict[str, int]
+
+
+def tell_of_failed_run(context: Context) -> None:
+    from mirror_airflow import run_failed
+
+    run_failed.tell_of_failed_run(context)
+
+
+@dag(
+    schedule=CronDataIntervalTimetable(SCHEDULE.cron, timezone=SCHEDULE.timezone) if SCHEDULE.cron else None,
+    catchup=False,
+    max_active_runs=1,
+    params=trigger_form(SCHEDULE.batch_size),
+    on_failure_callback=tell_of_failed_run,
+    description="Keeps the mirror in step with upstream and has nginx serve it",
+    doc_md=dag_page(CONFIGURATION),
+    tags=["mirror"],
+    default_args={
+        "retries": SCHEDULE.retries,
+        "retry_delay": timedelta(seconds=SCHEDULE.retry_delay),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(hours=1),
+        "retry_policy": RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=SCHEDULE.retry_delay),
+    },
+)
+def pypi_mirror() -> None:
+    @task(retries=WAITS_FOR_TURN)
+    def fetch_changelog() -> int:
+        """Begin the run in the ledger, as soon as no other run is at work; return its id."""
+        from mirror_airflow.run_request import run_request
+        from pypi_mirror.steps.fetch_changelog import fetch_changelog as step
+
+        context = get_current_context()
+        with task_mirror() as mirror:
+            return step(mirror, run_request(context["dag_run"], context["params"])).run_id
+
+    @task
+    def partition_projects(run: int) -> list[Batch]:
+        """Make the plan of the run; a dry run says what it would do, and has no batches."""
+        from mirror_airflow.outcome import say_plan
+        from pypi_mirror.steps.partition_projects import partition_projects as step
+
+        params = get_current_context()["params"]
+        with task_mirror() as mirror:
+            plan = step(mirror, run, batch_size=params["batch_size"])
+            say_plan(mirror, plan, each=params["dry_run"])
+        batches = () if params["dry_run"] else plan.batches
+        return [{"number": batch.number, "projects": batch.projects} for batch in batches]
+
+    @task(map_index_template="{{ batch_name }}")
+    def download_projects(run: int, batch: Batch) -> dict[str, int]:
+        """Sync the projects of one batch; return what was done."""
+        from mirror_airflow.siblings import SiblingWatch
+        from pypi_mirror.steps.download_projects import download_projects as step
+
+        context = get_current_context()
+        context["batch_name"] = f"batch {batch['number']}, {batch['projects']} projects"
+        with task_mirror() as mirror:
+            watch = SiblingWatch(context["ti"], enabled=mirror.settings.stop_on_error)
+            result = step(mirror, run, batch["number"], should_stop=watch)
+        return {"failed": len(result.failures), "files": result.tally.files_downloaded}
+
+    @task(trigger_rule="none_failed")
+    def rebuild_index(run: int) -> int | None:
+        """Publish what the batches brought, or that there was nothing to do; return the cursor."""
+        from pypi_mirror.steps.rebuild_index import rebuild_index as step
+
+        if get_current_context()["params"]["dry_run"]:
+            raise AirflowSkipException("a dry run ends with its plan")
+        with task_mirror() as mirror:
+            return step(mirror, run).cursor
+
+    @task
+    def reload_nginx() -> int:
+        """Have nginx take up its configuration; return the number of addresses that were probed."""
+        from pypi_mirror.steps.reload_nginx import reload_nginx as step
+
+        with task_mirror() as mirror:
+            return len(step(mirror).probed)
+
+    @task
+    def report(run: int) -> dict[str, int]:
+        """End the run; it has failed when projects failed that did not before."""
+        from mirror_airflow.outcome import require_success
+        from pypi_mirror.steps.report import report as step
+
+        with task_mirror() as mirror:
+            return require_success(step(mirror, run))
+
+    run = fetch_changelog()
+    batches = download_projects.partial(run=run).expand(batch=partition_projects(run))
+    batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+
+
+pypi_mirror()

@@ -1,0 +1,112 @@
+"""What ``mirror`` and ``up`` have in common: everything that has to run before the DAG can."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from local_stack.airflow_api import AirflowApi
+from local_stack.errors import StackError
+from local_stack.options import Options
+from local_stack.parts import (
+    nginx_service,
+    require_site_port,
+    serves_itself,
+    upstream_service,
+)
+from local_stack.ports import accepts, require_free
+from local_stack.sample_conf import SITE_PORT, write_sample_conf
+from local_stack.samples import fill, plan_downloads, read_samples
+from local_stack.stack import Stack
+from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
+from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.steps.report import fail_run
+
+DAG_ID = "pypi_mirror"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """The started stack."""
+
+    api: AirflowApi
+    settings: Settings
+    conf: Path
+    airflow_url: str
+
+
+def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: bool) -> Running:
+    """Start the stand-in upstream (unless there is a conf), nginx and Airflow.
+
+    Ports and configuration are looked at before anything is downloaded or started. Without
+    ``scheduled`` the DAG runs by hand only.
+    """
+    sample = options.conf is None
+    conf = _conf(stack, options)
+    settings = _settings(conf)
+    require_free(
+        options.airflow_port, used_for="Airflow", how_to_change="choose another one with AIRFLOW_PORT=…"
+    )
+    require_site_port(settings, sample=sample)
+    if sample:
+        require_free(
+            options.upstream_port,
+            used_for="the stand-in upstream",
+            how_to_change="choose another one with UPSTREAM_PORT=…",
+        )
+        _start_upstream(stack, options, console)
+    if serves_itself(settings):
+        settings.web.mkdir(parents=True, exist_ok=True)
+        stack.start(nginx_service(stack.layout, settings), ready=lambda: accepts(settings.site.port))
+    console.print("starting Airflow")
+    api = stack.start_airflow(
+        port=options.airflow_port,
+        mirror_conf=conf,
+        dag_id=DAG_ID,
+        extra_env={} if scheduled else {UNSCHEDULED_VARIABLE: "1"},
+        on_interrupted=lambda run_id: end_in_ledger(settings, run_id),
+    )
+    api.pause(DAG_ID, paused=False)
+    return Running(
+        api=api, settings=settings, conf=conf, airflow_url=f"http://localhost:{options.airflow_port}/"
+    )
+
+
+def end_in_ledger(settings: Settings, run_id: str) -> None:
+    """A run that was cut off: it has failed, and the next one need not wait for its lease."""
+    with open_mirror(settings) as mirror:
+        fail_run(mirror, run_id, "it was cut off when the stack was stopped")
+
+
+def _conf(stack: Stack, options: Options) -> Path:
+    if options.conf is None:
+        return write_sample_conf(
+            stack.layout, upstream_port=options.upstream_port, site_port=options.site_port or SITE_PORT
+        )
+    return options.conf.absolute()
+
+
+def _settings(conf: Path) -> Settings:
+    try:
+        return read_settings(conf)
+    except ConfigurationError as error:
+        count = len(error.mistakes)
+        raise StackError(
+            f"the configuration has {count} mistake{'s' if count > 1 else ''}:\n{error}"
+        ) from error
+
+
+def _start_upstream(stack: Stack, options: Options, console: Console) -> None:
+    filled = fill(stack.layout.wheels, plan_downloads(read_samples()), say=console.print)
+    for failure in filled.failures:
+        console.print(f"not downloaded: {failure}", style="yellow")
+    if not filled.files:
+        raise StackError(
+            "pip could not download a single sample package, see above; it needs a package index the first "
+            "time, afterwards the packages are in var/wheels"
+        )
+    port = options.upstream_port
+    stack.start(upstream_service(stack.layout, port=port), ready=lambda: accepts(port))

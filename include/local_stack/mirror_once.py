@@ -1,0 +1,123 @@
+"""``make mirror``: a whole run under Airflow's real scheduler, and a client that installs from the result."""
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.filesize import decimal
+
+from local_stack.airflow_api import AirflowApi
+from local_stack.bring_up import DAG_ID, Running, bring_up
+from local_stack.errors import StackError
+from local_stack.options import Options
+from local_stack.stack import Stack
+from local_stack.trial import Installed, find_installable, install
+from local_stack.watch import watch
+from mirror_airflow.message import ERROR_KEY
+from pypi_mirror.ledger.projects import Totals
+from pypi_mirror.ledger.runs import Outcome, Run
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.clients import index_url, pip_conf
+
+# It brings dependencies along, one of them compiled.
+SAMPLE_PACKAGE = "flask"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run has done: its record, what the mirror holds now, and what a client installed."""
+
+    run: Run
+    totals: Totals
+    installed: Installed | None
+
+
+def mirror_once(stack: Stack, options: Options, console: Console) -> None:
+    """Run the DAG once and print what came of it; StackError when anything failed."""
+    running = bring_up(stack, options, console, scheduled=False)
+    run, totals = _run(stack, running, console)
+    installed = _try_out(stack, running.settings, options, console)
+    _print(Result(run=run, totals=totals, installed=installed), running.settings, console)
+
+
+def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]:
+    with open_mirror(running.settings) as mirror:
+        run_id = running.api.trigger(DAG_ID, {})
+        console.print(f"Airflow runs {DAG_ID}, {run_id}; its UI is at {running.airflow_url}")
+        state = watch(
+            running.api,
+            mirror.ledger,
+            dag_id=DAG_ID,
+            run_id=run_id,
+            console=console,
+            check=stack.require_alive,
+        )
+        run = mirror.ledger.runs.labelled(run_id)
+        if state != "success" or run is None:
+            if run is not None:
+                failed = mirror.ledger.plan.failed(run.id)
+                for entry in mirror.ledger.backlog.of_run(run.id, failed):
+                    console.print(f"{entry.project}: {entry.error}: {entry.reason}", style="red")
+            raise StackError(
+                f"the run {run_id} has failed: {_why(running.api, run_id)}", log=stack.layout.logs / "tasks"
+            )
+        return run, mirror.ledger.projects.totals()
+
+
+def _why(api: AirflowApi, run_id: str) -> str:
+    """The last words of the first task that failed."""
+    failed = sorted(api.tasks(DAG_ID, run_id, states=("failed",)), key=lambda t: t.map_index)
+    for task in failed:
+        words = api.xcom(DAG_ID, run_id, task, ERROR_KEY)
+        if words:
+            return f"{task.task_id}: {words}"
+    return f"{failed[0].task_id} ended without saying why" if failed else "Airflow does not say why"
+
+
+def _try_out(stack: Stack, settings: Settings, options: Options, console: Console) -> Installed | None:
+    if not settings.site.enabled:
+        console.print("[site] enabled is false: nothing is served, so nothing was installed")
+        return None
+    index = index_url(settings)
+    name = options.install or (SAMPLE_PACKAGE if options.conf is None else find_installable(index))
+    if name is None:
+        console.print("no mirrored project has a wheel for this Python; INSTALL=NAME tries one")
+        return None
+    console.print(f"installing {name} from {index}")
+    folder, log = stack.layout.trial, stack.layout.logs / "pip-install.log"
+    if options.conf is None or options.install:
+        return install(name, index_url=index, folder=folder, log=log)
+    try:
+        return install(name, index_url=index, folder=folder, log=log)
+    except StackError:
+        # A partial mirror need not hold what this project depends on.
+        return install(name, index_url=index, folder=folder, log=log, dependencies=False)
+
+
+def _print(result: Result, settings: Settings, console: Console) -> None:
+    totals, outcome = result.totals, result.run.outcome or Outcome()
+    lines = [
+        f"The mirror holds {totals.projects} projects, {totals.files} files, {decimal(totals.bytes)}.",
+        f"The filters left out {totals.dropped_files} files and saved {decimal(totals.dropped_bytes)}.",
+        _changes(result.run, outcome),
+    ]
+    if result.installed is not None:
+        alone = "" if result.installed.dependencies else " (alone: the mirror lacks its dependencies)"
+        lines.append(f"pip installed from it: {', '.join(result.installed.packages)}{alone}.")
+    console.print()
+    for line in lines:
+        console.print(line)
+    if settings.site.enabled:
+        console.print("\nTo use it while it is served (`make up`), write to pip.conf:\n")
+        console.print(pip_conf(settings), end="")
+
+
+def _changes(run: Run, outcome: Outcome) -> str:
+    tally = outcome.tally
+    done = (
+        f"{tally.files_downloaded} files downloaded ({decimal(tally.bytes_downloaded)}), "
+        f"{tally.projects_done} projects synced, {tally.projects_removed} removed"
+    )
+    if run.cursor_from is None:
+        return f"This run: {done}; a first sync, now at serial {run.cursor_to}."
+    return f"This run: {done}; incremental since serial {run.cursor_from}, now at {run.cursor_to}."

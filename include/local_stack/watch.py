@@ -1,0 +1,170 @@
+"""Shows a run while it goes on: on a terminal as a moving bar, elsewhere as a line now and then."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from local_stack.airflow_api import AirflowApi, AirflowSilent
+from pypi_mirror.ledger.plan import Progress
+from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.model import Tally
+
+LOOK_EVERY = 1.0
+SAY_EVERY = 10.0
+RATE_SPAN = 15.0
+SILENCE = 120.0
+FINISHED = ("success", "failed")
+NOTHING = Progress(planned=0, batches=0, batches_done=0, tally=Tally())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """What is shown at one moment; ``rate`` is in bytes a second, ``left`` in seconds, None when unknown."""
+
+    tasks: tuple[str, ...]
+    progress: Progress
+    rate: float
+    left: float | None
+    elapsed: float
+
+    @property
+    def projects(self) -> int:
+        tally = self.progress.tally
+        return tally.projects_done + tally.projects_failed
+
+    def line(self) -> str:
+        tally = self.progress.tally
+        parts = [", ".join(self.tasks) or "waiting"]
+        if self.progress.planned:
+            parts += [
+                f"batches {self.progress.batches_done}/{self.progress.batches}",
+                f"projects {self.projects}/{self.progress.planned}",
+                f"{tally.files_downloaded} files",
+                f"{decimal(tally.bytes_downloaded)}",
+                f"{decimal(int(self.rate))}/s",
+            ]
+            if tally.projects_failed:
+                parts.append(f"{tally.projects_failed} failed")
+            if self.left is not None:
+                parts.append(f"{clock(self.left)} left")
+        return f"{clock(self.elapsed)}  {' · '.join(parts)}"
+
+    def table(self) -> Table:
+        table = Table.grid(padding=(0, 1))
+        total = max(self.progress.planned, 1)
+        table.add_row(ProgressBar(total=total, completed=self.projects, width=30), self.line())
+        return table
+
+
+@dataclass(slots=True)
+class Speed:
+    """The rate of the last seconds and the time left, from the counts seen so far."""
+
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+    _first: tuple[float, int] | None = None
+
+    def rate(self, now: float, size: int) -> float:
+        self._seen.append((now, size))
+        while now - self._seen[0][0] > RATE_SPAN:
+            self._seen.popleft()
+        start, at_start = self._seen[0]
+        return (size - at_start) / (now - start) if now > start else 0.0
+
+    def left(self, now: float, done: int, total: int) -> float | None:
+        """Seconds until ``total`` at the pace since the first was seen."""
+        if self._first is None:
+            self._first = (now, done)
+        start, at_start = self._first
+        if done <= at_start or total <= done:
+            return None
+        return (total - done) * (now - start) / (done - at_start)
+
+
+def clock(seconds: float) -> str:
+    """``1:02:03``, or ``2:03`` below an hour."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def watch(
+    api: AirflowApi,
+    ledger: Ledger,
+    *,
+    dag_id: str,
+    run_id: str,
+    console: Console,
+    check: Callable[[], None],
+) -> str:
+    """Show the run until it ends; return its state. ``check`` raises when a part of the stack has died."""
+    look = _Look(api, ledger, dag_id, run_id)
+    if not console.is_terminal:
+        return _say(look, console, check)
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        while True:
+            state, view = look()
+            live.update(view.table())
+            if state in FINISHED:
+                break
+            check()
+            time.sleep(LOOK_EVERY)
+    console.print(view.line())
+    return state
+
+
+def _say(look: "_Look", console: Console, check: Callable[[], None]) -> str:
+    said_at, said_tasks = 0.0, None
+    while True:
+        state, view = look()
+        if state in FINISHED or view.tasks != said_tasks or view.elapsed - said_at >= SAY_EVERY:
+            said_at, said_tasks = view.elapsed, view.tasks
+            console.print(view.line())
+        if state in FINISHED:
+            return state
+        check()
+        time.sleep(LOOK_EVERY)
+
+
+class _Look:
+    """One look at Airflow and the ledger; Airflow may be too busy to answer for a while."""
+
+    def __init__(self, api: AirflowApi, ledger: Ledger, dag_id: str, run_id: str) -> None:
+        self._api = api
+        self._ledger = ledger
+        self._dag_id = dag_id
+        self._run_id = run_id
+        self._speed = Speed()
+        self._started = self._heard = time.monotonic()
+        self._state = "queued"
+        self._tasks: tuple[str, ...] = ()
+
+    def __call__(self) -> tuple[str, View]:
+        now = time.monotonic()
+        try:
+            self._state = self._api.run_state(self._dag_id, self._run_id)
+            running = self._api.tasks(self._dag_id, self._run_id, states=("running", "up_for_retry"))
+            self._tasks = tuple(dict.fromkeys(t.described() for t in running))
+            self._heard = now
+        except AirflowSilent:
+            if now - self._heard > SILENCE:
+                raise
+        if self._state in FINISHED:
+            self._tasks = (self._state,)
+        run = self._ledger.runs.labelled(self._run_id)
+        progress = NOTHING if run is None else self._ledger.plan.progress(run.id)
+        tally = progress.tally
+        done = tally.projects_done + tally.projects_failed
+        return self._state, View(
+            tasks=self._tasks,
+            progress=progress,
+            rate=self._speed.rate(now, tally.bytes_downloaded),
+            left=self._speed.left(now, done, progress.planned) if progress.planned else None,
+            elapsed=now - self._started,
+        )

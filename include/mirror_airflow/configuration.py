@@ -1,0 +1,56 @@
+"""Which mirror.conf the DAGs use, and what they do when it cannot be used.
+
+A DAG file that raises disappears from Airflow's UI, its runs stop and nobody is told. So a mistake in
+the configuration leaves the DAG there, on its default schedule, with the mistakes on its page; each run
+fails in its first task with the same words.
+"""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.settings.locate import configuration_path
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Alerts, Schedule, Settings
+
+UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """What a DAG file knows of the mirror when it is parsed; ``mistakes`` is empty when all is well."""
+
+    path: Path
+    schedule: Schedule
+    alerts: Alerts
+    settings: Settings | None
+    mistakes: tuple[str, ...] = ()
+
+
+def load_configuration() -> Configuration:
+    """What the file says, for parsing a DAG; never raises for what an administrator wrote.
+
+    With ``PYPI_MIRROR_UNSCHEDULED`` set, runs start by hand only: whoever starts Airflow for one run
+    does not want the schedule's run to come first.
+    """
+    path = configuration_path()
+    try:
+        settings = read_settings(path)
+    except ConfigurationError as error:
+        return Configuration(
+            path=path,
+            schedule=_heeded(Schedule()),
+            alerts=Alerts(),
+            settings=None,
+            mistakes=tuple(str(error).splitlines()),
+        )
+    return Configuration(
+        path=path, schedule=_heeded(settings.schedule), alerts=settings.alerts, settings=settings
+    )
+
+
+def _heeded(schedule: Schedule) -> Schedule:
+    if not os.environ.get(UNSCHEDULED_VARIABLE):
+        return schedule
+    return replace(schedule, cron=None)

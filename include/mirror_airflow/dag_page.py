@@ -1,0 +1,61 @@
+"""The text on the DAG's page in Airflow's UI."""
+
+from mirror_airflow.configuration import Configuration
+from pypi_mirror.settings.values import Settings
+
+STEPS = """
+| task | what it does |
+| --- | --- |
+| fetch_changelog | asks upstream what changed since the cursor, and takes the mirror's lease |
+| partition_projects | applies the project filters, makes the plan and cuts it into batches |
+| download_projects | one task a batch: pages, files, verification, the projects' own pages |
+| rebuild_index | writes the root index and the name map, then moves the cursor |
+| reload_nginx | tests and reloads nginx's configuration, then asks the live server as a client would |
+| report | writes the status; the run fails here when projects failed for the first time |
+
+A task is tried again only for what a retry can mend; a cleared task continues where the ledger says.
+A backfill re-syncs and verifies the projects that changed in its intervals and leaves the cursor alone.
+"""
+
+
+def dag_page(configuration: Configuration) -> str:
+    """Markdown: what this DAG does, and how it is configured or why it cannot run."""
+    intro = "Keeps the mirror in step with upstream and has nginx serve it."
+    return "\n".join((intro, "", *_state(configuration), STEPS))
+
+
+def _state(configuration: Configuration) -> tuple[str, ...]:
+    if configuration.settings is None:
+        return (
+            f"**The configuration `{configuration.path}` cannot be used; runs fail until it is mended:**",
+            "",
+            "```",
+            *configuration.mistakes,
+            "```",
+        )
+    return (
+        *_facts(configuration, configuration.settings),
+        "",
+        _stop_on_error(configuration.settings),
+    )
+
+
+def _facts(configuration: Configuration, settings: Settings) -> tuple[str, ...]:
+    schedule = configuration.schedule
+    cron = f"`{schedule.cron}` ({schedule.timezone})" if schedule.cron else "by hand only"
+    return (
+        f"- configuration: `{configuration.path}`",
+        f"- upstream: {settings.master}",
+        f"- directory: `{settings.directory}`",
+        f"- site: {settings.site.public_url}/",
+        f"- schedule: {cron}, at most {schedule.retries} retries",
+    )
+
+
+def _stop_on_error(settings: Settings) -> str:
+    if settings.stop_on_error:
+        return "`stop-on-error` is on: the first project that fails stops the run and nothing is published."
+    return (
+        "`stop-on-error` is off: a project that fails goes to the backlog, everything else is published, "
+        "and the run ends as failed when the failure is new."
+    )

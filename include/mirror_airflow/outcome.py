@@ -1,0 +1,54 @@
+"""What the tasks say of a plan and of a finished run."""
+
+import logging
+from itertools import islice
+
+from mirror_airflow.task_errors import RunFailed
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunState
+from pypi_mirror.steps.partition_projects import Partition
+from pypi_mirror.steps.report import Report
+
+log = logging.getLogger(__name__)
+
+MOST_LISTED = 500
+
+
+def say_plan(mirror: Mirror, plan: Partition, *, each: bool) -> None:
+    """Write the plan to the task's log: in figures, and with ``each`` project by project."""
+    log.info(
+        "the plan: %d projects to sync, %d to remove, in %d batches",
+        plan.projects - plan.removals,
+        plan.removals,
+        len(plan.batches),
+    )
+    if not each:
+        return
+    for project in islice(mirror.ledger.plan.projects(plan.run_id), MOST_LISTED):
+        log.info("%s %s: %s", project.action, project.project, project.reason)
+    if plan.projects > MOST_LISTED:
+        log.info("and %d more", plan.projects - MOST_LISTED)
+
+
+def require_success(report: Report) -> dict[str, int]:
+    """The run in figures; raises RunFailed, which no retry follows, when it has failed."""
+    log.info(
+        "%d projects done, %d removed, %d failed; %d files downloaded (%d bytes); cursor %s",
+        report.tally.projects_done,
+        report.tally.projects_removed,
+        report.tally.projects_failed,
+        report.tally.files_downloaded,
+        report.tally.bytes_downloaded,
+        report.cursor,
+    )
+    for failure in (*report.new_failures, *report.known_failures):
+        log.error("%s failed: %s: %s", failure.project, failure.error, failure.reason)
+    if report.state is RunState.FAILED:
+        raise RunFailed(report.reason or "the run has failed")
+    return {
+        "projects": report.tally.projects_done,
+        "removed": report.tally.projects_removed,
+        "failed": report.tally.projects_failed,
+        "files": report.tally.files_downloaded,
+        "bytes": report.tally.bytes_downloaded,
+    }

@@ -1,0 +1,44 @@
+"""From an Airflow run to the engine's request."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from packaging.utils import canonicalize_name
+
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.model import RunKind
+
+BACKFILL = "backfill"
+
+
+class AirflowRun(Protocol):
+    """The part of Airflow's run that is used; a run started by hand may have no dates at all."""
+
+    run_id: str
+    run_type: str
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+
+
+def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
+    """What the engine is asked to do for ``run``, started with ``params`` (see ``trigger_form``).
+
+    Airflow's run id is the label, so a cleared task continues the run of its ledger.
+    """
+    projects = tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"]))
+    recheck = bool(params["recheck"])
+    if run.run_type == BACKFILL and run.data_interval_start and run.data_interval_end:
+        return RunRequest(
+            label=run.run_id,
+            kind=RunKind.BACKFILL,
+            projects=projects,
+            recheck=recheck,
+            interval=(int(run.data_interval_start.timestamp()), int(run.data_interval_end.timestamp())),
+        )
+    return RunRequest(
+        label=run.run_id,
+        kind=RunKind.SELECTED if projects else RunKind.SYNC,
+        projects=projects,
+        recheck=recheck,
+    )

@@ -1,0 +1,58 @@
+"""Keeps a failed task's last words, so that the message about the run can quote them.
+
+The message is made in Airflow's DAG processor, where only XCom tells what happened in a task.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from mirror_airflow.message import ERROR_KEY, LONGEST_REASON, FailedTask
+
+
+class RunFailed(AirflowFailException):
+    """The run did all it could, and projects failed."""
+
+
+class TaskInstance(Protocol):
+    """The part of Airflow's task instance that is used here."""
+
+    dag_id: str
+    run_id: str
+
+    def xcom_push(self, key: str, value: Any) -> None: ...
+
+    def xcom_pull(self, task_ids: str, *, key: str, map_indexes: int) -> Any: ...
+
+    def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> Mapping[str, Any]: ...
+
+
+@contextmanager
+def last_words(ti: TaskInstance) -> Iterator[None]:
+    """Note the error that ends the task, and let it pass."""
+    try:
+        yield
+    except AirflowSkipException:
+        raise
+    except Exception as error:
+        ti.xcom_push(key=ERROR_KEY, value=f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+        raise
+
+
+def failed_tasks(ti: TaskInstance) -> tuple[FailedTask, ...]:
+    """The failed tasks of the run that ``ti`` belongs to, each with its last words."""
+    states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
+    return tuple(_failed_task(ti, name) for name in sorted(states) if states[name] == "failed")
+
+
+def _failed_task(ti: TaskInstance, name: str) -> FailedTask:
+    """``name`` is Airflow's: the task's id, then an underscore and the map index where it is mapped."""
+    task_id, _, index = name.rpartition("_")
+    mapped = index.isdecimal()
+    words = ti.xcom_pull(task_id if mapped else name, key=ERROR_KEY, map_indexes=int(index) if mapped else -1)
+    return FailedTask(
+        task=f"{task_id} [{index}]" if mapped else name,
+        reason=str(words or "ended without an error of its own (killed?); its log may tell"),
+    )

@@ -1,0 +1,42 @@
+"""The form that opens when a person starts a run by hand."""
+
+from airflow.sdk import Param
+
+# PEP 508: letters, digits, and dots, hyphens and underscores in between.
+PROJECT_NAME = "^([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9])$"
+LARGEST_BATCH = 100_000
+
+
+def trigger_form(batch_size: int) -> dict[str, Param]:
+    """The parameters of a run; ``batch_size`` is the setting that holds where the form says nothing."""
+    return {
+        "projects": Param(
+            [],
+            type="array",
+            items={"type": "string", "pattern": PROJECT_NAME},
+            title="Projects to sync now",
+            description="One name a line. Only these are synced, whether upstream changed them or not, and "
+            "the mirror's cursor stays where it is. Empty: everything that changed since the last run.",
+        ),
+        "recheck": Param(
+            False,
+            type="boolean",
+            title="Full re-check",
+            description="Ask upstream for every selected project, also where the changelog names no change: "
+            "finds what upstream changes without an event. Takes long on a large mirror.",
+        ),
+        "dry_run": Param(
+            False,
+            type="boolean",
+            title="Dry run",
+            description="Make the plan, say in the log of partition_projects what would be done, and stop.",
+        ),
+        "batch_size": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=LARGEST_BATCH,
+            title="Batch size",
+            description=f"Projects in a batch, at most. Empty: {batch_size}, from [schedule] batch-size.",
+        ),
+    }
