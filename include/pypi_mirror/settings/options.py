@@ -105,7 +105,7 @@ _MIRROR = (
         field="delete_packages",
         parse=texts.parse_boolean,
         default="true",
-        doc="Remove what upstream removed.",
+        doc="Delete removed files from the disk after the grace period; they leave the pages at once.",
     ),
     Option(
         section="mirror",
