@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -42,23 +42,9 @@ class Server:
         self.requests = RequestLog()
         self.faults = Faults(*faults)
         self.routes = Routes(warehouse, behaviour, hosts or Hosts(site=self.url, files=self.url))
-        self.app = App(self.routes, self.faults, self.requests)
-
-    def apply(self, *events: Event) -> int:
-        """Lets events happen; returns the serial afterwards."""
-        return self.warehouse.apply(*events)
-
-    def inject(self, *faults: Fault) -> None:
-        self.faults.inject(*faults)
-
-    def run(self) -> None:
-        """Serves in this thread until SIGINT or SIGTERM."""
-        self._uvicorn().run(sockets=[self.socket])
-
-    def _uvicorn(self) -> "_Uvicorn":
-        return _Uvicorn(
+        self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                self.app,
+                App(self.routes, self.faults, self.requests),
                 http=_Protocol,
                 ws="none",
                 lifespan="off",
@@ -70,6 +56,21 @@ class Server:
                 timeout_keep_alive=60,
             )
         )
+
+    def apply(self, *events: Event) -> int:
+        """Lets events happen; returns the serial afterwards."""
+        return self.warehouse.apply(*events)
+
+    def inject(self, *faults: Fault) -> None:
+        self.faults.inject(*faults)
+
+    def run(self) -> None:
+        """Serves in this thread until ``stop``, or in the main thread SIGINT or SIGTERM."""
+        self._uvicorn.run(sockets=[self.socket])
+
+    def stop(self) -> None:
+        """Ends ``run``, from any thread, even before it began; open connections are cut."""
+        self._uvicorn.stop()
 
 
 @contextmanager
@@ -83,15 +84,12 @@ def running(
 ) -> Iterator[Server]:
     """A server in a thread of this process; at the end open connections are cut and the thread is gone."""
     server = Server(warehouse, behaviour=behaviour, faults=faults, hosts=hosts, port=port)
-    inner = server._uvicorn()
-    thread = threading.Thread(
-        target=inner.run, kwargs={"sockets": [server.socket]}, name=f"warehouse-{server.port}"
-    )
+    thread = threading.Thread(target=server.run, name=f"warehouse-{server.port}")
     thread.start()
     try:
         yield server
     finally:
-        inner.stop()
+        server.stop()
         thread.join()
 
 
@@ -129,24 +127,26 @@ class _Uvicorn(uvicorn.Server):
             self._wake = asyncio.Event()
         # A counter of 0 makes each tick renew the Date header.
         while not await self.on_tick(0):
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), timeout=1.0)
-            except TimeoutError:
-                continue
+        with self._guard:
+            self._loop = None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in self.servers:
             listener.close()
         for each in sockets or []:
             each.close()
-        for connection in list(self.server_state.connections):
-            connection.transport.close()
+        # Again and again, because one may have been accepted while the listener closed; and before the tasks
+        # end, or a cancelled one would still send its client a 500.
+        while self.server_state.connections:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        while self.server_state.connections:
-            await asyncio.sleep(0)
 
 
 def _listen(port: int) -> socket.socket:
