@@ -57,15 +57,17 @@ def pypi_mirror() -> None:
     @task
     def partition_projects(run: int) -> list[Batch]:
         """Make the plan of the run; a dry run says what it would do, and has no batches."""
-        from mirror_airflow.outcome import say_plan
+        from mirror_airflow.outcome import end_with_plan, say_plan
         from pypi_mirror.steps.partition_projects import partition_projects as step
 
         params = get_current_context()["params"]
         with task_mirror() as mirror:
             plan = step(mirror, run, batch_size=params["batch_size"])
-            say_plan(mirror, plan, each=params["dry_run"])
-        batches = () if params["dry_run"] else plan.batches
-        return [{"number": batch.number, "projects": batch.projects} for batch in batches]
+            if params["dry_run"]:
+                end_with_plan(mirror, plan)
+                return []
+            say_plan(plan)
+        return [{"number": batch.number, "projects": batch.projects} for batch in plan.batches]
 
     @task(map_index_template="{{ batch_name }}")
     def download_projects(run: int, batch: Batch) -> dict[str, int]:

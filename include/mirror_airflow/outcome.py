@@ -7,27 +7,31 @@ from mirror_airflow.task_errors import RunFailed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.steps.partition_projects import Partition
-from pypi_mirror.steps.report import Report
+from pypi_mirror.steps.report import Report, end_dry_run
 
 log = logging.getLogger(__name__)
 
 MOST_LISTED = 500
 
 
-def say_plan(mirror: Mirror, plan: Partition, *, each: bool) -> None:
-    """Write the plan to the task's log: in figures, and with ``each`` project by project."""
+def say_plan(plan: Partition) -> None:
+    """Write the plan to the task's log, in figures."""
     log.info(
         "the plan: %d projects to sync, %d to remove, in %d batches",
         plan.projects - plan.removals,
         plan.removals,
         len(plan.batches),
     )
-    if not each:
-        return
+
+
+def end_with_plan(mirror: Mirror, plan: Partition) -> None:
+    """Write a dry run's plan to the task's log, project by project, and end the run: nothing was done."""
+    say_plan(plan)
     for project in islice(mirror.ledger.plan.projects(plan.run_id), MOST_LISTED):
-        log.info("%s %s: %s", project.action, project.project, project.reason)
+        log.info("would %s %s: %s", project.action, project.project, project.reason)
     if plan.projects > MOST_LISTED:
-        log.info("and %d more", plan.projects - MOST_LISTED)
+        log.info("and %d projects more", plan.projects - MOST_LISTED)
+    end_dry_run(mirror, plan.run_id)
 
 
 def require_success(report: Report) -> dict[str, int]:
