@@ -376,3 +376,32 @@ def test_an_html_only_index_never_gives_json_or_what_came_after_pep_503() -> Non
         assert b"pypi:" not in body(answer)
         assert b"metadata" not in body(answer)
     assert b'data-requires-python="&gt;=3.8" data-yanked="bad"' in body(get(routes, "/simple/foo-bar/"))
+
+
+@pytest.mark.parametrize(
+    ("uploaded", "yanked", "latest"),
+    [
+        (("1.9", "1.10"), (), "1.10"),
+        (("1.0", "2.0rc1"), (), "1.0"),
+        (("1.0rc1", "1.0rc2"), (), "1.0rc2"),
+        (("1.0", "1.1", "2.0rc1"), ("1.1",), "1.0"),
+        (("1.0", "2.0rc1"), ("1.0",), "2.0rc1"),
+    ],
+)
+def test_the_legacy_api_describes_the_best_release(
+    uploaded: tuple[str, ...], yanked: tuple[str, ...], latest: str
+) -> None:
+    warehouse = Warehouse(
+        *(Upload(distribution=Wheel(name="alpha", version=version)) for version in uploaded),
+        *(Yank(project="alpha", version=version) for version in yanked),
+    )
+    data = json.loads(body(get(Routes(warehouse, PYPI, HOSTS), "/pypi/alpha/json")))
+    assert data["info"]["version"] == latest
+    assert set(data["releases"]) == set(uploaded)
+    assert [each["filename"] for each in data["urls"]] == [f"alpha-{latest}-py3-none-any.whl"]
+
+
+def test_the_legacy_api_knows_a_version_in_any_spelling() -> None:
+    data = json.loads(body(get(index(), "/pypi/foo-bar/1/json")))
+    assert data["info"]["version"] == "1.0"
+    assert "releases" not in data
