@@ -1,6 +1,5 @@
 """What clients put into their configuration to use this mirror: pip, uv, Poetry and the environment."""
 
-import ipaddress
 from urllib.parse import urlsplit
 
 from pypi_mirror.settings.values import Settings
@@ -15,13 +14,12 @@ def index_url(settings: Settings) -> str:
 def trusted_host(settings: Settings) -> str | None:
     """The ``host[:port]`` that pip must be told to trust, None if it needs no telling.
 
-    pip accepts plain http only from the loopback and from trusted hosts; it warns and ignores the index
-    otherwise.
+    pip ignores an index at plain http unless its host is trusted or the loopback. The loopback is named all
+    the same: what comes by plain http pip caches from trusted hosts only, so without it every run would
+    fetch every page and file again.
     """
     parts = urlsplit(public_url(settings))
-    if parts.scheme == "https" or _is_loopback(parts.hostname or ""):
-        return None
-    return parts.netloc
+    return None if parts.scheme == "https" else parts.netloc
 
 
 def pip_conf(settings: Settings) -> str:
@@ -51,12 +49,3 @@ def environment(settings: Settings) -> tuple[tuple[str, str], ...]:
         variables.append(("PIP_TRUSTED_HOST", trust))
     variables.append(("UV_DEFAULT_INDEX", index_url(settings)))
     return tuple(variables)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

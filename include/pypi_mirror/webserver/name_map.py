@@ -8,8 +8,10 @@ normalized name get no line, which halves the table: nobody links to ``/simple/R
 Display names are upstream's words: only names of the core metadata specification's form are written.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -33,6 +35,28 @@ _HEADER = b"# Any spelling of a project's name, separators made -, to its normal
 _NAME = re.compile(SPELLED)
 _SEPARATORS = re.compile(r"[._-]+")
 _BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameMap:
+    """A written map: how many lines it has and the SHA-256 of its bytes, for a configuration to depend on."""
+
+    path: Path
+    lines: int
+    digest: bytes
+
+
+def read_name_map(path: Path) -> NameMap:
+    """Measure the map at ``path``; an empty one is written first if there is none yet."""
+    if not path.exists():
+        write_name_map(path, ())
+    lines = 0
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            lines += block.count(b"\n")
+            digest.update(block)
+    return NameMap(path=path, lines=lines, digest=digest.digest())
 
 
 def write_name_map(path: Path, pairs: Iterable[tuple[str, str]]) -> bool:

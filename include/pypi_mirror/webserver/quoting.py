@@ -15,7 +15,8 @@ from pypi_mirror.settings.values import Settings, Site
 
 _HOST = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?:\.(?!-)[A-Za-z0-9_-]{1,63})*")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
-_URL = re.compile(r"[A-Za-z0-9._~:/@!&()*+,=%\[\]-]+")
+# Stands unquoted in INI files and shell lines, and between quotes in TOML.
+_URL = re.compile(r"[A-Za-z0-9._~:/@+,=%\[\]-]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _HIGHEST_PORT = 65535
 
@@ -45,8 +46,12 @@ def quote_path(path: Path, *, key: str, settings: Settings) -> str:
 
 
 def quote_include(path: Path, *, key: str, settings: Settings) -> str:
-    """As ``quote_path``, for ``include``, which takes ``*``, ``?`` and ``[`` as wildcards."""
-    return quote_path(Path(re.sub(r"([*?[])", r"[\1]", str(path))), key=key, settings=settings)
+    """As ``quote_path``, for ``include``, which hands a path with ``*``, ``?`` or ``[`` in it to glob(3)."""
+    text = str(path)
+    if re.search(r"[*?[]", text):
+        # A pattern that matches nothing is no error for nginx, so this has to be exact.
+        text = re.sub(r"[*?[]", r"[\g<0>]", text.replace("\\", "\\\\"))
+    return quote_path(Path(text), key=key, settings=settings)
 
 
 def listen_address(settings: Settings) -> str:

@@ -5,6 +5,9 @@ file; if the reload then fails, the old file is put back, because a server that 
 come up again.
 """
 
+import grp
+import os
+import pwd
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +19,7 @@ import requests
 from pypi_mirror.disk import remove_file, write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.name_map import write_name_map
+from pypi_mirror.webserver.name_map import NameMap, read_name_map
 from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx
 from pypi_mirror.webserver.quoting import local_url, server_name
 from pypi_mirror.webserver.render import (
@@ -114,29 +117,27 @@ def _write(settings: Settings, runtime: Runtime) -> tuple[WrittenSite, bytes | N
     """Also returns the old content of the site's file, None if there was none."""
     binary = find_nginx(settings)
     can = capabilities(binary)
-    names = name_map_path(settings)
-    if not names.exists():
-        write_name_map(names, ())
-    rendered = render(settings, capabilities=can)
+    names = read_name_map(name_map_path(settings))
+    rendered = render(settings, capabilities=can, names=names)
     path = site_config_path(settings)
     rejected = path.with_name(f"{path.name}.rejected")
     before = path.read_bytes() if path.exists() else None
     if before != rendered.text.encode():
         try:
-            _test(settings, binary, rendered)
+            _test(settings, binary, names, rendered)
         except WebServerError as error:
             write_atomically(rejected, rendered.text.encode())
             raise WebServerError(f"{error} (the refused configuration is in {rejected})") from error
         remove_file(rejected)
     if not settings.site.reload_command:
         runtime.temporary.mkdir(parents=True, exist_ok=True)
-        main = render_main(settings, runtime, site=path)
+        main = render_main(settings, runtime, site=path, user=_workers_user())
         write_atomically(runtime.config, main.encode(), durable=True)
     changed = write_atomically(path, rendered.text.encode(), durable=True)
     return WrittenSite(changed=changed, fingerprint=rendered.fingerprint), before
 
 
-def _test(settings: Settings, binary: Path, rendered: RenderedSite) -> None:
+def _test(settings: Settings, binary: Path, names: NameMap, rendered: RenderedSite) -> None:
     """``nginx -t`` over the candidate, included by a main file of its own in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="pypi-mirror-") as folder:
         candidate = Path(folder) / "candidate.conf"
@@ -144,11 +145,13 @@ def _test(settings: Settings, binary: Path, rendered: RenderedSite) -> None:
         if settings.site.reload_command:
             # The other nginx may listen where we must not, at port 80 say. What it is asked to listen on
             # was checked when it was rendered; -t would try to bind it.
-            text = render(settings, capabilities=capabilities(binary), listen=f"unix:{folder}/test.sock").text
+            text = render(
+                settings, capabilities=capabilities(binary), names=names, listen=f"unix:{folder}/test.sock"
+            ).text
         candidate.write_text(text)
         runtime = Runtime(folder=Path(folder))
         runtime.temporary.mkdir()
-        runtime.config.write_text(render_main(settings, runtime, site=candidate))
+        runtime.config.write_text(render_main(settings, runtime, site=candidate, user=_workers_user()))
         _run((str(binary), "-t", "-q", *runtime.arguments))
 
 
@@ -165,6 +168,13 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode != 0:
         complaint = (done.stderr + done.stdout).strip()[-_QUOTED_AT_MOST:]
         raise WebServerError(f"{shown} failed with {done.returncode}: {complaint or 'it gave no reason'}")
+
+
+def _workers_user() -> str | None:
+    """Root's workers would be ``nobody``, who may not be able to read the mirror: they stay root."""
+    if os.geteuid() != 0:
+        return None
+    return f"{pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
 
 
 def _put_back(path: Path, before: bytes | None) -> None:

@@ -1,13 +1,10 @@
-"""nginx's configuration as text, made from the settings: pure but for reading the name map's size and digest.
+"""nginx's configuration as text, made from the settings: pure, nothing is read or written.
 
 Two files: the *site*, with the maps and the ``server`` block, which an administrator's nginx can include,
 and a *main* file for an nginx of our own that includes the site and needs no root.
 """
 
-import grp
 import hashlib
-import os
-import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +12,7 @@ import jinja2
 
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
-from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, spelling_maps
+from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, NameMap, spelling_maps
 from pypi_mirror.webserver.nginx_binary import Capabilities
 from pypi_mirror.webserver.quoting import (
     listen_address,
@@ -31,8 +28,8 @@ from pypi_mirror.webserver.site_page import content_security_policy
 # A bucket holds a key of up to LONGEST_KEY bytes and nginx's bookkeeping.
 _HASH_BUCKET_SIZE = 512
 _SMALLEST_HASH = 2048
+_POOLED = "[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,14 +105,14 @@ def default_runtime(settings: Settings) -> Runtime:
     return Runtime(folder=settings.directory / "nginx")
 
 
-def render(settings: Settings, *, capabilities: Capabilities, listen: str | None = None) -> RenderedSite:
+def render(
+    settings: Settings, *, capabilities: Capabilities, names: NameMap, listen: str | None = None
+) -> RenderedSite:
     """The site's configuration for the nginx that has these ``capabilities``.
 
-    The name map must exist. ``listen`` replaces the address of the settings, for tests of the text that
+    ``listen`` replaces the address of the settings, for tests of the text that
     must not bind to it. ``ConfigurationError`` names a setting that nginx has no safe way to write.
     """
-    names = name_map_path(settings)
-    lines, digest = _measure(names)
     web = settings.web
     max_age = settings.site.page_max_age
     if max_age < 0:
@@ -134,13 +131,14 @@ def render(settings: Settings, *, capabilities: Capabilities, listen: str | None
         "prefix_pattern": prefix.replace(".", "\\\\."),
         "prefix_last": prefix.rpartition("/")[2],
         "hash_bucket_size": _HASH_BUCKET_SIZE,
-        "hash_max_size": max(_SMALLEST_HASH, lines),
+        "hash_max_size": max(_SMALLEST_HASH, names.lines),
         "negotiation": negotiation(settings.simple_format),
-        "spelling": spelling_maps(names),
-        "name_map": quote_include(names, key="[mirror] directory", settings=settings),
+        "spelling": spelling_maps(names.path),
+        "name_map": quote_include(names.path, key="[mirror] directory", settings=settings),
         "hash_index": settings.hash_index,
         "normalized": NORMALIZED,
         "spelled": SPELLED,
+        "pooled": _POOLED,
         "format": "$mirror_format" if choice else offered[0],
         "page": "$mirror_page" if "json" in offered and choice else _page_of(offered[0]),
         "variants": [_VARIANTS[name] for name in offered],
@@ -161,19 +159,24 @@ def render(settings: Settings, *, capabilities: Capabilities, listen: str | None
     }
     template = _ENVIRONMENT.get_template("site.conf.jinja")
     plain = template.render(context, fingerprint="")
-    fingerprint = hashlib.sha256(plain.encode() + digest).hexdigest()[:16]
+    fingerprint = hashlib.sha256(plain.encode() + names.digest).hexdigest()[:16]
     return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
 
 
-def render_main(settings: Settings, runtime: Runtime, *, site: Path, daemon: bool = False) -> str:
-    """The main file of an nginx of our own that includes ``site`` and keeps everything in ``runtime``."""
+def render_main(
+    settings: Settings, runtime: Runtime, *, site: Path, user: str | None = None, daemon: bool = False
+) -> str:
+    """The main file of an nginx of our own that includes ``site`` and keeps everything in ``runtime``.
+
+    ``user`` is for a master that root starts: whom the workers run as, as in nginx's ``user``.
+    """
 
     def word(path: Path) -> str:
         return quote_path(path, key="[mirror] directory", settings=settings)
 
     return _ENVIRONMENT.get_template("main.conf.jinja").render(
         daemon=daemon,
-        user=_workers_user(),
+        user=user,
         pid=word(runtime.pid),
         lock=word(runtime.folder / "nginx.lock"),
         error_log=word(runtime.error_log),
@@ -188,22 +191,6 @@ def render_main(settings: Settings, runtime: Runtime, *, site: Path, daemon: boo
 
 def _page_of(variant: str) -> str:
     return "index.v1_json" if variant == "json" else "index.html"
-
-
-def _measure(names: Path) -> tuple[int, bytes]:
-    lines = 0
-    digest = hashlib.sha256()
-    with names.open("rb") as file:
-        while block := file.read(_BLOCK):
-            lines += block.count(b"\n")
-            digest.update(block)
-    return lines, digest.digest()
-
-
-def _workers_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    return f"{pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
 
 
 _ENVIRONMENT = jinja2.Environment(

@@ -10,7 +10,14 @@ from markupsafe import Markup
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver import wording
-from pypi_mirror.webserver.clients import environment, index_url, pip_conf, poetry_source, uv_toml
+from pypi_mirror.webserver.clients import (
+    environment,
+    index_url,
+    pip_conf,
+    poetry_source,
+    trusted_host,
+    uv_toml,
+)
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 
 _SCRIPT = "site_page.js.jinja"
@@ -36,6 +43,7 @@ def render_page(settings: Settings, status: MirrorStatus) -> bytes:
         status=status,
         holdings=wording.holdings(settings),
         index_url=index_url(settings),
+        trusted_host=trusted_host(settings),
         pip_conf=pip_conf(settings),
         uv_toml=uv_toml(settings),
         poetry_source=poetry_source(settings),

@@ -1,0 +1,313 @@
+"""The front page: right without JavaScript, escaped, permitted by its own policy; and mirror.json."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pypi_mirror.model import RunState
+from pypi_mirror.settings.values import Environment, ReleaseRule, Selection, Settings, Site
+from pypi_mirror.webserver import wording
+from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
+from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
+from pypi_mirror.webserver.status import MirrorStatus, render_status
+from tests.webserver.golden import assert_golden
+
+LINUX = Environment(
+    system="linux",
+    machine="x86_64",
+    implementation="cpython",
+    pythons=((3, 10), (3, 11), (3, 12), (3, 13)),
+    libc=("glibc", 2, 28),
+)
+SETTINGS = Settings(
+    directory=Path("/srv/mirror"),
+    master="https://index.example",
+    selection=Selection(environments=(LINUX,), exclude_filename="macosx|win32|win_amd64"),
+    site=Site(host="pypi.lab.example", public_url="http://pypi.lab.example:8080/pypi"),
+)
+STATUS = MirrorStatus(
+    cursor=29876543,
+    upstream_serial=29876602,
+    updated_at=datetime(2026, 11, 22, 12, 30, 5, tzinfo=UTC),
+    checked_at=datetime(2026, 11, 22, 13, 0, tzinfo=UTC),
+    projects=1234,
+    files=45678,
+    bytes=987_654_321_000,
+    dropped_files=98765,
+    dropped_bytes=2_345_678_901_234,
+    last_run=RunState.SUCCESS,
+    backlog=3,
+)
+NEW = MirrorStatus(
+    cursor=None,
+    upstream_serial=None,
+    updated_at=None,
+    checked_at=None,
+    projects=0,
+    files=0,
+    bytes=0,
+    dropped_files=0,
+    dropped_bytes=0,
+    last_run=None,
+    backlog=0,
+)
+
+
+class _Reader(HTMLParser):
+    """The page's text outside of script and style, the figures by name, the code blocks, the tags."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.figures: dict[str, str] = {}
+        self.code: list[str] = []
+        self.inline: dict[str, str] = {}
+        self.addresses: list[str] = []
+        self._tags: list[str] = []
+        self._figure: str | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in {"meta", "br"}:
+            return
+        self._tags.append(tag)
+        given = dict(attrs)
+        self._figure = given.get("data-figure")
+        self.addresses += [value for name, value in attrs if name in {"href", "src"} and value]
+        if self._tags[-2:] == ["pre", "code"]:
+            self.code.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._tags.pop() == tag, f"{tag} is closed out of turn"
+        self._figure = None
+
+    def handle_data(self, data: str) -> None:
+        if self._tags and self._tags[-1] in {"script", "style"}:
+            self.inline[self._tags[-1]] = data
+            return
+        self.words.append(data)
+        if self._figure:
+            self.figures[self._figure] = data
+        if self._tags[-2:] == ["pre", "code"]:
+            self.code[-1] += data
+
+
+def read(settings: Settings = SETTINGS, status: MirrorStatus = STATUS) -> _Reader:
+    reader = _Reader()
+    reader.feed(render_page(settings, status).decode())
+    reader.close()
+    assert reader._tags == []
+    return reader
+
+
+def test_the_page_is_the_golden_one() -> None:
+    assert_golden("index.html", render_page(SETTINGS, STATUS).decode())
+
+
+def test_the_page_is_right_without_javascript() -> None:
+    assert read().figures == {
+        "updated": "Last complete run: 2026-11-22 12:30 UTC.",
+        "behind": "Upstream is 59 events ahead.",
+        "projects": "1,234",
+        "files": "45,678",
+        "bytes": "988 GB",
+        "cursor": "29,876,543",
+        "backlog": "3",
+        "dropped": "2.35 TB in 98,765 files",
+    }
+
+
+def test_a_mirror_that_never_ran_says_so() -> None:
+    page = read(status=NEW)
+    text = " ".join(page.words)
+    assert "no run yet" in text
+    assert "No run is complete yet" in page.figures["updated"]
+    assert page.figures["cursor"] == "–"
+    assert "dropped" not in page.figures
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (RunState.SUCCESS, "last run succeeded"),
+        (RunState.FAILED, "last run failed"),
+        (RunState.RUNNING, "syncing now"),
+    ],
+)
+def test_the_state_of_the_last_run_by_page_and_script_alike(state: RunState, words: str) -> None:
+    page = read(status=dataclasses.replace(STATUS, last_run=state))
+    assert words in page.words
+    assert f'{state.value}: "{words}"' in page.inline["script"]
+
+
+def test_the_code_blocks_are_the_files_that_can_be_downloaded() -> None:
+    code = read().code
+    assert pip_conf(SETTINGS) in code
+    assert uv_toml(SETTINGS) in code
+    assert poetry_source(SETTINGS) in code
+    assert (
+        "pip install --index-url http://pypi.lab.example:8080/pypi/simple/ "
+        "--trusted-host pypi.lab.example:8080 PACKAGE\n"
+    ) in code
+
+
+def test_the_page_asks_nothing_of_other_hosts() -> None:
+    page = read()
+    assert page.addresses
+    assert not [address for address in page.addresses if ":" in address or address.startswith("/")]
+    assert re.findall(r"fetch\(\"([^\"]+)\"", page.inline["script"]) == ["mirror.json"]
+
+
+@pytest.mark.parametrize(("tag", "directive"), [("script", "script-src"), ("style", "style-src")])
+def test_the_policy_permits_exactly_the_inline_script_and_style(tag: str, directive: str) -> None:
+    digest = base64.b64encode(hashlib.sha256(read().inline[tag].encode()).digest()).decode()
+    assert f"{directive} 'sha256-{digest}';" in content_security_policy()
+    assert "unsafe" not in content_security_policy()
+
+
+def test_what_the_settings_say_is_text_and_never_markup() -> None:
+    evil = '</style><script>alert("x")</script>'
+    settings = dataclasses.replace(
+        SETTINGS, master=evil, selection=Selection(exclude_filename=evil, blocked_platforms=(evil,))
+    )
+    page = read(settings)
+    assert page.inline == read().inline
+    assert " ".join(page.words).count(evil) == 3
+
+
+def test_files_are_written_only_when_they_change(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS, directory=tmp_path)
+    names = ("index.html", "mirror.json", "pip.conf", "uv.toml", "poetry.toml")
+    assert write_site_files(settings, STATUS) == names
+    assert write_site_files(settings, STATUS) == ()
+    assert write_site_files(settings, dataclasses.replace(STATUS, files=1)) == ("index.html", "mirror.json")
+    assert (tmp_path / "web" / "pip.conf").read_text() == pip_conf(settings)
+
+
+def test_mirror_json() -> None:
+    assert json.loads(render_status(STATUS)) == {
+        "cursor": 29876543,
+        "upstream_serial": 29876602,
+        "updated_at": "2026-11-22T12:30:05Z",
+        "checked_at": "2026-11-22T13:00:00Z",
+        "projects": 1234,
+        "files": 45678,
+        "bytes": 987654321000,
+        "dropped_files": 98765,
+        "dropped_bytes": 2345678901234,
+        "last_run": "success",
+        "backlog": 3,
+    }
+
+
+def test_the_script_reads_fields_that_mirror_json_has() -> None:
+    fields = set(re.findall(r"status\.([a-z_]+)", read().inline["script"]))
+    assert fields <= set(json.loads(render_status(STATUS)))
+
+
+@pytest.mark.parametrize(
+    ("cursor", "upstream", "behind"), [(5, 9, 4), (9, 9, 0), (9, 5, 0), (None, 9, None), (9, None, None)]
+)
+def test_events_behind(cursor: int | None, upstream: int | None, behind: int | None) -> None:
+    assert dataclasses.replace(STATUS, cursor=cursor, upstream_serial=upstream).events_behind == behind
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.00 kB"),
+        (9_994, "9.99 kB"),
+        (9_996, "10.0 kB"),
+        (99_960, "100 kB"),
+        (999_499, "999 kB"),
+        (999_500, "1.00 MB"),
+        (1_500_000_000, "1.50 GB"),
+        (10**14, "100 TB"),
+        (5 * 10**18, "5000 PB"),
+    ],
+)
+def test_sizes(number: int, text: str) -> None:
+    assert wording.size(number) == text
+
+
+def test_counts() -> None:
+    assert [wording.count(number, "file") for number in (0, 1, 1234)] == ["0 files", "1 file", "1,234 files"]
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        (LINUX, "Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer"),
+        (
+            Environment(
+                system="macos",
+                machine="arm64",
+                implementation="cpython",
+                pythons=((3, 12), (3, 10)),
+                macos=(14, 0),
+            ),
+            "macOS arm64, CPython 3.10 and 3.12, macOS up to 14.0",
+        ),
+        (
+            Environment(
+                system="windows",
+                machine="amd64",
+                implementation="cpython",
+                pythons=((3, 13), (3, 14), (3, 9)),
+                free_threaded=True,
+            ),
+            "Windows amd64, CPython 3.9t, 3.13t and 3.14t",
+        ),
+        (
+            Environment(
+                system="linux",
+                machine="aarch64",
+                implementation="pypy",
+                pythons=((3, 10),),
+                libc=("musl", 1, 2),
+            ),
+            "Linux aarch64, PyPy 3.10, musl 1.2 or newer",
+        ),
+    ],
+)
+def test_environments(environment: Environment, text: str) -> None:
+    assert wording.environment(environment) == text
+
+
+def test_every_filter_gets_a_sentence() -> None:
+    rule = ReleaseRule(project=canonicalize_name("django"), specifier=">=4")
+    selection = Selection(
+        allowed_projects=frozenset(canonicalize_name(f"p{n:02}") for n in range(14)),
+        allowed_releases=(rule,),
+        blocked_projects=frozenset({canonicalize_name("evil")}),
+        blocked_releases=(rule,),
+        blocked_platforms=("windows", "macos"),
+        environments=(LINUX,),
+        exclude_filename="win32",
+    )
+    names = ", ".join(f"p{n:02}" for n in range(12))
+    assert wording.holdings(dataclasses.replace(SETTINGS, selection=selection, release_files=False)) == (
+        f"Only chosen projects: {names} and 2 others.",
+        "Of some projects only these releases: django >=4.",
+        "Left out on purpose: evil.",
+        "Releases left out on purpose: django >=4.",
+        (
+            "Binary wheels only for: Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer. "
+            "Source distributions and pure Python wheels stay."
+        ),
+        "No files for these platforms: windows, macos.",
+        "No files whose name matches win32",
+        "Pages only: files are not mirrored.",
+    )
+    assert wording.holdings(dataclasses.replace(SETTINGS, selection=Selection())) == (
+        "Every project and every file of upstream; nothing is filtered out.",
+    )
