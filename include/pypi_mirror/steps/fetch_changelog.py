@@ -19,9 +19,6 @@ from pypi_mirror.upstream.root_index import fetch_root_index
 # with the ledger, or the ledger and the request alone.
 Source = Literal["changelog", "index", "ledger"]
 
-# Events are kept for backfills this long.
-_KEEP_EVENTS = 90 * 24 * 3600
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
@@ -68,8 +65,6 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, cursor: int) -> 
     for events in Changelog(mirror.settings.master, control).since(cursor):
         mirror.ledger.events.add(events)
         last, count = events[-1].serial, count + len(events)
-    if count:
-        mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
     return Fetched(run_id=run.id, source="changelog", cursor_from=cursor, cursor_to=last, events=count)
 
 

@@ -19,6 +19,8 @@ from pypi_mirror.webserver.render import name_map_path
 
 _SWEPT_AT_ONCE: Final = 1_000
 _DAY: Final = 24 * 3600
+# Events are kept for backfills this long, and in any case until a run has planned with them.
+_KEEP_EVENTS: Final = 90 * _DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
         now = pendulum.from_timestamp(mirror.clock())
         write_atomically(mirror.settings.web / "last-modified", now.format("YYYYMMDDTHH:mm:ss\n").encode())
     _put_changed(mirror, wanted)
+    if run.cursor_from != run.cursor_to:
+        mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
     if run.source == "index":
         remove_snapshots(mirror.settings.directory)
 
