@@ -100,7 +100,7 @@ def test_304_with_the_etag_and_200_without(site: LiveSite, accept: str, encoding
     assert site.get(PAGE, Accept=accept, Accept_Encoding=encoding, If_None_Match='"other"').status == 200
 
 
-def test_an_etag_of_the_json_page_does_not_confirm_the_html_page(site: LiveSite) -> None:
+def test_the_etag_of_one_format_does_not_confirm_another_of_another_size(site: LiveSite) -> None:
     etag = site.get(PAGE, Accept=JSON).header("ETag") or ""
     assert site.get(PAGE, Accept="text/html", If_None_Match=etag).status == 200
 

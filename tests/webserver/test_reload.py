@@ -13,7 +13,7 @@ from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.reload import reload_site, running_fingerprint, write_site
 from pypi_mirror.webserver.render import default_runtime, name_map_path, site_config_path
-from tests.webserver.sites import BINARIES, DISPLAY_NAME, PROJECT, serving, settings_for
+from tests.webserver.sites import BINARIES, DISPLAY_NAME, PROJECT, LiveSite, Reply, serving, settings_for
 
 pytestmark = pytest.mark.servers
 
@@ -33,11 +33,13 @@ def script(path: Path, body: str) -> tuple[str, ...]:
     return (str(path),)
 
 
-def wait_for(settings: Settings, fingerprint: str) -> None:
+def get_from(site: LiveSite, fingerprint: str, path: str) -> Reply:
+    """The answer of the new configuration: for a moment after a reload, old workers take connections too."""
     deadline = time.monotonic() + 10
-    while running_fingerprint(settings) != fingerprint:
+    while (reply := site.get(path)).header("X-Mirror-Config") != fingerprint:
         assert time.monotonic() < deadline, "nginx did not take the configuration up"
         time.sleep(0.02)
+    return reply
 
 
 def break_name_map(settings: Settings) -> None:
@@ -121,8 +123,8 @@ def test_a_running_server_takes_a_new_configuration_up(settings: Settings) -> No
         result = reload_site(newer)
         assert (result.changed, result.reloaded) == (True, True)
         assert result.fingerprint != before
-        wait_for(settings, result.fingerprint)
-        assert site.get("/simple/").header("Cache-Control") == "max-age=7, public"
+        reply = get_from(site, result.fingerprint, "/simple/")
+        assert reply.header("Cache-Control") == "max-age=7, public"
 
 
 def test_a_server_that_is_current_is_left_alone(settings: Settings) -> None:
@@ -131,23 +133,34 @@ def test_a_server_that_is_current_is_left_alone(settings: Settings) -> None:
         assert (result.changed, result.reloaded) == (False, False)
 
 
+def test_a_server_is_found_at_another_address_than_it_listens_on(settings: Settings, tmp_path: Path) -> None:
+    with serving(settings):
+        # What a host sees of an nginx in a container: it listens on an address that only exists in there.
+        inside = changed(settings, listen="192.0.2.1", reload_command=script(tmp_path / "reload", "exit 0"))
+        assert reload_site(inside).reloaded
+        here = f"http://127.0.0.1:{settings.site.port}/pypi"
+        assert reload_site(inside, base_url=here).reloaded, "it still runs the other configuration"
+        restored = reload_site(settings, base_url=here)
+        assert (restored.changed, restored.reloaded) == (True, False), "it never left this one"
+
+
 def test_a_new_name_map_alone_is_taken_up(settings: Settings) -> None:
     with serving(settings) as site:
         assert site.get("/simple/Django/").status == 404
         write_name_map(name_map_path(settings), [("Django", "django"), (DISPLAY_NAME, PROJECT)])
         result = reload_site(settings)
         assert (result.changed, result.reloaded) == (True, True)
-        wait_for(settings, result.fingerprint)
-        assert site.get("/simple/Django/").header("Location") == "../django/"
+        reply = get_from(site, result.fingerprint, "/simple/Django/")
+        assert reply.header("Location") == "../django/"
 
 
 def test_a_server_that_missed_a_reload_gets_it_with_the_next_call(settings: Settings) -> None:
-    with serving(settings):
+    with serving(settings) as site:
         newer = changed(settings, page_max_age=7)
         write_site(newer)  # and a crash before the reload
         result = reload_site(newer)
         assert (result.changed, result.reloaded) == (False, True)
-        wait_for(settings, result.fingerprint)
+        get_from(site, result.fingerprint, "/simple/")
 
 
 def test_a_refused_configuration_does_not_disturb_the_running_server(settings: Settings) -> None:

@@ -66,17 +66,20 @@ def write_site(settings: Settings, *, runtime: Runtime | None = None) -> Written
     return _write(settings, runtime or default_runtime(settings))[0]
 
 
-def reload_site(settings: Settings, *, runtime: Runtime | None = None) -> ReloadedSite:
+def reload_site(
+    settings: Settings, *, runtime: Runtime | None = None, base_url: str | None = None
+) -> ReloadedSite:
     """Write the configuration as ``write_site`` does and have the running nginx take it up.
 
     The server is asked which configuration it runs, so one that is current is left alone and one that
-    missed an earlier reload gets it now. ``WebServerError`` if nginx does not run or refuses; after a
+    missed an earlier reload gets it now. ``base_url`` is where it answers (without ``/simple/``) if that is
+    not the listening address of the settings. ``WebServerError`` if nginx does not run or refuses; after a
     refusal the configuration file is what it was before.
     """
     runtime = runtime or default_runtime(settings)
     path = site_config_path(settings)
     written, before = _write(settings, runtime)
-    if running_fingerprint(settings) == written.fingerprint:
+    if running_fingerprint(settings, base_url=base_url) == written.fingerprint:
         return ReloadedSite(changed=written.changed, reloaded=False, fingerprint=written.fingerprint)
     command = settings.site.reload_command
     if not command:
