@@ -111,6 +111,16 @@ class LedgerError(MirrorError):
     """The ledger cannot be opened, is of another version, or contradicts itself."""
 
 
+class LedgerDamaged(LedgerError):
+    """The ledger's file is broken; it has to be made anew."""
+
+
+class LedgerUnavailable(LedgerError):
+    """The ledger's database cannot be reached just now, or others keep it busy. Trying later can help."""
+
+    retryable = True
+
+
 class MirrorBusy(MirrorError):
     """Another run holds the mirror's lease."""
 
@@ -123,6 +133,23 @@ class MirrorBusy(MirrorError):
         super().__init__(
             f"the mirror is in use by {owner} since {since}; one run at a time. "
             f"Wait for it to end; if it is dead, its lease expires by itself at {expires}"
+        )
+
+
+class LeaseLost(MirrorError):
+    """A run goes on although another one has taken the mirror over; a retry cannot bring it back.
+
+    ``owner`` is the run that lost the lease, ``holder`` the one that has it since, None when nobody has.
+    """
+
+    def __init__(self, *, owner: str, holder: str | None, since: str | None) -> None:
+        self.owner = owner
+        self.holder = holder
+        self.since = since
+        happened = "never took the lease" if holder is None else f"lost it to {holder} at {since}"
+        super().__init__(
+            f"{owner} may not write to the mirror: it {happened}. "
+            "What it had recorded is kept; a new run, or this one from its first step, does the rest"
         )
 
 

@@ -1,0 +1,84 @@
+"""The connection to the ledger's database: how it is opened, and whose errors its callers see."""
+
+import sqlite3
+from typing import Final
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine, event, make_url
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import ArgumentError, OperationalError
+
+from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
+
+# How long a writer waits for another one, in seconds. A group of a batch commits in milliseconds.
+_BUSY_TIMEOUT: Final = 120
+# SQLite's extended result codes have these in their low byte.
+_PRIMARY_CODE: Final = 0xFF
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def create_engine(url: str) -> Engine:
+    """An engine for a SQLAlchemy URL; nothing is opened yet.
+
+    Whatever goes wrong on its connections, now or later, reaches callers as LedgerError: LedgerDamaged for
+    a broken SQLite file, LedgerUnavailable where trying again can help. Raises LedgerError for a URL that
+    is none; such a URL may hold a password and is not shown.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            engine = sqlalchemy.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+        else:
+            engine = sqlalchemy.create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        raise LedgerError("the ledger's URL is none that SQLAlchemy can open; see [ledger] url") from error
+    shown = shown_address(engine)
+
+    def translate(context: ExceptionContext) -> LedgerError | None:
+        return _translated(context, shown)
+
+    event.listen(engine, "handle_error", translate, retval=True)
+    return engine
+
+
+def shown_address(engine: Engine) -> str:
+    """The ledger's URL without its password."""
+    return engine.url.render_as_string(hide_password=True)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    # SQLAlchemy's "begin" event below opens transactions; sqlite3 itself must not.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that reads and then writes fails at once when another writer came between,
+    # whatever the timeout; one that starts as a writer waits its turn.
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _translated(context: ExceptionContext, shown: str) -> LedgerError | None:
+    error = context.original_exception
+    # A failed ping is no failure: the pool opens another connection.
+    if context.is_pre_ping or not isinstance(error, Exception) or isinstance(error, LedgerError):
+        return None
+    reason = str(error).strip()
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & _PRIMARY_CODE in _DAMAGED:
+        return LedgerDamaged(
+            f"the ledger at {shown} is damaged ({reason}); "
+            "move it away and let `pypi-mirror sync` make a new one from the tree and upstream"
+        )
+    if code is not None and code & _PRIMARY_CODE in _BUSY:
+        return LedgerUnavailable(f"the ledger at {shown} is kept busy by another process ({reason})")
+    if code is None and (context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError)):
+        return LedgerUnavailable(f"the ledger at {shown} cannot be reached: {reason}")
+    return LedgerError(f"the ledger at {shown} cannot be used: {reason}")

@@ -1,0 +1,54 @@
+"""Every test of the ledger runs on SQLite and, where it asks for ``ledger`` or ``url``, on PostgreSQL."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from pypi_mirror.ledger.store import Ledger
+from tests.ledger.postgres import running_postgres
+from tests.ledger.samples import Hands
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a PostgreSQL server of our own."""
+    with running_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres(postgres: str) -> Iterator[str]:
+    """The URL of a PostgreSQL database with nothing in it."""
+    name = f"ledger_{next(_numbers)}"
+    server = postgres.replace("+psycopg", "")
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    yield make_url(postgres).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a ledger that does not exist yet, on either database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    found: str = request.getfixturevalue("empty_postgres")
+    return found
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def ledger(url: str, clock: Hands) -> Iterator[Ledger]:
+    with Ledger.open(url, clock) as ledger:
+        yield ledger
