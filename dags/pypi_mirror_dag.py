@@ -76,7 +76,7 @@ def pypi_mirror() -> None:
         from pypi_mirror.steps.download_projects import download_projects as step
 
         context = get_current_context()
-        context["batch_name"] = f"batch {batch['number']}, {batch['projects']} projects"
+        context["batch_name"] = f"batch {batch['number'] + 1}, {batch['projects']} projects"
         with task_mirror() as mirror:
             watch = SiblingWatch(context["ti"], enabled=mirror.settings.stop_on_error)
             result = step(mirror, run, batch["number"], should_stop=watch)

@@ -27,7 +27,6 @@ SCHEDULER = "scheduler"
 DAG_PROCESSOR = "dag-processor"
 TRIGGERER = "triggerer"
 BEFORE_TASKS = (API_SERVER, DAG_PROCESSOR, TRIGGERER)
-STOP_ORDER = (SCHEDULER, TRIGGERER, DAG_PROCESSOR, API_SERVER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -90,6 +90,7 @@ class Services:
 
     def running(self) -> tuple[Record, ...]:
         """The services on record that have a living process."""
+        self._reap()
         records = (self._read(path) for path in sorted(self._run.glob("*.service.json")))
         return tuple(r for r in records if r is not None and r.members())
 
@@ -103,16 +104,20 @@ class Services:
                 raise StackError(f"{name} has ended by itself", log=self.log(name))
 
     def stop(self, names: Sequence[str], *, patience: float) -> None:
-        """End the named services one after the other: SIGTERM, and SIGKILL after ``patience`` seconds."""
+        """End the named services together: SIGTERM, and SIGKILL to what lives after ``patience`` seconds.
+
+        The signals go to every process of a service: a leader that waits for its children, as Airflow's
+        scheduler does, would otherwise wait for the longest task.
+        """
+        records = [r for r in (self._read(self._record_file(name)) for name in names) if r is not None]
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for record in records:
+                self._signal(record, number)
+            records = self._still_there(records, patience)
+        if records:
+            names_left = ", ".join(f"{r.name} (process {r.pid})" for r in records)
+            raise StackError(f"{names_left} does not end, not even by SIGKILL")
         for name in names:
-            record = self._read(self._record_file(name))
-            if record is None:
-                continue
-            self._signal(record, signal.SIGTERM)
-            if not self._gone(record, patience):
-                self._signal(record, signal.SIGKILL)
-                if not self._gone(record, patience):
-                    raise StackError(f"{name} (process {record.pid}) does not end, not even by SIGKILL")
             self._record_file(name).unlink(missing_ok=True)
 
     def _record_file(self, name: str) -> Path:
@@ -132,15 +137,17 @@ class Services:
             except ProcessLookupError:
                 continue
 
-    def _gone(self, record: Record, patience: float) -> bool:
+    def _still_there(self, records: list[Record], patience: float) -> list[Record]:
+        """Those of ``records`` that have a living process after at most ``patience`` seconds."""
         end = time.monotonic() + patience
-        while True:
+        while records:
             self._reap()
-            if not record.members():
-                return True
+            records = [r for r in records if r.members()]
             if time.monotonic() > end:
-                return False
+                break
             time.sleep(LOOK_AGAIN)
+        self._reap()
+        return records
 
     def _reap(self) -> None:
         """Take leave of our own dead children, so that none stays as a zombie."""

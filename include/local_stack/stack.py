@@ -11,7 +11,6 @@ from local_stack.airflow_server import (
     API_SERVER,
     BEFORE_TASKS,
     SCHEDULER,
-    STOP_ORDER,
 )
 from local_stack.errors import StackError
 from local_stack.layout import Layout
@@ -85,8 +84,10 @@ class Stack:
     def stop(self) -> tuple[str, ...]:
         """Stop all that is on record, Airflow's scheduler first; return the names of what was running."""
         running = self.running()
-        others = tuple(name for name in running if name not in STOP_ORDER)
-        self.services.stop((*STOP_ORDER, *others), patience=STOP_PATIENCE)
+        self.services.stop((SCHEDULER,), patience=STOP_PATIENCE)
+        # What is on record and not running has a record to clear away all the same.
+        others = {*BEFORE_TASKS, *running} - {SCHEDULER}
+        self.services.stop(tuple(others), patience=STOP_PATIENCE)
         return running
 
     def _knows(self, api: AirflowApi, dag_id: str) -> bool:

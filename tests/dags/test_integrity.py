@@ -1,0 +1,138 @@
+"""The DAG as Airflow reads it, in a process of its own: importing airflow configures a whole process."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local_stack.airflow_server import environment, migrate, read_or_make_keys
+from local_stack.layout import Layout, checkout_of_this_package
+from tests.warehouse import Upload, Warehouse, Wheel, running
+
+pytestmark = pytest.mark.airflow
+
+CHECKOUT = checkout_of_this_package()
+CONF = "[mirror]\ndirectory = data\nmaster = {master}\n[site]\nenabled = false\n[schedule]\n{schedule}\n"
+
+# What the scheduler would get to know, after a round through Airflow's serialization.
+DESCRIBE = """
+import json, sys, warnings
+warnings.simplefilter("error", DeprecationWarning)
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+heavy = {"sqlalchemy", "pycurl", "pypi_mirror.mirror"}
+before = heavy & set(sys.modules)
+bag = DagBag(sys.argv[1])
+dag = bag.dags.get("pypi_mirror")
+shown = None if dag is None else DagSerialization.from_dict(DagSerialization.to_dict(dag))
+print(json.dumps({
+    "errors": bag.import_errors,
+    "imported": sorted(heavy & set(sys.modules) - before),
+    "dag": shown and {
+        "tasks": {t.task_id: sorted(t.downstream_task_ids) for t in shown.tasks},
+        "rules": {t.task_id: str(t.trigger_rule) for t in shown.tasks},
+        "retries": {t.task_id: t.retries for t in shown.tasks},
+        "mapped": [t.task_id for t in shown.tasks if t.is_mapped],
+        "params": {name: shown.params.get_param(name).schema for name in shown.params},
+        "doc": shown.doc_md,
+        "catchup": shown.catchup,
+        "max_active_runs": shown.max_active_runs,
+        "timetable": shown.timetable.summary,
+        "backoff": [t.retry_exponential_backoff for t in shown.tasks],
+        "callback": shown.has_on_failure_callback,
+    },
+}))
+"""
+
+TEST_RUN = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+dag = DagBag(sys.argv[1]).dags["pypi_mirror"]
+run = dag.test(run_conf=json.loads(sys.argv[2]))
+print(json.dumps({"state": str(run.state), "tasks": {
+    f"{t.task_id}{'' if t.map_index < 0 else t.map_index}": str(t.state) for t in run.get_task_instances()
+}}))
+"""
+
+
+def in_airflow(var: Path, program: str, *arguments: str, prepared: bool = False) -> Any:
+    """Run a program in Airflow's environment; the last line it prints, as JSON."""
+    layout = Layout(checkout=CHECKOUT, var=var, dags=CHECKOUT / "dags")
+    keys = read_or_make_keys(layout.airflow_home)
+    env = environment(layout, keys=keys, port=1, mirror_conf=var / "mirror.conf")
+    if prepared:
+        migrate(layout, env)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(layout.dags), *arguments],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def describe(var: Path, *, schedule: str = "", conf: str | None = None) -> Any:
+    (var / "mirror.conf").write_text(conf or CONF.format(master="https://index.example", schedule=schedule))
+    return in_airflow(var, DESCRIBE)
+
+
+def test_the_dag_file_is_read_without_complaint_and_without_the_engine(tmp_path: Path) -> None:
+    found = describe(tmp_path)
+    assert found["errors"] == {}
+    assert found["imported"] == []
+
+
+def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
+    dag = describe(tmp_path, schedule="retries = 5")["dag"]
+    assert dag["tasks"] == {
+        "fetch_changelog": ["download_projects", "partition_projects", "rebuild_index", "report"],
+        "partition_projects": ["download_projects"],
+        "download_projects": ["rebuild_index"],
+        "rebuild_index": ["reload_nginx"],
+        "reload_nginx": ["report"],
+        "report": [],
+    }
+    assert dag["mapped"] == ["download_projects"]
+    # A failed batch keeps the index as it was; a run without batches publishes that it looked.
+    assert dag["rules"] == dict.fromkeys(dag["tasks"], "all_success") | {"rebuild_index": "none_failed"}
+    assert {dag["retries"][name] for name in dag["tasks"] if name != "fetch_changelog"} == {5}
+    assert set(dag["backoff"]) == {2.0}
+    assert dag["callback"] is True
+
+
+def test_it_runs_by_the_clock_of_the_settings(tmp_path: Path) -> None:
+    dag = describe(tmp_path, schedule="cron = 5 4 * * *\ntimezone = Europe/Berlin")["dag"]
+    assert dag["timetable"] == "5 4 * * *"
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+    assert describe(tmp_path, schedule="cron = none")["dag"]["timetable"] == "None"
+
+
+def test_the_form_and_the_page_explain_the_dag(tmp_path: Path) -> None:
+    dag = describe(tmp_path, schedule="batch-size = 77")["dag"]
+    assert set(dag["params"]) == {"projects", "recheck", "dry_run", "batch_size"}
+    assert all(schema["title"] for schema in dag["params"].values())
+    assert str(tmp_path / "mirror.conf") in dag["doc"]
+    assert all(name in dag["doc"] for name in dag["tasks"])
+
+
+def test_a_mistake_in_the_configuration_shows_on_the_page(tmp_path: Path) -> None:
+    found = describe(tmp_path, conf="[mirror]\ndirectory = data\nstop-on-eror = true\n")
+    assert found["errors"] == {}
+    assert "mirror.conf:3" in found["dag"]["doc"]
+    assert found["dag"]["timetable"] != "None"
+
+
+def test_a_small_run_in_process(tmp_path: Path) -> None:
+    with running(Warehouse(Upload(distribution=Wheel(name="alpha")))) as upstream:
+        (tmp_path / "mirror.conf").write_text(CONF.format(master=upstream.url, schedule=""))
+        found = in_airflow(tmp_path, TEST_RUN, json.dumps({"projects": ["Alpha"]}), prepared=True)
+    assert found["state"] == "success"
+    assert set(found["tasks"].values()) == {"success"}
+    assert "download_projects0" in found["tasks"]
+    assert (tmp_path / "data/web/simple/alpha/index.html").exists()

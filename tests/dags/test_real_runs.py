@@ -1,0 +1,242 @@
+"""The DAG under Airflow's real scheduler, against the stand-in upstream."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from local_stack.errors import StackError
+from local_stack.parts import nginx_service
+from local_stack.ports import accepts
+from local_stack.trial import install
+from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.webserver.clients import index_url
+from tests.dags.conftest import DAG_ID, RealAirflow, free_port
+from tests.warehouse import Delay, Fault, Upload, Warehouse, Wheel, running
+from tests.warehouse.faults import Instead
+
+pytestmark = [pytest.mark.airflow, pytest.mark.servers]
+
+BROKEN = Fault(path="/simple/broken/*", effect=Instead(body="{"), times=None)
+
+
+def upstream_of(*names: str) -> Warehouse:
+    return Warehouse(*(Upload(distribution=Wheel(name=name)) for name in names))
+
+
+def pages(directory: Path) -> set[str]:
+    return {page.parent.name for page in directory.glob("web/simple/*/index.html")}
+
+
+def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Path) -> None:
+    warehouse = Warehouse(
+        Upload(distribution=Wheel(name="alpha", requires_dist=("beta",))),
+        *(Upload(distribution=Wheel(name=name)) for name in ("beta", "gamma")),
+    )
+    with running(warehouse) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port())
+        settings = read_settings(airflow.conf)
+        settings.web.mkdir(parents=True)
+        nginx = nginx_service(airflow.stack.layout, settings)
+        airflow.stack.start(nginx, ready=lambda: accepts(settings.site.port))
+        try:
+            run_id = airflow.run()
+            installed = install(
+                "alpha", index_url=index_url(settings), folder=tmp_path / "trial", log=tmp_path / "pip.log"
+            )
+        finally:
+            airflow.stack.services.stop([nginx.name], patience=10)
+    assert airflow.states(run_id) == {
+        "fetch_changelog": ["success"],
+        "partition_projects": ["success"],
+        "download_projects": ["success", "success"],
+        "rebuild_index": ["success"],
+        "reload_nginx": ["success"],
+        "report": ["success"],
+    }
+    assert installed.packages == ("alpha 1.0", "beta 1.0")
+    assert airflow.cursor() == warehouse.serial
+    assert airflow.ledger_run(run_id).state is RunState.SUCCESS
+    batches = [t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects"]
+    assert sorted(t.name or "" for t in batches) == ["batch 1, 1 projects", "batch 2, 2 projects"]
+    # Ids and counts, whatever the size of the plan.
+    for task in airflow.api.tasks(DAG_ID, run_id):
+        left = airflow.api.xcom(DAG_ID, run_id, task, "return_value")
+        figures = left if isinstance(left, list) else [left]
+        values = [v for f in figures for v in (f.values() if isinstance(f, dict) else [f])]
+        assert all(isinstance(value, int) for value in values), (task.task_id, left)
+
+
+def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    names = [f"slow-{number:02}" for number in range(30)]
+    slow = Fault(path="/simple/slow-*/", effect=Delay(seconds=1.5), times=None)
+    with running(upstream_of("broken", *names), faults=(BROKEN, slow)) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, stop=True)
+        run_id = airflow.run({"batch_size": 10})
+        states = airflow.states(run_id)
+        text, call = airflow.told(run_id)
+    assert airflow.api.run_state(DAG_ID, run_id) == "failed"
+    assert set(states["download_projects"]) == {"failed"}
+    assert len(states["download_projects"]) >= 3
+    assert states["rebuild_index"] == states["report"] == ["upstream_failed"]
+    assert len(pages(tmp_path / "mirror")) < len(names)
+    assert airflow.cursor() is None
+    assert not (tmp_path / "mirror/web/simple/index.html").exists()
+    assert airflow.ledger_run(run_id).state is RunState.FAILED
+    assert "broken" in text
+    assert call["url"] in text
+    assert [p["project"] for p in call["projects"]] == ["broken"]
+    assert "UpstreamMalformed" in call["projects"][0]["reason"]
+
+
+def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow, tmp_path: Path) -> None:
+    warehouse = upstream_of("alpha", "broken", "gamma", "delta")
+    with running(warehouse, faults=(BROKEN,)) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        run_id = airflow.run()
+        text, call = airflow.told(run_id)
+        assert airflow.cursor() == warehouse.serial
+        second = airflow.run()
+    states = airflow.states(run_id)
+    assert airflow.api.run_state(DAG_ID, run_id) == "failed"
+    assert set(states["download_projects"]) == {"success"}
+    assert states["rebuild_index"] == ["success"]
+    assert states["report"] == ["failed"]
+    assert pages(tmp_path / "mirror") == {"alpha", "gamma", "delta"}
+    assert "broken" in text
+    assert [p["project"] for p in call["projects"]] == ["broken"]
+    assert call["tasks"] == []
+    # Known by now, and not due again: no second alarm.
+    assert airflow.api.run_state(DAG_ID, second) == "success"
+
+
+def test_a_backfill_verifies_what_changed_and_leaves_the_cursor(airflow: RealAirflow, tmp_path: Path) -> None:
+    warehouse = upstream_of("alpha", "beta")
+    with running(warehouse) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        assert airflow.wait(airflow.run()) == "success"
+        cursor = airflow.cursor()
+        damaged = next((tmp_path / "mirror").glob("web/packages/*/*/*/alpha-1.0-*.whl"))
+        content = damaged.read_bytes()
+        damaged.write_bytes(b"x" * len(content))
+        changed = datetime.fromtimestamp(warehouse.journal[0].timestamp, UTC)
+        month = f"{changed:%Y-%m}"
+        airflow.api.backfill(DAG_ID, start=f"{month}-01T00:00:00Z", end=f"{month}-02T00:00:00Z")
+        run_id = _backfill_run(airflow)
+        assert airflow.wait(run_id) == "success"
+    run = airflow.ledger_run(run_id)
+    assert run.request.kind is RunKind.BACKFILL
+    assert run.request.interval is not None
+    assert run.request.interval[0] <= changed.timestamp() < run.request.interval[1]
+    assert damaged.read_bytes() == content
+    assert airflow.cursor() == cursor
+
+
+def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha", "beta")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        run_id = airflow.run({"dry_run": True})
+        requested = upstream.requests.count("page")
+    states = airflow.states(run_id)
+    assert airflow.api.run_state(DAG_ID, run_id) == "success"
+    assert states["partition_projects"] == ["success"]
+    skipped = ("download_projects", "rebuild_index", "reload_nginx", "report")
+    assert {name: states[name] for name in skipped} == {name: ["skipped"] for name in skipped}
+    assert requested == 0
+    assert pages(tmp_path / "mirror") == set()
+    assert airflow.cursor() is None
+    assert "would sync alpha" in _log(airflow, run_id, "partition_projects")
+    with airflow.mirror() as mirror:
+        mirror.ledger.lease.take("somebody else")
+
+
+def test_projects_can_be_asked_for_by_name(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha", "beta")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        run_id = airflow.run({"projects": ["Beta"]})
+    assert airflow.api.run_state(DAG_ID, run_id) == "success"
+    assert airflow.ledger_run(run_id).request.kind is RunKind.SELECTED
+    assert pages(tmp_path / "mirror") == {"beta"}
+    assert airflow.cursor() is None
+
+
+@pytest.mark.parametrize("params", [{"batch_size": 0}, {"projects": ["-"]}, {"dry_run": "perhaps"}])
+def test_a_wrong_parameter_starts_no_run(airflow: RealAirflow, params: dict[str, object]) -> None:
+    before = airflow.api.runs(DAG_ID)
+    with pytest.raises(StackError, match="400"):
+        airflow.api.trigger(DAG_ID, params)
+    assert len(airflow.api.runs(DAG_ID)) == len(before)
+
+
+def test_a_task_that_cannot_work_fails_at_once_and_frees_the_mirror(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    with running(upstream_of("alpha")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port())
+        run_id = airflow.run()
+        _, call = airflow.told(run_id)
+    tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
+    assert airflow.states(run_id)["reload_nginx"] == ["failed"]
+    assert tries["reload_nginx"] == 1
+    assert [t["task"] for t in call["tasks"]] == ["reload_nginx"]
+    assert "WebServerError" in call["tasks"][0]["reason"]
+    run = airflow.ledger_run(run_id)
+    assert run.state is RunState.FAILED
+    assert run.outcome is not None
+    assert "reload_nginx" in (run.outcome.reason or "")
+    with airflow.mirror() as mirror:
+        mirror.ledger.lease.take("the next run")
+
+
+def test_what_a_retry_can_mend_is_tried_again(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha")) as upstream:
+        master = upstream.url
+    # Nobody listens there now: the first try fails, and upstream is back for the second.
+    airflow.configure(tmp_path / "mirror", master)
+    run_id = airflow.api.trigger(DAG_ID, {})
+    _await(lambda: airflow.states(run_id)["fetch_changelog"] == ["up_for_retry"], airflow, run_id)
+    with running(upstream_of("alpha")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        assert airflow.wait(run_id) == "success"
+    tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
+    assert tries["fetch_changelog"] == 2
+
+
+def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: RealAirflow) -> None:
+    airflow.conf.write_text("[mirror]\ndirectory = mirror\nstop-on-eror = true\n")
+    run_id = airflow.run()
+    states = airflow.states(run_id)
+    assert airflow.api.run_state(DAG_ID, run_id) == "failed"
+    assert states["fetch_changelog"] == ["failed"]
+    assert states["report"] == ["upstream_failed"]
+    (task,) = (t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "fetch_changelog")
+    assert task.try_number == 1
+    assert "stop-on-error" in str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
+
+
+def _await(condition: Callable[[], bool], airflow: RealAirflow, run_id: str) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, airflow.states(run_id)
+        time.sleep(0.1)
+
+
+def _backfill_run(airflow: RealAirflow) -> str:
+    end = time.monotonic() + 60
+    while not (runs := [r for r in airflow.api.runs(DAG_ID) if r["run_type"] == "backfill"]):
+        assert time.monotonic() < end, "the backfill started no run"
+        time.sleep(0.2)
+    assert len(runs) == 1
+    return str(runs[0]["dag_run_id"])
+
+
+def _log(airflow: RealAirflow, run_id: str, task_id: str) -> str:
+    folder = (
+        airflow.stack.layout.logs / "tasks" / f"dag_id={DAG_ID}" / f"run_id={run_id}" / f"task_id={task_id}"
+    )
+    return "".join(path.read_text() for path in sorted(folder.glob("attempt=*.log")))
