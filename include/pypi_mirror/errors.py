@@ -8,12 +8,23 @@ they enter. ``retryable`` tells the faces (Airflow, the command line) whether tr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 class MirrorError(Exception):
-    """Base of all errors of the engine."""
+    """Base of all errors of the engine; they travel between processes with their fields."""
 
     retryable: bool = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Python's own way calls __init__ with the message alone.
+        return _revived, (type(self), self.args, self.__dict__)
+
+
+def _revived(kind: type[MirrorError], args: tuple[Any, ...], fields: dict[str, Any]) -> MirrorError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
