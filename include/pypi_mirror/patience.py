@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 
@@ -29,20 +30,31 @@ class Patience:
     missing_wait: float = 90.0
     sleep: Sleep = asyncio.sleep
 
+    def __post_init__(self) -> None:
+        if self.first_delay <= 0 or self.longest_delay <= 0:
+            raise ValueError("pauses without length never add up to a wait; both delays must be positive")
+
     def delays(self) -> Iterator[float]:
         """The pauses between the tries of one request: ``attempts - 1`` of them."""
-        for n in range(self.attempts - 1):
-            yield self._jittered(min(self.first_delay * 2**n, self.longest_delay))
+        return islice(self._growing(), max(0, self.attempts - 1))
 
     def delays_within(self, total: float) -> Iterator[float]:
         """Growing pauses that add up to ``total`` and no more."""
-        spent, n = 0.0, 0
-        while spent < total:
-            delay = min(self._jittered(min(self.first_delay * 2**n, self.longest_delay)), total - spent)
-            spent, n = spent + delay, n + 1
-            yield delay
+        left = total
+        for delay in self._growing():
+            if left <= 0:
+                return
+            yield min(delay, left)
+            left -= delay
 
-    @staticmethod
-    def _jittered(delay: float) -> float:
-        # A tenth up or down keeps workers that failed together from coming back together.
-        return delay * random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
+    def pause(self, delay: float, retry_after: float | None) -> float:
+        """``delay``, or what upstream asks for where that is longer, but never beyond ``longest_delay``."""
+        return max(delay, min(retry_after or 0.0, self.longest_delay))
+
+    def _growing(self) -> Iterator[float]:
+        delay = self.first_delay
+        while True:
+            delay = min(delay, self.longest_delay)
+            # A tenth up or down keeps workers that failed together from coming back together.
+            yield delay * random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
+            delay *= 2

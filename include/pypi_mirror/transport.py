@@ -7,21 +7,26 @@ and shared by all requests of a process; HTTP/2 is used where the server offers 
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, Self
-from urllib.parse import urljoin, urlsplit
 
 import certifi
 import pycurl
 
 from pypi_mirror import __version__
+from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, parse_retry_after, redirect_target
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 
 USER_AGENT: Final = f"pypi-mirror/{__version__} {pycurl.version.split(' ')[0]}"
-MAX_REDIRECTS: Final = 5
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+# Where the bundle of certificate authorities is named, ours first; `requests` knows the other two.
+_CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# The body of an answer that is no success is read to its end, so that the connection can be used again,
+# but not kept; and not when it has no end.
+_MAX_ERROR_BODY: Final = 1024 * 1024
+_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})(?![0-9])")
 
 
 class Sink(Protocol):
@@ -38,7 +43,8 @@ class Sink(Protocol):
 class Request:
     """A GET. ``max_bytes`` bounds the decoded body; a body that goes past it is cut off and refused.
 
-    With a ``sink`` the body of a 200 or 206 goes there, without it into ``Response.body``.
+    With a ``sink`` the body of a 200 or 206 goes there, without it into ``Response.body``. The body of any
+    other answer is dropped, whatever its size: ``max_bytes`` is about what was asked for.
     ``compressed`` lets upstream compress the body on the way (pages, not package files).
     """
 
@@ -61,8 +67,7 @@ class Response:
     @property
     def retry_after(self) -> float | None:
         """Seconds upstream asks us to wait, None when it names none (a date counts as none)."""
-        value = self.headers.get("retry-after", "")
-        return float(value) if value.isdigit() else None
+        return parse_retry_after(self.headers.get("retry-after", ""))
 
 
 class Transport(Protocol):
@@ -86,41 +91,48 @@ class Transport(Protocol):
 class _Transfer:
     """One curl handle's current request: collects headers and body, fulfils a future."""
 
-    __slots__ = ("body", "error", "future", "headers", "max_bytes", "received", "sink", "status", "to_sink")
+    __slots__ = ("body", "error", "future", "headers", "max_bytes", "received", "sink", "status", "wanted")
 
     def __init__(self, request: Request, future: "asyncio.Future[None]") -> None:
         self.future = future
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
         self.sink = request.sink
-        self.status = b"000"
-        self.to_sink = False
+        self.status = 0
+        self.wanted = False
         self.max_bytes = request.max_bytes
         self.received = 0
         self.error: Exception | None = None
 
+    @property
+    def limit(self) -> int:
+        return self.max_bytes if self.wanted else _MAX_ERROR_BODY
+
     def on_header(self, line: bytes) -> None:
-        name, colon, value = line.partition(b":")
-        if colon and name[:5] != b"HTTP/":
-            self.headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
-        elif line.startswith(b"HTTP/"):
+        if (started := _STATUS_LINE.match(line)) is not None:
             # The head of a new answer (after 100 Continue, say): what came before is not about it.
             self.headers.clear()
-            self.status = line.split(b" ", 2)[1][:3]
-            self.to_sink = self.sink is not None and self.status in (b"200", b"206")
+            self.status = int(started[1])
+            self.wanted = self.status in (200, 206)
+            return
+        name, colon, value = line.partition(b":")
+        if colon:
+            self.headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
 
     def on_body(self, chunk: bytes) -> int | None:
         first = not self.received
         self.received += len(chunk)
-        if self.received > self.max_bytes:
+        if self.received > self.limit:
             return 0  # libcurl ends the transfer with E_WRITE_ERROR
         try:
-            if self.to_sink and self.sink is not None:
-                if first:
-                    self.sink.start(int(self.status))
-                self.sink.write(chunk)
-            else:
+            if not self.wanted:
+                pass
+            elif self.sink is None:
                 self.body.append(chunk)
+            else:
+                if first:
+                    self.sink.start(self.status)
+                self.sink.write(chunk)
         except Exception as error:  # noqa: BLE001 - an exception cannot cross libcurl; `get` raises it again
             self.error = error
             return 0
@@ -137,7 +149,7 @@ class CurlTransport:
         timeout: float,
         global_timeout: float,
         proxy: str | None = None,
-        allow_non_https: bool = True,
+        allow_non_https: bool = False,
     ) -> None:
         """``workers`` requests run at once; one that is silent for ``timeout`` seconds, or takes more than
         ``global_timeout`` seconds in all, is given up. Without ``allow_non_https`` no redirect leaves https.
@@ -180,19 +192,8 @@ class CurlTransport:
             response = await self._get_once(request, url)
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
-            url = self._redirected(url, response.headers["location"])
+            url = redirect_target(url, response.headers["location"], allow_non_https=self._allow_non_https)
         raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {url}", url=request.url)
-
-    def _redirected(self, url: str, location: str) -> str:
-        try:
-            target = urljoin(url, location)
-            scheme, host = urlsplit(target).scheme, urlsplit(target).hostname
-        except ValueError as error:
-            raise UpstreamMalformed(f"redirects to {location!r}, which is no address", url=url) from error
-        allowed = {"http", "https"} if self._allow_non_https else {"https", urlsplit(url).scheme}
-        if scheme not in allowed or not host:
-            raise UpstreamMalformed(f"redirects to {target!r}, which is not followed", url=url)
-        return target
 
     async def _get_once(self, request: Request, url: str) -> Response:
         async with self._slots:
@@ -225,14 +226,16 @@ class CurlTransport:
                 raise self._translated(error, transfer, url) from error
             status = easy.getinfo(pycurl.RESPONSE_CODE)
             self._idle.append(easy)
-            return Response(url=url, status=status, headers=transfer.headers, body=b"".join(transfer.body))
+            body = b"".join(transfer.body)
+            transfer.body.clear()  # the idle handle keeps the transfer until its next request
+            return Response(url=url, status=status, headers=transfer.headers, body=body)
 
     @staticmethod
     def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:
         if transfer.error is not None:
             return transfer.error
-        if transfer.received > transfer.max_bytes:
-            return UpstreamMalformed(f"the body is larger than {transfer.max_bytes} bytes; cut off", url=url)
+        if transfer.received > transfer.limit:
+            return UpstreamMalformed(f"the body is larger than {transfer.limit} bytes; cut off", url=url)
         code, message = error.args
         if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
             return UpstreamError(message, url=url)
@@ -289,6 +292,12 @@ class CurlTransport:
             transfer.future.set_exception(error)
 
 
+def ca_bundle() -> str:
+    """The file of certificate authorities that upstream's certificate must lead to."""
+    named = (os.environ.get(variable) for variable in _CA_VARIABLES)
+    return next(filter(None, named), None) or certifi.where()
+
+
 def _easy_handle(timeout: float, global_timeout: float, proxy: str | None) -> pycurl.Curl:
     easy = pycurl.Curl()
     easy.setopt(pycurl.USERAGENT, USER_AGENT)
@@ -303,7 +312,7 @@ def _easy_handle(timeout: float, global_timeout: float, proxy: str | None) -> py
     easy.setopt(pycurl.LOW_SPEED_LIMIT, 1)
     easy.setopt(pycurl.LOW_SPEED_TIME, max(1, int(timeout)))
     easy.setopt(pycurl.TIMEOUT_MS, int(global_timeout * 1000))
-    easy.setopt(pycurl.CAINFO, os.environ.get("SSL_CERT_FILE") or certifi.where())
+    easy.setopt(pycurl.CAINFO, ca_bundle())
     if proxy is not None:
         easy.setopt(pycurl.PROXY, proxy)
     return easy
