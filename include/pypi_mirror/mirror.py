@@ -61,7 +61,14 @@ class Mirror:
     @contextmanager
     def control(self) -> Iterator[Control]:
         """For the few calls that find out what changed."""
-        control = Control(timeout=self.settings.timeout, proxy=self.settings.proxy, patience=self.patience)
+        s = self.settings
+        control = Control(
+            timeout=s.timeout,
+            global_timeout=s.global_timeout,
+            proxy=s.proxy,
+            allow_non_https=s.allow_non_https,
+            patience=self.patience,
+        )
         try:
             yield control
         finally:

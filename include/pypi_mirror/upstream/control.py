@@ -1,17 +1,17 @@
-"""The few control calls of a run, over `requests`: one session, retries, bounded bodies."""
+"""The few control calls of a run, over `requests`: one session, retries, bounds on bytes and time."""
 
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import requests
-from requests.adapters import HTTPAdapter
+import urllib3.exceptions
 
+from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, parse_retry_after, passes, redirect_target
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.patience import Patience
-from pypi_mirror.transport import USER_AGENT
+from pypi_mirror.transport import USER_AGENT, ca_bundle
 
-_RETRYABLE: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _CHUNK: Final = 1024 * 1024
 
 
@@ -28,26 +28,36 @@ class ControlAnswer:
 
 
 class Control:
-    """Makes control calls, trying again on what passes; use as a context manager.
+    """Makes control calls, trying again on what passes; to be closed in the end.
 
-    ``pause`` waits between tries (seconds); tests pass one that does not.
+    An answer that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` in all, is given
+    up. Redirects of a GET are followed, and leave https only with ``allow_non_https``. ``pause`` waits
+    between tries (seconds), ``clock`` tells seconds; tests pass others.
     """
 
     def __init__(
         self,
         *,
         timeout: float,
+        global_timeout: float,
         proxy: str | None,
         patience: Patience,
+        allow_non_https: bool = False,
         pause: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.calls = 0
         self._timeout = timeout
+        self._global_timeout = global_timeout
+        self._allow_non_https = allow_non_https
         self._patience = patience
         self._pause = pause
+        self._clock = clock
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
-        self._session.mount("https://", HTTPAdapter(pool_maxsize=1))
+        self._session.verify = ca_bundle()
+        # Somebody's .netrc must not decide what upstream is told.
+        self._session.auth = _no_credentials
         if proxy is not None:
             self._session.trust_env = False
             self._session.proxies = {"http": proxy, "https": proxy}
@@ -68,16 +78,35 @@ class Control:
         delays = self._patience.delays()
         while True:
             try:
-                return self._call_once(method, url, headers, data, max_bytes)
+                return self._follow(method, url, headers, data, max_bytes)
             except UpstreamUnavailable as error:
                 delay = next(delays, None)
                 if delay is None:
                     raise
-                self._pause(max(delay, min(error.retry_after or 0.0, self._patience.longest_delay)))
+                self._pause(self._patience.pause(delay, error.retry_after))
 
     def wait(self, seconds: float) -> None:
         """Wait as upstream asked."""
         self._pause(seconds)
+
+    def _follow(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None,
+        data: bytes | None,
+        max_bytes: int,
+    ) -> ControlAnswer:
+        """One call and the redirects it meets. A redirected POST is not repeated: its caller sees the 3xx."""
+        target = url
+        for _ in range(MAX_REDIRECTS + 1):
+            answer = self._call_once(method, target, headers, data, max_bytes)
+            if method != "GET" or answer.status not in REDIRECTS or "Location" not in answer.headers:
+                return answer
+            target = redirect_target(
+                target, answer.headers["Location"], allow_non_https=self._allow_non_https
+            )
+        raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {target}", url=url)
 
     def _call_once(
         self,
@@ -88,30 +117,49 @@ class Control:
         max_bytes: int,
     ) -> ControlAnswer:
         self.calls += 1
+        deadline = self._clock() + self._global_timeout
         try:
             with self._session.request(
-                method, url, headers=headers, data=data, timeout=self._timeout, stream=True
+                method,
+                url,
+                headers=headers,
+                data=data,
+                timeout=self._timeout,
+                stream=True,
+                allow_redirects=False,
             ) as response:
-                if response.status_code in _RETRYABLE:
-                    said = response.headers.get("Retry-After", "")
+                if passes(response.status_code):
                     raise UpstreamUnavailable(
                         f"answered {response.status_code}",
                         url=url,
-                        retry_after=float(said) if said.isdigit() else None,
+                        retry_after=parse_retry_after(response.headers.get("Retry-After", "")),
                     )
-                chunks, size = [], 0
-                for chunk in response.iter_content(_CHUNK):
-                    size += len(chunk)
-                    if size > max_bytes:
-                        raise UpstreamMalformed(f"the body is larger than {max_bytes} bytes", url=url)
-                    chunks.append(chunk)
-                return ControlAnswer(response.url, response.status_code, response.headers, b"".join(chunks))
+                body = self._read(response, url, max_bytes, deadline)
+                return ControlAnswer(url, response.status_code, response.headers, body)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise UpstreamUnavailable(_plainly(error), url=url) from error
-        except requests.exceptions.ChunkedEncodingError as error:
+        except (urllib3.exceptions.TimeoutError, urllib3.exceptions.ProtocolError) as error:
             raise UpstreamUnavailable("the connection was lost in mid-answer", url=url) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise UpstreamMalformed(f"the answer cannot be read: {error}", url=url) from error
         except requests.RequestException as error:
             raise UpstreamError(_plainly(error), url=url) from error
+
+    def _read(self, response: requests.Response, url: str, max_bytes: int, deadline: float) -> bytes:
+        """The decoded body. Reads what has come, not whole blocks: a server that drips must not hold us."""
+        chunks, size = [], 0
+        while chunk := response.raw.read1(_CHUNK, decode_content=True):
+            size += len(chunk)
+            if size > max_bytes:
+                raise UpstreamMalformed(f"the body is larger than {max_bytes} bytes", url=url)
+            if self._clock() > deadline:
+                raise UpstreamUnavailable(f"no whole answer in {self._global_timeout:g} seconds", url=url)
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+
+def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _plainly(error: requests.RequestException) -> str:
