@@ -14,12 +14,26 @@ from pypi_mirror.errors import FileRefused, UpstreamMalformed
 
 # The longest name that still leaves room for ".provenance" and a temporary name in 255 bytes.
 MAX_FILENAME: Final = 220
+# A project's name begins the names of its files, and is a directory's name itself.
+MAX_NAME: Final = MAX_FILENAME
+# Serials are kept as 64-bit numbers.
+MAX_SERIAL: Final = 2**63 - 1
+# No file has more bytes; sums over a mirror's files then fit into 64 bits, too.
+MAX_SIZE: Final = 2**40
+# What the pool itself puts beside a file.
+_OURS: Final = (".metadata", ".provenance")
 # What a file name may hold: printable ASCII without the separators of any system. Upstream's own rule
 # (PEP 427 and PEP 625 names, and the legacy ones) is narrower.
 _FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 !#$%&'()+,.=@\[\]^_`{}~;-]*", re.ASCII)
-_ADDRESS: Final = re.compile(r"[\x21-\x7e]+", re.ASCII)
+# RFC 3986 has no backslash; parsers disagree about what it means, so that one would check another host
+# than the other asks.
+_ADDRESS: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+", re.ASCII)
+_ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"', re.ASCII)
+_STATUS: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
-_DIGEST_LENGTHS: Final = {
+# The algorithms whose digests are checked, with the digest's length. Of hashlib's others, some have no
+# fixed length.
+DIGEST_LENGTHS: Final = {
     "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128,
 }  # fmt: skip
 
@@ -27,6 +41,8 @@ _DIGEST_LENGTHS: Final = {
 def checked_name(name: str, *, url: str) -> NormalizedName:
     """The normalized form (PEP 503) of a project's name; UpstreamMalformed when it is none (PEP 508)."""
     try:
+        if len(name) > MAX_NAME:
+            raise UpstreamMalformed(f"{name[:100]!r}... is too long for a project name", url=url)
         return canonicalize_name(name, validate=True)
     except InvalidName as error:
         raise UpstreamMalformed(f"{name[:100]!r} is no project name", url=url) from error
@@ -34,7 +50,7 @@ def checked_name(name: str, *, url: str) -> NormalizedName:
 
 def checked_filename(filename: str, *, url: str) -> str:
     """``filename`` when it is a plain file name, safe on any disk; FileRefused otherwise."""
-    if len(filename) > MAX_FILENAME or not _FILENAME.fullmatch(filename):
+    if len(filename) > MAX_FILENAME or not _FILENAME.fullmatch(filename) or filename.endswith(_OURS):
         raise FileRefused(f"{filename[:300]!r} is not a file name a mirror can take", url=url)
     return filename
 
@@ -64,8 +80,27 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
     checked = []
     for algorithm, digest in hashes.items():
         lowered = digest.lower()
-        wanted = _DIGEST_LENGTHS.get(algorithm, len(lowered))
+        wanted = DIGEST_LENGTHS.get(algorithm, len(lowered))
         if not _HEX.fullmatch(lowered) or len(lowered) != wanted or not algorithm.isascii():
             raise FileRefused(f"{digest[:200]!r} is no {algorithm[:20]} digest", url=url)
         checked.append((algorithm, lowered))
     return tuple(checked)
+
+
+def checked_etag(etag: str | None) -> str | None:
+    """``etag`` when it is one that can be sent back (RFC 9110, section 8.8.3), None otherwise."""
+    return etag if etag is not None and _ETAG.fullmatch(etag) else None
+
+
+def checked_serial(text: str) -> int | None:
+    """The serial in a header or comment, None where there is none."""
+    if not 0 < len(text) <= 19 or not (text.isascii() and text.isdigit()):
+        return None
+    return serial if (serial := int(text)) <= MAX_SERIAL else None
+
+
+def checked_status(status: str, *, url: str) -> str:
+    """PEP 792's status marker. One that the PEP does not have yet is carried on, as long as it is a word."""
+    if not _STATUS.fullmatch(status):
+        raise UpstreamMalformed(f"{status[:100]!r} is no project status", url=url)
+    return status

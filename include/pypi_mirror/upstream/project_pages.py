@@ -3,19 +3,32 @@
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from packaging.utils import NormalizedName
 
+from pypi_mirror.answers import passes
 from pypi_mirror.errors import StalePage, UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import ProjectPage
 from pypi_mirror.patience import Patience
 from pypi_mirror.transport import Request, Response, Transport
 from pypi_mirror.upstream import simple_html, simple_json
+from pypi_mirror.upstream.checks import checked_etag, checked_name, checked_serial
 
 JSON: Final = "application/vnd.pypi.simple.v1+json"
 HTML: Final = ("application/vnd.pypi.simple.v1+html", "text/html")
 ACCEPT: Final = f"{JSON}, {HTML[0]};q=0.2, {HTML[1]};q=0.1"
 MAX_PAGE: Final = 64 * 1024 * 1024
-_RETRYABLE: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class _LegacyInfo(msgspec.Struct):
+    name: str
+
+
+class _Legacy(msgspec.Struct):
+    info: _LegacyInfo
+
+
+_legacy_decoder = msgspec.json.Decoder(_Legacy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ async def get_patiently(transport: Transport, request: Request, patience: Patien
     while True:
         try:
             response = await transport.get(request)
-            if response.status not in _RETRYABLE:
+            if not passes(response.status):
                 break
             raise UpstreamUnavailable(
                 f"answered {response.status}", url=request.url, retry_after=response.retry_after
@@ -51,7 +64,7 @@ async def get_patiently(transport: Transport, request: Request, patience: Patien
             delay = next(delays, None)
             if delay is None:
                 raise
-            await patience.sleep(max(delay, min(error.retry_after or 0.0, patience.longest_delay)))
+            await patience.sleep(patience.pause(delay, error.retry_after))
     if response.status not in (200, 206, 304, 404, 406, 410, 416):
         raise UpstreamError(f"answered {response.status}", url=request.url)
     return response
@@ -102,10 +115,22 @@ class ProjectPages:
         return f"{self._master}/simple/{project}/"
 
     async def legacy_json(self, project: NormalizedName) -> bytes | None:
-        """The project's document of the JSON API, None where upstream has none (404)."""
-        request = Request(url=f"{self._master}/pypi/{project}/json", max_bytes=MAX_PAGE, compressed=True)
+        """The project's document of the JSON API, as upstream wrote it; None where it has none (404).
+
+        Raises UpstreamMalformed for a document that is none, or another project's.
+        """
+        url = f"{self._master}/pypi/{project}/json"
+        request = Request(url=url, max_bytes=MAX_PAGE, compressed=True)
         response = await get_patiently(self._transport, request, self._patience)
-        return response.body if response.status == 200 else None
+        if response.status != 200:
+            return None
+        try:
+            document = _legacy_decoder.decode(response.body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamMalformed(f"this is no document of the JSON API: {error}", url=url) from error
+        if (named := checked_name(document.info.name, url=url)) != project:
+            raise UpstreamMalformed(f"this is the document of {named!r}, not of {project!r}", url=url)
+        return response.body
 
     async def _fetch_once(self, project: NormalizedName, etag: str | None) -> PageAnswer:
         url = self.url(project)
@@ -114,8 +139,7 @@ class ProjectPages:
         response = await get_patiently(self._transport, request, self._patience)
         if response.status in (404, 410):
             return Gone()
-        said = response.headers.get("x-pypi-last-serial", "")
-        header_serial = int(said) if said.isascii() and said.isdigit() else None
+        header_serial = checked_serial(response.headers.get("x-pypi-last-serial", ""))
         if response.status == 304 and etag:
             return NotModified(header_serial)
         if response.status != 200:
@@ -132,5 +156,5 @@ class ProjectPages:
             url=response.url,
             project=project,
             header_serial=header_serial,
-            etag=response.headers.get("etag"),
+            etag=checked_etag(response.headers.get("etag")),
         )

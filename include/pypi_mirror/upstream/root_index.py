@@ -7,6 +7,7 @@ from typing import Final
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.upstream import simple_html, simple_json
+from pypi_mirror.upstream.checks import checked_etag
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, HTML, JSON
 
@@ -46,7 +47,7 @@ def fetch_root_index(master: str, control: Control, *, etag: str | None) -> Root
     index = RootIndex(
         url=answer.url,
         serial=None,
-        etag=answer.headers.get("ETag"),
+        etag=checked_etag(answer.headers.get("ETag")),
         content_type=content_type,
         body=answer.body,
     )

@@ -1,18 +1,36 @@
-"""PEP 503 pages of indexes that speak HTML only, parsed by pypi-simple."""
+"""PEP 503 pages of indexes that speak HTML only, parsed by pypi-simple.
+
+PEP 503 lets a page hold any other HTML besides its anchors, so a link counts only if it can be one of the
+anchors the PEP asks for: of a file, or of a project below the index. That also tells a page from somebody's
+error page that came with status 200.
+"""
 
 import re
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urljoin, urlsplit
 
 from packaging.utils import NormalizedName
-from pypi_simple import DistributionPackage, IndexPage, UnsupportedRepoVersionError
-from pypi_simple import ProjectPage as HtmlPage
+from pypi_simple import DistributionPackage, Link, RepositoryPage, UnsupportedRepoVersionError
 
 from pypi_mirror.errors import UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
-from pypi_mirror.upstream.checks import checked_address, checked_filename, checked_hashes, checked_name
+from pypi_mirror.upstream.checks import (
+    DIGEST_LENGTHS,
+    checked_address,
+    checked_filename,
+    checked_hashes,
+    checked_serial,
+    checked_status,
+)
+from pypi_mirror.upstream.simple_json import index_entries
 
-_SERIAL: Final = re.compile(rb"<!--SERIAL (\d{1,18})-->\s*$")
+_SERIAL: Final = re.compile(rb"<!--SERIAL (\d{1,19})-->\s*$", re.ASCII)
+# What has ever been taken for a release, by upstream or by tools that install.
+_FILE_ENDINGS: Final = (
+    ".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.Z", ".tar", ".egg",
+    ".exe", ".msi", ".rpm", ".deb", ".dmg", ".bz2",
+)  # fmt: skip
 
 
 def parse_project_page(
@@ -23,40 +41,73 @@ def parse_project_page(
     HTML has no sizes, upload times or versions (PEP 700 adds them to JSON alone); they stay unknown.
     A page without any link is taken for a project without files only where it says it is such a page.
     """
-    try:
-        page = HtmlPage.from_html(project, body, base_url=url)
-    except (UnsupportedRepoVersionError, ValueError) as error:
-        raise UpstreamMalformed(f"the page is no PEP 503 document: {error}", url=url) from error
-    if not page.packages and b"pypi:repository-version" not in body and b"inks for" not in body:
-        raise UpstreamMalformed("this HTML has no links and is no project page", url=url)
-    serial = _SERIAL.search(body)
-    files = {f.filename: f for f in (_file(p, url) for p in page.packages)}
+    page = _parse(body, url)
+    links = [link for link in page.links if link.text.endswith(_FILE_ENDINGS)]
+    if not links and page.repository_version is None and b"inks for" not in body:
+        raise UpstreamMalformed("this HTML has no links to files and is no project page", url=url)
+    packages = [DistributionPackage.from_link(_with_metadata(link), project) for link in links]
     return ProjectPage(
         name=project,
-        serial=int(serial[1]) if serial else header_serial,
+        serial=_serial(body, header_serial),
         etag=etag,
-        status=ProjectStatus(status=str(page.status) if page.status else "active", reason=page.status_reason),
-        versions=tuple(dict.fromkeys(p.version for p in page.packages if p.version)),
-        files=tuple(files.values()),
+        status=_status(page, url),
+        versions=tuple(dict.fromkeys(p.version for p in packages if p.version)),
+        files=_unique((_file(p, url) for p in packages), url),
     )
 
 
 def parse_root_index(body: bytes, *, url: str) -> tuple[None, Iterator[IndexEntry]]:
-    """The projects of an HTML root index; it carries no serials."""
+    """The projects of an HTML root index; it carries no serials.
+
+    An anchor's text is the project's name and its address that of the project, below the index.
+    """
+    # Only the path counts: behind a proxy the anchors may name another scheme or host than we asked.
+    root = urlsplit(urljoin(url, ".")).path
+    links = _parse(body, url).links
+    names = ((link.text, None) for link in links if _is_below(link.url, root))
+    return None, index_entries(names, url=url)
+
+
+def _is_below(address: str, root: str) -> bool:
+    path = urlsplit(address).path
+    return path.startswith(root) and path != root
+
+
+def _parse(body: bytes, url: str) -> RepositoryPage:
     try:
-        page = IndexPage.from_html(body)
-    except (UnsupportedRepoVersionError, ValueError) as error:
-        raise UpstreamMalformed(f"the root index is no PEP 503 document: {error}", url=url) from error
-    return None, (
-        IndexEntry(name=name, project=checked_name(name, url=url), serial=None) for name in page.projects
-    )
+        return RepositoryPage.from_html(body, url, from_encoding="utf-8")
+    except (UnsupportedRepoVersionError, ValueError, RecursionError) as error:
+        raise UpstreamMalformed(f"this is no PEP 503 document: {error}", url=url) from error
+
+
+def _serial(body: bytes, header_serial: int | None) -> int | None:
+    # As in JSON, the body's own serial goes before the header's.
+    found = _SERIAL.search(body[-200:])
+    serial = checked_serial(found[1].decode()) if found else None
+    return header_serial if serial is None else serial
+
+
+def _status(page: RepositoryPage, url: str) -> ProjectStatus:
+    said = page.pypi_meta.get("project-status")
+    if not said:
+        return ProjectStatus()
+    return ProjectStatus(status=checked_status(said[0], url=url), reason=page.status_reason)
+
+
+def _with_metadata(link: Link) -> Link:
+    # PEP 714: `data-core-metadata` decides where it is present, the misnamed older key where it is not.
+    if "data-core-metadata" not in link.attrs and "data-dist-info-metadata" in link.attrs:
+        link.attrs["data-core-metadata"] = link.attrs["data-dist-info-metadata"]
+    return link
 
 
 def _file(package: DistributionPackage, base: str) -> RemoteFile:
+    # A fragment can say other things than a digest, "egg" for one.
+    digests = {name: digest for name, digest in package.digests.items() if name in DIGEST_LENGTHS}
     return RemoteFile(
         filename=checked_filename(package.filename, url=base),
         url=checked_address(package.url, base=base),
-        hashes=checked_hashes(package.digests, url=base),
+        hashes=checked_hashes(digests, url=base),
         size=package.size,
         requires_python=package.requires_python,
         yanked=(package.yanked_reason or "") if package.is_yanked else None,
@@ -66,3 +117,12 @@ def _file(package: DistributionPackage, base: str) -> RemoteFile:
         provenance=checked_address(package.provenance_url, base=base) if package.provenance_url else None,
         gpg_sig=package.has_sig,
     )
+
+
+def _unique(files: Iterator[RemoteFile], url: str) -> tuple[RemoteFile, ...]:
+    """The files; an anchor may come twice, as pages made by hand have it, but not say two things."""
+    seen: dict[str, RemoteFile] = {}
+    for file in files:
+        if seen.setdefault(file.filename, file) != file:
+            raise UpstreamMalformed(f"the page lists {file.filename!r} twice, in two ways", url=url)
+    return tuple(seen.values())

@@ -3,7 +3,8 @@
 Unknown keys are ignored, as PEP 691 asks; a known key of a wrong type makes the document malformed.
 """
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import msgspec
@@ -11,14 +12,25 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
-from pypi_mirror.upstream.checks import checked_address, checked_filename, checked_hashes, checked_name
+from pypi_mirror.upstream.checks import (
+    MAX_SERIAL,
+    MAX_SIZE,
+    checked_address,
+    checked_filename,
+    checked_hashes,
+    checked_name,
+    checked_status,
+)
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
+log = logging.getLogger(__name__)
+
+_Serial = Annotated[int, msgspec.Meta(ge=0, le=MAX_SERIAL)]
+_Size = Annotated[int, msgspec.Meta(ge=0, le=MAX_SIZE)]
 
 
 class _Meta(msgspec.Struct):
     api_version: str = msgspec.field(name="api-version")
-    last_serial: _Count | None = msgspec.field(name="_last-serial", default=None)
+    last_serial: _Serial | None = msgspec.field(name="_last-serial", default=None)
 
 
 class _Status(msgspec.Struct):
@@ -31,7 +43,7 @@ class _File(msgspec.Struct):
     url: str
     hashes: dict[str, str]
     requires_python: str | None = msgspec.field(name="requires-python", default=None)
-    size: _Count | None = None
+    size: _Size | None = None
     upload_time: str | None = msgspec.field(name="upload-time", default=None)
     yanked: bool | str = False
     core_metadata: bool | dict[str, str] | None = msgspec.field(name="core-metadata", default=None)
@@ -52,7 +64,7 @@ class _Page(msgspec.Struct):
 
 class _Project(msgspec.Struct, gc=False):
     name: str
-    last_serial: _Count | None = msgspec.field(name="_last-serial", default=None)
+    last_serial: _Serial | None = msgspec.field(name="_last-serial", default=None)
 
 
 class _Index(msgspec.Struct):
@@ -85,7 +97,7 @@ def parse_project_page(
         name=project,
         serial=header_serial if serial is None else serial,
         etag=etag,
-        status=ProjectStatus(status=status.status, reason=status.reason),
+        status=ProjectStatus(status=checked_status(status.status, url=url), reason=status.reason),
         versions=tuple(page.versions),
         files=_unique(tuple(_file(f, url) for f in page.files), url),
     )
@@ -94,18 +106,26 @@ def parse_project_page(
 def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[IndexEntry]]:
     """The index's serial, None where it carries none, and its projects in upstream's order.
 
-    Raises UpstreamMalformed at once for a document that is none, later for a name that is none.
+    Raises UpstreamMalformed for a document that is none. An entry whose name is none is no project that
+    any client could ask for; it is left out, and must not keep the others away.
     """
     try:
         index = _index_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
     _check_version(index.meta.api_version, url=url)
-    entries = (
-        IndexEntry(name=p.name, project=checked_name(p.name, url=url), serial=p.last_serial)
-        for p in index.projects
-    )
-    return index.meta.last_serial, entries
+    return index.meta.last_serial, index_entries(((p.name, p.last_serial) for p in index.projects), url=url)
+
+
+def index_entries(listed: Iterable[tuple[str, int | None]], *, url: str) -> Iterator[IndexEntry]:
+    """The entries of a root index, of (display name, serial), without those whose name is none."""
+    for name, serial in listed:
+        try:
+            project = checked_name(name, url=url)
+        except UpstreamMalformed as error:
+            log.warning("an entry of the root index is left out: %s", error)
+            continue
+        yield IndexEntry(name=name, project=project, serial=serial)
 
 
 def _check_version(version: str, *, url: str) -> None:
