@@ -3,30 +3,40 @@
 An index without XML-RPC (a static mirror, devpi) is recognized by its answer: NoChangelog.
 """
 
+import logging
 import re
+import reprlib
 import xmlrpc.client
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Final
 from xml.parsers.expat import ExpatError
 
-from packaging.utils import InvalidName, canonicalize_name
-
 from pypi_mirror.errors import MirrorError, UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import Event
+from pypi_mirror.upstream.checks import MAX_SERIAL, checked_name
 from pypi_mirror.upstream.control import Control, ControlAnswer
+
+log = logging.getLogger(__name__)
 
 MAX_ANSWER: Final = 256 * 1024 * 1024
 # Upstream gives at most 50,000 events a call; this many calls are cheaper to replace by the root index.
 MAX_CALLS: Final = 20
 _RATE_LIMITED: Final = "HTTPTooManyRequests"
-_RESET: Final = re.compile(r"reset in (\d+) second")
+_RESET: Final = re.compile(r"reset in (\d{1,9}) second", re.ASCII)
 _MAX_WAIT: Final = 120.0
+# How upstream has said of other methods that they are gone for good.
+_RETIRED: Final = re.compile(r"deprecated|no longer support|been removed")
 
 # What the journal says of people: "add Owner alice", "invite Maintainer bob". The page does not change and
 # is not purged. One word after the role and no more: "add <python version> file <filename>" is an upload.
 _PEOPLE: Final = re.compile(
     r"(?:add|remove|change|accepted|invite|revoke_invite|decline_invite) (?:Owner|Maintainer) \S+"
 )
+
+
+# Name, version, timestamp, action, serial: as upstream gives them.
+_Row = tuple[str, str | None, int, str, int]
 
 
 class NoChangelog(MirrorError):
@@ -57,43 +67,65 @@ class Changelog:
     def since(self, serial: int) -> Iterator[list[Event]]:
         """The events after ``serial`` in order of serial, a list a call, until upstream has no more.
 
-        Raises NoChangelog, TooFarBehind after MAX_CALLS calls, and UpstreamError.
+        An event whose project has no possible name is left out: nothing could be asked for, and the cursor
+        has to get past it. Raises NoChangelog, TooFarBehind after MAX_CALLS calls, and UpstreamError;
+        UpstreamUnavailable when upstream's own serial is lower than ``serial``.
         """
+        # Asked from one event back, upstream shows by our cursor's own event that it knows it: one that was
+        # restored or replaced has nothing after our cursor, and would never have.
+        asked = max(serial - 1, 0)
         for _ in range(MAX_CALLS):
-            events = self._events(serial)
-            if not events:
+            rows = self._rows(asked)
+            if not rows:
+                if asked < serial:
+                    self._check_not_behind(serial)
                 return
-            yield events
-            if events[-1].serial <= serial:
-                raise UpstreamMalformed(f"the changelog does not advance past {serial}", url=self._url)
-            serial = events[-1].serial
+            if rows[0][4] <= asked:
+                raise UpstreamMalformed(
+                    f"asked for events after {asked}, upstream gives event {rows[0][4]}", url=self._url
+                )
+            asked = rows[-1][4]
+            if asked == serial:
+                return  # the cursor's own event is all there is
+            if events := [event for row in rows if row[4] > serial and (event := self._event(row))]:
+                yield events
         raise TooFarBehind(f"more than {MAX_CALLS} calls' worth of events")
 
-    def _events(self, serial: int) -> list[Event]:
+    def _check_not_behind(self, serial: int) -> None:
+        last = self._call("changelog_last_serial")
+        if not isinstance(last, int) or isinstance(last, bool):
+            raise UpstreamMalformed(f"{reprlib.repr(last)} is no serial", url=self._url)
+        if last < serial:
+            raise UpstreamUnavailable(
+                f"upstream is at serial {last}, the mirror is at {serial} already: an old copy answered, or "
+                "another upstream. If upstream was replaced, start with a new directory",
+                url=self._url,
+            )
+
+    def _rows(self, serial: int) -> list[_Row]:
         rows = self._call("changelog_since_serial", serial)
         if not isinstance(rows, list):
             raise UpstreamMalformed("the changelog is not a list", url=self._url)
-        return sorted((self._event(row) for row in rows), key=lambda event: event.serial)
+        return sorted((self._row(row) for row in rows), key=itemgetter(4))
 
-    def _event(self, row: object) -> Event:
+    def _row(self, row: object) -> _Row:
         match row:
-            case [str(name), str() | None as version, int(timestamp), str(action), int(serial)]:
-                try:
-                    project = canonicalize_name(name, validate=True)
-                except InvalidName as error:
-                    raise UpstreamMalformed(
-                        f"event {serial} is of {name[:100]!r}, which is no project name", url=self._url
-                    ) from error
-                return Event(
-                    serial=serial,
-                    name=name,
-                    project=project,
-                    version=version,
-                    timestamp=timestamp,
-                    action=action,
-                )
-            case _:
-                raise UpstreamMalformed(f"{str(row)[:200]} is no changelog event", url=self._url)
+            case [str(name), str() | None as version, int(timestamp), str(action), int(serial)] if (
+                0 <= serial <= MAX_SERIAL and abs(timestamp) <= MAX_SERIAL
+            ):
+                return name, version, timestamp, action, serial
+        raise UpstreamMalformed(f"{reprlib.repr(row)} is no changelog event", url=self._url)
+
+    def _event(self, row: _Row) -> Event | None:
+        name, version, timestamp, action, serial = row
+        try:
+            project = checked_name(name, url=self._url)
+        except UpstreamMalformed as error:
+            log.warning("event %d is left out: %s", serial, error)
+            return None
+        return Event(
+            serial=serial, name=name, project=project, version=version, timestamp=timestamp, action=action
+        )
 
     def _call(self, method: str, *params: int) -> object:
         body = xmlrpc.client.dumps(params, method).encode()
@@ -114,21 +146,26 @@ class Changelog:
 
     def _result(self, answer: ControlAnswer) -> object:
         content_type = answer.headers.get("Content-Type", "")
-        if answer.status in (301, 302, 404, 405, 406, 410, 415, 501) or "xml" not in content_type:
+        moved = 300 <= answer.status < 400
+        if moved or answer.status in (404, 405, 406, 410, 415, 501) or "xml" not in content_type:
             raise NoChangelog(f"{self._url}: answered {answer.status} {content_type}, no XML-RPC")
         if answer.status != 200:
             raise UpstreamError(f"answered {answer.status}", url=self._url)
         try:
             values, _ = xmlrpc.client.loads(answer.body, use_builtin_types=True)
+            return values[0]
         except xmlrpc.client.Fault as fault:
-            if _RATE_LIMITED in fault.faultString:
-                reset = _RESET.search(fault.faultString)
-                raise UpstreamUnavailable(
-                    fault.faultString, url=self._url, retry_after=float(reset[1]) if reset else None
-                ) from fault
-            if fault.faultCode == -32601:
-                raise NoChangelog(f"{self._url}: {fault.faultString}") from fault
-            raise UpstreamError(fault.faultString, url=self._url) from fault
-        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, IndexError, KeyError) as error:
+            raise self._translated(fault) from fault
+        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
             raise UpstreamMalformed(f"no XML-RPC answer: {error}", url=self._url) from error
-        return values[0]
+
+    def _translated(self, fault: xmlrpc.client.Fault) -> MirrorError:
+        # The text is whatever upstream put there, a string in good faith only.
+        text = fault.faultString if isinstance(fault.faultString, str) else reprlib.repr(fault.faultString)
+        text = text[:1000]
+        if _RATE_LIMITED in text:
+            reset = _RESET.search(text)
+            return UpstreamUnavailable(text, url=self._url, retry_after=float(reset[1]) if reset else None)
+        if fault.faultCode == -32601 or _RETIRED.search(text):
+            return NoChangelog(f"{self._url}: {text}")
+        return UpstreamError(text, url=self._url)
