@@ -1,0 +1,156 @@
+"""A file on its way into the pool: ``.tmp-<filename>.part`` beside its final name."""
+
+import asyncio
+import hashlib
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pypi_mirror.answers import passes
+from pypi_mirror.disk import TEMPORARY_PREFIX, remove_file
+from pypi_mirror.errors import DigestMismatch, SizeMismatch, UpstreamError, UpstreamUnavailable
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.transport import Request, Transport
+from pypi_mirror.upstream.checks import DIGEST_LENGTHS
+
+# More than upstream ever takes; for files whose size the page does not say.
+MAX_FILE: Final = 20 * 1024**3
+# Below this a lost download is started over: asking for the rest costs as much.
+WORTH_KEEPING: Final = 1024**2
+
+
+async def download_once(transport: Transport, path: str, file: RemoteFile) -> tuple[int, str]:
+    """Size and SHA-256 of ``file``, now at ``path``. One try, which continues what an earlier one left.
+
+    Raises UpstreamUnavailable, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
+    """
+    directory, _, filename = path.rpartition("/")
+    part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}.part", file)
+    try:
+        if part.is_worth_keeping:
+            await asyncio.to_thread(part.take_up)
+        headers = (f"Range: bytes={part.size}-",) if part.size else ()
+        response = await transport.get(Request(url=file.url, headers=headers, sink=part, max_bytes=MAX_FILE))
+        if response.status == 416:
+            # The part is as long as the file or longer: it is not a part of it.
+            raise SizeMismatch(url=file.url, expected=file.size or 0, actual=part.size)
+        if passes(response.status):
+            raise UpstreamUnavailable(
+                f"answered {response.status}", url=file.url, retry_after=response.retry_after
+            )
+        # A part that nobody asked for is no file.
+        if response.status != 200 and not (response.status == 206 and headers):
+            raise UpstreamError(f"answered {response.status} for a file", url=file.url)
+        part.check()
+    except (UpstreamUnavailable, asyncio.CancelledError):
+        part.close()
+        if not part.is_worth_keeping:
+            part.discard()
+        raise
+    except BaseException:
+        part.discard()
+        raise
+    part.publish(path)
+    return part.size, part.sha256.hexdigest()
+
+
+class Part:
+    """A file being downloaded: hashed as it arrives, continued where an earlier try ended."""
+
+    def __init__(self, path: str, file: RemoteFile) -> None:
+        self._path = path
+        self._file = file
+        self._descriptor: int | None = None
+        self._start_over()
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether there is so much of it on the disk that asking for the rest alone pays.
+
+        Where the page has no digest, nothing would show that the rest belongs to another file.
+        """
+        if self._file.sha256 is None and not self._other:
+            return False
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return os.stat(self._path, follow_symlinks=False).st_size >= WORTH_KEEPING
+        return False
+
+    def _start_over(self) -> None:
+        self.size = 0
+        self.sha256 = hashlib.sha256()
+        # Where the page has no SHA-256, whatever it has is checked as well.
+        self._other = [
+            (name, digest, hashlib.new(name, usedforsecurity=False))
+            for name, digest in self._file.hashes
+            if self._file.sha256 is None and name in DIGEST_LENGTHS
+        ]
+
+    def take_up(self) -> None:
+        """Hash what an earlier try left; the digest at the end shows whether it was worth anything.
+
+        Takes seconds for a large file: to be called in a thread.
+        """
+        with open(self._path, "rb", buffering=0) as kept:
+            while block := kept.read(1024 * 1024):
+                self._update(block)
+
+    def _update(self, block: bytes) -> None:
+        self.sha256.update(block)
+        for _, _, other in self._other:
+            other.update(block)
+        self.size += len(block)
+
+    def start(self, status: int) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        if status == 206 and self.size:
+            flags |= os.O_APPEND
+        else:
+            # The server sends the whole file again.
+            self._start_over()
+            flags |= os.O_TRUNC
+        try:
+            self._descriptor = os.open(self._path, flags, 0o644)
+        except FileNotFoundError:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self._path, flags, 0o644)
+
+    def write(self, chunk: bytes, /) -> None:
+        assert self._descriptor is not None  # noqa: S101 - the transport calls start() first
+        if self._file.size is not None and self.size + len(chunk) > self._file.size:
+            # Cut off here, not at the end: it may have none.
+            raise SizeMismatch(url=self._file.url, expected=self._file.size, actual=self.size + len(chunk))
+        self._update(chunk)
+        view = memoryview(chunk)
+        while view:
+            view = view[os.write(self._descriptor, view) :]
+
+    def check(self) -> None:
+        """Raises SizeMismatch or DigestMismatch when the whole is not what the page announces."""
+        if self._descriptor is None:
+            self.start(200)  # an empty body never starts; the file may be announced as empty
+        file = self._file
+        if file.size is not None and self.size != file.size:
+            raise SizeMismatch(url=file.url, expected=file.size, actual=self.size)
+        pairs = [("sha256", file.sha256, self.sha256)] if file.sha256 else self._other
+        for algorithm, expected, actual in pairs:
+            if expected != actual.hexdigest():
+                raise DigestMismatch(
+                    url=file.url,
+                    algorithm=algorithm,
+                    expected=str(expected),
+                    actual=actual.hexdigest(),
+                )
+
+    def publish(self, path: str) -> None:
+        self.close()
+        os.rename(self._path, path)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def discard(self) -> None:
+        self.close()
+        remove_file(self._path)

@@ -1,0 +1,118 @@
+"""Bringing a file into the pool: what is there already, what is not, and what belongs beside it."""
+
+import asyncio
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pypi_mirror.errors import FileRefused
+from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.model import PooledFile, RemoteFile
+from pypi_mirror.patience import Patience
+from pypi_mirror.pool.layout import location_of, path_of
+from pypi_mirror.pool.part import MAX_FILE, download_once
+from pypi_mirror.pool.sidecars import Sidecars
+from pypi_mirror.pool.tries import try_patiently
+from pypi_mirror.settings.values import CompareMethod
+from pypi_mirror.transport import Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquired:
+    """A file that is in the pool now, and what it took: files and bytes downloaded (0 when it was there)."""
+
+    file: PooledFile
+    files_downloaded: int = 0
+    bytes_downloaded: int = 0
+
+
+class Pool:
+    """Brings files into the pool. ``compare_method`` is for files that are on the disk but not in the
+    ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
+    """
+
+    def __init__(
+        self,
+        web: Path,
+        transport: Transport,
+        patience: Patience,
+        *,
+        compare_method: CompareMethod,
+        core_metadata: bool,
+    ) -> None:
+        self._web = web
+        self._transport = transport
+        self._patience = patience
+        self._compare_method = compare_method
+        self._core_metadata = core_metadata
+        self._sidecars = Sidecars(transport, patience)
+
+    async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
+        """``file``, its metadata and its provenance in the pool, verified.
+
+        ``known`` is the ledger's row; what it says is taken as done when the disk agrees in size, or in
+        digest when ``verify`` is set. Raises UpstreamError: FileRefused, DigestMismatch, SizeMismatch …
+        """
+        location = location_of(file)
+        path = path_of(location, file.filename)
+        absolute = f"{self._web}/{path}"
+        if known is not None and (known.location != location or not _agrees(known, file)):
+            if known.removed_at is None and known.location == location:
+                raise FileRefused("the page announces another digest than it did before", url=file.url)
+            known = None
+        downloaded = 0
+        found = await self._on_disk(absolute, file, known, verify=verify)
+        if found is None:
+            found = await self._download(absolute, file)
+            downloaded = 1
+        size, sha256 = found
+        listed = file if self._core_metadata else replace(file, core_metadata=None)
+        metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
+        has_provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
+        return Acquired(
+            file=PooledFile(
+                remote=file,
+                path=path,
+                size=size,
+                sha256=sha256,
+                metadata_sha256=metadata,
+                has_provenance=has_provenance,
+            ),
+            files_downloaded=downloaded,
+            bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,
+        )
+
+    async def _on_disk(
+        self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
+    ) -> tuple[int, str] | None:
+        """Size and SHA-256 of the file on the disk, None when it is not there or not right."""
+        try:
+            size = os.stat(path, follow_symlinks=False).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        expected = known.size if known is not None else file.size
+        if expected is not None and size != expected:
+            return None
+        if known is not None and not verify:
+            return size, known.sha256.hex()
+        if known is None and self._compare_method == "stat" and file.sha256 and expected is not None:
+            return size, file.sha256
+        sha256 = await asyncio.to_thread(_sha256_of, path)
+        wanted = known.sha256.hex() if known is not None else file.sha256
+        # Without a digest to compare with, nothing says that these are the right bytes.
+        return (size, sha256) if sha256 == wanted else None
+
+    async def _download(self, path: str, file: RemoteFile) -> tuple[int, str]:
+        if file.size is not None and file.size > MAX_FILE:
+            raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
+        return await try_patiently(lambda: download_once(self._transport, path, file), self._patience)
+
+
+def _agrees(known: KnownFile, file: RemoteFile) -> bool:
+    return file.sha256 in (None, known.sha256.hex()) and file.size in (None, known.size)
+
+
+def _sha256_of(path: str) -> str:
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

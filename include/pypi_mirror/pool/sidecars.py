@@ -1,0 +1,139 @@
+"""The small documents beside a file: its core metadata (PEP 658) and its provenance (PEP 740)."""
+
+import hashlib
+import os
+import re
+from typing import Final
+
+import msgspec
+
+from pypi_mirror.answers import passes
+from pypi_mirror.disk import remove_file, write_atomically
+from pypi_mirror.errors import DigestMismatch, UpstreamError, UpstreamMalformed, UpstreamUnavailable
+from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.patience import Patience
+from pypi_mirror.pool.tries import try_patiently
+from pypi_mirror.transport import Request, Transport
+from pypi_mirror.upstream.checks import DIGEST_LENGTHS
+
+_MAX_DOCUMENT: Final = 32 * 1024**2
+# Every core metadata document has this field (PEP 241 and all after it).
+_METADATA_VERSION: Final = re.compile(rb"^Metadata-Version:", re.MULTILINE | re.IGNORECASE)
+_ACCEPT_PROVENANCE: Final = "Accept: application/vnd.pypi.integrity.v1+json, application/json;q=0.5"
+
+
+class _Provenance(msgspec.Struct):
+    """What a provenance object must have."""
+
+    version: int
+    attestation_bundles: list[msgspec.Raw]
+
+
+_provenance_decoder = msgspec.json.Decoder(_Provenance)
+
+
+class Sidecars:
+    """Brings them to the disk, and removes those that no page lists."""
+
+    def __init__(self, transport: Transport, patience: Patience) -> None:
+        self._transport = transport
+        self._patience = patience
+
+    async def metadata(
+        self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
+    ) -> tuple[str | None, int]:
+        """SHA-256 of ``<path>.metadata``, None without one, and bytes downloaded."""
+        target = f"{path}.metadata"
+        listed = known.metadata_sha256 if known is not None else None
+        if file.core_metadata is None:
+            _remove_unlisted(target, listed=listed is not None)
+            return None, 0
+        hashes = dict(file.core_metadata)
+        wanted = hashes.get("sha256")
+        if listed is not None:
+            have = listed.hex()
+            if wanted in (None, have) and _is_file(target) and not verify:
+                return have, 0
+        if wanted is not None and _is_file(target) and _sha256_of(target) == wanted:
+            return wanted, 0
+        url = f"{file.url}.metadata"
+
+        async def fetch() -> bytes | None:
+            body = await self._document(url)
+            if body is not None:
+                _check_digests(body, hashes, url)
+            return body
+
+        body = await try_patiently(fetch, self._patience)
+        if body is None:
+            # Advertised and missing (it happens upstream): then we do not advertise it.
+            _remove_unlisted(target, listed=listed is not None)
+            return None, 0
+        if not _METADATA_VERSION.search(body):
+            raise UpstreamMalformed("this is no core metadata", url=url)
+        write_atomically(target, body)
+        return hashlib.sha256(body).hexdigest(), len(body)
+
+    async def provenance(self, path: str, file: RemoteFile, known: KnownFile | None) -> tuple[bool, int]:
+        """Whether ``<path>.provenance`` is there, and bytes downloaded."""
+        target = f"{path}.provenance"
+        listed = known is not None and known.provenance
+        url = file.provenance
+        if url is None:
+            _remove_unlisted(target, listed=listed)
+            return False, 0
+        if listed and _is_file(target):
+            return True, 0
+        body = await try_patiently(lambda: self._document(url, _ACCEPT_PROVENANCE), self._patience)
+        if body is None:
+            return False, 0
+        try:
+            _provenance_decoder.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UpstreamMalformed(f"this is no provenance object (PEP 740): {error}", url=url) from error
+        write_atomically(target, body)
+        return True, len(body)
+
+    async def _document(self, url: str, *headers: str) -> bytes | None:
+        """A document of a few kilobytes, None where upstream has none."""
+        response = await self._transport.get(Request(url=url, headers=headers, max_bytes=_MAX_DOCUMENT))
+        if response.status == 200:
+            return response.body
+        if response.status in (404, 406, 410):
+            return None
+        if passes(response.status):
+            raise UpstreamUnavailable(
+                f"answered {response.status}", url=url, retry_after=response.retry_after
+            )
+        raise UpstreamError(f"answered {response.status}", url=url)
+
+
+def _remove_unlisted(path: str, *, listed: bool) -> None:
+    """Remove what our page does not list any more.
+
+    What is ``listed`` stays until the ledger has the page without it: clients that hold the old page would
+    ask for it, and pip has no way around a ``.metadata`` that is missing.
+    """
+    if not listed:
+        remove_file(path)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return os.stat(path, follow_symlinks=False).st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _sha256_of(path: str) -> str:
+    with open(path, "rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_digests(body: bytes, hashes: dict[str, str], url: str) -> None:
+    for algorithm, expected in hashes.items():
+        if algorithm in DIGEST_LENGTHS:
+            actual = hashlib.new(algorithm, body, usedforsecurity=False).hexdigest()
+            if actual != expected:
+                raise DigestMismatch(url=url, algorithm=algorithm, expected=expected, actual=actual)
