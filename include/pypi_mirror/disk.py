@@ -13,6 +13,7 @@ import errno
 import itertools
 import os
 import secrets
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,9 +30,17 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _BLOCK = 1 << 20
 
+# What no other path would be spared.
+_DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
+
 # Names are unique among hosts by the token, among forked processes by the pid, within one by the count.
 _TOKEN = secrets.token_hex(4)
 _counter = itertools.count()
+
+
+def is_disk_fault(error: OSError) -> bool:
+    """Whether the disk (or this process) is at fault, not the one path: full, read-only, broken."""
+    return error.errno in _DISK_FAULTS
 
 
 def write_atomically(path: StrPath, data: bytes, *, durable: bool = False) -> bool:
@@ -137,6 +146,15 @@ def flush_filesystem(path: StrPath) -> None:
             raise OSError(number, os.strerror(number), os.fspath(path))
     finally:
         os.close(descriptor)
+
+
+def size_of(path: StrPath) -> int | None:
+    """The size of the regular file at ``path``, None when there is none."""
+    try:
+        found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def remove_file(path: StrPath) -> bool:

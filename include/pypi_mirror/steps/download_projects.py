@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.results import Failed, Result
-from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, PlannedProject, Tally
 from pypi_mirror.sync.batch import Batch
@@ -39,15 +39,22 @@ def download_projects(
 ) -> BatchResult:
     """Sync what is still to do in ``batch``; what an earlier try finished is not touched again.
 
-    ``should_stop`` is asked between projects, ``on_progress`` is told what each recorded group has done.
-    Raises RunStopped under stop-on-error (or when ``should_stop`` says so), LedgerError and OSError when the
-    mirror itself is at fault. Projects that fail are in the result and in the backlog.
+    ``should_stop`` is asked before each project and every second, ``on_progress`` is told what each recorded
+    group has done. Raises RunStopped under stop-on-error (or when ``should_stop`` says so), LeaseLost when
+    another run has taken the mirror over, LedgerError and OSError when the mirror itself is at fault.
+    Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
+    lease = _Lease(mirror, run.request.label)
+    lease.keep()
+    _note_selection(mirror)
     mirror.ledger.plan.reopen_failed(run_id, batch)
     planned = mirror.ledger.plan.pending(run_id, batch)
-    recorder = _Recorder(mirror, run, on_progress)
-    asyncio.run(_run(mirror, run_id, planned, should_stop, recorder))
+    recorder = _Recorder(on_progress)
+    asyncio.run(_run(mirror, run_id, planned, should_stop, recorder, lease))
+    if mirror.settings.stop_on_error and recorder.failures:
+        first = recorder.failures[0]
+        raise RunStopped(f"stop-on-error: {first.project} failed: {first.reason}")
     return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
 
 
@@ -57,6 +64,7 @@ async def _run(
     planned: list[PlannedProject],
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
+    lease: "_Lease",
 ) -> None:
     async with mirror.transport() as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run_id), recorder)
@@ -67,17 +75,39 @@ async def _run(
             parallel=mirror.settings.workers * _PROJECTS_PER_WORKER,
             stop_on_error=mirror.settings.stop_on_error,
             should_stop=should_stop,
+            keep_alive=lease.keep,
         ).run(planned)
 
 
-class _Recorder:
-    """Told of each group that the ledger has: logs it, passes it on, keeps the run's lease alive."""
+def _note_selection(mirror: Mirror) -> None:
+    """From the first page made under other filters on, the mirror is complete under none.
 
-    def __init__(self, mirror: Mirror, run: Run, on_progress: Callable[[Tally], None]) -> None:
+    Without this note a run that dies now, after which the filters are set back, would leave its pages.
+    """
+    if mirror.ledger.facts.get("selection") not in (None, mirror.selection):
+        mirror.ledger.facts.put({"selection": None})
+
+
+class _Lease:
+    """Keeps the run's lease alive; raises LeaseLost when another run has taken the mirror over."""
+
+    def __init__(self, mirror: Mirror, label: str) -> None:
         self._mirror = mirror
-        self._run = run
+        self._label = label
+        self._renewed: float | None = None
+
+    def keep(self) -> None:
+        now = time.monotonic()
+        if self._renewed is None or now - self._renewed > _RENEW_SECONDS:
+            self._mirror.ledger.lease.renew(self._label)
+            self._renewed = now
+
+
+class _Recorder:
+    """Told of each group that the ledger has: logs it and passes it on."""
+
+    def __init__(self, on_progress: Callable[[Tally], None]) -> None:
         self._on_progress = on_progress
-        self._renewed = 0.0
         self.failures: list[Failure] = []
 
     def __call__(self, results: list[Result]) -> None:
@@ -93,9 +123,6 @@ class _Recorder:
                 log.info("%s: %s", result.planned.project, _line(result.tally, result.planned.reason))
                 tally += result.tally
         self._on_progress(tally)
-        if time.monotonic() - self._renewed > _RENEW_SECONDS:
-            self._mirror.ledger.lease.renew(self._run.request.label)
-            self._renewed = time.monotonic()
 
 
 def _line(tally: Tally, reason: str) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from pypi_mirror.disk import flush_filesystem
-from pypi_mirror.ledger.results import Result, Results, Synced
+from pypi_mirror.disk import flush_filesystem, is_disk_fault
+from pypi_mirror.ledger.results import Failed, Result, Results, Synced
 from pypi_mirror.pages.page_store import PageStore
 
 # A group is closed by whichever comes first. A thousand files make a flush's cost small beside their own;
@@ -38,6 +38,7 @@ class GroupCommit:
         self._results = results
         self._on_recorded = on_recorded
         self._acquired: list[Result] = []
+        self._closing: list[Result] = []
         self._paged: list[Result] = []
         self._files = 0
         self._opened = time.monotonic()
@@ -48,11 +49,12 @@ class GroupCommit:
         self._acquired.append(result)
         if isinstance(result, Synced):
             self._files += result.tally.files_downloaded
-        if (
-            len(self._acquired) >= _PROJECTS
-            or self._files >= _FILES
-            or time.monotonic() - self._opened >= _SECONDS
-        ):
+        if len(self._acquired) >= _PROJECTS or self._files >= _FILES or self._is_old():
+            await self._advance()
+
+    async def tick(self) -> None:
+        """Called now and then: what waits is finished although no result comes (large files take hours)."""
+        if self._is_old():
             await self._advance()
 
     async def finish(self) -> None:
@@ -60,24 +62,48 @@ class GroupCommit:
         await self._advance()
         await self._advance()
 
+    def _is_old(self) -> bool:
+        return time.monotonic() - self._opened >= _SECONDS
+
     async def _advance(self) -> None:
+        """Move both groups on by one state.
+
+        Whatever ends this half-way, a cancelled task or a full disk, no result is lost: each is in one of the
+        lists, and the next call does what is left.
+        """
         async with self._finishing:
-            acquired, self._acquired, self._files = self._acquired, [], 0
             self._opened = time.monotonic()
-            if not acquired and not self._paged:
+            self._closing += self._acquired
+            self._acquired, self._files = [], 0
+            if not self._closing and not self._paged:
                 return
             await asyncio.to_thread(flush_filesystem, self._web)
-            self._results.record(self._paged)
-            self._on_recorded(self._paged)
-            for result in acquired:
-                if isinstance(result, Synced):
-                    self._write_pages(result)
-            self._paged = acquired
+            recorded = self._paged
+            self._results.record(recorded)
+            self._paged = []
+            if recorded:
+                self._on_recorded(recorded)
+            self._paged = [self._with_pages(result) for result in self._closing]
+            self._closing = []
+
+    def _with_pages(self, result: Result) -> Result:
+        """``result``, its pages written; Failed when they cannot be, for a reason that is its own alone."""
+        if isinstance(result, Failed):
+            return result
+        try:
+            self._write_pages(result)
+        except OSError as error:
+            if is_disk_fault(error):
+                raise
+            return Failed(planned=result.planned, error=type(error).__name__, reason=str(error))
+        return result
 
     def _write_pages(self, synced: Synced) -> None:
+        name = synced.planned.project
         if synced.page is not None:
             self._pages.write(synced.page)
-        if synced.removed:
-            self._pages.remove_legacy_json(synced.planned.project)
-        elif synced.legacy_json is not None:
-            self._pages.write_legacy_json(synced.planned.project, synced.legacy_json)
+        if synced.legacy_json is not None:
+            self._pages.write_legacy_json(name, synced.legacy_json)
+        elif synced.removed or synced.page is not None:
+            # Upstream has none (any more), or ``json`` was switched off.
+            self._pages.remove_legacy_json(name)
