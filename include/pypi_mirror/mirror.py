@@ -95,6 +95,7 @@ class Mirror:
             core_metadata=s.core_metadata,
         )
         return ProjectSync(
+            web=s.web,
             upstream=ProjectPages(s.master, transport, self.patience),
             selector=self.selector,
             pool=pool if s.release_files else None,

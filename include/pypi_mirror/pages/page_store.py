@@ -11,7 +11,13 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import remove_directory_if_empty, remove_file, sweep_leftovers, write_atomically
+from pypi_mirror.disk import (
+    remove_directory_if_empty,
+    remove_file,
+    size_of,
+    sweep_leftovers,
+    write_atomically,
+)
 from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,
@@ -56,7 +62,7 @@ class PageStore:
     def write(self, page: MirroredPage) -> int:
         """Bring the page's files up to date; return the number of bytes written, 0 if all were.
 
-        Files of a format that is switched off are removed.
+        Files of a format that is switched off are removed, and so is what a killed process left beside them.
         """
         directory = self._directory(page.name, hashed=self._hash_index)
         written = 0
@@ -64,7 +70,15 @@ class PageStore:
             content = _RENDER[name](page, self._links)
             written += _write_with_twin(f"{directory}/{name}", content)
         remove_index_files(directory, keep=self._names)
+        sweep_leftovers(directory, older_than=0, recursive=False)
         return written
+
+    def is_complete(self, name: NormalizedName) -> bool:
+        """Whether every file of the project's page, twins included, is there."""
+        directory = self._directory(name, hashed=self._hash_index)
+        return all(
+            size_of(f"{directory}/{file}{suffix}") for file in self._names for suffix in ("", TWIN_SUFFIX)
+        )
 
     def remove(self, name: NormalizedName) -> bool:
         """Remove the project's page, in whichever layout; return whether there was one."""

@@ -6,9 +6,11 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from pypi_mirror.disk import size_of
 from pypi_mirror.errors import FileRefused
 from pypi_mirror.filters import Decision, Selector
 from pypi_mirror.filters.releases import version_in
@@ -47,6 +49,7 @@ class ProjectSync:
     def __init__(
         self,
         *,
+        web: Path,
         upstream: ProjectPages,
         selector: Selector,
         pool: Pool | None,
@@ -54,6 +57,7 @@ class ProjectSync:
         fingerprint: str,
         legacy_json: bool,
     ) -> None:
+        self._web = web
         self._upstream = upstream
         self._selector = selector
         self._pool = pool
@@ -68,7 +72,7 @@ class ProjectSync:
             return self._removed(planned, before)
         answer = await self._upstream.fetch(
             planned.project,
-            etag=known.etag if known is not None and self._is_reusable(planned, known) else None,
+            etag=known.etag if known is not None and self._is_reusable(planned, known, before) else None,
             serial=planned.serial,
             exact=planned.exact,
             gone=planned.gone,
@@ -84,13 +88,23 @@ class ProjectSync:
             )
         return await self._synced(planned, before, answer)
 
-    def _is_reusable(self, planned: PlannedProject, known: KnownProject) -> bool:
+    def _is_reusable(self, planned: PlannedProject, known: KnownProject, before: Before) -> bool:
         """Whether our page would still be right if upstream says that its own has not changed."""
         return (
             known.present
             and known.selection == self._fingerprint
             and not planned.verify
-            and self._pages.path_of(known.project).is_dir()
+            and self._pages.is_complete(known.project)
+            and (self._pool is None or all(map(self._is_in_pool, before.files.values())))
+        )
+
+    def _is_in_pool(self, file: KnownFile) -> bool:
+        """Whether the disk has what the ledger says, as far as its directories tell; so has a tombstone."""
+        path = f"{self._web}/{file.path}"
+        return file.removed_at is not None or (
+            size_of(path) == file.size
+            and (file.metadata_sha256 is None or size_of(f"{path}.metadata") is not None)
+            and (not file.provenance or size_of(f"{path}.provenance") is not None)
         )
 
     async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
