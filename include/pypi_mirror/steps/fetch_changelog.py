@@ -39,6 +39,8 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     """
     mirror.ledger.lease.take(request.label)
     run = mirror.ledger.runs.begin(request)
+    # The filters may be changed while the run is under way: what is compared now is what counts in the end.
+    mirror.ledger.facts.put({"comparing": mirror.selection})
     cursor = mirror.ledger.facts.cursor
     with mirror.control() as control:
         fetched = _fetch(mirror, control, run, cursor)
@@ -63,6 +65,7 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
 def _from_changelog(mirror: Mirror, control: Control, run: Run, cursor: int) -> Fetched:
     last, count = cursor, 0
     for events in Changelog(mirror.settings.master, control).since(cursor):
+        mirror.ledger.lease.renew(run.request.label)
         mirror.ledger.events.add(events)
         last, count = events[-1].serial, count + len(events)
     return Fetched(run_id=run.id, source="changelog", cursor_from=cursor, cursor_to=last, events=count)

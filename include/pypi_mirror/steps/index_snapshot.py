@@ -36,6 +36,10 @@ def load_snapshot(directory: Path, run_id: int) -> RootIndex:
     return RootIndex(url=url, serial=serial, etag=etag, content_type=content_type, body=body)
 
 
+def has_snapshot(directory: Path, run_id: int) -> bool:
+    return (directory / "state" / _name(run_id)).exists()
+
+
 def remove_snapshots(directory: Path) -> None:
     """Remove what runs left behind."""
     for path in (directory / "state").glob("index-of-run-*"):

@@ -6,18 +6,20 @@ from typing import Final
 
 import pendulum
 
-from pypi_mirror.disk import remove_directory_if_empty, remove_file, write_atomically
+from pypi_mirror.disk import remove_directory_if_empty, remove_file, sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.pages.root_index import write_root_index
-from pypi_mirror.steps.index_snapshot import load_snapshot, remove_snapshots
+from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
 _SWEPT_AT_ONCE: Final = 1_000
+# Seconds: what is younger may be a file that `pypi-mirror nginx` is writing right now.
+_UNDER_WAY: Final = 60.0
 _DAY: Final = 24 * 3600
 # Events are kept for backfills this long, and in any case until a run has planned with them.
 _KEEP_EVENTS: Final = 90 * _DAY
@@ -45,6 +47,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
             f"{unfinished} planned projects were not looked at; their batches have to run first"
         )
     changed = False
+    _sweep_leftovers(mirror)
     if _is_due(mirror, run):
         changed = write_root_index(
             mirror.settings.web,
@@ -54,7 +57,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         )
         _remove_pages(mirror)
     _write_name_map(mirror, changed=changed)
-    swept = _sweep_tombstones(mirror) if mirror.settings.delete_packages else 0
+    swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     _record(mirror, run, changed=changed or mirror.ledger.plan.progress(run_id).planned > 0)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, swept=swept)
 
@@ -70,6 +73,22 @@ def _is_due(mirror: Mirror, run: Run) -> bool:
         or facts.get("selection") != mirror.selection
         or not any((mirror.settings.web / "simple").glob("index.*"))
     )
+
+
+def _sweep_leftovers(mirror: Mirror) -> None:
+    """Remove what a run that was killed left of the files of the whole mirror; a root index is large.
+
+    In ``simple`` and ``state`` only runs write, and this is the only one. What is left beside a project's
+    page or file goes when that project is synced.
+    """
+    directory, web = mirror.settings.directory, mirror.settings.web
+    for place, older_than in (
+        (directory, _UNDER_WAY),
+        (web, _UNDER_WAY),
+        (directory / "state", 0.0),
+        (web / "simple", 0.0),
+    ):
+        sweep_leftovers(place, older_than=older_than, recursive=False)
 
 
 def _remove_pages(mirror: Mirror) -> None:
@@ -88,11 +107,12 @@ def _write_name_map(mirror: Mirror, *, changed: bool) -> None:
         write_name_map(path, mirror.ledger.projects.spelled())
 
 
-def _sweep_tombstones(mirror: Mirror) -> int:
+def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
     """Delete files that no page has listed for the grace period."""
     before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
     swept = 0
     while tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE):
+        mirror.ledger.lease.renew(run.request.label)
         for _, file in tombstones:
             path = mirror.settings.web / file.path
             for suffix in ("", ".metadata", ".provenance"):
@@ -109,11 +129,13 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
     """Everything is on the disk: now the ledger, and the files beside it, may say so."""
     wanted: dict[str, str | None] = {UNPUBLISHED: None}
     if run.request.kind is RunKind.SYNC:
-        wanted["selection"] = mirror.selection
+        compared = mirror.ledger.facts.get("comparing") == mirror.selection
+        wanted["selection"] = mirror.selection if compared else None
         if run.cursor_to is not None:
             write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
             wanted["cursor"] = str(run.cursor_to)
-        if run.source == "index":
+        # Without a snapshot this is a second try, and the first came to the end.
+        if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
             wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
     if changed:
         now = pendulum.from_timestamp(mirror.clock())
@@ -121,8 +143,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
     _put_changed(mirror, wanted)
     if run.cursor_from != run.cursor_to:
         mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
-    if run.source == "index":
-        remove_snapshots(mirror.settings.directory)
+    remove_snapshots(mirror.settings.directory)
 
 
 def _put_changed(mirror: Mirror, wanted: Mapping[str, str | None]) -> None:

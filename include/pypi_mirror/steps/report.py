@@ -59,8 +59,8 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         Outcome(tally=progress.tally, planned=progress.planned, new_failures=len(new), reason=reason),
     )
     mirror.ledger.runs.forget_plans_before(run_id)
-    _show(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
     mirror.ledger.lease.release(run.request.label)
+    _show(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
     totals = mirror.ledger.projects.totals()
     return Report(
         run_id=run_id,
