@@ -18,6 +18,9 @@ AIRFLOW_PORT ?= 8081
 NGINX_PORT ?=
 UPSTREAM_PORT ?= 8082
 INSTALL ?=
+CASES ?=
+REPEAT ?= 3
+SCALE ?= 1
 
 STACK = $(PY) -m local_stack
 STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)' \
@@ -57,12 +60,18 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/ruff check --select AIR dags
 
-.PHONY: lock
-lock: $(READY_DEV)  ## pin and hash every requirement anew, from the two .in files
-	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements.txt requirements.in
-	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-dev.txt requirements-dev.in
+.PHONY: bench
+bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)
+	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' --docs docs
 
-LOCK_OPTIONS := --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+.PHONY: lock
+lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements.txt requirements.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-dev.txt requirements-dev.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
+		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
+
+LOCK_OPTIONS := --quiet --universal --generate-hashes --upgrade \
 	--no-emit-index-url --no-annotate --no-header
 
 .PHONY: clean

@@ -1,0 +1,117 @@
+"""Runs one program and measures it with all its children.
+
+CPU comes from ``wait4``, bytes written from ``/proc/<pid>/io`` (``wchar``: what write calls were given, on
+a tmpfs too; a parent's figure holds its waited-for children's), memory from sampling: the sum over the
+processes of what each has resident, pages that several share split between them (PSS).
+"""
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_SAMPLE_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """``wall`` and ``cpu`` (user and system) are seconds, ``memory`` the peak in bytes, ``written`` bytes."""
+
+    wall: float
+    cpu: float
+    memory: int
+    written: int
+
+
+class ProgramFailed(Exception):
+    """A measured program exited with another code than 0; ``log`` is where its output went."""
+
+    def __init__(self, command: Sequence[str], code: int, log: Path) -> None:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        super().__init__(f"{' '.join(command)[:300]} exited with {code}; the end of {log}:\n{tail}")
+
+
+def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None) -> Measured:
+    """Run ``command`` to its end with its output in ``log``; raises ProgramFailed."""
+    with log.open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=None if environment is None else dict(environment),
+            start_new_session=True,  # its children are known by the session, and end with it
+        )
+        memory = _MemorySampler(process.pid)
+        memory.start()
+        try:
+            # Not reaped yet: the figures of a zombie can still be read.
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            wall = time.perf_counter() - started
+            written = _written(process.pid)
+        finally:
+            memory.stop()
+            _end_session(process.pid)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise ProgramFailed(command, process.returncode, log)
+    return Measured(wall=wall, cpu=usage.ru_utime + usage.ru_stime, memory=memory.peak, written=written)
+
+
+class _MemorySampler(threading.Thread):
+    def __init__(self, session: int) -> None:
+        super().__init__(daemon=True)
+        self._session = session
+        self._ended = threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while True:
+            self.peak = max(self.peak, sum(_resident(pid) for pid in _processes_of(self._session)))
+            if self._ended.wait(_SAMPLE_SECONDS):
+                return
+
+    def stop(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def _processes_of(session: int) -> list[int]:
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError):
+                # After the name, which can hold anything, in parentheses: state, parent, group, session.
+                fields = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
+                if int(fields[3]) == session:
+                    found.append(int(entry.name))
+    return found
+
+
+def _resident(pid: int) -> int:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def _written(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/io").read_text().splitlines():
+        name, value = line.split(": ")
+        if name == "wchar":
+            return int(value)
+    return 0
+
+
+def _end_session(pid: int) -> None:
+    """What the program left running, or all of it when we are interrupted."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

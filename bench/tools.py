@@ -1,0 +1,146 @@
+"""What is compared: our mirror, bandersnatch, and ``curl -Z`` as the mark of what the machine can do."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Protocol
+
+from bench.catalogue import StaticTree
+
+_HERE = Path(__file__).parent
+BANDERSNATCH_REQUIREMENTS = _HERE / "requirements-bandersnatch.txt"
+# bandersnatch refuses more.
+WORKERS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing to do: mirror the tree at ``master`` into ``directory``, with or without files."""
+
+    directory: Path
+    master: str
+    tree: StaticTree
+    release_files: bool = True
+
+    @property
+    def web(self) -> Path:
+        return self.directory / "web"
+
+    @property
+    def files_option(self) -> str:
+        """The lines about files, the same in both mirrors' configurations."""
+        return "" if self.release_files else "release-files = false\nroot_uri = https://files.example\n"
+
+
+class Tool(Protocol):
+    name: str
+
+    def command(self, job: Job) -> list[str]:
+        """What does ``job``; makes ``job.directory`` and a configuration beside it where they are missing."""
+        ...
+
+
+class Ours:
+    """With its default concurrency: so many requests at once in as many processes as there are cores."""
+
+    name = "ours"
+
+    def command(self, job: Job) -> list[str]:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        configuration = job.directory.with_suffix(".conf")
+        configuration.write_text(
+            "[mirror]\n"
+            f"directory = {job.directory}\n"
+            f"master = {job.master}\n"
+            "allow-non-https = true\n"
+            f"{job.files_option}"
+            "[site]\nenabled = false\n"
+        )
+        program = Path(sys.executable).parent / "pypi-mirror"
+        return [str(program), "sync", "-c", str(configuration)]
+
+
+class Bandersnatch:
+    """As many workers as it allows, everything else as it comes."""
+
+    name = "bandersnatch"
+
+    def __init__(self, environment: Path) -> None:
+        self._program = environment / "bin" / "bandersnatch"
+
+    def command(self, job: Job) -> list[str]:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        configuration = job.directory.with_suffix(".conf")
+        configuration.write_text(
+            "[mirror]\n"
+            f"directory = {job.directory}\n"
+            f"master = {job.master}\n"
+            "allow-non-https = true\n"
+            f"{job.files_option}"
+            f"workers = {WORKERS}\n"
+            "timeout = 60\n"
+        )
+        return [str(self._program), "-c", str(configuration), "mirror"]
+
+
+class Curl:
+    """Fetches the same addresses and writes them down: no list to make, no digest, no page, no ledger."""
+
+    name = "curl"
+
+    def command(self, job: Job) -> list[str]:
+        job.directory.mkdir(parents=True, exist_ok=True)
+        listing = job.directory.with_suffix(".curl")
+        with listing.open("w") as file:
+            for address in job.tree.addresses(release_files=job.release_files):
+                target = f"{address}index.json" if address.endswith("/") else address
+                file.write(f'url = "{job.master}/{address}"\noutput = "{job.web}/{target}"\n')
+        return [
+            "curl", "--silent", "--show-error", "--fail", "--parallel", "--parallel-max", str(WORKERS),
+            "--create-dirs", "--config", str(listing),
+        ]  # fmt: skip
+
+
+def install_bandersnatch(home: Path) -> Path:
+    """bandersnatch in an environment of its own below ``home``, pinned and hash-checked."""
+    environment = home / "bandersnatch-environment"
+    stamp = environment / "requirements.txt"
+    wanted = BANDERSNATCH_REQUIREMENTS.read_text()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        subprocess.run([find_python(), "-m", "venv", "--clear", environment], check=True)
+        subprocess.run(
+            [
+                environment / "bin" / "python", "-m", "pip", "install", "--quiet",
+                "--disable-pip-version-check", "--require-hashes", "-r", BANDERSNATCH_REQUIREMENTS,
+            ],
+            check=True,
+        )  # fmt: skip
+        stamp.write_text(wanted)
+    return environment
+
+
+def find_python() -> str:
+    """A Python that bandersnatch takes (3.12 or later): ``$BENCH_PYTHON``, else what is found here."""
+    wanted = os.environ.get("BENCH_PYTHON")
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    candidates: Sequence[str | None] = (
+        [wanted]
+        if wanted
+        else [
+            *(which(f"python3.{minor}") for minor in (14, 13, 12)),
+            *(str(path) for path in sorted(pyenv.glob("3.1[2-9]*/bin/python3"), reverse=True)),
+            which("python3"),
+        ]
+    )
+    check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))"
+    for candidate in candidates:
+        if candidate and subprocess.run([candidate, "-c", check], capture_output=True).returncode == 0:
+            return candidate
+    raise SystemExit(
+        "bench: bandersnatch 8.2.0 needs Python 3.12 or later and there is none here; "
+        "name one with BENCH_PYTHON=/path/to/python3.13"
+    )
