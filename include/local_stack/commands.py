@@ -16,7 +16,6 @@ from local_stack.options import Options
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
 from local_stack.state import State, forget_state, read_state, write_state
-from pypi_mirror.errors import MirrorError
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 
@@ -34,21 +33,18 @@ def mirror(stack: Stack, options: Options, console: Console) -> None:
 
 def up(stack: Stack, options: Options, console: Console) -> None:
     """Start everything and leave it running; nothing is running when that failed."""
+    if (state := _state_of_up(stack)) is not None and state.conf == str(_conf(stack, options)):
+        console.print("it is up already:")
+        _say_where(stack, state, console)
+        return
     _make_way(stack, console)
     try:
-        _remember(stack, options)
-        running = bring_up(stack, options, console, scheduled=True)
+        state = _remember(stack, options)
+        bring_up(stack, options, console, scheduled=True)
     except BaseException:
         _stop(stack, console)
         raise
-    keys = read_or_make_keys(stack.layout.airflow_home)
-    console.print()
-    console.print(f"Airflow:  {running.airflow_url}  (user {ADMINISTRATOR}, password {keys.password})")
-    if running.settings.site.enabled:
-        console.print(f"Mirror:   {index_url(running.settings)}")
-    console.print(
-        f"The DAG {DAG_ID} runs on its schedule; logs are in {stack.layout.logs}; `make down` stops all."
-    )
+    _say_where(stack, state, console)
 
 
 def down(stack: Stack, options: Options, console: Console) -> None:
@@ -58,23 +54,46 @@ def down(stack: Stack, options: Options, console: Console) -> None:
     console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
+def _say_where(stack: Stack, state: State, console: Console) -> None:
+    keys = read_or_make_keys(stack.layout.airflow_home)
+    settings = read_settings(Path(state.conf))
+    console.print()
+    console.print(
+        f"Airflow:  http://localhost:{state.airflow_port}/  (user {ADMINISTRATOR}, password {keys.password})"
+    )
+    if settings.site.enabled:
+        console.print(f"Mirror:   {index_url(settings)}")
+    console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
+    console.print(f"Logs:     {stack.layout.logs}")
+    console.print("`make down` stops everything.")
+
+
 def _make_way(stack: Stack, console: Console) -> None:
     """An ``up`` that lives is somebody's; what a command left that died on the way is nobody's."""
-    running, state = stack.running(), read_state(stack.layout.run)
-    if running and state is not None and state.command == UP and API_SERVER in running:
+    if (state := _state_of_up(stack)) is not None:
         raise StackError(
             f"the stack is up already with {state.conf}, http://localhost:{state.airflow_port}/. "
             "Start a run there with its Trigger button, or `make down` first"
         )
-    if running:
+    if running := stack.running():
         console.print(f"stopping what an earlier command left behind: {', '.join(running)}")
         _stop(stack, console)
 
 
-def _remember(stack: Stack, options: Options) -> None:
-    conf = stack.layout.sample_conf if options.conf is None else options.conf.absolute()
-    state = State(command=options.command, airflow_port=options.airflow_port, conf=str(conf))
+def _state_of_up(stack: Stack) -> State | None:
+    """What is known of an ``up`` that lives, None when there is none."""
+    state = read_state(stack.layout.run)
+    return state if state is not None and state.command == UP and API_SERVER in stack.running() else None
+
+
+def _remember(stack: Stack, options: Options) -> State:
+    state = State(command=options.command, airflow_port=options.airflow_port, conf=str(_conf(stack, options)))
     write_state(stack.layout.run, state)
+    return state
+
+
+def _conf(stack: Stack, options: Options) -> Path:
+    return stack.layout.sample_conf if options.conf is None else options.conf.absolute()
 
 
 @contextmanager
@@ -86,26 +105,33 @@ def _stopped_afterwards(stack: Stack, console: Console) -> Iterator[None]:
 
 
 def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
-    """Stop everything; a second Ctrl-C must not leave half of it running."""
+    """Stop everything; a second Ctrl-C must not leave half of it running.
+
+    A run that is under way ends in Airflow while that can still be asked, and in the ledger when its
+    tasks are gone and can no longer begin it anew.
+    """
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         running, state = stack.running(), read_state(stack.layout.run)
-        if API_SERVER in running and state is not None:
-            try:
-                _cut_off_runs(stack, state)
-            except (StackError, MirrorError) as error:
-                console.print(f"a run may look unfinished until the next start: {error}", style="yellow")
+        cut_off = () if state is None or API_SERVER not in running else _cut_off_runs(stack, state, console)
         stopped = stack.stop()
+        if state is not None:
+            for run_id in cut_off:
+                end_in_ledger(read_settings(Path(state.conf)), run_id)
         forget_state(stack.layout.run)
         return stopped
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _cut_off_runs(stack: Stack, state: State) -> None:
-    """End the runs that are under way, in Airflow and in the ledger, while Airflow can still be asked."""
+def _cut_off_runs(stack: Stack, state: State, console: Console) -> tuple[str, ...]:
+    """End the unfinished runs in Airflow; their run ids. What cannot be done now the next start does."""
     keys = read_or_make_keys(stack.layout.airflow_home)
     api = AirflowApi(f"http://{LOOPBACK}:{state.airflow_port}", user=ADMINISTRATOR, password=keys.password)
-    if "api-server" not in api.unhealthy():
-        settings = read_settings(Path(state.conf))
-        stack.end_runs(api, DAG_ID, lambda run_id: end_in_ledger(settings, run_id))
+    if "api-server" in api.unhealthy():
+        return ()
+    try:
+        return stack.end_runs(api, DAG_ID)
+    except StackError as error:
+        console.print(f"a run may look unfinished until the next start: {error}", style="yellow")
+        return ()

@@ -59,18 +59,20 @@ class Stack:
         self._await(
             lambda: "api-server" not in api.unhealthy(), (API_SERVER,), "Airflow's API server does not answer"
         )
-        self.end_runs(api, dag_id, on_interrupted)
+        for run_id in self.end_runs(api, dag_id):
+            on_interrupted(run_id)
         self.services.start(airflow_server.service(SCHEDULER, self.layout, env))
         everything = (*BEFORE_TASKS, SCHEDULER)
         self._await(lambda: not api.unhealthy(), everything, "Airflow does not become healthy")
         self._await(lambda: self._knows(api, dag_id), everything, f"Airflow does not find the DAG {dag_id}")
         return api
 
-    def end_runs(self, api: AirflowApi, dag_id: str, on_interrupted: Callable[[str], None]) -> None:
-        """End the unfinished runs of a DAG as failed."""
-        for run in api.runs(dag_id, states=UNFINISHED):
-            api.fail_run(dag_id, run["dag_run_id"])
-            on_interrupted(run["dag_run_id"])
+    def end_runs(self, api: AirflowApi, dag_id: str) -> tuple[str, ...]:
+        """End the unfinished runs of a DAG as failed; their run ids."""
+        ended = tuple(str(run["dag_run_id"]) for run in api.runs(dag_id, states=UNFINISHED))
+        for run_id in ended:
+            api.fail_run(dag_id, run_id)
+        return ended
 
     def require_alive(self) -> None:
         """Raise StackError when a part of Airflow has ended by itself."""
