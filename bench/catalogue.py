@@ -22,7 +22,7 @@ _DESCRIPTION = "What this project is for, how to install it, and an example or t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """``projects`` projects of ``files`` wheels, each with ``filler`` random bytes and, or not, ``.metadata``.
+    """``projects`` projects of ``files`` wheels, each of ``filler`` random bytes, with ``.metadata`` or not.
 
     With ``closure`` each project needs two others, so that the first one needs all of them.
     """
