@@ -26,7 +26,7 @@ _CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # The body of an answer that is no success is read to its end, so that the connection can be used again,
 # but not kept; and not when it has no end.
 _MAX_ERROR_BODY: Final = 1024 * 1024
-_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ ([0-9]{3})(?![0-9])")
+_STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 
 
 class Sink(Protocol):
@@ -91,7 +91,9 @@ class Transport(Protocol):
 class _Transfer:
     """One curl handle's current request: collects headers and body, fulfils a future."""
 
-    __slots__ = ("body", "error", "future", "headers", "max_bytes", "received", "sink", "status", "wanted")
+    __slots__ = (
+        "body", "error", "future", "headers", "in_head", "max_bytes", "received", "sink", "status", "wanted",
+    )  # fmt: skip
 
     def __init__(self, request: Request, future: "asyncio.Future[None]") -> None:
         self.future = future
@@ -100,6 +102,7 @@ class _Transfer:
         self.sink = request.sink
         self.status = 0
         self.wanted = False
+        self.in_head = False
         self.max_bytes = request.max_bytes
         self.received = 0
         self.error: Exception | None = None
@@ -109,11 +112,16 @@ class _Transfer:
         return self.max_bytes if self.wanted else _MAX_ERROR_BODY
 
     def on_header(self, line: bytes) -> None:
-        if (started := _STATUS_LINE.match(line)) is not None:
-            # The head of a new answer (after 100 Continue, say): what came before is not about it.
-            self.headers.clear()
-            self.status = int(started[1])
-            self.wanted = self.status in (200, 206)
+        if not self.in_head:
+            if (started := _STATUS_LINE.match(line)) is not None:
+                # The head of a new answer (after 100 Continue, say): what came before is not about it.
+                self.in_head = True
+                self.headers.clear()
+                self.status = int(started[1])
+                self.wanted = self.status in (200, 206)
+            return  # else a trailer, which nothing here needs
+        if line in (b"\r\n", b"\n"):
+            self.in_head = False
             return
         name, colon, value = line.partition(b":")
         if colon:
@@ -224,11 +232,13 @@ class CurlTransport:
             except pycurl.error as error:
                 self._idle.append(easy)
                 raise self._translated(error, transfer, url) from error
-            status = easy.getinfo(pycurl.RESPONSE_CODE)
             self._idle.append(easy)
+            if transfer.in_head:
+                # libcurl takes what came for a whole answer without a body.
+                raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
             body = b"".join(transfer.body)
             transfer.body.clear()  # the idle handle keeps the transfer until its next request
-            return Response(url=url, status=status, headers=transfer.headers, body=body)
+            return Response(url=url, status=transfer.status, headers=transfer.headers, body=body)
 
     @staticmethod
     def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:

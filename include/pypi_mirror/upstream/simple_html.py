@@ -74,6 +74,10 @@ def _is_below(address: str, root: str) -> bool:
 
 
 def _parse(body: bytes, url: str) -> RepositoryPage:
+    lowered = body.lower()
+    if b"<html" in lowered and b"</html" not in lowered:
+        # Without a length, nothing else shows that the connection was lost and files are missing.
+        raise UpstreamMalformed("this HTML is cut off", url=url)
     try:
         return RepositoryPage.from_html(body, url, from_encoding="utf-8")
     except (UnsupportedRepoVersionError, ValueError, RecursionError) as error:

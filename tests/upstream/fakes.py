@@ -1,0 +1,63 @@
+"""A transport that answers from a dictionary, and patience that only remembers how long it was to wait."""
+
+from collections.abc import Sequence
+from typing import Self
+
+from pypi_mirror.patience import Patience
+from pypi_mirror.transport import Request, Response
+
+Answer = Response | Exception
+
+
+class Waits:
+    """Stands in for ``asyncio.sleep``; ``seconds`` are the pauses that were asked for."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    async def __call__(self, seconds: float, /) -> None:
+        self.seconds.append(seconds)
+
+    def patience(self, *, attempts: int = 3, stale_wait: float = 10.0, missing_wait: float = 5.0) -> Patience:
+        return Patience(attempts=attempts, stale_wait=stale_wait, missing_wait=missing_wait, sleep=self)
+
+
+class FakeTransport:
+    """Gives an address's answers one after the other, the last one for ever. An unknown address is a fault
+    of the test. ``asked`` holds all requests.
+    """
+
+    def __init__(self, answers: dict[str, Sequence[Answer]]) -> None:
+        self.requests = 0
+        self.asked: list[Request] = []
+        self._answers = {url: list(each) for url, each in answers.items()}
+
+    async def get(self, request: Request) -> Response:
+        self.requests += 1
+        self.asked.append(request)
+        answers = self._answers[request.url]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if request.sink is not None and answer.status in (200, 206) and answer.body:
+            request.sink.start(answer.status)
+            request.sink.write(answer.body)
+        return answer
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        pass
+
+
+def said(
+    body: bytes | str = b"", *, status: int = 200, url: str = "https://index.example/", **headers: str
+) -> Response:
+    """An answer; an underscore in a header's keyword stands for a hyphen."""
+    return Response(
+        url=url,
+        status=status,
+        headers={name.replace("_", "-"): value for name, value in headers.items()},
+        body=body.encode() if isinstance(body, str) else body,
+    )
