@@ -1,0 +1,216 @@
+"""A batch keeps each failure to itself, stops when it is told to, and loses nothing that was done."""
+
+import asyncio
+import errno
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import FileRefused, LeaseLost, RunStopped, UpstreamError
+from pypi_mirror.ledger.projects import Projects
+from pypi_mirror.ledger.results import Failed, Result, Synced
+from pypi_mirror.model import Action, PlannedProject, Tally
+from pypi_mirror.sync import batch as batch_module
+from pypi_mirror.sync.batch import Batch
+from pypi_mirror.sync.group_commit import GroupCommit
+from pypi_mirror.sync.project_sync import Before, ProjectSync
+
+Step = Callable[[], Awaitable[None]]
+
+
+def planned(*names: str) -> list[PlannedProject]:
+    return [
+        PlannedProject(project=NormalizedName(n), display_name=n, action=Action.SYNC, reason="test")
+        for n in names
+    ]
+
+
+@dataclass
+class Scene:
+    """``steps`` says what a project's sync does; a project without one is done at once."""
+
+    steps: dict[str, Step] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    added: list[Result] = field(default_factory=list)
+    finished: int = 0
+    ticks: int = 0
+
+    async def sync(self, project: PlannedProject, _before: Before) -> Synced:
+        self.seen.append(project.project)
+        if project.project in self.steps:
+            await self.steps[project.project]()
+        return Synced(planned=project, known=None, tally=Tally(projects_done=1))
+
+    async def add(self, result: Result) -> None:
+        self.added.append(result)
+
+    async def tick(self) -> None:
+        self.ticks += 1
+
+    async def finish(self) -> None:
+        self.finished += 1
+
+    def known(self, _names: Sequence[str]) -> dict[str, Any]:
+        return {}
+
+    def files_of(self, _ids: Sequence[int]) -> dict[int, Any]:
+        return {}
+
+    def run(self, *names: str, **options: Any) -> None:
+        batch = Batch(
+            sync=cast("ProjectSync", self),
+            commit=cast("GroupCommit", self),
+            projects=cast("Projects", self),
+            **{"parallel": 2, "stop_on_error": False, "should_stop": lambda: None, **options},
+        )
+        asyncio.run(batch.run(planned(*names)))
+
+    @property
+    def done(self) -> set[str]:
+        return {r.planned.project for r in self.added if isinstance(r, Synced)}
+
+    @property
+    def failed(self) -> dict[str, str]:
+        return {r.planned.project: f"{r.error}: {r.reason}" for r in self.added if isinstance(r, Failed)}
+
+
+def fails(*errors: Exception) -> Step:
+    async def step() -> None:
+        if len(errors) == 1:
+            raise errors[0]
+        raise ExceptionGroup("several files", errors)
+
+    return step
+
+
+async def for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+@pytest.fixture(autouse=True)
+def quick_beat(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "_BEAT", 0.005)
+
+
+def test_one_bad_project_blocks_no_other() -> None:
+    refused = FileRefused("no such thing", url="https://files.example/x")
+    scene = Scene({"bad": fails(refused), "worse": fails(PermissionError(errno.EACCES, "Permission denied"))})
+    scene.run("a", "bad", "b", "worse", "c")
+    assert scene.done == {"a", "b", "c"}
+    assert scene.failed == {
+        "bad": "FileRefused: https://files.example/x: no such thing",
+        "worse": "PermissionError: [Errno 13] Permission denied",
+    }
+    assert scene.finished == 1
+
+
+def test_of_several_errors_the_first_is_the_reason() -> None:
+    first, second = (UpstreamError(text, url="https://files.example/") for text in ("first", "second"))
+    scene = Scene({"bad": fails(first, second)})
+    scene.run("bad")
+    assert scene.failed == {"bad": "UpstreamError: https://files.example/: first"}
+
+
+def test_a_full_disk_ends_the_batch_even_behind_another_error() -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", "/mirror/x")
+    scene = Scene({"bad": fails(UpstreamError("gone", url="https://files.example/"), full), "slow": for_ever})
+    with pytest.raises(OSError, match="No space left") as caught:
+        scene.run("good", "slow", "bad", "never")
+    assert caught.value is full
+    assert scene.failed == {}
+    assert scene.done == {"good"}
+    assert "never" not in scene.seen
+    assert scene.finished == 1
+
+
+def test_a_mistake_of_ours_comes_out_as_itself() -> None:
+    scene = Scene({"bad": fails(ZeroDivisionError("ours")), "slow": for_ever})
+    with pytest.raises(ZeroDivisionError):
+        scene.run("slow", "bad")
+    assert scene.finished == 1
+
+
+def test_stop_on_error_ends_the_batch_and_what_is_under_way() -> None:
+    scene = Scene({"bad": fails(UpstreamError("broken", url="https://files.example/")), "slow": for_ever})
+    with pytest.raises(RunStopped, match=r"stop-on-error: bad failed: https://files\.example/: broken"):
+        scene.run("good", "slow", "bad", "never", stop_on_error=True)
+    assert scene.done == {"good"}
+    assert set(scene.failed) == {"bad"}
+    assert "never" not in scene.seen
+    assert scene.finished == 1
+
+
+def test_a_batch_that_is_told_to_stop_does_not_wait_for_large_files() -> None:
+    told: list[str | None] = [None]
+
+    async def tell() -> None:
+        told[0] = "another batch failed"
+
+    scene = Scene({"teller": tell, "slow": for_ever})
+    with pytest.raises(RunStopped, match="another batch failed"):
+        scene.run("teller", "slow", "never", should_stop=lambda: told[0])
+    assert scene.done == {"teller"}
+    assert scene.failed == {}
+    assert "never" not in scene.seen
+    assert scene.finished == 1
+
+
+def test_the_lease_is_kept_and_groups_are_finished_while_projects_take_long() -> None:
+    kept: list[int] = []
+    enough = asyncio.Event()
+
+    def keep() -> None:
+        kept.append(1)
+        if len(kept) == 3:
+            enough.set()
+
+    async def until_kept() -> None:
+        await enough.wait()
+
+    scene = Scene({"slow": until_kept})
+    scene.run("slow", keep_alive=keep)
+    assert scene.done == {"slow"}
+    assert scene.ticks >= 2
+
+
+def test_a_lost_lease_ends_the_batch_without_another_word_to_the_ledger() -> None:
+    def lose() -> None:
+        raise LeaseLost(owner="me", holder="you", since="now")
+
+    scene = Scene({"slow": for_ever})
+    with pytest.raises(LeaseLost, match="you"):
+        scene.run("slow", keep_alive=lose)
+    assert scene.finished == 0
+
+
+def test_an_interrupted_batch_records_what_was_done() -> None:
+    async def interrupted() -> None:
+        batch = Batch(
+            sync=cast("ProjectSync", scene),
+            commit=cast("GroupCommit", scene),
+            projects=cast("Projects", scene),
+            parallel=2,
+            stop_on_error=False,
+            should_stop=lambda: None,
+        )
+        task = asyncio.create_task(batch.run(planned("good", "slow")))
+        while not scene.added:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    scene = Scene({"slow": for_ever})
+    asyncio.run(interrupted())
+    assert scene.done == {"good"}
+    assert scene.finished == 1
+
+
+def test_an_empty_batch_is_done() -> None:
+    scene = Scene()
+    scene.run()
+    assert scene.added == []
+    assert scene.finished == 1

@@ -1,0 +1,224 @@
+"""Groups are finished in an order that loses nothing, whatever ends it half-way."""
+
+import asyncio
+import errno
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import LeaseLost
+from pypi_mirror.ledger.results import Failed, Result, Results, Synced
+from pypi_mirror.model import Action, MirroredPage, PlannedProject, ProjectStatus, Tally
+from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.sync import group_commit
+from pypi_mirror.sync.group_commit import GroupCommit
+
+
+def result(name: str, *, json: bytes | None = None) -> Synced:
+    project = NormalizedName(name)
+    planned = PlannedProject(project=project, display_name=name, action=Action.SYNC, reason="test")
+    page = MirroredPage(name=project, serial=1, status=ProjectStatus(), versions=(), files=())
+    return Synced(planned=planned, known=None, page=page, legacy_json=json, tally=Tally(projects_done=1))
+
+
+@dataclass
+class Scene:
+    """Flush, pages and ledger write down what happens to them, in order."""
+
+    web: Path
+    happened: list[str] = field(default_factory=list)
+    recorded: list[Result] = field(default_factory=list)
+    told: list[Result] = field(default_factory=list)
+    page_errors: dict[str, OSError] = field(default_factory=dict)
+    record_errors: list[Exception] = field(default_factory=list)
+
+    def record(self, results: Sequence[Result]) -> None:
+        if self.record_errors:
+            raise self.record_errors.pop(0)
+        self.happened += [f"record {r.planned.project}" for r in results]
+        self.recorded += results
+
+    def write(self, page: MirroredPage) -> int:
+        if page.name in self.page_errors:
+            raise self.page_errors[page.name]
+        self.happened.append(f"page {page.name}")
+        return 1
+
+    def write_legacy_json(self, name: str, _document: bytes) -> bool:
+        self.happened.append(f"json {name}")
+        return True
+
+    def remove_legacy_json(self, name: str) -> bool:
+        self.happened.append(f"no json {name}")
+        return False
+
+    @property
+    def order(self) -> list[str]:
+        return [what for what in self.happened if "json" not in what]
+
+    def names(self, results: Sequence[Result]) -> list[str]:
+        return [r.planned.project for r in results]
+
+    def commit(self) -> GroupCommit:
+        return GroupCommit(self.web, cast("PageStore", self), cast("Results", self), self.told.extend)
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    made = Scene(tmp_path)
+    monkeypatch.setattr(group_commit, "flush_filesystem", lambda _: made.happened.append("flush"))
+    return made
+
+
+@pytest.fixture
+def every_result_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "_PROJECTS", 1)
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_files_are_flushed_before_pages_and_pages_before_the_record(scene: Scene) -> None:
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("one"))
+        await commit.add(result("two"))
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert scene.order == [
+        *("flush", "page one"),
+        *("flush", "record one", "page two"),
+        *("flush", "record two"),
+    ]
+    assert scene.names(scene.told) == ["one", "two"]
+
+
+def test_a_group_is_closed_by_its_size_its_files_or_its_age(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "_PROJECTS", 3)
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("one"))
+        await commit.add(result("two"))
+        await commit.tick()
+        assert scene.happened == []
+        await commit.add(result("three"))
+        assert scene.order == ["flush", "page one", "page two", "page three"]
+        monkeypatch.setattr(group_commit, "_SECONDS", 0.0)
+        # Nothing is added any more, and yet the group is recorded.
+        await commit.tick()
+        assert scene.names(scene.recorded) == ["one", "two", "three"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_a_result_outlives_the_task_that_was_flushing_it(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushing, go_on = threading.Event(), threading.Event()
+
+    def slow_flush(_: Any) -> None:
+        flushing.set()
+        assert go_on.wait(10)
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        monkeypatch.setattr(group_commit, "flush_filesystem", slow_flush)
+        task = asyncio.create_task(commit.add(result("cut-off")))
+        await asyncio.to_thread(flushing.wait, 10)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        assert scene.recorded == []
+        await commit.add(result("later"))
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert sorted(scene.names(scene.recorded)) == ["cut-off", "later"]
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_a_ledger_that_fails_once_loses_nothing(scene: Scene) -> None:
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("one"))
+        scene.record_errors = [RuntimeError("busy")]
+        with pytest.raises(RuntimeError):
+            await commit.add(result("two"))
+        assert scene.recorded == []
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert scene.names(scene.recorded) == ["one", "two"]
+    assert scene.order.count("page one") == 1
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_no_page_is_written_once_the_lease_is_lost(scene: Scene) -> None:
+    scene.record_errors = [LeaseLost(owner="me", holder="you", since="now")]
+
+    async def scenario() -> None:
+        with pytest.raises(LeaseLost):
+            await scene.commit().add(result("one"))
+
+    asyncio.run(scenario())
+    assert scene.order == ["flush"]
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_a_page_that_cannot_be_written_fails_its_project_alone(scene: Scene) -> None:
+    scene.page_errors = {"locked": PermissionError(errno.EACCES, "Permission denied", "simple/locked")}
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("locked"))
+        await commit.add(result("fine"))
+        await commit.finish()
+
+    asyncio.run(scenario())
+    failed, fine = scene.recorded
+    assert isinstance(failed, Failed)
+    assert (failed.error, failed.planned.project) == ("PermissionError", "locked")
+    assert "simple/locked" in failed.reason
+    assert isinstance(fine, Synced)
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+def test_a_full_disk_ends_the_batch_and_loses_nothing(scene: Scene) -> None:
+    scene.page_errors = {"one": OSError(errno.ENOSPC, "No space left on device", "simple/one")}
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        with pytest.raises(OSError, match="No space left"):
+            await commit.add(result("one"))
+        scene.page_errors.clear()
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert scene.names(scene.recorded) == ["one"]
+    assert isinstance(scene.recorded[0], Synced)
+
+
+LEGACY_JSON = {
+    "upstream has it": (result("one", json=b"{}"), "json one"),
+    "upstream has none, or the option is off": (result("one"), "no json one"),
+}
+
+
+@pytest.mark.parametrize(("synced", "expected"), LEGACY_JSON.values(), ids=LEGACY_JSON)
+def test_legacy_json_follows_the_page(scene: Scene, synced: Synced, expected: str) -> None:
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(synced)
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert [what for what in scene.happened if "json" in what] == [expected]
