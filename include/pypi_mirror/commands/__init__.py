@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pypi_mirror import __version__
 from pypi_mirror.commands import config, nginx, plan, status, sync
+from pypi_mirror.disk import is_disk_fault
 from pypi_mirror.errors import ConfigurationError, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 
@@ -30,9 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MirrorError as error:
         print(f"pypi-mirror: {error}", file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"pypi-mirror: {_said(error)}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("pypi-mirror: interrupted; what was finished is kept", file=sys.stderr)
         return 1
+
+
+def _said(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    kept = "; what was finished is kept, run it again once that is mended" if is_disk_fault(error) else ""
+    return f"{where}{error.strerror or error}{kept}"
 
 
 def _parser() -> argparse.ArgumentParser:

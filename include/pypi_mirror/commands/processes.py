@@ -3,9 +3,12 @@
 import multiprocessing
 import os
 import queue
+import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from typing import Final
@@ -97,15 +100,24 @@ _stop: Event
 def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
     global _settings, _tallies, _stop
     _settings, _tallies, _stop = settings, tallies, stop
+    # Ctrl-C reaches every process of the terminal; the parent alone acts on it, and sets ``stop``.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Progress that nobody reads any more must not keep this process from ending.
+    tallies.cancel_join_thread()
+    threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed has told nobody; its lease is not ours to write under."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_any([parent.sentinel])
+        os._exit(1)
 
 
 def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
-    parent = os.getppid()
-
     def should_stop() -> str | None:
-        if _stop.is_set():
-            return "another batch stopped the run"
-        return "the sync was ended" if os.getppid() != parent else None
+        return "another batch stopped the run" if _stop.is_set() else None
 
     with open_mirror(_settings) as mirror:
         return download_projects(

@@ -2,25 +2,27 @@
 
 import argparse
 import os
-import socket
+import signal
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from packaging.utils import InvalidName, canonicalize_name
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
-from pypi_mirror.errors import MirrorError
+from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
+from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.steps.report import Report, fail_run, report
 from pypi_mirror.webserver.wording import count, size
 
@@ -32,7 +34,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser("sync", parents=[common], help="bring the mirror up to date")
     parser.add_argument(
         "--processes",
-        type=int,
+        type=_number_of_processes,
         default=os.cpu_count() or 1,
         metavar="N",
         help="batches at once, each with [mirror] workers downloads (default: %(default)s)",
@@ -41,6 +43,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "projects",
         nargs="*",
+        type=project_name,
         metavar="PROJECT",
         help="sync only these, whatever their state; the cursor stays where it is",
     )
@@ -48,11 +51,8 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.processes < 1:
-        print("pypi-mirror sync: --processes must be at least 1", file=sys.stderr)
-        return 2
-    request = make_request(arguments.projects, recheck=arguments.recheck)
-    with open_mirror(read_settings(arguments.config)) as mirror:
+    request = make_request(arguments)
+    with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
         try:
             outcome = _sync(mirror, request, arguments.processes)
         except BaseException as error:
@@ -62,26 +62,60 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if outcome.state is RunState.FAILED or outcome.tally.projects_failed else 0
 
 
-def make_request(names: Sequence[str], *, recheck: bool) -> RunRequest:
-    """What the command line asks for; MirrorError for a project's name that is none."""
+def project_name(text: str) -> NormalizedName:
+    """A project's name in any spelling, for argparse."""
     try:
-        projects = tuple(canonicalize_name(name, validate=True) for name in names)
+        return canonicalize_name(text, validate=True)
     except InvalidName as error:
-        raise MirrorError(f"{error}; give the names of projects") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is no project's name") from error
+
+
+def make_request(arguments: argparse.Namespace) -> RunRequest:
+    """What the command line asks for; ``projects`` and ``recheck`` are the arguments it needs."""
+    projects: list[NormalizedName] = arguments.projects
     return RunRequest(
-        label=f"command line, {socket.gethostname()}, process {os.getpid()}, {time.time():.0f}",
+        label=new_label(),
         kind=RunKind.SELECTED if projects else RunKind.SYNC,
-        projects=projects,
-        recheck=recheck,
+        projects=tuple(projects),
+        recheck=arguments.recheck,
     )
 
 
+def begin(mirror: Mirror, request: RunRequest) -> Fetched:
+    """Step 1, which need not wait out the lease of a process of this host that was killed."""
+    try:
+        return fetch_changelog(mirror, request)
+    except MirrorBusy as busy:
+        if not is_dead(busy.owner):
+            raise
+        mirror.ledger.lease.release(busy.owner)
+        return fetch_changelog(mirror, request)
+
+
+@contextmanager
+def terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, from systemd or a container's end, does what Ctrl-C does: the run ends, its lease too."""
+    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _number_of_processes(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
+
+
 def _sync(mirror: Mirror, request: RunRequest, processes: int) -> Report:
-    fetched = fetch_changelog(mirror, request)
+    fetched = begin(mirror, request)
     partition = partition_projects(mirror, fetched.run_id, at_least=processes * _BATCHES_PER_PROCESS)
     if partition.projects:
         _download(mirror, partition, processes)
     rebuild_index(mirror, fetched.run_id)
+    if not mirror.settings.site.enabled:
+        reload_nginx(mirror)
     return report(mirror, fetched.run_id)
 
 
@@ -117,14 +151,17 @@ def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
 
 def _print(outcome: Report) -> None:
     tally = outcome.tally
-    if not outcome.planned:
-        print(f"Nothing changed upstream; the mirror is at serial {outcome.cursor}.")
-    else:
+    if outcome.planned:
+        failed = f"{count(tally.projects_failed, 'project')} failed; " if tally.projects_failed else ""
         print(
             f"{count(tally.projects_done, 'project')} synced, {tally.projects_removed} of them removed; "
-            f"{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
+            f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
             f"{outcome.duration:.0f} s."
         )
+    elif outcome.cursor is None:
+        print("Nothing changed upstream.")
+    else:
+        print(f"Nothing changed upstream; the mirror is at serial {outcome.cursor}.")
     print(
         f"The mirror holds {count(outcome.projects, 'project')}, {count(outcome.files, 'file')}, "
         f"{size(outcome.bytes)}; the filters left out {count(outcome.dropped_files, 'file')}, "
@@ -132,3 +169,5 @@ def _print(outcome: Report) -> None:
     )
     for failure in (*outcome.new_failures, *outcome.known_failures):
         print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
+    if outcome.backlog:
+        print(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror status` names them.")

@@ -92,6 +92,12 @@ class Runs:
             outcome=msgspec.json.encode(outcome).decode(),
         )
 
+    def forget(self, run_id: int) -> None:
+        """Delete a run that did nothing, and its plan."""
+        with self._engine.begin() as connection:
+            connection.execute(delete(plan).where(plan.c.run_id == run_id))
+            connection.execute(delete(runs).where(runs.c.id == run_id))
+
     def get(self, run_id: int) -> Run:
         """Raises LedgerError when there is no such run."""
         found = self._select(runs.c.id == run_id)

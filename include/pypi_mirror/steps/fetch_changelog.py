@@ -6,8 +6,8 @@ The answer is kept where it outlives this process: events in the ledger, a root 
 from dataclasses import dataclass
 from typing import Literal
 
-from pypi_mirror.errors import UpstreamMalformed
-from pypi_mirror.ledger.runs import Run, RunRequest
+from pypi_mirror.errors import MirrorError, UpstreamMalformed
+from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.steps.index_snapshot import save_snapshot
@@ -35,8 +35,12 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     """Begin, or continue, the run of ``request`` and find out what it has to look at.
 
     Takes the mirror's lease. Raises MirrorBusy while another run has it, UpstreamError when upstream
-    cannot be asked.
+    cannot be asked, and, before anything has begun, MirrorError for a project that the filters leave out.
     """
+    for name in names(request):
+        refused = mirror.selector.why_not(name)
+        if refused is not None:
+            raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
     mirror.ledger.lease.take(request.label)
     run = mirror.ledger.runs.begin(request)
     # The filters may be changed while the run is under way: what is compared now is what counts in the end.

@@ -45,8 +45,7 @@ def partition_projects(
     """Write the plan of run ``run_id`` to the ledger; a plan that is there already is made anew.
 
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
-    ``at_least`` as many batches. Raises MirrorError when the request names a project that the filters leave
-    out.
+    ``at_least`` as many batches.
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
@@ -109,10 +108,6 @@ def _sorted(entries: Iterable[IndexEntry]) -> list[IndexEntry]:
 
 
 def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
-    for name in wanted:
-        refused = mirror.selector.why_not(name)
-        if refused is not None:
-            raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
     known = _known(mirror, wanted)
     return plan_named(wanted, known, reason="asked for", verify=True)
 

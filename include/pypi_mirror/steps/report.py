@@ -1,5 +1,6 @@
 """Step 6: say what came of the run: in the ledger, on the site, and to whoever called."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
+from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 
@@ -85,22 +87,25 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
 
 
 def end_dry_run(mirror: Mirror, run_id: int) -> None:
-    """End a run after its plan: nothing was done, and the next run finds the same."""
+    """End a run after its plan: it leaves no trace, and the next run finds the same."""
     run = mirror.ledger.runs.get(run_id)
-    planned = mirror.ledger.plan.progress(run_id).planned
-    mirror.ledger.runs.finish(
-        run_id, RunState.SUCCESS, Outcome(planned=planned, reason="dry run: a plan and nothing more")
-    )
+    mirror.ledger.runs.forget(run_id)
+    remove_snapshots(mirror.settings.directory)
     mirror.ledger.lease.release(run.request.label)
 
 
 def fail_run(mirror: Mirror, label: str, reason: str) -> Report | None:
-    """End a run that died on the way: failed, its lease released. None when no such run is under way."""
+    """End a run that died on the way: failed, its lease released. None when no such run is under way.
+
+    The site's page is left as it is where it cannot be written: what the run died of counts more.
+    """
     run = mirror.ledger.runs.labelled(label)
     if run is None or run.state is not RunState.RUNNING:
         mirror.ledger.lease.release(label)
         return None
-    return report(mirror, run.id, reason=reason)
+    with suppress(OSError):
+        return report(mirror, run.id, reason=reason)
+    return None
 
 
 def mirror_status(mirror: Mirror) -> MirrorStatus:
