@@ -112,6 +112,7 @@ def _changelog(tree: StaticTree) -> Iterator[int]:
         server.register_function(
             lambda since: [event for event in tree.events if event[4] > since], "changelog_since_serial"
         )
+        server.register_function(lambda: tree.serial, "changelog_last_serial")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
