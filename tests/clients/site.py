@@ -189,7 +189,7 @@ class Log:
         """The client asked for these projects' pages by ETag, and for not one of them in full."""
         assert self.pages == projects
         for page in self.of("page"):
-            # uv ignores weak validators, and whoever compresses on the fly sends nothing else.
+            # Compressing on the fly would make it weak, and not every client sends a weak one back.
             assert page.if_none_match, page
             assert not page.if_none_match.startswith("W/"), page
             assert page.status == 304, page
