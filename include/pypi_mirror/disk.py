@@ -15,6 +15,7 @@ import os
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -43,11 +44,14 @@ def is_disk_fault(error: OSError) -> bool:
     return error.errno in _DISK_FAULTS
 
 
-def write_atomically(path: StrPath, data: bytes, *, durable: bool = False) -> bool:
+def write_atomically(
+    path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
+) -> bool:
     """Make ``data`` the content of ``path``; return False, with nothing written, if it already is.
 
     Missing directories are made. ``durable`` flushes this file and its directory before returning; leave
     it out where a ``flush_filesystem`` follows. A symbolic link at ``path`` is replaced, never followed.
+    ``modified`` says, given ``path``, what time of modification the new file gets, in seconds.
     """
     target = os.fspath(path)
     if _holds(target, data):
@@ -57,6 +61,8 @@ def write_atomically(path: StrPath, data: bytes, *, durable: bool = False) -> bo
     try:
         try:
             _write_all(descriptor, data)
+            if modified is not None:
+                _set_modified(descriptor, modified(target))
             if durable:
                 os.fsync(descriptor)
         finally:
@@ -101,8 +107,15 @@ class AtomicFile:
         """Whether ``path`` is a regular file with the same bytes; sizes are compared first."""
         return _same_content(self.temporary, path, self.size)
 
-    def publish(self, path: Path, *, durable: bool = False) -> None:
-        """Put the file in place of ``path``, which lies in the same file system."""
+    def publish(
+        self, path: Path, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
+    ) -> None:
+        """Put the file in place of ``path``, which lies in the same file system.
+
+        ``durable`` and ``modified`` are as for ``write_atomically``.
+        """
+        if modified is not None:
+            _set_modified(self._descriptor, modified(path))
         if durable:
             os.fsync(self._descriptor)
         self._close()
@@ -218,6 +231,10 @@ def _create_temporary(directory: str) -> tuple[int, str]:
 def _discard(temporary: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(temporary)  # noqa: PTH108
+
+
+def _set_modified(descriptor: int, seconds: int) -> None:
+    os.utime(descriptor, (seconds, seconds))
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import time
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +77,26 @@ def test_writes_nothing_when_nothing_changed(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(zlib, "compress", compress)
     assert pages.write(EVERYTHING) == 0
     assert states(tmp_path / "simple/foo-bar") == before
+
+
+def test_no_two_contents_of_an_address_share_time_and_size(tmp_path: Path) -> None:
+    """nginx makes ETags of nothing else, to the second, and each of these would be the same second."""
+    pages = store(tmp_path)
+    seconds: dict[str, list[int]] = {name: [] for name in ALL_FOUR}
+    for serial in range(6):
+        pages.write(replace(EVERYTHING, serial=serial))
+        for name in ALL_FOUR:
+            seconds[name].append(int((pages.path_of(FOO_BAR) / name).stat().st_mtime))
+
+    every = [second for of_one in seconds.values() for second in of_one]
+    assert len(set(every)) == len(every)
+    assert all(of_one == sorted(of_one) for of_one in seconds.values())
+
+
+def test_the_first_version_of_a_page_is_not_from_the_future(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    assert all(path.stat().st_mtime <= time.time() for path in pages.path_of(FOO_BAR).iterdir())
 
 
 def test_compression_gives_the_same_bytes_every_time(tmp_path: Path) -> None:

@@ -4,9 +4,13 @@ Beside every ``index.html`` and ``index.v1_json`` lies the same with ``.gz``, fo
 precompressed files: strong ETags and no work at serving time. Each of the two is a whole version of the
 page, so it does no harm when for a moment one is newer. A twin without its page would: the web server
 sends it without looking for the page. So twins are written after and removed before what they are twins of.
+
+nginx makes the ETag of a file of its size and its time in seconds, so the time is chosen: no two contents
+of one address, be they HTML and JSON, plain and compressed, or two versions in one second, share an ETag.
 """
 
 import os
+import time
 import zlib
 
 from pypi_mirror.disk import StrPath, remove_file
@@ -23,6 +27,9 @@ _NAMES: dict[SimpleFormat, tuple[str, ...]] = {
 }
 # bandersnatch's second copy of its HTML; nothing here keeps it current, so it goes when a page changes.
 _FOREIGN_NAME = "index.v1_html"
+
+# Each variant of a page has times of its own: those that leave its number as the rest.
+_VARIANTS = (HTML_NAME, HTML_NAME + TWIN_SUFFIX, JSON_NAME, JSON_NAME + TWIN_SUFFIX)
 
 GZIP_WINDOW = zlib.MAX_WBITS | 16
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -45,6 +52,23 @@ def remove_index_files(directory: StrPath, *, keep: tuple[str, ...] = ()) -> boo
             removed |= remove_file(f"{directory}/{name}{TWIN_SUFFIX}")
             removed |= remove_file(f"{directory}/{name}")
     return removed
+
+
+def index_time(path: StrPath) -> int:
+    """The time, in seconds, to give a new version of the index file ``path``: now, a few seconds less or more.
+
+    It is later than that of the version that it replaces, and no other variant's.
+    """
+    variant = _VARIANTS.index(os.fspath(path).rpartition("/")[2])
+    try:
+        before = int(os.stat(path, follow_symlinks=False).st_mtime)  # noqa: PTH116 - two a page, see disk
+    except FileNotFoundError:
+        before = 0
+    now = int(time.time())
+    latest = now - (now - variant) % len(_VARIANTS)
+    if latest > before:
+        return latest
+    return before + len(_VARIANTS) - (before - variant) % len(_VARIANTS)
 
 
 def twin_matches(twin: StrPath, *, crc32: int, size: int) -> bool:

@@ -24,6 +24,7 @@ from pypi_mirror.pages.formats import (
     HTML_NAME,
     JSON_NAME,
     TWIN_SUFFIX,
+    index_time,
     names_of,
     remove_index_files,
     twin_matches,
@@ -144,12 +145,12 @@ def _checked(name: NormalizedName) -> NormalizedName:
 def _write_with_twin(path: str, content: bytes) -> int:
     written = 0
     twin = path + TWIN_SUFFIX
-    changed = write_atomically(path, content)
+    changed = write_atomically(path, content, modified=index_time)
     if changed:
         written += len(content)
     # A crash between the two writes leaves a twin that is older than its page; the trailer gives it away.
     if changed or not twin_matches(twin, crc32=zlib.crc32(content), size=len(content)):
         compressed = zlib.compress(content, _LEVEL, wbits=GZIP_WINDOW)
-        if write_atomically(twin, compressed):
+        if write_atomically(twin, compressed, modified=index_time):
             written += len(compressed)
     return written

@@ -23,6 +23,7 @@ from pypi_mirror.pages.formats import (
     HTML_NAME,
     JSON_NAME,
     TWIN_SUFFIX,
+    index_time,
     names_of,
     remove_index_files,
     twin_matches,
@@ -68,7 +69,7 @@ def write_root_index(
         if ready:
             flush_filesystem(directory)
             for file, path in ready:
-                file.publish(path)
+                file.publish(path, modified=index_time)
     removed = remove_index_files(directory, keep=names)
     if ready or removed:
         flush_filesystem(directory)
