@@ -1,11 +1,11 @@
 """The backlog: projects that failed, each with its reason, attempts and next try."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, Row, delete, func, select
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.tables import backlog
@@ -52,15 +52,22 @@ class Backlog:
 
     def of_run(self, run_id: int, projects: Sequence[NormalizedName]) -> list[BacklogEntry]:
         """The entries of ``projects``; ``first_run_id`` tells those that are new in ``run_id``."""
-        return [e for e in self.all() if e.project in set(projects)]
+        wanted = set(projects)
+        return [e for e in self.all() if e.project in wanted]
 
     def count(self) -> int:
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(select(func.count()).select_from(backlog)).scalar_one()
 
     def forget(self, projects: Sequence[NormalizedName]) -> None:
+        """Take the projects off the backlog, current or not."""
+        if not projects:
+            return
         with self._engine.begin() as connection:
-            forget(connection, projects)
+            connection.execute(
+                delete(backlog).where(backlog.c.project == bindparam("project_")),
+                [{"project_": project} for project in projects],
+            )
 
     def _read(self, condition: Any) -> list[BacklogEntry]:
         with self._engine.connect().execution_options(reading=True) as connection:
@@ -82,9 +89,15 @@ def add_failure(
     error: str,
     reason: str,
 ) -> None:
-    """Within a batch's transaction: put ``project`` on the backlog, or count one more attempt."""
+    """Within a batch's transaction: put ``project`` on the backlog, or count one more attempt.
+
+    A serial that an earlier event asked for is still asked for.
+    """
     known = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
     attempts = 1 if known is None else known.attempts + 1
+    wanted = serial
+    if known is not None and known.exact and known.serial > (serial or 0):
+        wanted, exact = known.serial, True
     parked = attempts >= PARKED_AFTER
     delay = _PARKED_DELAY if parked else min(_FIRST_DELAY * 2 ** (attempts - 1), _LONGEST_DELAY)
     row = {
@@ -92,7 +105,7 @@ def add_failure(
         "display_name": display_name,
         "error": error,
         "reason": reason,
-        "serial": serial,
+        "serial": wanted,
         "exact": exact,
         "attempts": attempts,
         "first_run_id": run_id if known is None else known.first_run_id,
@@ -104,10 +117,22 @@ def add_failure(
     upsert(connection, backlog, [row])
 
 
-def forget(connection: Connection, projects: Sequence[NormalizedName]) -> None:
-    """Within a batch's transaction: these projects are current again."""
-    if projects:
-        connection.execute(delete(backlog).where(backlog.c.project.in_(projects)))
+def settle(connection: Connection, reached: Mapping[NormalizedName, float]) -> None:
+    """Within a batch's transaction: these projects were synced, from a page of this serial each.
+
+    They leave the backlog, but for one whose page is older than the event it waits for, as happens when it
+    was asked for by name: the cursor has passed that event, nothing else remembers it.
+    """
+    entries = connection.execute(
+        select(backlog.c.project, backlog.c.serial, backlog.c.exact).where(backlog.c.project.in_(reached))
+    )
+    current = [
+        project
+        for project, wanted, exact in entries
+        if not exact or reached[NormalizedName(project)] >= wanted
+    ]
+    if current:
+        connection.execute(delete(backlog).where(backlog.c.project.in_(current)))
 
 
 def _entry(row: Row[Any]) -> BacklogEntry:

@@ -1,17 +1,24 @@
-"""One run at a time a mirror: a lease that its owner renews and that a dead owner loses."""
+"""One run at a time a mirror: a lease that its owner renews and that a dead owner loses.
 
-from typing import Final
+There is one row at most, and it stays when the lease ends: it names the run that wrote last. A run whose
+name is in it, its lease expired or given up, may go on, since nobody has touched the mirror in between; a run
+whose name was replaced may not, since its plan and its cursor are those of the past.
+"""
+
+from typing import Any, Final
 
 import pendulum
-from sqlalchemy import Engine, delete, select, update
+from sqlalchemy import Connection, Engine, Row, case, or_, select, update
 
 from pypi_mirror.clock import Clock
-from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.tables import lease
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.errors import LeaseLost, MirrorBusy
+from pypi_mirror.ledger.tables import lease, runs
+from pypi_mirror.ledger.writing import insert
 
 # Long enough for the slowest stretch between two renewals, short enough to wait out a dead owner.
 SECONDS: Final = 900
+# Clocks of different hosts agree within this many seconds, or leases mean nothing at all.
+_CLOCK_ERROR: Final = SECONDS
 
 
 class Lease:
@@ -24,31 +31,65 @@ class Lease:
     def take(self, owner: str) -> None:
         """Take or renew the lease for ``owner``; raises MirrorBusy while another owner's is alive."""
         now = int(self._clock())
+        statement = insert(self._engine.dialect, lease).values(
+            id=1, owner=owner, since=now, expires_at=now + SECONDS
+        )
+        mine = lease.c.owner == owner
+        # One statement, so that of two that come at once, even to an empty table, the second sees the first.
+        taken = statement.on_conflict_do_update(
+            index_elements=["id"],
+            set_={
+                "owner": owner,
+                "since": case((mine & (lease.c.expires_at > now), lease.c.since), else_=now),
+                "expires_at": now + SECONDS,
+            },
+            where=or_(
+                mine,
+                lease.c.expires_at <= now,
+                # No clock that is right made this: without it, a dead owner whose clock was ahead by years
+                # would lock the mirror for years.
+                lease.c.expires_at > now + SECONDS + _CLOCK_ERROR,
+            ),
+        ).returning(lease.c.owner)
         with self._engine.begin() as connection:
-            held = connection.execute(select(lease).with_for_update()).one_or_none()
-            if held is not None and held.owner != owner and held.expires_at > now:
+            if connection.execute(taken).one_or_none() is None:
+                held = connection.execute(select(lease)).one()
                 raise MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
-            since = held.since if held is not None and held.owner == owner else now
-            upsert(
-                connection,
-                lease,
-                [{"id": 1, "owner": owner, "since": since, "expires_at": now + SECONDS}],
-            )
 
     def renew(self, owner: str) -> None:
-        """Extend ``owner``'s lease; raises MirrorBusy when another run has taken it over."""
+        """Extend ``owner``'s lease; raises LeaseLost when another run has taken it over."""
         now = int(self._clock())
         with self._engine.begin() as connection:
             renewed = connection.execute(
                 update(lease).where(lease.c.owner == owner).values(expires_at=now + SECONDS)
             ).rowcount
-        if not renewed:
-            self.take(owner)
+            if not renewed:
+                raise _lost(owner, connection.execute(select(lease)).one_or_none())
 
     def release(self, owner: str) -> None:
         """Give the lease up; nothing happens when ``owner`` does not hold it."""
         with self._engine.begin() as connection:
-            connection.execute(delete(lease).where(lease.c.owner == owner))
+            connection.execute(update(lease).where(lease.c.owner == owner).values(expires_at=0))
+
+
+def hold(connection: Connection, run_id: int) -> None:
+    """Within a writer's transaction: nobody takes the lease of run ``run_id`` over until it ends.
+
+    Raises LeaseLost when somebody has.
+    """
+    label = connection.execute(select(runs.c.label).where(runs.c.id == run_id)).scalar_one()
+    # Shared: the batches of the run do not wait for each other.
+    held = connection.execute(select(lease).with_for_update(read=True)).one_or_none()
+    if held is None or held.owner != label:
+        raise _lost(label, held)
+
+
+def _lost(owner: str, held: Row[Any] | None) -> LeaseLost:
+    return LeaseLost(
+        owner=owner,
+        holder=None if held is None else held.owner,
+        since=None if held is None else _shown(held.since),
+    )
 
 
 def _shown(timestamp: int) -> str:

@@ -1,21 +1,25 @@
 """What became of planned projects, recorded a group at a time in one transaction."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import pendulum
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.facts import put_facts
-from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject
+from pypi_mirror.ledger.lease import hold
+from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, plan, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import MirroredPage, PlannedProject, PlanState, PooledFile, Tally
 
+# PEP 792.
+_STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
 # Present in the facts while the root index on the disk may be older than the projects.
 UNPUBLISHED: Final = "unpublished"
 
@@ -64,17 +68,25 @@ class Results:
         self._run_id = run_id
 
     def record(self, results: Sequence[Result]) -> None:
-        """All of ``results``, or, when this raises, none of them."""
-        if not results:
-            return
+        """All of ``results``, or, when this raises, none of them.
+
+        Raises LeaseLost when another run has taken the mirror over, also when there is nothing to record.
+        """
         now = int(self._clock())
         synced = [r for r in results if isinstance(r, Synced)]
         with self._engine.begin() as connection:
+            hold(connection, self._run_id)
+            if not results:
+                return
             ids = self._projects(connection, [r for r in synced if not r.removed], now)
             self._files(connection, [r for r in synced if r.page is not None and not r.removed], ids, now)
             self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
             self._plan(connection, results)
-            backlog.forget(connection, [r.planned.project for r in synced])
+            backlog.settle(
+                connection,
+                # What is gone cannot be older than any event.
+                {r.planned.project: math.inf if r.removed else _serial(r) or 0 for r in synced},
+            )
             for result in results:
                 if isinstance(result, Failed):
                     backlog.add_failure(
@@ -101,16 +113,28 @@ class Results:
             [row for r in synced if r.page is not None for row in [_project_row(r, r.page, now)]],
             key=["name"],
         )
-        for r in synced:
-            if r.page is None and r.known is not None:
-                # The page is as it was; only serials moved.
-                connection.execute(
-                    update(projects)
-                    .where(projects.c.id == r.known.id)
-                    .values(serial=_serial(r), seen_serial=_seen(r), synced_at=now)
-                )
-        names = [r.planned.project for r in synced if r.page is not None]
-        rows = connection.execute(select(projects.c.name, projects.c.id).where(projects.c.name.in_(names)))
+        # Of the others the page is as it was; only serials moved, and perhaps the name's spelling.
+        unchanged = [
+            {
+                "id_": r.known.id,
+                "display_name_": r.planned.display_name,
+                "serial_": _serial(r),
+                "seen_serial_": _seen(r),
+                "synced_at_": now,
+            }
+            for r in synced
+            if r.page is None and r.known is not None
+        ]
+        if unchanged:
+            names = ("display_name", "serial", "seen_serial", "synced_at")
+            connection.execute(
+                update(projects)
+                .where(projects.c.id == bindparam("id_"))
+                .values({name: bindparam(f"{name}_") for name in names}),
+                unchanged,
+            )
+        paged = [r.planned.project for r in synced if r.page is not None]
+        rows = connection.execute(select(projects.c.name, projects.c.id).where(projects.c.name.in_(paged)))
         return {NormalizedName(name): id_ for name, id_ in rows}
 
     def _files(
@@ -131,7 +155,7 @@ class Results:
                 known = r.known_files.get(file.remote.filename)
                 if known is None:
                     new.append(row)
-                elif known.removed_at is not None or _differs(known, row):
+                elif known.removed_at is not None or r.planned.verify or _differs(known, row):
                     changed.append(row)
             unlisted += [
                 {"id_": project_id, "filename_": name}
@@ -149,6 +173,8 @@ class Results:
 
     def _removals(self, connection: Connection, removed: Sequence[Synced], now: int) -> None:
         ids = [r.known.id for r in removed if r.known is not None and r.known.status != REMOVED]
+        if not ids:
+            return
         connection.execute(
             update(projects)
             .where(projects.c.id.in_(ids))
@@ -201,7 +227,7 @@ def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:
         "serial": _serial(r),
         "seen_serial": _seen(r),
         "etag": r.etag,
-        "status": page.status.status,
+        "status": _status(page),
         "selection": r.selection,
         "files": len(page.files),
         "bytes": sum(file.size for file in page.files),
@@ -229,7 +255,7 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
 def _differs(known: KnownFile, row: dict[str, Any]) -> bool:
     return any(
         getattr(known, name) != row[name]
-        for name in ("location", "sha256", "size", "metadata_sha256", "provenance")
+        for name in ("location", "sha256", "size", "metadata_sha256", "provenance", "uploaded_at")
     )
 
 
@@ -243,25 +269,29 @@ def _seen(r: Synced) -> int | None:
     return max((s for s in (r.serial, r.planned.serial, before) if s is not None), default=None)
 
 
+def _status(page: MirroredPage) -> str:
+    """One of PEP 792's words: the ledger has words of its own for removed projects, and upstream's are
+    not trusted to be others, or to be short.
+    """
+    return page.status.status if page.status.status in _STATUSES else "active"
+
+
 def _changes_index(r: Synced) -> bool:
+    """Whether the root index has to be written again, or a page has to go once it was."""
     if r.removed:
         return r.known is not None and r.known.present
-    if r.known is None or not r.known.present:
-        return True
-    status = r.known.status if r.page is None else r.page.status.status
-    return (_serial(r), r.planned.display_name, status) != (
-        r.known.serial,
-        r.known.display_name,
-        r.known.status,
-    )
+    before = None
+    if r.known is not None and is_listed(r.known.status):
+        before = (r.known.display_name, r.known.serial)
+    status = _status(r.page) if r.page is not None else r.known.status if r.known is not None else REMOVED
+    return before != ((r.planned.display_name, _serial(r)) if is_listed(status) else None)
 
 
 def _seconds(upload_time: str | None) -> int | None:
     """RFC 3339 to seconds, None for what is no time: the page carries it on, only backfills look at it."""
-    if upload_time is None:
-        return None
+    # A page can have ten thousand files; pendulum's parser takes eighty times as long.
     try:
-        parsed = pendulum.parse(upload_time)
+        parsed = datetime.fromisoformat(upload_time or "")
     except ValueError:
         return None
-    return int(parsed.timestamp()) if isinstance(parsed, pendulum.DateTime) else None
+    return int((parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)).timestamp())

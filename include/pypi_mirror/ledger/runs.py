@@ -63,7 +63,10 @@ class Runs:
         self._clock = clock
 
     def begin(self, request: RunRequest) -> Run:
-        """The run of ``request.label``, new or continued: in both cases it is running afterwards."""
+        """The run of ``request.label``, new or continued: in both cases it is running afterwards.
+
+        The caller has the lease, so any other run that says it is running died without a word: it failed.
+        """
         row = {
             "label": request.label,
             "kind": request.kind.value,
@@ -71,7 +74,17 @@ class Runs:
             "started_at": int(self._clock()),
             "request": msgspec.json.encode(request).decode(),
         }
+        died = Outcome(reason=f"ended without a report; found dead by {request.label}")
         with self._engine.begin() as connection:
+            connection.execute(
+                update(runs)
+                .where(runs.c.label != request.label, runs.c.state == RunState.RUNNING.value)
+                .values(
+                    state=RunState.FAILED.value,
+                    finished_at=int(self._clock()),
+                    outcome=msgspec.json.encode(died).decode(),
+                )
+            )
             upsert(connection, runs, [row], key=["label"], keep_existing=True)
             connection.execute(
                 update(runs)

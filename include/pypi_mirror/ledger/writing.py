@@ -3,8 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Dialect, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that has ``on_conflict_do_update``."""
+    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
 
 
 def upsert(
@@ -21,8 +26,7 @@ def upsert(
     """
     if not rows:
         return
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    statement = insert(table)
+    statement = insert(connection.dialect, table)
     keys = list(key) if key is not None else [column.name for column in table.primary_key]
     changed = {c: statement.excluded[c] for c in rows[0] if c not in keys}
     if keep_existing or not changed:
