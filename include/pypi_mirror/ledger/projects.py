@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, delete, func, select, update
+from sqlalchemy import Engine, Row, bindparam, delete, func, select, update
 
 from pypi_mirror.ledger.tables import files, projects
 from pypi_mirror.model import IndexEntry
@@ -17,6 +17,12 @@ _CHUNK: Final = 5_000
 REMOVING: Final = "removing"
 REMOVED: Final = "removed"
 QUARANTINED: Final = "quarantined"
+_UNLISTED: Final = (REMOVING, REMOVED, QUARANTINED)
+
+
+def is_listed(status: str) -> bool:
+    """Whether the root index lists a project of this status; upstream's leaves quarantined ones out too."""
+    return status not in _UNLISTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +102,7 @@ class Projects:
         yield from map(_known, self._stream(select(projects).order_by(projects.c.name)))
 
     def listed(self) -> Iterator[IndexEntry]:
-        """What the root index lists, by name; streamed. Upstream's leaves quarantined projects out too."""
+        """What the root index lists, by name; streamed."""
         statement = (
             select(projects.c.name, projects.c.display_name, projects.c.serial)
             .where(_LISTED)
@@ -174,7 +180,14 @@ class Projects:
     def removed(self, names: Sequence[NormalizedName]) -> None:
         """Their pages are gone; rows stay while tombstones do."""
         with self._engine.begin() as connection:
-            connection.execute(update(projects).where(projects.c.name.in_(names)).values(status=REMOVED))
+            # A narrower allowlist removes hundreds of thousands; a statement takes some ten thousand.
+            for start in range(0, len(names), _CHUNK):
+                chunk = names[start : start + _CHUNK]
+                connection.execute(
+                    update(projects)
+                    .where(projects.c.name.in_(chunk), projects.c.status == REMOVING)
+                    .values(status=REMOVED)
+                )
             connection.execute(_EMPTY)
 
     def tombstones(self, removed_before: int, limit: int) -> list[tuple[int, KnownFile]]:
@@ -191,26 +204,22 @@ class Projects:
     def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
         """Delete the rows of files that are no longer on the disk, and of removed projects left empty."""
         with self._engine.begin() as connection:
-            ids = set()
-            for project_id, filename in gone:
-                ids.add(project_id)
+            rows = [{"id_": project_id, "filename_": filename} for project_id, filename in gone]
+            if rows:
                 connection.execute(
-                    delete(files).where(files.c.project_id == project_id, files.c.filename == filename)
+                    delete(files).where(
+                        files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
+                    ),
+                    rows,
                 )
-            connection.execute(
-                delete(projects).where(
-                    projects.c.id.in_(ids),
-                    projects.c.status == REMOVED,
-                    ~select(files.c.project_id).where(files.c.project_id == projects.c.id).exists(),
-                )
-            )
+            connection.execute(_EMPTY.where(projects.c.id.in_({row["id_"] for row in rows})))
 
     def _stream(self, statement: Any) -> Iterator[Row[Any]]:
         with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
             yield from connection.execute(statement)
 
 
-_LISTED: Final = projects.c.status.not_in((REMOVING, REMOVED, QUARANTINED))
+_LISTED: Final = projects.c.status.not_in(_UNLISTED)
 
 # Removed projects without a tombstone: nothing is left to remember.
 _EMPTY: Final = delete(projects).where(
