@@ -55,7 +55,7 @@ def remove_index_files(directory: StrPath, *, keep: tuple[str, ...] = ()) -> boo
 
 
 def index_time(path: StrPath) -> int:
-    """The time, in seconds, to give a new version of the index file ``path``: now, a few seconds less or more.
+    """The time, in seconds, to give a new version of the index file ``path``: now, within a few seconds.
 
     It is later than that of the version that it replaces, and no other variant's.
     """
