@@ -5,11 +5,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.filesize import decimal
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.text import Text
 
 from local_stack.airflow_api import AirflowApi, AirflowSilent
 from pypi_mirror.ledger.plan import Progress
@@ -56,11 +56,10 @@ class View:
                 parts.append(f"{clock(self.left)} left")
         return f"{clock(self.elapsed)}  {' · '.join(parts)}"
 
-    def table(self) -> Table:
-        table = Table.grid(padding=(0, 1))
-        total = max(self.progress.planned, 1)
-        table.add_row(ProgressBar(total=total, completed=self.projects, width=30), self.line())
-        return table
+    def picture(self) -> Group:
+        """The line, cut off where the terminal ends, over a bar."""
+        bar = ProgressBar(total=max(self.progress.planned, 1), completed=self.projects, width=60)
+        return Group(Text(self.line(), no_wrap=True, overflow="ellipsis"), bar)
 
 
 @dataclass(slots=True)
@@ -110,7 +109,7 @@ def watch(
     with Live(console=console, refresh_per_second=4, transient=True) as live:
         while True:
             state, view = look()
-            live.update(view.table())
+            live.update(view.picture())
             if state in FINISHED:
                 break
             check()
@@ -164,7 +163,13 @@ class _Look:
         return self._state, View(
             tasks=self._tasks,
             progress=progress,
-            rate=self._speed.rate(now, tally.bytes_downloaded),
+            rate=self._rate(now, tally.bytes_downloaded),
             left=self._speed.left(now, done, progress.planned) if progress.planned else None,
             elapsed=now - self._started,
         )
+
+    def _rate(self, now: float, size: int) -> float:
+        """Of the last seconds while the run goes on, of the whole run when it has ended."""
+        if self._state in FINISHED:
+            return size / max(now - self._started, 1.0)
+        return self._speed.rate(now, size)
