@@ -134,7 +134,7 @@ def cut(
     for planned in ordered:
         cost = _cost(planned)
         # The middle of a project's stretch of the total cost tells its batch.
-        yield min(batches - 1, int((before + cost / 2) * batches / total)), planned
+        yield (2 * before + cost) * batches // (2 * total), planned
         before += cost
 
 
@@ -153,6 +153,8 @@ def _why_sync(entry: IndexEntry, known: KnownProject | None, fingerprint: str, r
         return "upstream has no serials to compare"
     if entry.serial > known.seen_serial:
         return f"upstream is at serial {entry.serial}"
+    if known.status == QUARANTINED:
+        return "upstream lists it again"
     if entry.name != known.display_name:
         return f"upstream calls it {entry.name}"
     return None
