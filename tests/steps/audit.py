@@ -168,10 +168,19 @@ def _audit_files(bench: Bench, page: ProjectPage, rows: dict[str, KnownFile]) ->
 
 
 def _audit_pool(bench: Bench, mirror: Mirror, listed: dict[NormalizedName, dict[str, KnownFile]]) -> None:
-    """Nothing lies in the pool that the ledger does not know, as a listed file or as a tombstone."""
+    """Nothing lies in the pool that the ledger does not know, as a listed file or as a tombstone.
+
+    What a project on the backlog has got so far waits there for the next try.
+    """
     tombstones = mirror.ledger.projects.tombstones(1 << 40, 1_000_000)
     known = {file.path for rows in listed.values() for file in rows.values()}
     known |= {file.path for _, file in tombstones}
+    backlog = {entry.project for entry in mirror.ledger.backlog.all()}
+    known |= {
+        path
+        for path, file in bench.server.warehouse.files.items()
+        if _normalized(file.distribution.name) in backlog
+    }
     for path in (bench.web / "packages").rglob("*"):
         if path.is_file() and not path.name.startswith(".tmp-"):
             name = path.relative_to(bench.web).as_posix()

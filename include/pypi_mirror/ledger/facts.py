@@ -12,8 +12,9 @@ class Facts:
     """A table of names and values. The names in use:
 
     ``cursor``: the serial up to which the mirror is complete. ``index_etag``: of upstream's root index at
-    that time. ``selection``: the settings' fingerprint of the last complete run. ``unpublished``: present
-    while the root index on the disk is older than the projects.
+    that time. ``selection``: the settings' fingerprint of the last complete run, absent once another one
+    began to write. ``comparing``: that of the last run's first step. ``unpublished``: present while the root
+    index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -14,6 +14,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
+from pypi_mirror.steps.layout import note_layout
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
@@ -141,6 +142,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
         now = pendulum.from_timestamp(mirror.clock())
         write_atomically(mirror.settings.web / "last-modified", now.format("YYYYMMDDTHH:mm:ss\n").encode())
     _put_changed(mirror, wanted)
+    note_layout(mirror)
     if run.cursor_from != run.cursor_to:
         mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
     remove_snapshots(mirror.settings.directory)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.webserver.probe import Sample, probe
 from pypi_mirror.webserver.reload import reload_site
 
@@ -23,11 +24,11 @@ def reload_nginx(mirror: Mirror) -> Reloaded:
     """
     settings = mirror.settings
     if not settings.site.enabled:
-        _tidy_layout(mirror)
+        tidy_layout(mirror)
         return Reloaded(reloaded=False, probed=())
     site = reload_site(settings)
     probed = probe(settings, _sample(mirror), fingerprint=site.fingerprint)
-    _tidy_layout(mirror)
+    tidy_layout(mirror)
     return Reloaded(reloaded=site.reloaded, probed=probed)
 
 
@@ -45,15 +46,3 @@ def _sample(mirror: Mirror) -> Sample | None:
         metadata=file.metadata_sha256 is not None,
         provenance=file.provenance,
     )
-
-
-def _tidy_layout(mirror: Mirror) -> None:
-    """After a change of ``hash-index``: nobody is served the other layout's pages any more."""
-    layout = "hashed" if mirror.settings.hash_index else "flat"
-    before = mirror.ledger.facts.get("layout")
-    if before == layout:
-        return
-    if before is not None:
-        for project in mirror.ledger.projects.all():
-            mirror.pages.remove_other_layout(project.project)
-    mirror.ledger.facts.put({"layout": layout})

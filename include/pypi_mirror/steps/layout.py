@@ -1,0 +1,26 @@
+"""After a change of ``hash-index``: the pages of the other layout stay until nobody is served them."""
+
+from pypi_mirror.mirror import Mirror
+
+_FACT = "layout"
+
+
+def note_layout(mirror: Mirror) -> None:
+    """Once, when the first pages are published: which layout the web server will be told of."""
+    if mirror.ledger.facts.get(_FACT) is None:
+        mirror.ledger.facts.put({_FACT: _layout(mirror)})
+
+
+def tidy_layout(mirror: Mirror) -> None:
+    """Remove the other layout's pages; to be called when the web server serves the settings' layout."""
+    before = mirror.ledger.facts.get(_FACT)
+    if before == _layout(mirror):
+        return
+    if before is not None:
+        for project in mirror.ledger.projects.all():
+            mirror.pages.remove_other_layout(project.project)
+    mirror.ledger.facts.put({_FACT: _layout(mirror)})
+
+
+def _layout(mirror: Mirror) -> str:
+    return "hashed" if mirror.settings.hash_index else "flat"
