@@ -20,7 +20,7 @@ master = http://{loopback}:{upstream_port}
 [platform]
 environments =
     linux {machine}, CPython 3.11 to 3.13, glibc 2.28
-exclude-filename = macosx|win32|win_amd64
+exclude-filename = macosx|win32|win_amd64|win_arm64
 
 [site]
 port = {site_port}
