@@ -91,12 +91,12 @@ def add_failure(
 ) -> None:
     """Within a batch's transaction: put ``project`` on the backlog, or count one more attempt.
 
-    A serial that an earlier event asked for is still asked for.
+    The serial of an event is waited for until it, or a later event's, is reached.
     """
     known = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
     attempts = 1 if known is None else known.attempts + 1
     wanted = serial
-    if known is not None and known.exact and known.serial > (serial or 0):
+    if known is not None and known.exact and not (exact and serial is not None and serial > known.serial):
         wanted, exact = known.serial, True
     parked = attempts >= PARKED_AFTER
     delay = _PARKED_DELAY if parked else min(_FIRST_DELAY * 2 ** (attempts - 1), _LONGEST_DELAY)

@@ -1,0 +1,112 @@
+"""The plan of a run in the ledger: batches, what is left of them, and how far it is."""
+
+import pytest
+
+from pypi_mirror.ledger.plan import BatchSize
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.model import Action, PlanState, Tally
+from tests.ledger.samples import begin, failed, name, planned, removed, synced
+
+
+def test_a_plan_comes_back_as_it_was_written(ledger: Ledger) -> None:
+    run, _ = begin(ledger)
+    plan = [
+        planned("b", display_name="B", serial=7, exact=True, verify=True, known_bytes=2**40),
+        planned("a", gone=True),
+        planned("c", action=Action.REMOVE),
+    ]
+    ledger.plan.write(run.id, ((0, p) for p in plan))
+    assert list(ledger.plan.projects(run.id)) == [plan[1], plan[0], plan[2]], "by name"
+    assert ledger.plan.pending(run.id, 0) == [plan[0], plan[1], plan[2]], "the largest first"
+
+
+def test_writing_again_replaces_the_plan(ledger: Ledger) -> None:
+    run, results = begin(ledger, plan=[planned("a"), planned("b")])
+    results.record([synced(ledger, planned("a"))])
+    ledger.plan.write(run.id, [(0, planned("a")), (1, planned("c"))])
+    assert [p.project for p in ledger.plan.projects(run.id, PlanState.PENDING)] == ["a", "c"]
+    ledger.plan.write(run.id, [])
+    assert list(ledger.plan.projects(run.id)) == []
+
+
+def test_a_plan_that_breaks_off_leaves_the_old_one(ledger: Ledger) -> None:
+    run, _ = begin(ledger, plan=[planned("a")])
+
+    def broken():  # type: ignore[no-untyped-def]  # raises, whatever it is said to yield
+        yield 0, planned("b")
+        raise RuntimeError("upstream's index ends here")
+
+    with pytest.raises(RuntimeError):
+        ledger.plan.write(run.id, broken())
+    assert [p.project for p in ledger.plan.projects(run.id)] == ["a"]
+
+
+def test_batches_and_progress(ledger: Ledger) -> None:
+    run, results = begin(ledger)
+    assert ledger.plan.batches(run.id) == []
+    assert ledger.plan.progress(run.id).planned == 0
+    rows = [
+        (0, planned("a", known_bytes=5)),
+        (0, planned("a-b", known_bytes=6)),
+        (3, planned("b", action=Action.REMOVE)),
+        (3, planned("c")),
+    ]
+    ledger.plan.write(run.id, rows)
+    assert ledger.plan.batches(run.id) == [
+        BatchSize(number=0, projects=2, removals=0, known_bytes=11, first="a", last="a-b"),
+        BatchSize(number=3, projects=2, removals=1, known_bytes=0, first="b", last="c"),
+    ]
+    tally = Tally(projects_done=1, files_downloaded=2, bytes_downloaded=2**40, files_kept=3)
+    results.record([synced(ledger, planned("b"))])
+    results.record([synced(ledger, planned("a"), tally=tally), removed(ledger, planned("b"))])
+    assert ledger.plan.progress(run.id).batches_done == 0
+    results.record([failed(planned("c"))])
+    found = ledger.plan.progress(run.id)
+    assert (found.planned, found.batches, found.batches_done) == (4, 2, 1)
+    assert found.tally == Tally(
+        projects_done=2, projects_failed=1, projects_removed=1, files_downloaded=2, bytes_downloaded=2**40,
+        files_kept=3,
+    )  # fmt: skip
+    assert ledger.plan.outcome(run.id, 0) == tally
+    assert ledger.plan.unfinished(run.id) == 1
+
+
+def test_failed_projects_of_a_batch_are_tried_again(ledger: Ledger) -> None:
+    run, results = begin(ledger)
+    ledger.plan.write(run.id, [(0, planned("a")), (0, planned("b")), (1, planned("c"))])
+    results.record([failed(planned("a")), synced(ledger, planned("b")), failed(planned("c"))])
+    assert (ledger.plan.failed(run.id), ledger.plan.failed(run.id, 0)) == (["a", "c"], ["a"])
+    ledger.plan.reopen_failed(run.id, 0)
+    assert [p.project for p in ledger.plan.pending(run.id, 0)] == ["a"]
+    assert ledger.plan.failed(run.id) == ["c"]
+
+
+def test_plans_of_ended_runs_go(ledger: Ledger) -> None:
+    first, _ = begin(ledger, "first", [planned("a")])
+    ledger.lease.release("first")
+    second, _ = begin(ledger, "second", [planned("a")])
+    ledger.runs.forget_plans_before(second.id)
+    assert list(ledger.plan.projects(first.id)) == []
+    assert [p.project for p in ledger.plan.projects(second.id)] == ["a"]
+
+
+def test_names_come_by_byte(ledger: Ledger) -> None:
+    """As Python sorts them: a plan is made by walking two sorted lists side by side."""
+    run, results = begin(ledger)
+    names = ["a", "a-b", "a-z", "a1", "aa", "ab", "b-1", "b1", "z"]
+    assert names == sorted(names)
+    ledger.plan.write(run.id, [(0, planned(n)) for n in reversed(names)])
+    assert [p.project for p in ledger.plan.projects(run.id)] == names
+    results.record([synced(ledger, planned(n)) for n in reversed(names)])
+    assert [k.project for k in ledger.projects.all()] == names
+    assert [e.project for e in ledger.projects.listed()] == names
+
+
+def test_a_run_is_continued_by_its_label(ledger: Ledger) -> None:
+    request = RunRequest(label="a run", projects=("a",), interval=(1, 2))
+    run = ledger.runs.begin(request)
+    ledger.runs.fetched(run.id, source="changelog", cursor_from=1, cursor_to=2**40)
+    again = ledger.runs.begin(RunRequest(label="a run"))
+    assert (again.id, again.request, again.cursor_to) == (run.id, request, 2**40)
+    assert ledger.projects.known([name("a")]) == {}
