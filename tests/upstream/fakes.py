@@ -52,12 +52,12 @@ class FakeTransport:
 
 
 def said(
-    body: bytes | str = b"", *, status: int = 200, url: str = "https://index.example/", **headers: str
+    body: bytes | str = b"",
+    *,
+    status: int = 200,
+    url: str = "https://index.example/",
+    headers: dict[str, str] | None = None,
 ) -> Response:
-    """An answer; an underscore in a header's keyword stands for a hyphen."""
     return Response(
-        url=url,
-        status=status,
-        headers={name.replace("_", "-"): value for name, value in headers.items()},
-        body=body.encode() if isinstance(body, str) else body,
+        url=url, status=status, headers=headers or {}, body=body.encode() if isinstance(body, str) else body
     )

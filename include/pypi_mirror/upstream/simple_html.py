@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
+from bs4.exceptions import ParserRejectedMarkup
 from packaging.utils import NormalizedName
 from pypi_simple import DistributionPackage, Link, RepositoryPage, UnsupportedRepoVersionError
 
@@ -74,13 +75,15 @@ def _is_below(address: str, root: str) -> bool:
 
 
 def _parse(body: bytes, url: str) -> RepositoryPage:
+    if b"<" not in body:
+        raise UpstreamMalformed("this is no HTML and no project page", url=url)
     lowered = body.lower()
     if b"<html" in lowered and b"</html" not in lowered:
         # Without a length, nothing else shows that the connection was lost and files are missing.
         raise UpstreamMalformed("this HTML is cut off", url=url)
     try:
         return RepositoryPage.from_html(body, url, from_encoding="utf-8")
-    except (UnsupportedRepoVersionError, ValueError, RecursionError) as error:
+    except (UnsupportedRepoVersionError, ParserRejectedMarkup, ValueError, RecursionError) as error:
         raise UpstreamMalformed(f"this is no PEP 503 document: {error}", url=url) from error
 
 

@@ -1,0 +1,230 @@
+"""PEP 503 pages, made by upstreams, by hand, and by those who mean harm."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import FileRefused, UpstreamError, UpstreamMalformed
+from pypi_mirror.model import ProjectPage, ProjectStatus, RemoteFile
+from pypi_mirror.upstream.simple_html import parse_project_page, parse_root_index
+
+URL = "https://index.example/simple/foo-bar/"
+ROOT = "https://index.example/simple/"
+NAME = NormalizedName("foo-bar")
+DIGEST = "ab" * 32
+HEAD = '<!DOCTYPE html><html><head><meta name="pypi:repository-version" content="1.4">'
+
+
+def parse(body: str | bytes, header_serial: int | None = None) -> ProjectPage:
+    raw = body if isinstance(body, bytes) else body.encode()
+    return parse_project_page(raw, url=URL, project=NAME, header_serial=header_serial, etag='"e"')
+
+
+def anchor(attributes: str = "", *, href: str = "/x", text: str = "foo_bar-1.0.tar.gz") -> str:
+    return f'<html><a href="{href}" {attributes}>{text}</a></html>'
+
+
+def file(attributes: str = "", *, href: str = "/x", text: str = "foo_bar-1.0.tar.gz") -> RemoteFile:
+    (only,) = parse(anchor(attributes, href=href, text=text)).files
+    return only
+
+
+def names(body: str) -> list[str]:
+    return [entry.name for entry in parse_root_index(body.encode(), url=ROOT)[1]]
+
+
+class TestProjectPages:
+    def test_everything(self) -> None:
+        page = parse(
+            f'{HEAD}<meta name="pypi:project-status" content="archived">'
+            '<meta name="pypi:project-status-reason" content="done &amp; dusted"></head><body>'
+            f'<a href="../../packages/x.whl#sha256={DIGEST.upper()}" data-requires-python="&gt;=3.8" '
+            f'data-yanked="broken" data-core-metadata="sha256={DIGEST}" data-provenance="/integrity/x" '
+            'data-gpg-sig="false"> foo_bar-1.0-py3-none-any.whl </a></body></html>\n<!--SERIAL 17-->'
+        )
+
+        assert page == ProjectPage(
+            name=NAME,
+            serial=17,
+            etag='"e"',
+            status=ProjectStatus(status="archived", reason="done & dusted"),
+            versions=("1.0",),
+            files=(
+                RemoteFile(
+                    filename="foo_bar-1.0-py3-none-any.whl",
+                    url="https://index.example/packages/x.whl",
+                    hashes=(("sha256", DIGEST),),
+                    requires_python=">=3.8",
+                    yanked="broken",
+                    core_metadata=(("sha256", DIGEST),),
+                    provenance="https://index.example/integrity/x",
+                    gpg_sig=False,
+                ),
+            ),
+        )
+
+    def test_a_bare_anchor_is_enough(self) -> None:
+        page = parse("<a href=/x>foo_bar-1.0.zip</a>", header_serial=9)
+
+        assert page.files == (RemoteFile(filename="foo_bar-1.0.zip", url="https://index.example/x"),)
+        assert (page.serial, page.status) == (9, ProjectStatus())
+
+    @pytest.mark.parametrize(
+        ("attributes", "reason"), [("", None), ("data-yanked", ""), ('data-yanked="w"', "w")]
+    )
+    def test_yanked(self, attributes: str, reason: str | None) -> None:
+        """PEP 592: the attribute's presence yanks, whatever its value."""
+        assert file(attributes).yanked == reason
+
+    @pytest.mark.parametrize(
+        ("attributes", "digests"),
+        [
+            (f'data-core-metadata="sha256={DIGEST}"', (("sha256", DIGEST),)),
+            (f'data-dist-info-metadata="sha256={DIGEST}"', (("sha256", DIGEST),)),
+            (f'data-core-metadata="false" data-dist-info-metadata="sha256={DIGEST}"', None),
+            ('data-core-metadata="true"', ()),
+            ("", None),
+        ],
+    )
+    def test_metadata_by_either_name(self, attributes: str, digests: object) -> None:
+        """PEP 714: the old attribute counts only where the new one is not there."""
+        assert file(attributes).core_metadata == digests
+
+    def test_a_fragment_that_is_no_digest(self) -> None:
+        assert file(href="/x#egg=foo").hashes == ()
+        assert file(href="/x#md5=" + "0" * 32).hashes == (("md5", "0" * 32),)
+
+    def test_what_else_a_page_links_is_not_a_file(self) -> None:
+        """PEP 503: "There may be any other HTML elements on the API pages"."""
+        page = parse(anchor() + '<a href="../">../</a> <a href="https://x.example/">Home Page</a>')
+
+        assert [each.filename for each in page.files] == ["foo_bar-1.0.tar.gz"]
+
+    def test_the_same_anchor_twice(self) -> None:
+        assert len(parse(anchor() + anchor()).files) == 1
+
+    def test_two_anchors_that_disagree(self) -> None:
+        with pytest.raises(UpstreamMalformed, match="twice"):
+            parse(anchor() + anchor(href="/y"))
+
+    @pytest.mark.parametrize("body", [HEAD + "</html>", "<html><h1>Links for foo-bar</h1></html>"])
+    def test_a_project_without_files(self, body: str) -> None:
+        assert parse(body).files == ()
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "", "sorry", "<html><h1>We are having trouble</h1></html>",
+            '<html><a href="/">Home</a><a href="/help/">Help</a></html>',
+        ],
+    )  # fmt: skip
+    def test_an_error_page_is_none(self, body: str) -> None:
+        with pytest.raises(UpstreamMalformed, match="no project page"):
+            parse(body)
+
+    def test_one_that_was_cut_off_is_none(self) -> None:
+        whole = f"{HEAD}</head><body>{anchor()[6:-7]}</body></html>"
+
+        assert len(parse(whole).files) == 1
+        with pytest.raises(UpstreamMalformed, match="cut off"):
+            parse(whole[:-20])
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            HEAD.replace("1.4", "2.0") + "</html>",
+            HEAD.replace("1.4", "new") + "</html>",
+            HEAD + '<meta name="pypi:project-status" content="<b>"></html>',
+            anchor(href="https://[::1/x"),
+        ],
+    )
+    def test_what_breaks_the_protocol(self, body: str) -> None:
+        with pytest.raises(UpstreamMalformed):
+            parse(body)
+
+    @pytest.mark.parametrize(
+        ("href", "text"),
+        [
+            ("/x", "../x.whl"), ("/x", "a/b.whl"), ("/x", "x" * 300 + ".whl"), ("/x", "a\x01.whl"),
+            ("/x", "é.whl"),
+            ("file:///x", "x.whl"), ("http://index.example/x", "x.whl"), ("https://u:p@x.example/x", "x.whl"),
+            ("https://x.example\\y", "x.whl"), ("/x#sha256=zz", "x.whl"), ("/x#sha256=ab", "x.whl"),
+        ],
+    )  # fmt: skip
+    def test_unsafe_files(self, href: str, text: str) -> None:
+        with pytest.raises(FileRefused):
+            parse(anchor(href=href, text=text))
+
+    def test_a_base_cannot_lead_away_from_https(self) -> None:
+        with pytest.raises(FileRefused):
+            parse('<html><base href="file:///etc/">' + anchor(href="x")[6:])
+
+    @pytest.mark.parametrize("serial", ["9" * 5000, "-1", "x", str(2**63)])
+    def test_a_comment_that_is_no_serial(self, serial: str) -> None:
+        assert parse(f"{anchor()}<!--SERIAL {serial}-->", header_serial=9).serial == 9
+
+    pieces = st.sampled_from(
+        [
+            "<a href=",
+            "'",
+            '"',
+            ">",
+            "</a>",
+            "x.whl",
+            "#sha256=",
+            DIGEST,
+            "<![",
+            "<!--",
+            "-->",
+            "&#xD800;",
+            "\0",
+            "&#0;",
+            "<meta name='pypi:repository-version' content='",
+            "1.0",
+            "<base href='",
+            "data-yanked",
+            "//[",
+        ]
+    )
+
+    @given(st.binary() | st.lists(pieces).map(lambda parts: "".join(parts).encode()))
+    @example(b"<![\x00")
+    def test_anything_is_a_page_or_a_refusal(self, body: bytes) -> None:
+        """Whatever else were raised would end the batch, not the project."""
+        with suppress(UpstreamError):
+            parse(body)
+
+    def test_deep_nesting(self) -> None:
+        with suppress(UpstreamError):
+            parse("<div>" * 20_000 + anchor())
+
+
+class TestRootIndex:
+    @pytest.mark.parametrize(
+        "href", ["foo-bar/", "/simple/foo-bar/", "http://proxied.example/simple/foo-bar/"]
+    )
+    def test_projects_below_the_index(self, href: str) -> None:
+        assert names(f'<html><a href="{href}">Foo.Bar</a></html>') == ["Foo.Bar"]
+
+    def test_has_no_serials(self) -> None:
+        serial, entries = parse_root_index(b'<a href="a/">A</a>', url=ROOT)
+
+        assert (serial, [(entry.project, entry.serial) for entry in entries]) == (None, [("a", None)])
+
+    def test_links_to_elsewhere_are_no_projects(self) -> None:
+        """An error page with status 200 must not be taken for an index of the projects Home and Help."""
+        page = (
+            '<a href="/">Home</a><a href="/help/">Help</a><a href="/simple/">Index</a><a href="../x/">X</a>'
+        )
+        assert names(page) == []
+
+    def test_an_impossible_name_does_not_keep_the_others_away(self) -> None:
+        assert names('<a href="a/">a</a><a href="b/">../b</a><a href="c/">c</a>') == ["a", "c"]
+
+    @pytest.mark.parametrize("body", [HEAD.replace("1.4", "2.0") + "</html>", "<html><a href='a/'>a</a>"])
+    def test_what_is_refused(self, body: str) -> None:
+        with pytest.raises(UpstreamMalformed):
+            names(body)
