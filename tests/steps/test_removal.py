@@ -1,0 +1,112 @@
+"""Removal: off the pages at once, off the disk after the grace period, back without a download until then."""
+
+import pytest
+
+from tests.steps.audit import audit, compare
+from tests.steps.bench import Bench, MakeBench
+from tests.warehouse import (
+    ClearQuarantine,
+    Quarantine,
+    RemoveFile,
+    RemoveProject,
+    RemoveRelease,
+    Upload,
+    Wheel,
+)
+
+ONE = Wheel(name="alpha", version="1.0")
+TWO = Wheel(name="alpha", version="2.0")
+
+
+@pytest.fixture
+def synced(bench: MakeBench) -> Bench:
+    made = bench(Upload(distribution=ONE), Upload(distribution=TWO), Upload(distribution=Wheel(name="other")))
+    made.sync()
+    made.server.requests.reset()
+    return made
+
+
+def test_a_removed_file_is_swept_with_its_metadata_and_its_directories(synced: Bench) -> None:
+    path = synced.pooled(TWO.file_name)
+    assert path is not None
+    synced.server.apply(RemoveFile(project="alpha", filename=TWO.file_name))
+    synced.sync()
+    assert synced.listed("alpha") == [ONE.file_name]
+    assert path.exists()
+    audit(synced)
+    synced.clock.advance(days=6.9)
+    synced.sync()
+    assert path.exists()
+    synced.clock.advance(days=0.2)
+    synced.sync()
+    assert not path.parent.exists()
+    audit(synced)
+    compare(synced)
+
+
+def test_without_delete_packages_the_disk_keeps_what_the_pages_lose(bench: MakeBench) -> None:
+    made = bench(Upload(distribution=ONE), Upload(distribution=TWO), delete_packages=False)
+    made.sync()
+    made.server.apply(RemoveRelease(project="alpha", version="2.0"))
+    made.clock.advance(days=100)
+    made.sync()
+    made.clock.advance(days=100)
+    made.sync()
+    assert made.listed("alpha") == [ONE.file_name]
+    assert made.pooled(TWO.file_name) is not None
+    audit(made)
+    compare(made)
+
+
+def test_no_grace_at_all(bench: MakeBench) -> None:
+    made = bench(Upload(distribution=ONE), Upload(distribution=TWO), grace_days=0.0)
+    made.sync()
+    made.server.apply(RemoveFile(project="alpha", filename=TWO.file_name))
+    made.sync()
+    made.sync()
+    assert made.pooled(TWO.file_name) is None
+    audit(made)
+
+
+def test_a_removed_project_goes_from_the_index_and_its_files_in_time(synced: Bench) -> None:
+    synced.server.apply(RemoveProject(project="alpha"))
+    result = synced.sync()
+    assert result.tally.projects_removed == 1
+    assert not synced.page_directory("alpha").exists()
+    assert synced.pooled(ONE.file_name) is not None
+    audit(synced)
+    compare(synced)
+    synced.clock.advance(days=8)
+    synced.sync()
+    assert synced.pooled(ONE.file_name) is None
+    with synced.open() as mirror:
+        assert [project.project for project in mirror.ledger.projects.all()] == ["other"]
+    audit(synced)
+
+
+def test_a_quarantine_that_outlasts_the_grace_period_costs_a_download(synced: Bench) -> None:
+    synced.server.apply(Quarantine(project="alpha"))
+    synced.sync()
+    synced.clock.advance(days=8)
+    synced.sync()
+    assert synced.pooled(ONE.file_name) is None
+    audit(synced)
+    synced.server.apply(ClearQuarantine(project="alpha"))
+    synced.sync()
+    assert synced.downloads() == [ONE.file_name, TWO.file_name]
+    audit(synced)
+    compare(synced)
+
+
+def test_a_project_that_the_filters_take_back_within_the_grace_period_is_not_downloaded(
+    synced: Bench,
+) -> None:
+    synced.allow("other")
+    synced.sync()
+    assert not synced.page_directory("alpha").exists()
+    synced.allow("other", "alpha")
+    synced.sync()
+    assert synced.downloads() == []
+    assert synced.listed("alpha") == [ONE.file_name, TWO.file_name]
+    audit(synced)
+    compare(synced)
