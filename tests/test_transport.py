@@ -361,6 +361,20 @@ class TestManyAtOnce:
         assert 1 < server.most_at_once <= 4
         assert server.connections <= 4
 
+    def test_the_others_wait_outside_of_libcurl(self) -> None:
+        """Inside, their time would run while they wait for a connection."""
+
+        async def run(url: str) -> int:
+            async with transport(workers=4) as opened:
+                tasks = [asyncio.create_task(opened.get(Request(url=f"{url}/{n}"))) for n in range(60)]
+                await asyncio.sleep(0)
+                inside = len(opened._transfers)
+                await asyncio.gather(*tasks)
+                return inside
+
+        with saying(always(answer(200, b"x"))) as server:
+            assert asyncio.run(run(server.url)) == 4
+
     def test_one_after_the_other_share_a_connection(self) -> None:
         with saying(always(answer(200, b"x"))) as server:
             ask(*(Request(url=f"{server.url}/{n}") for n in range(20)), through=transport(workers=1))
