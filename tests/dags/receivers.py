@@ -56,9 +56,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         return int(self.server_address[1])
 
     def keep(self, content: bytes) -> None:
-        self.messages.append(
-            cast("EmailMessage", email.message_from_bytes(content, policy=email.policy.default))
-        )
+        self.messages.append(email.message_from_bytes(content, policy=email.policy.default))
 
 
 class _Hook(BaseHTTPRequestHandler):
