@@ -61,7 +61,7 @@ def split(place: str) -> tuple[str, str]:
 def test_it_loads_and_leaves_out_windows_and_macos() -> None:
     settings = read_settings(configuration_path({}), {})
 
-    assert settings.selection.exclude_filename == "macosx|win32|win_amd64"
+    assert settings.selection.exclude_filename == "macosx|win32|win_amd64|win_arm64"
     assert settings.directory.resolve() == configuration_path({}).parents[1] / "var" / "mirror"
 
 
