@@ -1,0 +1,117 @@
+"""The verbs in this process: what they print, and which code they end with."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.commands import label, main
+from pypi_mirror.settings.read import read_settings
+from tests.commands.cli import CommandLine
+from tests.steps.audit import audit, compare
+from tests.steps.bench import Bench
+from tests.warehouse import SERIAL_LESS, Fault, Server, Status, running, small
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(small().build()) as found:
+        yield found
+
+
+@pytest.fixture
+def conf(tmp_path: Path, server: Server) -> str:
+    return str(CommandLine.of(tmp_path, server).configuration)
+
+
+def test_sync_twice(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "5 projects synced, 0 of them removed; 8 files downloaded (" in out
+    assert "The mirror holds 5 projects, 8 files, " in out
+    bench = Bench(server=server, settings=read_settings(Path(conf), {}))
+    audit(bench)
+    compare(bench)
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    assert (
+        f"Nothing changed upstream; the mirror is at serial {server.warehouse.serial}."
+        in capsys.readouterr().out
+    )
+
+
+def test_sync_of_named_projects(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync", "-c", conf, "--processes", "1", "Beta_Lib", "alpha"]) == 0
+    assert "2 projects synced" in capsys.readouterr().out
+    assert {each.path for each in server.requests.of("page")} == {"/simple/alpha/", "/simple/beta-lib/"}
+
+
+def test_an_upstream_without_serials_is_not_said_to_be_at_serial_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(small().build(), behaviour=SERIAL_LESS) as server:
+        conf = str(CommandLine.of(tmp_path, server).configuration)
+        assert main(["plan", "-c", conf]) == 0
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert "None" not in out
+    assert "by comparison with upstream's root index." in out
+    assert "cursor      none yet" in out
+
+
+def test_an_upstream_that_is_away(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    server.inject(Fault(path="/*", effect=Status(code=403), times=None))
+    assert main(["sync", "-c", conf]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith(f"pypi-mirror: {server.url}/simple/: answered 403")
+    assert "Traceback" not in err
+    # The failed run is over: nobody has to wait for its lease.
+    server.faults.clear()
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+
+
+def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "-c", conf]) == 0
+    assert "last run    none yet" in capsys.readouterr().out
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    capsys.readouterr()
+    assert main(["status", "-c", conf, "--json"]) == 0
+    said = capsys.readouterr().out
+    document = json.loads(said)
+    assert (document["cursor"], document["projects"], document["files"]) == (server.warehouse.serial, 5, 8)
+    assert (document["last_run"], document["backlog"]) == ("success", 0)
+    assert document["dropped_files"] == 2
+    published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())
+    assert published == document
+
+
+def test_a_plan_does_not_make_the_mirror_look_fresh(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", "-c", conf]) == 0
+    assert "5 projects, 0 of them to remove" in capsys.readouterr().out
+    assert main(["status", "-c", conf, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["last_run"], document["updated_at"], document["cursor"]) == (None, None, None)
+
+
+def test_config_check(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["config", "check", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert "[mirror]" in out
+    assert "exclude-filename = macosx|win32|win_amd64" in out
+
+
+def test_a_label_tells_whether_its_process_is_dead() -> None:
+    own = label.new_label()
+    assert not label.is_dead(own)
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)
+    dead = own.replace(f"process {os.getpid()}", f"process {child}")
+    assert label.is_dead(dead)
+    assert not label.is_dead(dead.replace(os.uname().nodename, "other.example"))
+    assert not label.is_dead("scheduled__2026-11-22T13:00:00")
