@@ -1,11 +1,12 @@
 """Upstream's events, kept so that a backfill can say what changed in an interval."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Row, Select, delete, select
 
+from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import events
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Event
@@ -47,10 +48,8 @@ class Events:
         with self._engine.begin() as connection:
             return connection.execute(delete(events).where(events.c.timestamp < timestamp)).rowcount
 
-    def _read(self, statement: Select[Any]) -> Iterable[Event]:
-        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
-            for row in connection.execute(statement):
-                yield _event(row)
+    def _read(self, statement: Select[Any]) -> Iterator[Event]:
+        return map(_event, stream(self._engine, statement))
 
 
 def _row(event: Event) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Row, case, delete, func, insert, select
 
+from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import plan
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
@@ -28,7 +29,7 @@ class BatchSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is; cheap enough to ask every second."""
+    """How far a run is. Asking takes half a second in a plan of 800,000 projects."""
 
     planned: int
     batches: int
@@ -107,9 +108,8 @@ class Plan:
         statement = select(plan).where(plan.c.run_id == run_id).order_by(plan.c.project)
         if state is not None:
             statement = statement.where(plan.c.state == state.value)
-        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
-            for row in connection.execute(statement):
-                yield _planned(row)
+        for row in stream(self._engine, statement):
+            yield _planned(row)
 
     def progress(self, run_id: int) -> Progress:
         with self._engine.connect().execution_options(reading=True) as connection:

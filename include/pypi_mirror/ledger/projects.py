@@ -1,12 +1,13 @@
 """Projects and their files as the mirror holds them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, bindparam, delete, func, select, update
+from sqlalchemy import Engine, bindparam, delete, func, select, update
 
+from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import files, projects
 from pypi_mirror.model import IndexEntry
 
@@ -86,20 +87,22 @@ class Projects:
     def known(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
         """Those of ``names`` that the ledger has a row for, removed ones included."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(select(projects).where(projects.c.name.in_(names)))
+            rows = connection.execute(select(*_KNOWN).where(projects.c.name.in_(names)))
             return {known.project: known for known in map(_known, rows)}
 
     def files_of(self, project_ids: Sequence[int]) -> dict[int, dict[str, KnownFile]]:
         """The files of each project by name, tombstones included."""
         found: dict[int, dict[str, KnownFile]] = {id_: {} for id_ in project_ids}
         with self._engine.connect().execution_options(reading=True) as connection:
-            for row in connection.execute(select(files).where(files.c.project_id.in_(project_ids))):
-                found[row.project_id][row.filename] = _file(row)
+            statement = select(files.c.project_id, *_FILE).where(files.c.project_id.in_(project_ids))
+            for project_id, *row in connection.execute(statement):
+                file = _file(row)
+                found[project_id][file.filename] = file
         return found
 
     def all(self) -> Iterator[KnownProject]:
         """Every row by name, removed ones included; streamed."""
-        yield from map(_known, self._stream(select(projects).order_by(projects.c.name)))
+        yield from map(_known, stream(self._engine, select(*_KNOWN).order_by(projects.c.name)))
 
     def listed(self) -> Iterator[IndexEntry]:
         """What the root index lists, by name; streamed."""
@@ -108,8 +111,8 @@ class Projects:
             .where(_LISTED)
             .order_by(projects.c.name)
         )
-        for row in self._stream(statement):
-            yield IndexEntry(name=row.display_name, project=NormalizedName(row.name), serial=row.serial)
+        for project, display_name, serial in stream(self._engine, statement):
+            yield IndexEntry(name=display_name, project=NormalizedName(project), serial=serial)
 
     def spelled(self) -> Iterator[tuple[str, str]]:
         """(display name, normalized name) of the listed projects where they differ, by name; streamed."""
@@ -118,8 +121,7 @@ class Projects:
             .where(_LISTED, projects.c.display_name != projects.c.name)
             .order_by(projects.c.name)
         )
-        for row in self._stream(statement):
-            yield row.display_name, row.name
+        yield from stream(self._engine, statement)
 
     def names_uploaded_during(self, start: int, end: int) -> list[NormalizedName]:
         """The projects that have a file uploaded in [start, end) seconds."""
@@ -156,7 +158,7 @@ class Projects:
             # A few candidates by id, so that the choice costs the same in a mirror of any size.
             some = select(projects.c.id).where(_LISTED).order_by(projects.c.id.desc()).limit(200)
             row = connection.execute(
-                select(projects)
+                select(*_KNOWN)
                 .where(projects.c.id.in_(some))
                 .order_by((projects.c.files > 0).desc(), spelled, projects.c.bytes, projects.c.name)
                 .limit(1)
@@ -164,7 +166,7 @@ class Projects:
             if row is None:
                 return None
             file = connection.execute(
-                select(files)
+                select(*_FILE)
                 .where(files.c.project_id == row.id, files.c.removed_at.is_(None))
                 .order_by(files.c.metadata_sha256.is_(None), files.c.size)
                 .limit(1)
@@ -193,13 +195,13 @@ class Projects:
     def tombstones(self, removed_before: int, limit: int) -> list[tuple[int, KnownFile]]:
         """Up to ``limit`` (project id, file) that no page has listed since before ``removed_before``."""
         statement = (
-            select(files)
+            select(files.c.project_id, *_FILE)
             .where(files.c.removed_at < removed_before)
             .order_by(files.c.removed_at, files.c.project_id, files.c.filename)
             .limit(limit)
         )
         with self._engine.connect().execution_options(reading=True) as connection:
-            return [(row.project_id, _file(row)) for row in connection.execute(statement)]
+            return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
 
     def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
         """Delete the rows of files that are no longer on the disk, and of removed projects left empty."""
@@ -214,10 +216,6 @@ class Projects:
                 )
             connection.execute(_EMPTY.where(projects.c.id.in_({row["id_"] for row in rows})))
 
-    def _stream(self, statement: Any) -> Iterator[Row[Any]]:
-        with self._engine.connect().execution_options(reading=True, yield_per=_CHUNK) as connection:
-            yield from connection.execute(statement)
-
 
 _LISTED: Final = projects.c.status.not_in(_UNLISTED)
 
@@ -228,31 +226,52 @@ _EMPTY: Final = delete(projects).where(
 )
 
 
-def _known(row: Row[Any]) -> KnownProject:
+# The columns of KnownProject and of KnownFile. Rows are unpacked, not asked for names: with a million of
+# them it takes half the time.
+_KNOWN: Final = tuple(projects.c["name" if f.name == "project" else f.name] for f in fields(KnownProject))
+_FILE: Final = tuple(files.c[f.name] for f in fields(KnownFile))
+
+
+def _known(row: Sequence[Any]) -> KnownProject:
+    (
+        id_,
+        project,
+        display_name,
+        serial,
+        seen_serial,
+        etag,
+        status,
+        selection,
+        held,
+        size,
+        dropped,
+        saved,
+    ) = row
     return KnownProject(
-        id=row.id,
-        project=NormalizedName(row.name),
-        display_name=row.display_name,
-        serial=row.serial,
-        seen_serial=row.seen_serial,
-        etag=row.etag,
-        status=row.status,
-        selection=row.selection,
-        files=row.files,
-        bytes=row.bytes,
-        dropped_files=row.dropped_files,
-        dropped_bytes=row.dropped_bytes,
+        id=id_,
+        project=project,
+        display_name=display_name,
+        serial=serial,
+        seen_serial=seen_serial,
+        etag=etag,
+        status=status,
+        selection=selection,
+        files=held,
+        bytes=size,
+        dropped_files=dropped,
+        dropped_bytes=saved,
     )
 
 
-def _file(row: Row[Any]) -> KnownFile:
+def _file(row: Sequence[Any]) -> KnownFile:
+    filename, location, sha256, size, metadata_sha256, provenance, uploaded_at, removed_at = row
     return KnownFile(
-        filename=row.filename,
-        location=row.location,
-        sha256=row.sha256,
-        size=row.size,
-        metadata_sha256=row.metadata_sha256,
-        provenance=row.provenance,
-        uploaded_at=row.uploaded_at,
-        removed_at=row.removed_at,
+        filename=filename,
+        location=location,
+        sha256=sha256,
+        size=size,
+        metadata_sha256=metadata_sha256,
+        provenance=provenance,
+        uploaded_at=uploaded_at,
+        removed_at=removed_at,
     )
