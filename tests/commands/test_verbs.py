@@ -47,6 +47,14 @@ def test_sync_of_named_projects(conf: str, server: Server, capsys: pytest.Captur
     assert {each.path for each in server.requests.of("page")} == {"/simple/alpha/", "/simple/beta-lib/"}
 
 
+def test_a_name_that_upstream_does_not_have_is_said(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync", "-c", conf, "--processes", "1", "alpha", "alhpa"]) == 0
+    out, err = capsys.readouterr()
+    assert "0 of them removed" in out
+    assert "upstream has no project alhpa" in err
+    assert "no project alpha" not in err
+
+
 def test_an_upstream_without_serials_is_not_said_to_be_at_serial_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ def test_a_selected_project_before_any_sync(bench: MakeBench) -> None:
 def test_a_selected_project_that_upstream_does_not_have(synced: Bench) -> None:
     result = synced.selected("no-such-project")
     assert result.state is RunState.SUCCESS
+    assert result.tally.projects_removed == 0
     assert not synced.page_directory("no-such-project").exists()
     audit(synced)
 

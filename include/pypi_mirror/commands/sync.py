@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
 from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.settings.read import read_settings
@@ -58,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         except BaseException as error:
             fail_run(mirror, request.label, str(error) or type(error).__name__)
             raise
-    _print(outcome)
+        _print(outcome)
+        _print_missing(mirror, names(request), outcome)
     return 1 if outcome.state is RunState.FAILED or outcome.tally.projects_failed else 0
 
 
@@ -171,3 +172,12 @@ def _print(outcome: Report) -> None:
         print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
     if outcome.backlog:
         print(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror status` names them.")
+
+
+def _print_missing(mirror: Mirror, asked_for: Sequence[NormalizedName], outcome: Report) -> None:
+    """A misspelt name would otherwise look like a project that was synced."""
+    failed = {failure.project for failure in (*outcome.new_failures, *outcome.known_failures)}
+    known = mirror.ledger.projects.known(asked_for)
+    for name in asked_for:
+        if name not in failed and (name not in known or not known[name].present):
+            print(f"upstream has no project {name}", file=sys.stderr)

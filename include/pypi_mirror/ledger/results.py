@@ -215,7 +215,8 @@ def _plan_row(result: Result) -> dict[str, Any]:
     return {
         "project_": result.planned.project,
         "state_": (PlanState.FAILED if synced is None else PlanState.DONE).value,
-        "removed_": synced is not None and synced.removed,
+        # A project that was never here is not removed by finding it gone upstream.
+        "removed_": tally.projects_removed > 0,
         **{f"{name}_": getattr(tally, name) for name in _PLAN_COLUMNS[1:-1]},
     }
 
