@@ -5,17 +5,21 @@ a tmpfs too; a parent's figure holds its waited-for children's), memory from sam
 processes of what each has resident, pages that several share split between them (PSS).
 """
 
+import ctypes
+import math
 import os
 import signal
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _SAMPLE_SECONDS = 0.1
+_LINGER_SECONDS = 5.0
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +41,12 @@ class ProgramFailed(Exception):
 
 
 def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None) -> Measured:
-    """Run ``command`` to its end with its output in ``log``; raises ProgramFailed."""
-    with log.open("wb") as output:
+    """Run ``command`` to its end with its output in ``log``; raises ProgramFailed.
+
+    Its wall time ends with it; processes that it leaves behind are counted until they end, and ended after
+    a few seconds.
+    """
+    with _adopting_orphans(), log.open("wb") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
             command,
@@ -50,19 +58,54 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
         )
         memory = _MemorySampler(process.pid)
         memory.start()
+        wall, cpu, written = 0.0, 0.0, 0
         try:
-            # Not reaped yet: the figures of a zombie can still be read.
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            wall = time.perf_counter() - started
-            written = _written(process.pid)
+            for pid in _ended(process.pid):
+                if pid == process.pid:
+                    wall = time.perf_counter() - started
+                written += _written(pid)
+                _, status, usage = os.wait4(pid, 0)
+                cpu += usage.ru_utime + usage.ru_stime
+                if pid == process.pid:
+                    process.returncode = os.waitstatus_to_exitcode(status)
         finally:
             memory.stop()
             _end_session(process.pid)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise ProgramFailed(command, process.returncode, log)
-    return Measured(wall=wall, cpu=usage.ru_utime + usage.ru_stime, memory=memory.peak, written=written)
+    return Measured(wall=wall, cpu=cpu, memory=memory.peak, written=written)
+
+
+def _ended(root: int) -> Iterator[int]:
+    """The processes of ``root``'s group that are children of ours, each when it has ended and before it is
+    reaped, so that its figures can still be read. Those that outlive ``root`` by too long are ended.
+    """
+    deadline = math.inf
+    while True:
+        waiting = 0 if deadline == math.inf else os.WNOHANG
+        try:
+            ended = os.waitid(os.P_PGID, root, os.WEXITED | os.WNOWAIT | waiting)
+        except ChildProcessError:
+            return
+        if ended is None:
+            if time.monotonic() > deadline:
+                _end_session(root)
+            time.sleep(0.01)
+            continue
+        if ended.si_pid == root:
+            deadline = time.monotonic() + _LINGER_SECONDS
+        yield ended.si_pid
+
+
+@contextmanager
+def _adopting_orphans() -> Iterator[None]:
+    """What a measured program leaves behind becomes our child (Linux), so that its CPU is known too."""
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    try:
+        yield
+    finally:
+        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 class _MemorySampler(threading.Thread):
