@@ -5,9 +5,10 @@ import os
 import queue
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -47,12 +48,27 @@ def run_batches(
     with ProcessPoolExecutor(
         min(processes, len(batches)), context, _begin, (mirror.settings, tallies, stop)
     ) as pool:
-        running = {pool.submit(_run, run_id, batch) for batch in batches}
+        with _interrupts_held_back():
+            running = {pool.submit(_run, run_id, batch) for batch in batches}
         try:
             return _collect(running, tallies, stop, on_progress)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Processes started in here never see Ctrl-C, which reaches every process of the terminal.
+
+    They inherit the mask, so not even while they import. The parent gets a Ctrl-C of this moment afterwards;
+    it alone acts on it, and sets ``stop``.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _collect(
@@ -100,8 +116,6 @@ _stop: Event
 def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
     global _settings, _tallies, _stop
     _settings, _tallies, _stop = settings, tallies, stop
-    # Ctrl-C reaches every process of the terminal; the parent alone acts on it, and sets ``stop``.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Progress that nobody reads any more must not keep this process from ending.
     tallies.cancel_join_thread()
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()
