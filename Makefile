@@ -68,6 +68,7 @@ bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=
 lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements.txt requirements.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-dev.txt requirements-dev.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-poetry.txt requirements-poetry.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
 		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
 

@@ -15,3 +15,10 @@ def require(condition: object, what: str) -> None:
     if os.environ.get("CI_REQUIRE_ALL") == "1":
         pytest.fail(f"{what} is missing, and CI_REQUIRE_ALL=1 lets no test be skipped", pytrace=False)
     pytest.skip(f"{what} is missing")
+
+
+def skip_without(condition: object, what: str) -> pytest.MarkDecorator:
+    """``require`` as a mark, for one of several parameters of a test; where nothing may be skipped it marks
+    nothing, and the test fails by itself."""
+    required = os.environ.get("CI_REQUIRE_ALL") == "1"
+    return pytest.mark.skipif(not condition and not required, reason=f"{what} is missing")

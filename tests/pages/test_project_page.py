@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pypi_simple
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 from pypi_mirror.model import MirroredPage, PooledFile, ProjectStatus, RemoteFile
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.project_page import render_html, render_json
-from tests.pages.golden import assert_golden
+from tests.golden import assert_golden
 from tests.pages.samples import EVERYTHING, characters, digest, page, pooled, texts
+
+GOLDEN = Path(__file__).with_name("golden")
 
 LINKS = PoolLinks(public_url="https://mirror.example/pypi")
 BASE = "https://mirror.example/pypi/simple/foo-bar/"
@@ -28,19 +31,19 @@ def parse_json(document: bytes) -> pypi_simple.ProjectPage:
 
 
 def test_a_page_with_everything_as_json() -> None:
-    assert_golden("everything.v1_json", render_json(EVERYTHING, LINKS))
+    assert_golden(GOLDEN / "everything.v1_json", render_json(EVERYTHING, LINKS))
 
 
 def test_a_page_with_everything_as_html() -> None:
-    assert_golden("everything.html", render_html(EVERYTHING, LINKS))
+    assert_golden(GOLDEN / "everything.html", render_html(EVERYTHING, LINKS))
 
 
 def test_links_with_a_root_uri() -> None:
     links = PoolLinks(public_url="https://mirror.example/pypi", root_uri="https://files.example/pool/")
     one = page(pooled("foo_bar-1.0-py3-none-any.whl", metadata=True, provenance=True))
 
-    assert_golden("root_uri.html", render_html(one, links))
-    assert_golden("root_uri.v1_json", render_json(one, links))
+    assert_golden(GOLDEN / "root_uri.html", render_html(one, links))
+    assert_golden(GOLDEN / "root_uri.v1_json", render_json(one, links))
 
 
 def test_without_upstream_serials_no_page_shows_one() -> None:

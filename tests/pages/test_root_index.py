@@ -16,8 +16,10 @@ from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages import root_index
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.settings.values import SimpleFormat
-from tests.pages.golden import assert_golden
+from tests.golden import assert_golden
 from tests.pages.samples import texts
+
+GOLDEN = Path(__file__).with_name("golden")
 
 ENTRIES = [
     IndexEntry(name=name, project=canonicalize_name(name), serial=serial)
@@ -41,8 +43,8 @@ def files(web: Path) -> dict[str, bytes]:
 def test_both_formats(tmp_path: Path) -> None:
     assert write(tmp_path, ENTRIES) is True
 
-    assert_golden("root_index.html", files(tmp_path)["index.html"])
-    assert_golden("root_index.v1_json", files(tmp_path)["index.v1_json"])
+    assert_golden(GOLDEN / "root_index.html", files(tmp_path)["index.html"])
+    assert_golden(GOLDEN / "root_index.v1_json", files(tmp_path)["index.v1_json"])
 
 
 def test_the_twins_hold_the_same(tmp_path: Path) -> None:

