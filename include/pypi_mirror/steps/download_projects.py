@@ -1,9 +1,11 @@
 """Step 3: sync the projects of one batch. Any number of batches run at once, here or on other hosts."""
 
 import asyncio
+import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
@@ -51,11 +53,24 @@ def download_projects(
     mirror.ledger.plan.reopen_failed(run_id, batch)
     planned = mirror.ledger.plan.pending(run_id, batch)
     recorder = _Recorder(on_progress)
-    asyncio.run(_run(mirror, run_id, planned, should_stop, recorder, lease))
+    with _rare_collections():
+        asyncio.run(_run(mirror, run_id, planned, should_stop, recorder, lease))
     if mirror.settings.stop_on_error and recorder.failures:
         first = recorder.failures[0]
         raise RunStopped(f"stop-on-error: {first.project} failed: {first.reason}")
     return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """A batch holds many rows and tasks and makes few cycles: looking through them at the default threshold
+    of 700 new objects took a tenth of all CPU and freed nothing."""
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 async def _run(

@@ -6,7 +6,7 @@ from typing import Final
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed
 from pypi_mirror.model import IndexEntry
-from pypi_mirror.upstream import simple_html, simple_json
+from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, HTML, JSON
@@ -63,5 +63,7 @@ def _parse(index: RootIndex) -> tuple[int | None, Iterator[IndexEntry]]:
     if index.content_type == JSON:
         return simple_json.parse_root_index(index.body, url=index.url)
     if index.content_type in HTML:
+        from pypi_mirror.upstream import simple_html  # as in project_pages
+
         return simple_html.parse_root_index(index.body, url=index.url)
     raise UpstreamMalformed(f"the root index is of type {index.content_type!r}", url=index.url)
