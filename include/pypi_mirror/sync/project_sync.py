@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from pypi_mirror.disk import size_of
 from pypi_mirror.errors import FileRefused
@@ -191,7 +191,8 @@ def _version_of(page: ProjectPage, file: RemoteFile) -> Version | str:
 def _parsed(version: str) -> Version | str:
     try:
         return Version(version)
-    except InvalidVersion:
+    except ValueError:
+        # InvalidVersion is one; so is what Python says of a number of thousands of digits.
         return version
 
 
