@@ -14,6 +14,7 @@ from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
 from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.ledger.tables import metadata
+from pypi_mirror.settings.values import Settings
 from tests.ledger.samples import Hands, begin, planned, pooled, synced
 
 
@@ -21,6 +22,15 @@ def test_from_nothing_to_head(ledger: Ledger) -> None:
     with ledger.engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+@pytest.mark.parametrize("name", ["a b", "100%20", "what?", "a#b", "ünï"])
+def test_the_ledger_lies_in_the_directory_whatever_its_name(tmp_path: Path, name: str) -> None:
+    settings = Settings(directory=tmp_path / name, master="https://index.example")
+    settings.directory.mkdir()
+    with Ledger.open(settings.ledger, Hands()):
+        pass
+    assert (settings.directory / "ledger.sqlite").exists()
 
 
 def test_migrations_make_the_tables_that_the_program_declares(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+from urllib.parse import quote
 
 from packaging.utils import NormalizedName
 
@@ -145,4 +146,5 @@ class Settings:
     @property
     def ledger(self) -> str:
         """The SQLAlchemy URL of the ledger."""
-        return self.ledger_url or f"sqlite:///{self.directory / 'ledger.sqlite'}"
+        # In a URL a question mark or a percent sign of the directory's name would mean something else.
+        return self.ledger_url or f"sqlite:///{quote(str(self.directory / 'ledger.sqlite'))}"
