@@ -12,6 +12,7 @@ from local_stack.parts import (
     nginx_service,
     require_site_port,
     serves_itself,
+    site_answers,
     upstream_service,
 )
 from local_stack.ports import accepts, require_free
@@ -60,7 +61,7 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
         _start_upstream(stack, options, console)
     if serves_itself(settings):
         settings.web.mkdir(parents=True, exist_ok=True)
-        stack.start(nginx_service(stack.layout, settings), ready=lambda: accepts(settings.site.port))
+        stack.start(nginx_service(stack.layout, settings), ready=lambda: site_answers(settings))
     console.print("starting Airflow")
     api = stack.start_airflow(
         port=options.airflow_port,

@@ -9,6 +9,7 @@ from local_stack.airflow_api import AirflowApi
 from local_stack.bring_up import DAG_ID, Running, bring_up
 from local_stack.errors import StackError
 from local_stack.options import Options
+from local_stack.parts import index_from_here
 from local_stack.stack import Stack
 from local_stack.trial import Installed, find_installable, install
 from local_stack.watch import watch
@@ -17,7 +18,7 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.clients import index_url, pip_conf
+from pypi_mirror.webserver.clients import pip_conf
 
 # It brings dependencies along, one of them compiled.
 SAMPLE_PACKAGE = "flask"
@@ -78,7 +79,7 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
     if not settings.site.enabled:
         console.print("[site] enabled is false: nothing is served, so nothing was installed")
         return None
-    index = index_url(settings)
+    index = index_from_here(settings)
     name = options.install or (SAMPLE_PACKAGE if options.conf is None else find_installable(index))
     if name is None:
         console.print("no mirrored project has a wheel for this Python; INSTALL=NAME tries one")

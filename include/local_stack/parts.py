@@ -2,13 +2,16 @@
 
 import os
 import sys
+from urllib.parse import urlsplit
 
 from local_stack.errors import StackError
 from local_stack.layout import Layout
-from local_stack.ports import require_free
+from local_stack.ports import LOOPBACK, accepts, require_free
 from local_stack.services import Service
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.clients import index_url
+from pypi_mirror.webserver.quoting import local_url
 from pypi_mirror.webserver.server import nginx_command, require_free_port
 
 UPSTREAM = "upstream"
@@ -40,6 +43,20 @@ def nginx_service(layout: Layout, settings: Settings) -> Service:
 def serves_itself(settings: Settings) -> bool:
     """Whether nginx is ours to start: there is a site, and no other nginx is told to reload for it."""
     return settings.site.enabled and not settings.site.reload_command
+
+
+def site_answers(settings: Settings) -> bool:
+    """Whether our nginx answers where the settings have it listen, which need not be the loopback."""
+    return accepts(settings.site.port, host=urlsplit(local_url(settings.site)).hostname or LOOPBACK)
+
+
+def index_from_here(settings: Settings) -> str:
+    """The index's address for a client on this machine.
+
+    Our own nginx is asked where it listens: the public name may not be known here, or lead to a proxy that
+    is not up yet.
+    """
+    return f"{local_url(settings.site)}/simple/" if serves_itself(settings) else index_url(settings)
 
 
 def require_site_port(settings: Settings, *, sample: bool) -> None:

@@ -24,8 +24,10 @@ def require_free(port: int, *, used_for: str, how_to_change: str) -> None:
             raise StackError(f"{said}; {how_to_change}") from error
 
 
-def accepts(port: int) -> bool:
-    """Whether something answers on the loopback port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(1)
-        return probe.connect_ex((LOOPBACK, port)) == 0
+def accepts(port: int, *, host: str = LOOPBACK) -> bool:
+    """Whether something answers on the port of ``host``, an IP address of this machine."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False

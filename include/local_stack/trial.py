@@ -8,6 +8,7 @@ import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import requests
 from packaging.tags import sys_tags
@@ -37,6 +38,9 @@ def install(name: str, *, index_url: str, folder: Path, log: Path, dependencies:
     options = ["--index-url", index_url, "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     if not dependencies:
         options.append("--no-deps")
+    if (address := urlsplit(index_url)).scheme == "http":
+        # As in the pip.conf that clients are given: pip ignores plain http but on the loopback.
+        options += ["--trusted-host", address.netloc]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         done = subprocess.run(

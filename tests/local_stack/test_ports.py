@@ -22,3 +22,10 @@ def test_a_free_port_is_free() -> None:
         port = taken.getsockname()[1]
     require_free(port, used_for="Airflow", how_to_change="")
     assert not accepts(port)
+
+
+def test_a_port_is_asked_for_where_it_listens() -> None:
+    with socket.create_server(("127.0.0.2", 0)) as server:
+        port = server.getsockname()[1]
+        assert accepts(port, host="127.0.0.2")
+        assert not accepts(port)
