@@ -42,9 +42,12 @@ class Summary:
     verdicts: tuple[Verdict, ...]
 
 
+_OTHERS = ("bandersnatch", "curl")
+
+
 def summarize(letter: str, title: str, goals: Sequence[Goal], rounds: Sequence[Round]) -> Summary:
-    """``rounds`` must not be empty, and every round must hold the same tools and figures."""
-    others = [name for name in rounds[0] if name != "ours"]
+    """``rounds`` must not be empty, and every round must hold the same tools (or steps) and figures."""
+    others = [name for name in _OTHERS if name in rounds[0]]
     ratios = [
         _ratio(figure, other, rounds)
         for other in others
