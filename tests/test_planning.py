@@ -114,7 +114,8 @@ def test_what_is_done_about_a_candidate() -> None:
     assert plan(there, None) == (*sync, 0)
     assert plan(there, have("a", serial=8)) == (*sync, 10)
     assert plan(there, have("a", serial=None)) == (*sync, 10)
-    assert plan(there, have("a", serial=9)) is None, "the page is of that event already"
+    assert plan(there, have("a", serial=9, display_name="A")) is None, "the page is of that event already"
+    assert plan(there, have("a", serial=9)) == (*sync, 10), "and does not say that it is called A now"
     assert plan(there, have("a", serial=8, seen_serial=12)) == (*sync, 10), "seen is not held"
     assert plan(there, have("a", serial=8, status=QUARANTINED)) == (*sync, 10), "it may be cleared"
     for status in (REMOVING, REMOVED):

@@ -63,7 +63,9 @@ def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedP
     if candidate.gone and not present:
         return None
     if known is not None and present and known.serial is not None and known.serial >= candidate.serial:
-        return None
+        # Pages do not spell the name: only events do, and one later than the page's own plan may do so anew.
+        if candidate.gone or known.display_name == candidate.display_name:
+            return None
     return PlannedProject(
         project=candidate.project,
         display_name=candidate.display_name,
