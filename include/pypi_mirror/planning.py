@@ -62,10 +62,15 @@ def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedP
     present = known is not None and known.present
     if candidate.gone and not present:
         return None
-    if known is not None and present and known.serial is not None and known.serial >= candidate.serial:
-        # Pages do not spell the name: only events do, and one later than the page's own plan may do so anew.
-        if candidate.gone or known.display_name == candidate.display_name:
-            return None
+    if (
+        known is not None
+        and present
+        and known.serial is not None
+        and known.serial >= candidate.serial
+        # Pages do not spell the name. Where the page came with an earlier plan, this event alone does.
+        and (candidate.gone or known.display_name == candidate.display_name)
+    ):
+        return None
     return PlannedProject(
         project=candidate.project,
         display_name=candidate.display_name,
