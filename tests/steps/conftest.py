@@ -9,8 +9,6 @@ import pytest
 
 from tests.steps.bench import Bench, MakeBench, make_bench
 
-pytest.register_assert_rewrite("tests.steps.audit")
-
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[MakeBench]:
