@@ -8,6 +8,7 @@ import pytest
 from pypi_mirror.errors import (
     ConfigurationError,
     DigestMismatch,
+    FileBusy,
     LeaseLost,
     LedgerUnavailable,
     MirrorBusy,
@@ -30,6 +31,7 @@ URL = "https://index.example/simple/a/"
         StalePage(url=URL, serial=3, wanted=4),
         DigestMismatch(url=URL, algorithm="sha256", expected="aa", actual="bb"),
         SizeMismatch(url=URL, expected=3, actual=4),
+        FileBusy(path="/srv/pypi/web/packages/a.whl"),
         MirrorBusy(owner="first", since="noon", expires="midnight"),
         LeaseLost(owner="first", holder="second", since="noon"),
         LedgerUnavailable("the ledger is away"),

@@ -118,6 +118,16 @@ class SizeMismatch(FileRefused):
         super().__init__(f"{actual} bytes arrived, the page announces {expected}", url=url)
 
 
+class FileBusy(MirrorError):
+    """Another process, or another project, is downloading the file at ``path`` at this moment."""
+
+    retryable = True
+
+    def __init__(self, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: another process is downloading this file; a later try will find it there")
+
+
 class LedgerError(MirrorError):
     """The ledger cannot be opened, is of another version, or contradicts itself."""
 

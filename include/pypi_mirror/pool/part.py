@@ -1,6 +1,12 @@
-"""A file on its way into the pool: ``.tmp-<filename>.part`` beside its final name."""
+"""A file on its way into the pool: ``.tmp-<filename>.part`` beside its final name.
+
+One process writes to it at a time, under a lock of the kernel's: Airflow may start the next try of a task
+whose first try it takes for dead and which lives on, and two that write to one file make it a wrong one.
+"""
 
 import asyncio
+import errno
+import fcntl
 import hashlib
 import os
 from contextlib import suppress
@@ -9,7 +15,13 @@ from typing import Final
 
 from pypi_mirror.answers import passes
 from pypi_mirror.disk import TEMPORARY_PREFIX, remove_file
-from pypi_mirror.errors import DigestMismatch, SizeMismatch, UpstreamError, UpstreamUnavailable
+from pypi_mirror.errors import (
+    DigestMismatch,
+    FileBusy,
+    SizeMismatch,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.transport import Request, Transport
 from pypi_mirror.upstream.checks import DIGEST_LENGTHS
@@ -19,11 +31,15 @@ MAX_FILE: Final = 20 * 1024**3
 # Below this a lost download is started over: asking for the rest costs as much.
 WORTH_KEEPING: Final = 1024**2
 
+_FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+# What file systems answer that have no locks; there two tries at once remain a risk.
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
+
 
 async def download_once(transport: Transport, path: str, file: RemoteFile) -> tuple[int, str]:
     """Size and SHA-256 of ``file``, now at ``path``. One try, which continues what an earlier one left.
 
-    Raises UpstreamUnavailable, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
+    Raises UpstreamUnavailable, FileBusy, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
     """
     directory, _, filename = path.rpartition("/")
     part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}.part", file)
@@ -43,9 +59,10 @@ async def download_once(transport: Transport, path: str, file: RemoteFile) -> tu
         if response.status != 200 and not (response.status == 206 and headers):
             raise UpstreamError(f"answered {response.status} for a file", url=file.url)
         part.check()
-    except (UpstreamUnavailable, asyncio.CancelledError):
-        part.close()
-        if not part.is_worth_keeping:
+    except (UpstreamUnavailable, FileBusy, asyncio.CancelledError):
+        if part.is_worth_keeping:
+            part.close()
+        else:
             part.discard()
         raise
     except BaseException:
@@ -62,6 +79,7 @@ class Part:
         self._path = path
         self._file = file
         self._descriptor: int | None = None
+        self._taken_up: os.stat_result | None = None
         self._start_over()
 
     @property
@@ -92,6 +110,7 @@ class Part:
         Takes seconds for a large file: to be called in a thread.
         """
         with open(self._path, "rb", buffering=0) as kept:
+            self._taken_up = os.fstat(kept.fileno())
             while block := kept.read(1024 * 1024):
                 self._update(block)
 
@@ -102,18 +121,45 @@ class Part:
         self.size += len(block)
 
     def start(self, status: int) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        if status == 206 and self.size:
-            flags |= os.O_APPEND
+        try:
+            self._descriptor = self._claim(_FLAGS | os.O_CREAT)
+        except FileNotFoundError:
+            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            self._descriptor = self._claim(_FLAGS | os.O_CREAT)
+        if status == 206 and self._taken_up is not None:
+            self._require_untouched(self._taken_up)
+            os.lseek(self._descriptor, 0, os.SEEK_END)
         else:
             # The server sends the whole file again.
             self._start_over()
-            flags |= os.O_TRUNC
-        try:
-            self._descriptor = os.open(self._path, flags, 0o644)
-        except FileNotFoundError:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._path, flags, 0o644)
+            os.ftruncate(self._descriptor, 0)
+
+    def _claim(self, flags: int) -> int:
+        """Open the part for this process alone; FileBusy while another one has it."""
+        while True:
+            descriptor = os.open(self._path, flags, 0o644)
+            try:
+                _lock(descriptor)
+                if os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False)):
+                    return descriptor
+            except BlockingIOError as error:
+                os.close(descriptor)
+                raise FileBusy(path=self._path) from error
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                os.close(descriptor)
+                raise
+            # Whoever had it before us has given it its final name.
+            os.close(descriptor)
+
+    def _require_untouched(self, taken_up: os.stat_result) -> None:
+        """What was hashed, without the lock, is what the rest is going to be written to."""
+        assert self._descriptor is not None  # noqa: S101 - just claimed
+        now = os.fstat(self._descriptor)
+        same = os.path.samestat(now, taken_up) and now.st_mtime_ns == taken_up.st_mtime_ns
+        if not same or now.st_size != self.size:
+            raise FileBusy(path=self._path)
 
     def write(self, chunk: bytes, /) -> None:
         assert self._descriptor is not None  # noqa: S101 - the transport calls start() first
@@ -143,8 +189,9 @@ class Part:
                 )
 
     def publish(self, path: str) -> None:
-        self.close()
+        # The lock is held until the part has its name.
         os.rename(self._path, path)
+        self.close()
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -152,5 +199,22 @@ class Part:
             self._descriptor = None
 
     def discard(self) -> None:
-        self.close()
+        """Remove the part, unless another process has it."""
+        if self._descriptor is None:
+            try:
+                self._descriptor = self._claim(_FLAGS)
+            except FileBusy:
+                return
+            except OSError:
+                pass  # Not there, or a symbolic link: then nobody writes to it.
         remove_file(self._path)
+        self.close()
+
+
+def _lock(descriptor: int) -> None:
+    """Raises BlockingIOError when another process has the lock; closing the descriptor gives it back."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise

@@ -61,12 +61,9 @@ class Pool:
             if known.removed_at is None and known.location == location:
                 raise FileRefused("the page announces another digest than it did before", url=file.url)
             known = None
-        downloaded = 0
-        found = await self._on_disk(absolute, file, known, verify=verify)
-        if found is None:
-            found = await self._download(absolute, file)
-            downloaded = 1
-        size, sha256 = found
+        size, sha256, downloaded = await try_patiently(
+            lambda: self._obtain(absolute, file, known, verify=verify), self._patience
+        )
         listed = file if self._core_metadata else replace(file, core_metadata=None)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
         has_provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
@@ -82,6 +79,20 @@ class Pool:
             files_downloaded=downloaded,
             bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,
         )
+
+    async def _obtain(
+        self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
+    ) -> tuple[int, str, int]:
+        """Size and SHA-256 of the file, and the number of downloads that took. One try.
+
+        Each try looks at the disk: another process may have brought the file while this one waited.
+        """
+        found = await self._on_disk(path, file, known, verify=verify)
+        if found is not None:
+            return *found, 0
+        if file.size is not None and file.size > MAX_FILE:
+            raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
+        return *await download_once(self._transport, path, file), 1
 
     async def _on_disk(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
@@ -102,11 +113,6 @@ class Pool:
         wanted = known.sha256.hex() if known is not None else file.sha256
         # Without a digest to compare with, nothing says that these are the right bytes.
         return (size, sha256) if sha256 == wanted else None
-
-    async def _download(self, path: str, file: RemoteFile) -> tuple[int, str]:
-        if file.size is not None and file.size > MAX_FILE:
-            raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
-        return await try_patiently(lambda: download_once(self._transport, path, file), self._patience)
 
 
 def _agrees(known: KnownFile, file: RemoteFile) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from pypi_mirror.errors import DigestMismatch, SizeMismatch, UpstreamError, UpstreamUnavailable
+from pypi_mirror.errors import DigestMismatch, FileBusy, MirrorError, SizeMismatch, UpstreamUnavailable
 from pypi_mirror.patience import Patience
 
 T = TypeVar("T")
@@ -15,16 +15,18 @@ WRONG_BYTES_BELIEVED_AFTER: Final = 3
 async def try_patiently(attempt: Callable[[], Awaitable[T]], patience: Patience) -> T:
     """What ``attempt`` returns, tried again while upstream is unavailable and while its bytes are wrong.
 
-    Raises the last UpstreamUnavailable, DigestMismatch or SizeMismatch; anything else at once.
+    Raises the last UpstreamUnavailable, FileBusy, DigestMismatch or SizeMismatch; anything else at once.
     """
     wrong = 0
     delays = patience.delays()
     while True:
-        failure: UpstreamError
+        failure: MirrorError
         try:
             return await attempt()
         except UpstreamUnavailable as error:
             failure, retry_after = error, error.retry_after
+        except FileBusy as error:
+            failure, retry_after = error, None
         except (DigestMismatch, SizeMismatch) as error:
             failure, retry_after = error, None
             wrong += 1

@@ -1,0 +1,97 @@
+"""Two that download one file at the same time: whatever gets the file's name is the file."""
+
+import asyncio
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.errors import FileBusy
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.patience import Patience
+from pypi_mirror.pool import Pool, location_of, path_of
+from pypi_mirror.pool.part import Part, download_once
+from pypi_mirror.transport import Request, Response
+from tests.upstream.fakes import FakeTransport, said
+
+DATA = os.urandom(1024) * 4096  # half of it is worth keeping
+HALF = len(DATA) // 2
+NAME = "alpha-1.0-py3-none-any.whl"
+URL = f"https://files.example/x/{NAME}"
+FILE = RemoteFile(
+    filename=NAME, url=URL, hashes=(("sha256", hashlib.sha256(DATA).hexdigest()),), size=len(DATA)
+)
+
+
+def begun(final: Path, data: bytes = DATA) -> Part:
+    """A download by somebody else, ``data`` of which has come."""
+    part = Part(str(final.with_name(f".tmp-{final.name}.part")), FILE)
+    part.start(200)
+    part.write(data)
+    return part
+
+
+def test_the_second_one_leaves_the_file_to_the_first(tmp_path: Path) -> None:
+    final = tmp_path / NAME
+    first = begun(final, DATA[:1000])
+    with pytest.raises(FileBusy):
+        asyncio.run(download_once(FakeTransport({URL: [said(DATA)]}), str(final), FILE))
+    first.write(DATA[1000:])
+    first.check()
+    first.publish(str(final))
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [DATA]
+
+
+@pytest.mark.parametrize("more", [DATA[HALF:], DATA[HALF:-1], b""], ids=["all", "some", "none"])
+def test_what_another_is_still_writing_to_is_not_continued(tmp_path: Path, more: bytes) -> None:
+    final = tmp_path / NAME
+    first = begun(final, DATA[:HALF])
+
+    class GoesOn(FakeTransport):
+        async def get(self, request: Request) -> Response:
+            first.write(more)
+            return await super().get(request)
+
+    with pytest.raises(FileBusy):
+        asyncio.run(download_once(GoesOn({URL: [said(DATA[HALF:], status=206)]}), str(final), FILE))
+    first.write(DATA[HALF + len(more) :])
+    first.check()
+    first.publish(str(final))
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [DATA]
+
+
+def test_what_another_left_longer_than_it_was_is_not_continued(tmp_path: Path) -> None:
+    final = tmp_path / NAME
+    first = begun(final, DATA[:HALF])
+
+    class DiesLater(FakeTransport):
+        async def get(self, request: Request) -> Response:
+            first.write(DATA[HALF : HALF + 1000])
+            first.close()
+            return await super().get(request)
+
+    with pytest.raises(FileBusy):
+        asyncio.run(download_once(DiesLater({URL: [said(DATA[HALF:], status=206)]}), str(final), FILE))
+    rest = said(DATA[HALF + 1000 :], status=206)
+    asyncio.run(download_once(FakeTransport({URL: [rest]}), str(final), FILE))
+
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [DATA]
+
+
+def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None:
+    final = tmp_path / path_of(location_of(FILE), NAME)
+    final.parent.mkdir(parents=True)
+    first = begun(final)
+
+    async def meanwhile(_seconds: float, /) -> None:
+        first.check()
+        first.publish(str(final))
+
+    transport = FakeTransport({URL: [said(DATA)]})
+    pool = Pool(tmp_path, transport, Patience(sleep=meanwhile), compare_method="hash", core_metadata=True)
+    acquired = asyncio.run(pool.acquire(FILE, None, verify=False))
+
+    assert (acquired.files_downloaded, transport.requests, final.read_bytes() == DATA) == (0, 1, True)
