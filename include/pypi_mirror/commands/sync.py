@@ -28,6 +28,9 @@ from pypi_mirror.webserver.wording import count, size
 
 # Enough batches for every process to find one until the end.
 _BATCHES_PER_PROCESS = 4
+# What makes a process more worth starting.
+_PROJECTS_A_PROCESS = 100
+_BYTES_A_PROCESS = 200_000_000
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -35,9 +38,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--processes",
         type=_number_of_processes,
-        default=os.cpu_count() or 1,
         metavar="N",
-        help="batches at once, each with [mirror] workers downloads (default: %(default)s)",
+        help="batches at once, each with [mirror] workers downloads (default: as many as the work is worth, "
+        "one a core at most)",
     )
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
@@ -109,15 +112,22 @@ def _number_of_processes(text: str) -> int:
     return int(text)
 
 
-def _sync(mirror: Mirror, request: RunRequest, processes: int) -> Report:
+def _sync(mirror: Mirror, request: RunRequest, processes: int | None) -> Report:
     fetched = begin(mirror, request)
-    partition = partition_projects(mirror, fetched.run_id, at_least=processes * _BATCHES_PER_PROCESS)
+    most = processes or os.cpu_count() or 1
+    partition = partition_projects(mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS)
     if partition.projects:
-        _download(mirror, partition, processes)
+        _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     rebuild_index(mirror, fetched.run_id)
     if not mirror.settings.site.enabled:
         reload_nginx(mirror)
     return report(mirror, fetched.run_id)
+
+
+def _worth_starting(partition: Partition) -> int:
+    """How many processes the work is worth: to start one costs about as much as to sync 100 projects."""
+    known_bytes = sum(batch.known_bytes for batch in partition.batches)
+    return max(1, partition.projects // _PROJECTS_A_PROCESS, known_bytes // _BYTES_A_PROCESS)
 
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
