@@ -29,7 +29,7 @@ def test_without_settings_everything_is_mirrored() -> None:
     selector = build_selector(Selection())
     whole = page("foo-1.0.tar.gz", "foo-1.0-cp312-cp312-win_amd64.whl", "garbage", "foo.exe")
 
-    assert selector.selects(FOO)
+    assert selector.why_not(FOO) is None
     assert selector.decide(whole) == Decision(kept=whole.files, dropped=())
 
 
@@ -68,8 +68,7 @@ def test_projects() -> None:
         Selection(allowed_projects=frozenset({FOO, BAR}), blocked_projects=frozenset({BAR}))
     )
 
-    assert not everything.selects(FOO)
-    assert everything.selects(BAR)
+    assert everything.why_not(BAR) is None
     assert everything.why_not(FOO) == "[blocklist] packages has foo"
     assert some.why_not(FOO) is None
     assert some.why_not(BAR) == "[blocklist] packages has bar"

@@ -67,11 +67,8 @@ def test_the_main_file_is_the_golden_one() -> None:
     )
 
 
-def test_root_and_a_daemon_are_said_in_the_main_file() -> None:
-    main = render_main(
-        SETTINGS, default_runtime(SETTINGS), site=Path("/x.conf"), user="root wheel", daemon=True
-    )
-    assert "\ndaemon on;\n" in main
+def test_root_is_said_in_the_main_file() -> None:
+    main = render_main(SETTINGS, default_runtime(SETTINGS), site=Path("/x.conf"), user="root wheel")
     assert "\nuser root wheel;\n" in main
 
 

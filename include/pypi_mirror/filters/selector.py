@@ -38,9 +38,6 @@ class Selector:
         self._projects = projects
         self._files = tuple(files)
 
-    def selects(self, project: NormalizedName) -> bool:
-        return self._projects.reason_to_drop(project) is None
-
     def why_not(self, project: NormalizedName) -> str | None:
         """Why ``project`` is not mirrored, for people; None when it is."""
         return self._projects.reason_to_drop(project)

@@ -134,17 +134,14 @@ class Plan:
         with self._engine.connect().execution_options(reading=True) as connection:
             return sum((_tally(row) for row in connection.execute(statement)), Tally())
 
-    def failed(self, run_id: int, batch: int | None = None) -> Sequence[NormalizedName]:
-        statement = select(plan.c.project).where(
-            plan.c.run_id == run_id, plan.c.state == PlanState.FAILED.value
+    def failed(self, run_id: int) -> Sequence[NormalizedName]:
+        statement = (
+            select(plan.c.project)
+            .where(plan.c.run_id == run_id, plan.c.state == PlanState.FAILED.value)
+            .order_by(plan.c.project)
         )
-        if batch is not None:
-            statement = statement.where(plan.c.batch == batch)
         with self._engine.connect().execution_options(reading=True) as connection:
-            return [
-                NormalizedName(name)
-                for name in connection.execute(statement.order_by(plan.c.project)).scalars()
-            ]
+            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
 
     def unfinished(self, run_id: int) -> int:
         """How many projects are neither done nor failed."""

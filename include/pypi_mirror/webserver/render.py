@@ -163,9 +163,7 @@ def render(
     return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
 
 
-def render_main(
-    settings: Settings, runtime: Runtime, *, site: Path, user: str | None = None, daemon: bool = False
-) -> str:
+def render_main(settings: Settings, runtime: Runtime, *, site: Path, user: str | None = None) -> str:
     """The main file of an nginx of our own that includes ``site`` and keeps everything in ``runtime``.
 
     ``user`` is for a master that root starts: whom the workers run as, as in nginx's ``user``.
@@ -175,7 +173,6 @@ def render_main(
         return quote_path(path, key="[mirror] directory", settings=settings)
 
     return _ENVIRONMENT.get_template("main.conf.jinja").render(
-        daemon=daemon,
         user=user,
         pid=word(runtime.pid),
         lock=word(runtime.folder / "nginx.lock"),
