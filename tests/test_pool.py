@@ -26,8 +26,8 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.model import RemoteFile
-from pypi_mirror.pool import Acquired, Pool, location_of, path_of
+from pypi_mirror.model import RemoteFile, path_of
+from pypi_mirror.pool import Acquired, Pool, location_of
 from pypi_mirror.settings.values import CompareMethod
 from pypi_mirror.transport import CurlTransport, Request, Response
 from pypi_mirror.upstream.simple_json import parse_project_page

@@ -70,6 +70,12 @@ class ProjectPage:
     files: tuple[RemoteFile, ...] = ()
 
 
+def path_of(location: bytes, filename: str) -> str:
+    """Where the pool has a file, relative to ``web/``; ``location`` is 32 bytes, the directory's name."""
+    digest = location.hex()
+    return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{filename}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PooledFile:
     """A file that is in the pool, verified: what a page may list.
@@ -167,7 +173,6 @@ class Tally:
     files_kept: int = 0
     files_dropped: int = 0
     bytes_dropped: int = 0
-    requests: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(**{f: getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__})

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import FileBusy
-from pypi_mirror.model import RemoteFile
+from pypi_mirror.model import RemoteFile, path_of
 from pypi_mirror.patience import Patience
-from pypi_mirror.pool import Pool, location_of, path_of
+from pypi_mirror.pool import Pool, location_of
 from pypi_mirror.pool.part import Part, download_once
 from pypi_mirror.transport import Request, Response
 from tests.upstream.fakes import FakeTransport, said

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, bindparam, delete, func, select, update
 
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import files, projects
-from pypi_mirror.model import IndexEntry
+from pypi_mirror.model import IndexEntry, path_of
 
 _CHUNK: Final = 5_000
 
@@ -65,8 +65,7 @@ class KnownFile:
     @property
     def path(self) -> str:
         """Relative to ``web/``."""
-        digest = self.location.hex()
-        return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{self.filename}"
+        return path_of(self.location, self.filename)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Where a file lies in the pool."""
+"""Which directory of the pool a file lies in; ``model.path_of`` makes a path of it."""
 
 import hashlib
 import re
@@ -21,9 +21,3 @@ def location_of(file: RemoteFile) -> bytes:
     if file.sha256 is not None:
         return bytes.fromhex(file.sha256)
     return hashlib.sha256(file.url.encode()).digest()
-
-
-def path_of(location: bytes, filename: str) -> str:
-    """Where a file lies, relative to ``web/``."""
-    digest = location.hex()
-    return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{filename}"

@@ -1,16 +1,16 @@
 """Bringing a file into the pool: what is there already, what is not, and what belongs beside it."""
 
 import asyncio
-import hashlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pypi_mirror.disk import sha256_of
 from pypi_mirror.errors import FileRefused
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.model import PooledFile, RemoteFile
+from pypi_mirror.model import PooledFile, RemoteFile, path_of
 from pypi_mirror.patience import Patience
-from pypi_mirror.pool.layout import location_of, path_of
+from pypi_mirror.pool.layout import location_of
 from pypi_mirror.pool.part import MAX_FILE, download_once
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.pool.tries import try_patiently
@@ -109,7 +109,7 @@ class Pool:
             return size, known.sha256.hex()
         if known is None and self._compare_method == "stat" and file.sha256 and expected is not None:
             return size, file.sha256
-        sha256 = await asyncio.to_thread(_sha256_of, path)
+        sha256 = await asyncio.to_thread(sha256_of, path)
         wanted = known.sha256.hex() if known is not None else file.sha256
         # Without a digest to compare with, nothing says that these are the right bytes.
         return (size, sha256) if sha256 == wanted else None
@@ -117,8 +117,3 @@ class Pool:
 
 def _agrees(known: KnownFile, file: RemoteFile) -> bool:
     return file.sha256 in (None, known.sha256.hex()) and file.size in (None, known.size)
-
-
-def _sha256_of(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pypi_mirror.answers import passes
-from pypi_mirror.disk import remove_file, write_atomically
+from pypi_mirror.disk import remove_file, sha256_of, write_atomically
 from pypi_mirror.errors import DigestMismatch, UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import RemoteFile
@@ -55,7 +55,7 @@ class Sidecars:
             have = listed.hex()
             if wanted in (None, have) and _is_file(target) and not verify:
                 return have, 0
-        if wanted is not None and _is_file(target) and _sha256_of(target) == wanted:
+        if wanted is not None and _is_file(target) and sha256_of(target) == wanted:
             return wanted, 0
         url = f"{file.url}.metadata"
 
@@ -124,11 +124,6 @@ def _is_file(path: str) -> bool:
         return os.stat(path, follow_symlinks=False).st_size > 0
     except FileNotFoundError:
         return False
-
-
-def _sha256_of(path: str) -> str:
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_digests(body: bytes, hashes: dict[str, str], url: str) -> None:

@@ -25,9 +25,10 @@ from pypi_mirror.model import (
     ProjectStatus,
     RemoteFile,
     Tally,
+    path_of,
 )
 from pypi_mirror.pages.page_store import PageStore
-from pypi_mirror.pool import Acquired, Pool, location_of, path_of
+from pypi_mirror.pool import Acquired, Pool, location_of
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
 
