@@ -222,3 +222,18 @@ def test_legacy_json_follows_the_page(scene: Scene, synced: Synced, expected: st
 
     asyncio.run(scenario())
     assert [what for what in scene.happened if "json" in what] == [expected]
+
+
+def test_a_pool_on_another_disk_is_flushed_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[Path] = []
+    monkeypatch.setattr(group_commit, "flush_filesystem", flushed.append)
+    (scene.web / "elsewhere").mkdir()
+    (scene.web / "packages").symlink_to("elsewhere")
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("a"))
+        await commit.finish()
+
+    asyncio.run(scenario())
+    assert set(flushed) == {scene.web, scene.web / "packages"}

@@ -77,7 +77,7 @@ class GroupCommit:
             self._acquired, self._files = [], 0
             if not self._closing and not self._paged:
                 return
-            await asyncio.to_thread(flush_filesystem, self._web)
+            await asyncio.to_thread(self._flush)
             recorded = self._paged
             self._results.record(recorded)
             self._paged = []
@@ -85,6 +85,13 @@ class GroupCommit:
                 self._on_recorded(recorded)
             self._paged = [self._with_pages(result) for result in self._closing]
             self._closing = []
+
+    def _flush(self) -> None:
+        """Pages and files; the administrator may keep the pool on another disk."""
+        flush_filesystem(self._web)
+        pool = self._web / "packages"
+        if pool.is_symlink() or pool.is_mount():
+            flush_filesystem(pool)
 
     def _with_pages(self, result: Result) -> Result:
         """``result``, its pages written; Failed when they cannot be, for a reason that is its own alone."""
