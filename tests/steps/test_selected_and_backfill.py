@@ -114,6 +114,7 @@ def test_a_backfill_mends_what_changed_in_its_interval_and_nothing_else(synced: 
     # Events are known of the second sync alone; upload times tell what the first one brought.
     end = start + 500
     assert synced.sync(kind=RunKind.BACKFILL, interval=(0, end)).planned > 1
+    assert synced.sync(kind=RunKind.BACKFILL, interval=(0, end), projects=("alpha",)).planned == 1
     assert synced.sync(kind=RunKind.BACKFILL, interval=(start + 500, start + 1500)).planned == 1
     assert synced.cursor == before
     audit(synced)

@@ -21,8 +21,8 @@ class RunRequest:
 
     ``label`` names the run for people and is unique (Airflow's run id; host and process for the command
     line); asking again with the same label continues that run. ``projects`` are to be synced now, changed
-    or not. ``recheck`` asks upstream for every selected project, whatever its serial. ``interval`` is that
-    of a backfill, [start, end) in seconds since 1970.
+    or not; a backfill is confined to them. ``recheck`` asks upstream for every selected project, whatever
+    its serial, in a run of kind SYNC. ``interval`` is that of a backfill, [start, end) in seconds since 1970.
     """
 
     label: str

@@ -70,7 +70,7 @@ def _plan(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     if request.kind is RunKind.SELECTED:
         return _selected(mirror, names(request))
     if request.kind is RunKind.BACKFILL:
-        return _changed_during(mirror, request.interval)
+        return _changed_during(mirror, request.interval, only=names(request))
     if run.source == "changelog":
         return _from_events(mirror, run)
     if run.source == "index":
@@ -112,12 +112,17 @@ def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[Plan
     return plan_named(wanted, known, reason="asked for", verify=True)
 
 
-def _changed_during(mirror: Mirror, interval: tuple[int, int] | None) -> Iterator[PlannedProject]:
+def _changed_during(
+    mirror: Mirror, interval: tuple[int, int] | None, *, only: Sequence[NormalizedName]
+) -> Iterator[PlannedProject]:
+    """What changed in ``interval``, of the projects ``only`` where there are such."""
     if interval is None:
         raise MirrorError("a backfill needs the interval that it is for")
     start, end = interval
     touched = {event.project for event in mirror.ledger.events.during(start, end)}
     touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
+    if only:
+        touched.intersection_update(only)
     wanted = sorted(name for name in touched if mirror.selector.why_not(name) is None)
     known = _known(mirror, wanted)
     return plan_named(wanted, known, reason="changed in the backfill's interval", verify=True)
