@@ -154,7 +154,7 @@ _MIRROR = (
         field="compare_method",
         parse=texts.choice("hash", "stat"),
         default="hash",
-        doc="How files on the disk are checked: hash reads them, stat looks at their sizes.",
+        doc="How files on the disk that the ledger lacks are checked: hash reads them, stat their sizes.",
     ),
     Option(
         section="mirror",
