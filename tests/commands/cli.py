@@ -93,3 +93,7 @@ def members(session: int) -> list[int]:
             if stat[0] != "Z" and int(stat[3]) == session:
                 found.append(int(entry.name))
     return found
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

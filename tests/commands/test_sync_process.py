@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine, finish, members, wait_until
+from tests.commands.cli import CommandLine, finish, members, parent_of, wait_until
 from tests.steps.audit import audit, audit_served, compare
 from tests.steps.bench import Bench
 from tests.warehouse import Corrupt, Delay, Drip, Fault, Server, Upload, Wheel, many, running, small
@@ -139,9 +139,10 @@ def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(slow: tuple[Server
     server, line = slow
     with line.start("sync", "--processes", "2") as process:
         under_way(server)
-        workers = [
-            pid for pid in members(process.pid) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        servers = [
+            pid for pid in members(process.pid) if b"forkserver" in Path(f"/proc/{pid}/cmdline").read_bytes()
         ]
+        workers = [pid for pid in servers if parent_of(pid) in servers]
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
         said = finish(process)

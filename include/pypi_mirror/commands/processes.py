@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
@@ -41,8 +42,9 @@ def run_batches(
         for batch in batches:
             failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
         return tuple(failures)
-    # Not fork: the parent holds database connections.
-    context = multiprocessing.get_context("spawn")
+    # Not fork: the parent holds database connections. The server imports once for all processes.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
     tallies: Queue[Tally] = context.Queue()
     stop = context.Event()
     with ProcessPoolExecutor(
@@ -121,6 +123,16 @@ def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()
 
 
+# Holds the mirror open until the process ends, whose end closes what is left.
+_open = ExitStack()
+
+
+@cache
+def _mirror() -> Mirror:
+    """The mirror, opened once for all batches of this process."""
+    return _open.enter_context(open_mirror(_settings))
+
+
 def _die_with_parent() -> None:
     """A parent that was killed has told nobody; its lease is not ours to write under."""
     parent = multiprocessing.parent_process()
@@ -133,7 +145,6 @@ def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
     def should_stop() -> str | None:
         return "another batch stopped the run" if _stop.is_set() else None
 
-    with open_mirror(_settings) as mirror:
-        return download_projects(
-            mirror, run_id, batch, should_stop=should_stop, on_progress=_tallies.put
-        ).failures
+    return download_projects(
+        _mirror(), run_id, batch, should_stop=should_stop, on_progress=_tallies.put
+    ).failures
