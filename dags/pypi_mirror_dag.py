@@ -18,6 +18,8 @@ from mirror_airflow.trigger_form import trigger_form
 CONFIGURATION = load_configuration()
 SCHEDULE = CONFIGURATION.schedule
 Batch = dict[str, int]
+# The stack's executor on SQLite runs this many tasks at a time; a plan of any size keeps them busy.
+BATCHES_AT_ONCE = 4
 
 
 def tell_of_failed_run(context: Context) -> None:
@@ -62,7 +64,7 @@ def pypi_mirror() -> None:
 
         params = get_current_context()["params"]
         with task_mirror() as mirror:
-            plan = step(mirror, run, batch_size=params["batch_size"])
+            plan = step(mirror, run, batch_size=params["batch_size"], at_least=BATCHES_AT_ONCE)
             if params["dry_run"]:
                 end_with_plan(mirror, plan)
                 return []

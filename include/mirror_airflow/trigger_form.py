@@ -23,7 +23,8 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
             type="boolean",
             title="Full re-check",
             description="Ask upstream for every selected project, also where the changelog names no change: "
-            "finds what upstream changes without an event. Takes long on a large mirror.",
+            "finds what upstream changes without an event. Takes long on a large mirror. Projects that are "
+            "named above are asked for and verified in any case.",
         ),
         "dry_run": Param(
             False,

@@ -110,13 +110,20 @@ class Mirror:
 
 @contextmanager
 def open_mirror(
-    settings: Settings, *, clock: Clock | None = None, patience: Patience | None = None
+    settings: Settings,
+    *,
+    must_exist: bool = False,
+    clock: Clock | None = None,
+    patience: Patience | None = None,
 ) -> Iterator[Mirror]:
     """The mirror that ``settings`` describes; its directories and its ledger are made when missing.
 
-    Raises LedgerError, and MirrorError when the directory cannot be written.
+    Who only looks sets ``must_exist``, so that a mistyped directory does not become an empty mirror. Raises
+    LedgerError, and MirrorError when the directory is missing or cannot be written.
     """
     clock = clock or SystemClock()
+    if must_exist and not settings.web.is_dir():
+        raise MirrorError(f"{settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it")
     try:
         (settings.web / "simple").mkdir(parents=True, exist_ok=True)
         (settings.web / "packages").mkdir(exist_ok=True)

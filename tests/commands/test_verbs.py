@@ -80,6 +80,15 @@ def test_an_upstream_that_is_away(conf: str, server: Server, capsys: pytest.Capt
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
 
 
+def test_status_of_no_mirror_makes_none(
+    conf: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = read_settings(Path(conf), {}).directory
+    assert main(["status", "-c", conf]) == 1
+    assert f"{directory}: no mirror is here yet" in capsys.readouterr().err
+    assert not directory.exists()
+
+
 def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "-c", conf]) == 0
     assert "last run    none yet" in capsys.readouterr().out

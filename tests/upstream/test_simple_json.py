@@ -87,12 +87,18 @@ class TestProjectPages:
 
         assert page == ProjectPage(name=NAME, serial=None, etag='"e"')
 
+    def test_null_versions_are_none(self) -> None:
+        document = {"meta": {"api-version": "1.1"}, "name": "foo-bar", "files": [], "versions": None}
+        assert parse(document).versions == ()
+
     def test_the_body_knows_its_serial_better_than_its_headers(self) -> None:
         assert parse(document(), header_serial=9).serial == 7
         assert parse(document(meta={"api-version": "1.0"}), header_serial=9).serial == 9
 
-    @pytest.mark.parametrize(("yanked", "reason"), [(False, None), (True, ""), ("", ""), ("why", "why")])
-    def test_yanked(self, yanked: bool | str, reason: str | None) -> None:
+    @pytest.mark.parametrize(
+        ("yanked", "reason"), [(None, None), (False, None), (True, ""), ("", ""), ("why", "why")]
+    )
+    def test_yanked(self, yanked: bool | str | None, reason: str | None) -> None:
         """PEP 592: a reason that is empty yanks as well as one that is not."""
         assert file(yanked=yanked).yanked == reason
 

@@ -45,7 +45,7 @@ class _File(msgspec.Struct):
     requires_python: str | None = msgspec.field(name="requires-python", default=None)
     size: _Size | None = None
     upload_time: str | None = msgspec.field(name="upload-time", default=None)
-    yanked: bool | str = False
+    yanked: bool | str | None = False
     core_metadata: bool | dict[str, str] | None = msgspec.field(name="core-metadata", default=None)
     legacy_metadata: bool | dict[str, str] | None = msgspec.field(
         name="data-dist-info-metadata", default=None
@@ -58,7 +58,7 @@ class _Page(msgspec.Struct):
     meta: _Meta
     name: str
     files: list[_File]
-    versions: list[str] = []
+    versions: list[str] | None = None
     project_status: _Status | None = msgspec.field(name="project-status", default=None)
 
 
@@ -98,7 +98,7 @@ def parse_project_page(
         serial=header_serial if serial is None else serial,
         etag=etag,
         status=ProjectStatus(status=checked_status(status.status, url=url), reason=status.reason),
-        versions=tuple(page.versions),
+        versions=tuple(page.versions or ()),
         files=_unique(tuple(_file(f, url) for f in page.files), url),
     )
 
