@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from pypi_mirror.ledger.store import Ledger
-from tests.ledger.samples import Hands, begin, name, planned, pooled, removed, synced
+from tests.ledger.samples import NOON, Hands, begin, name, planned, pooled, removed, synced
 
 
 def test_spellings_of_listed_projects(ledger: Ledger) -> None:
@@ -50,6 +50,22 @@ def test_a_file_knows_its_path(ledger: Ledger) -> None:
     file = ledger.projects.files_of([row.id])[row.id]["a-1.whl"]
     digest = file.location.hex()
     assert file.path == f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/a-1.whl"
+
+
+def test_places_that_a_page_still_lists(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    shared, own, twice = pooled("shared.whl"), pooled("own.whl"), pooled("twice.whl")
+    for project in ("gone", "gone-too"):
+        results.record([synced(ledger, planned(project), shared, own, twice)])
+    # Another content under the same name does not keep the first one.
+    results.record([synced(ledger, planned("other"), own, location="elsewhere")])
+    results.record([synced(ledger, planned("here"), shared, pooled("unrelated.whl"))])
+    for project in ("gone", "gone-too"):
+        results.record([removed(ledger, planned(project))])
+    tombstones = [file for _, file in ledger.projects.tombstones(NOON + 1, 100)]
+    assert len(tombstones) == 6
+    assert {filename for _, filename in ledger.projects.still_listed(tombstones)} == {"shared.whl"}
+    assert ledger.projects.still_listed(tombstones) < {(f.location, f.filename) for f in tombstones}
 
 
 @pytest.mark.servers

@@ -2,10 +2,15 @@
 
 import pytest
 
+from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.rebuild_index import rebuild_index
+from pypi_mirror.steps.report import report
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
     ClearQuarantine,
+    Declared,
     Quarantine,
     RemoveFile,
     RemoveProject,
@@ -110,3 +115,65 @@ def test_a_project_that_the_filters_take_back_within_the_grace_period_is_not_dow
     assert synced.listed("alpha") == [ONE.file_name, TWO.file_name]
     audit(synced)
     compare(synced)
+
+
+SHARED = "shared-1.0.tar.gz"
+
+
+def sharing(bench: MakeBench) -> Bench:
+    """Two projects that list one file at one address, as only odd or hostile indexes have it."""
+    owner, guest = (
+        Upload(distribution=Declared(name=name, version="1.0", filename=SHARED, data=b"one content"))
+        for name in ("owner", "guest")
+    )
+    made = bench(owner)
+    made.server.warehouse.filenames.clear()
+    made.server.apply(guest)
+    made.sync()
+    assert made.listed("owner") == made.listed("guest") == [SHARED]
+    assert len(list((made.web / "packages").rglob(SHARED))) == 1
+    return made
+
+
+@pytest.mark.parametrize(
+    "event", [RemoveFile(project="owner", filename=SHARED), RemoveProject(project="owner")]
+)
+def test_a_file_that_another_project_lists_outlives_its_tombstone(
+    bench: MakeBench, event: RemoveFile | RemoveProject
+) -> None:
+    made = sharing(bench)
+    made.server.apply(event)
+    made.sync()
+    made.clock.advance(days=8)
+    assert swept(made) == 0
+    assert made.pooled(SHARED) is not None
+    with made.open() as mirror:
+        assert mirror.ledger.projects.tombstones(1 << 40, 10) == []
+    audit(made)
+    compare(made)
+    made.server.apply(RemoveFile(project="guest", filename=SHARED))
+    made.sync()
+    made.clock.advance(days=8)
+    assert swept(made) == 1
+    assert not list((made.web / "packages").iterdir())
+    audit(made)
+
+
+def test_a_file_that_both_projects_lose_is_swept_once(bench: MakeBench) -> None:
+    made = sharing(bench)
+    made.server.apply(RemoveFile(project="owner", filename=SHARED), RemoveProject(project="guest"))
+    made.sync()
+    made.clock.advance(days=8)
+    assert swept(made) == 1
+    assert not list((made.web / "packages").iterdir())
+    audit(made)
+
+
+def swept(made: Bench) -> int:
+    """How many files a run deletes in which nothing changed."""
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        assert partition_projects(mirror, run_id).batches == ()
+        rebuilt = rebuild_index(mirror, run_id)
+        report(mirror, run_id)
+    return rebuilt.swept

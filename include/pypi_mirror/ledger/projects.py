@@ -202,8 +202,25 @@ class Projects:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
 
+    def still_listed(self, tombstones: Iterable[KnownFile]) -> set[tuple[bytes, str]]:
+        """Of the places of ``tombstones``, (location, filename), those where a page lists a file.
+
+        It can be another project's page: nothing upstream says keeps two from naming one address. There is
+        no index by file name, so this reads the whole table; ask for many at once.
+        """
+        places = {(file.location, file.filename) for file in tombstones}
+        statement = select(files.c.location, files.c.filename).where(
+            files.c.filename.in_({filename for _, filename in places}), files.c.removed_at.is_(None)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {
+                (location, filename)
+                for location, filename in connection.execute(statement)
+                if (location, filename) in places
+            }
+
     def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
-        """Delete the rows of files that are no longer on the disk, and of removed projects left empty."""
+        """Delete the rows of tombstones that were swept, and of removed projects left empty."""
         with self._engine.begin() as connection:
             rows = [{"id_": project_id, "filename_": filename} for project_id, filename in gone]
             if rows:

@@ -11,7 +11,7 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import RunKind
+from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
@@ -109,20 +109,26 @@ def _write_name_map(mirror: Mirror, *, changed: bool) -> None:
 
 
 def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
-    """Delete files that no page has listed for the grace period."""
+    """Delete files that no page has listed for the grace period; return how many.
+
+    A place that another project's page lists keeps its file, and only the tombstone is forgotten.
+    """
     before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
     swept = 0
     while tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE):
         mirror.ledger.lease.renew(run.request.label)
-        for _, file in tombstones:
-            path = mirror.settings.web / file.path
+        spared = mirror.ledger.projects.still_listed(file for _, file in tombstones)
+        # Two projects can have listed one file, too.
+        gone = {(file.location, file.filename) for _, file in tombstones} - spared
+        for place in gone:
+            path = mirror.settings.web / path_of(*place)
             for suffix in ("", ".metadata", ".provenance"):
                 remove_file(f"{path}{suffix}")
             for parent in path.parents[:3]:
                 if not remove_directory_if_empty(parent):
                     break
         mirror.ledger.projects.forget_files([(id_, file.filename) for id_, file in tombstones])
-        swept += len(tombstones)
+        swept += len(gone)
     return swept
 
 
