@@ -90,6 +90,7 @@ def test_status_of_no_mirror_makes_none(
 
 
 def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "-c", conf]) == 0
     assert main(["status", "-c", conf]) == 0
     assert "last run    none yet" in capsys.readouterr().out
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
