@@ -2,12 +2,16 @@
 
 import pytest
 
-from pypi_mirror.ledger.backlog import PARKED_AFTER
+from pypi_mirror.ledger.backlog import PARKED_AFTER, BacklogEntry
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
 from tests.ledger.samples import NOON, Hands, begin, failed, name, planned, removed, synced, unchanged
 
 HOUR = 3600
+
+
+def lagging(ledger: Ledger) -> list[BacklogEntry]:
+    return [entry for entry in ledger.backlog.all() if entry.lagging]
 
 
 def test_delays_double_up_to_a_day_and_then_a_week(ledger: Ledger, clock: Hands) -> None:
@@ -16,7 +20,7 @@ def test_delays_double_up_to_a_day_and_then_a_week(ledger: Ledger, clock: Hands)
     for attempt in range(1, PARKED_AFTER + 3):
         clock.now += 10
         results.record([failed(planned("a"), f"reason {attempt}")])
-        [entry] = ledger.backlog.all()
+        [entry] = ledger.backlog.failed()
         assert (entry.attempts, entry.reason) == (attempt, f"reason {attempt}")
         assert (entry.first_failed_at, entry.last_failed_at) == (NOON + 10, clock.now)
         assert entry.parked == (attempt >= PARKED_AFTER)
@@ -61,9 +65,9 @@ def test_success_of_any_kind_ends_it(ledger: Ledger, how: str) -> None:
             results.record([unchanged(ledger, plan, serial=5)])
         case _:
             results.record([removed(ledger, plan)])
-    assert [e.project for e in ledger.backlog.all()] == ["b"]
+    assert [e.project for e in ledger.backlog.failed()] == ["b"]
     results.record([failed(planned("a"))])
-    assert {e.project: e.attempts for e in ledger.backlog.all()} == {"a": 1, "b": 1}, "counted anew"
+    assert {e.project: e.attempts for e in ledger.backlog.failed()} == {"a": 1, "b": 1}, "counted anew"
 
 
 def test_an_older_page_does_not_end_the_wait_for_an_event(ledger: Ledger) -> None:
@@ -71,7 +75,7 @@ def test_an_older_page_does_not_end_the_wait_for_an_event(ledger: Ledger) -> Non
     _, results = begin(ledger)
     results.record([failed(planned("a", serial=9, exact=True), "the page is stale")])
     results.record([synced(ledger, planned("a"), serial=8)])
-    assert [(e.serial, e.exact) for e in ledger.backlog.all()] == [(9, True)]
+    assert [(e.serial, e.exact) for e in ledger.backlog.failed()] == [(9, True)]
     results.record([unchanged(ledger, planned("a"))])
     assert ledger.backlog.count() == 1, "a page without a serial proves nothing"
     results.record([synced(ledger, planned("a"), serial=9)])
@@ -90,8 +94,92 @@ def test_a_failure_does_not_forget_what_an_earlier_one_waits_for(ledger: Ledger)
         planned("a", serial=10, exact=True),
     ):
         results.record([failed(plan)])
-        seen += [(e.serial, e.exact) for e in ledger.backlog.all()]
+        seen += [(e.serial, e.exact) for e in ledger.backlog.failed()]
     assert seen == [(3, False), (9, True), (9, True), (9, True), (9, True), (10, True)]
+
+
+def test_a_page_older_than_announced_is_looked_at_again_and_is_no_failure(
+    ledger: Ledger, clock: Hands
+) -> None:
+    run, results = begin(ledger, clock=clock)
+    results.record([synced(ledger, planned("a", serial=10), serial=4)])
+    [entry] = lagging(ledger)
+    assert (entry.project, entry.serial, entry.exact, entry.parked) == ("a", 10, False, False)
+    assert entry.reason == "the page is of serial 4, upstream announced 10; it is looked at again"
+    assert ledger.backlog.failed() == ledger.backlog.of_run(run.id, [name("a")]) == []
+    assert ledger.backlog.count() == 0
+    delays = []
+    while looks := lagging(ledger):
+        delays.append((looks[0].next_try_at - clock.now) / HOUR)
+        clock.now = looks[0].next_try_at - 1
+        assert ledger.backlog.due() == []
+        results.record([unchanged(ledger, planned("a", serial=10), serial=4)])
+        assert lagging(ledger) == looks, "a look before its time does not count"
+        clock.now += 1
+        assert ledger.backlog.due() == looks
+        results.record([unchanged(ledger, planned("a", serial=10))])
+    assert delays == [0.25, 0.5, 1, 2]
+    results.record([unchanged(ledger, planned("a", serial=10), serial=4)])
+    assert lagging(ledger) == [], "given up for good"
+    results.record([unchanged(ledger, planned("a", serial=11), serial=4)])
+    assert [(e.serial, e.attempts) for e in lagging(ledger)] == [(11, 1)]
+
+
+@pytest.mark.parametrize("how", ["synced", "unchanged", "removed"])
+def test_what_ends_the_wait_for_an_announced_serial(ledger: Ledger, how: str) -> None:
+    _, results = begin(ledger)
+    results.record([synced(ledger, planned("a", serial=10), serial=4)])
+    results.record([synced(ledger, planned("a"), serial=9)])
+    assert [e.serial for e in lagging(ledger)] == [10], "9 is not 10"
+    match how:
+        case "synced":
+            results.record([synced(ledger, planned("a"), serial=10)])
+        case "unchanged":
+            results.record([unchanged(ledger, planned("a"), serial=10)])
+        case _:
+            results.record([removed(ledger, planned("a"))])
+    assert lagging(ledger) == []
+
+
+def test_without_serials_nothing_lags(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    results.record([synced(ledger, planned("a")), synced(ledger, planned("b", serial=10))])
+    results.record([synced(ledger, planned("a"), serial=3)])
+    assert lagging(ledger) == []
+
+
+def test_a_page_older_than_the_one_we_had_lags_whoever_asked(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    results.record([synced(ledger, planned("a"), serial=7)])
+    results.record([synced(ledger, planned("a"), serial=6)])
+    assert [(e.project, e.serial) for e in lagging(ledger)] == [("a", 7)]
+
+
+def test_a_lagging_project_that_fails_fails_for_the_first_time(ledger: Ledger, clock: Hands) -> None:
+    _, results = begin(ledger, "first", clock=clock)
+    results.record([synced(ledger, planned("a", serial=10), serial=4)])
+    clock.now += HOUR
+    results.record([unchanged(ledger, planned("a", serial=10))])
+    ledger.lease.release("first")
+    second, results = begin(ledger, "second", clock=clock)
+    results.record([failed(planned("a"))])
+    assert lagging(ledger) == []
+    [entry] = ledger.backlog.failed()
+    assert (entry.first_run_id, entry.first_failed_at, entry.attempts) == (second.id, clock.now, 1)
+    assert (entry.serial, entry.exact, entry.error) == (10, False, "UpstreamError")
+    results.record([synced(ledger, planned("a"), serial=9)])
+    assert ledger.backlog.failed() == []
+    assert [(e.serial, e.attempts) for e in lagging(ledger)] == [(10, 1)], "nor is it forgotten then"
+
+
+@pytest.mark.parametrize("announced", [8, 12])
+def test_a_lagging_look_keeps_a_failure_that_waits_for_an_event(ledger: Ledger, announced: int) -> None:
+    _, results = begin(ledger)
+    results.record([failed(planned("a", serial=9, exact=True), "the page is stale")])
+    before = ledger.backlog.failed()
+    results.record([synced(ledger, planned("a", serial=announced), serial=4)])
+    assert ledger.backlog.failed() == before
+    assert lagging(ledger) == []
 
 
 def test_forgetting(ledger: Ledger) -> None:
@@ -99,7 +187,7 @@ def test_forgetting(ledger: Ledger) -> None:
     results.record([failed(planned(n)) for n in "abc"])
     ledger.backlog.forget([name("a"), name("c"), name("not there")])
     ledger.backlog.forget([])
-    assert [e.project for e in ledger.backlog.all()] == ["b"]
+    assert [e.project for e in ledger.backlog.failed()] == ["b"]
     assert ledger.backlog.count() == 1
 
 

@@ -208,7 +208,7 @@ def test_a_group_is_recorded_whole_or_not_at_all(ledger: Ledger) -> None:
     with pytest.raises(LedgerError):
         results.record([good, failed(planned("b")), broken])
     assert list(ledger.projects.all()) == []
-    assert ledger.backlog.all() == []
+    assert ledger.backlog.failed() == []
     assert not unpublished(ledger)
     assert ledger.plan.unfinished(run.id) == 3
     results.record([good, bad])

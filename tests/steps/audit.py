@@ -203,7 +203,7 @@ def _audit_pool(bench: Bench, mirror: Mirror, listed: dict[NormalizedName, dict[
     tombstones = mirror.ledger.projects.tombstones(1 << 40, 1_000_000)
     known = {file.path for rows in listed.values() for file in rows.values()}
     known |= {file.path for _, file in tombstones}
-    backlog = {entry.project for entry in mirror.ledger.backlog.all()}
+    backlog = {entry.project for entry in mirror.ledger.backlog.failed()}
     known |= {
         path
         for path, file in bench.server.warehouse.files.items()

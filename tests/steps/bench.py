@@ -119,7 +119,7 @@ class Bench:
     def backlog(self) -> dict[str, str]:
         """The reasons by project."""
         with self.open() as mirror:
-            return {entry.project: entry.reason for entry in mirror.ledger.backlog.all()}
+            return {entry.project: entry.reason for entry in mirror.ledger.backlog.failed()}
 
     def page(self, name: str) -> dict[str, Any]:
         """Our JSON page of a project."""

@@ -23,7 +23,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config)) as mirror:
         status = mirror_status(mirror)
-        backlog = mirror.ledger.backlog.all()
+        backlog = mirror.ledger.backlog.failed()
     if arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:

@@ -1,6 +1,11 @@
-"""The backlog: projects that failed, each with its reason, attempts and next try."""
+"""The backlog: projects that failed, each with its reason, attempts and next try.
 
-from collections.abc import Mapping, Sequence
+So that no event is forgotten it also keeps projects whose page *lags*: upstream's root index announced a
+serial that the page it gave has not reached. Most often a role event left the page in upstream's caches,
+which is no failure; but it may be an old copy of a page that did change, so it is looked at again.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,11 +22,18 @@ _FIRST_DELAY: Final = 15 * 60
 _LONGEST_DELAY: Final = 24 * 3600
 _PARKED_DELAY: Final = 7 * 24 * 3600
 PARKED_AFTER: Final = 10
+# What a page has not shown when it was looked at again this often (almost four hours) is taken for a role
+# event's serial.
+LOOKS_AGAIN: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BacklogEntry:
-    """A project that is not current, and why. Times are seconds since 1970."""
+    """A project that is not current, and why. Times are seconds since 1970.
+
+    ``lagging`` says that it did not fail: ``serial`` was announced and its page is older; ``attempts`` counts
+    the looks at that page.
+    """
 
     project: NormalizedName
     display_name: str
@@ -35,6 +47,20 @@ class BacklogEntry:
     last_failed_at: int
     next_try_at: int
     parked: bool
+    lagging: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A project was synced, from a page of the serial ``reached`` (None where pages have no serials).
+
+    ``announced`` is a serial that the page should have reached, as far as its sync can tell.
+    """
+
+    project: NormalizedName
+    display_name: str
+    reached: float | None
+    announced: int | None
 
 
 class Backlog:
@@ -43,21 +69,28 @@ class Backlog:
         self._clock = clock
 
     def due(self) -> list[BacklogEntry]:
-        """The entries whose next try has come, oldest first."""
+        """The entries whose next try has come, lagging ones too, oldest first."""
         return self._read(backlog.c.next_try_at <= int(self._clock()))
 
+    def failed(self) -> list[BacklogEntry]:
+        """Every project that failed, oldest first."""
+        return self._read(backlog.c.lagging.is_(False))
+
     def all(self) -> list[BacklogEntry]:
-        """Every entry, oldest first."""
+        """Every entry, lagging ones too, oldest first."""
         return self._read(backlog.c.project.is_not(None))
 
     def of_run(self, run_id: int, projects: Sequence[NormalizedName]) -> list[BacklogEntry]:
-        """The entries of ``projects``; ``first_run_id`` tells those that are new in ``run_id``."""
+        """The failed of ``projects``; ``first_run_id`` tells those that are new in ``run_id``."""
         wanted = set(projects)
-        return [e for e in self.all() if e.project in wanted]
+        return [e for e in self.failed() if e.project in wanted]
 
     def count(self) -> int:
+        """How many projects failed, parked ones included."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(func.count()).select_from(backlog)).scalar_one()
+            return connection.execute(
+                select(func.count()).select_from(backlog).where(backlog.c.lagging.is_(False))
+            ).scalar_one()
 
     def forget(self, projects: Sequence[NormalizedName]) -> None:
         """Take the projects off the backlog, current or not."""
@@ -91,15 +124,18 @@ def add_failure(
 ) -> None:
     """Within a batch's transaction: put ``project`` on the backlog, or count one more attempt.
 
-    The serial of an event is waited for until it, or a later event's, is reached.
+    The serial of an event is waited for until it, or a later event's, is reached. A project that was
+    merely lagging fails for the first time.
     """
-    known = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
-    attempts = 1 if known is None else known.attempts + 1
+    entry = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
     wanted = serial
-    if known is not None and known.exact and not (exact and serial is not None and serial > known.serial):
-        wanted, exact = known.serial, True
+    if entry is not None and entry.exact and not (exact and serial is not None and serial > entry.serial):
+        wanted, exact = entry.serial, True
+    elif entry is not None and not exact:
+        wanted = _highest(serial, entry.serial)
+    known = None if entry is None or entry.lagging else entry
+    attempts = 1 if known is None else known.attempts + 1
     parked = attempts >= PARKED_AFTER
-    delay = _PARKED_DELAY if parked else min(_FIRST_DELAY * 2 ** (attempts - 1), _LONGEST_DELAY)
     row = {
         "project": project,
         "display_name": display_name,
@@ -111,28 +147,74 @@ def add_failure(
         "first_run_id": run_id if known is None else known.first_run_id,
         "first_failed_at": now if known is None else known.first_failed_at,
         "last_failed_at": now,
-        "next_try_at": now + delay,
+        "next_try_at": now + (_PARKED_DELAY if parked else _delay(attempts)),
         "parked": parked,
+        "lagging": False,
     }
     upsert(connection, backlog, [row])
 
 
-def settle(connection: Connection, reached: Mapping[NormalizedName, float]) -> None:
-    """Within a batch's transaction: these projects were synced, from a page of this serial each.
+def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: int) -> None:
+    """Within a batch's transaction: these projects were synced.
 
     They leave the backlog, but for one whose page is older than the event it waits for, as happens when it
-    was asked for by name: the cursor has passed that event, nothing else remembers it.
+    was asked for by name: the cursor has passed that event, nothing else remembers it. A page that is older
+    than an announced serial puts its project on the backlog as lagging.
     """
-    entries = connection.execute(
-        select(backlog.c.project, backlog.c.serial, backlog.c.exact).where(backlog.c.project.in_(reached))
-    )
-    current = [
-        project
-        for project, wanted, exact in entries
-        if not exact or reached[NormalizedName(project)] >= wanted
-    ]
-    if current:
-        connection.execute(delete(backlog).where(backlog.c.project.in_(current)))
+    by_name = {look.project: look for look in looks}
+    entries = {
+        row.project: row for row in connection.execute(select(backlog).where(backlog.c.project.in_(by_name)))
+    }
+    current, lagging = [], []
+    for look in by_name.values():
+        entry = entries.get(look.project)
+        if entry is not None and entry.exact and (look.reached or 0) < entry.serial:
+            continue
+        wanted = _highest(look.announced, None if entry is None else entry.serial)
+        if wanted is None or look.reached is None or look.reached >= wanted:
+            current.append(look.project)
+        elif entry is None or not entry.lagging or wanted > entry.serial:
+            lagging.append(_lagging(look, wanted, looks=1, first=(run_id, now), now=now))
+        elif now < entry.next_try_at:
+            # Somebody asked for it early: four looks in a minute prove nothing.
+            continue
+        elif entry.attempts < LOOKS_AGAIN:
+            first = (entry.first_run_id, entry.first_failed_at)
+            lagging.append(_lagging(look, wanted, looks=entry.attempts + 1, first=first, now=now))
+        else:
+            current.append(look.project)
+    gone = [project for project in current if project in entries]
+    if gone:
+        connection.execute(delete(backlog).where(backlog.c.project.in_(gone)))
+    upsert(connection, backlog, lagging)
+
+
+def _lagging(look: Look, wanted: int, *, looks: int, first: tuple[int, int], now: int) -> dict[str, Any]:
+    """A row; ``first`` is the run and the time of the first look."""
+    return {
+        "project": look.project,
+        "display_name": look.display_name,
+        "error": "Lagging",
+        "reason": f"the page is of serial {look.reached}, upstream announced {wanted}; it is looked at again",
+        "serial": wanted,
+        "exact": False,
+        "attempts": looks,
+        "first_run_id": first[0],
+        "first_failed_at": first[1],
+        "last_failed_at": now,
+        "next_try_at": now + _delay(looks),
+        "parked": False,
+        "lagging": True,
+    }
+
+
+def _delay(attempts: int) -> int:
+    """Seconds from the last of ``attempts`` tries to the next."""
+    return min(_FIRST_DELAY << (attempts - 1), _LONGEST_DELAY)
+
+
+def _highest(*serials: int | None) -> int | None:
+    return max((serial for serial in serials if serial is not None), default=None)
 
 
 def _entry(row: Row[Any]) -> BacklogEntry:

@@ -84,8 +84,9 @@ class Results:
             self._plan(connection, results)
             backlog.settle(
                 connection,
-                # What is gone cannot be older than any event.
-                {r.planned.project: math.inf if r.removed else _serial(r) or 0 for r in synced},
+                [_look(r) for r in synced],
+                run_id=self._run_id,
+                now=now,
             )
             for result in results:
                 if isinstance(result, Failed):
@@ -268,6 +269,24 @@ def _seen(r: Synced) -> int | None:
     """The highest serial upstream has shown for the project, on its page or in an index or event."""
     before = None if r.known is None else r.known.seen_serial
     return max((s for s in (r.serial, r.planned.serial, before) if s is not None), default=None)
+
+
+def _look(r: Synced) -> backlog.Look:
+    """What the backlog has to know: how old the page is, and how old it should not be.
+
+    A serial that upstream had shown before is not news: the backlog waits for it, or has given up on it.
+    That a page we had was newer always is.
+    """
+    seen = None if r.known is None else r.known.seen_serial
+    news = r.planned.serial if seen is None or (r.planned.serial or 0) > seen else None
+    had = None if r.known is None else r.known.serial
+    return backlog.Look(
+        project=r.planned.project,
+        display_name=r.planned.display_name,
+        # What is gone cannot be older than any event.
+        reached=math.inf if r.removed else _serial(r),
+        announced=max((s for s in (news, had) if s is not None), default=None),
+    )
 
 
 def _status(page: MirroredPage) -> str:

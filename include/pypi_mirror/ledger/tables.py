@@ -162,6 +162,8 @@ backlog: Final = Table(
     Column("last_failed_at", BigInteger, nullable=False),
     Column("next_try_at", BigInteger, nullable=False),
     Column("parked", Boolean, nullable=False),
+    # It did not fail: its page was older than a serial that upstream had announced.
+    Column("lagging", Boolean, nullable=False),
     Index(None, "next_try_at"),
 )
 

@@ -136,12 +136,13 @@ def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedN
 
 
 def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
-    """A project that failed before; one that the filters leave out by now is taken off the backlog."""
+    """A project of the backlog; one that the filters leave out by now is taken off it."""
+    why = "the page lagged behind upstream's index" if entry.lagging else f"failed before: {entry.reason}"
     planned = PlannedProject(
         project=entry.project,
         display_name=entry.display_name,
         action=Action.SYNC,
-        reason=f"failed before: {entry.reason}",
+        reason=why,
         serial=entry.serial,
         exact=entry.exact,
     )

@@ -130,7 +130,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
 
 def _failures(mirror: Mirror, run: Run) -> list[Failure]:
     failed = set(mirror.ledger.plan.failed(run.id))
-    return [_failure(entry, run.id) for entry in mirror.ledger.backlog.all() if entry.project in failed]
+    return [_failure(entry, run.id) for entry in mirror.ledger.backlog.failed() if entry.project in failed]
 
 
 def _failure(entry: BacklogEntry, run_id: int) -> Failure:

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("last_failed_at", sa.BigInteger(), nullable=False),
         sa.Column("next_try_at", sa.BigInteger(), nullable=False),
         sa.Column("parked", sa.Boolean(), nullable=False),
+        sa.Column("lagging", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("project", name=op.f("pk_backlog")),
     )
     op.create_index(op.f("ix_backlog_next_try_at"), "backlog", ["next_try_at"], unique=False)
