@@ -297,6 +297,109 @@ def test_no_name_leads_out_of_the_tree(tmp_path: Path, name: str) -> None:
     assert tree(tmp_path) == set()
 
 
+@pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
+def test_names_are_found_in_both_layouts(tmp_path: Path, hash_index: bool) -> None:
+    for hashed, names in ((False, ("foo", "f")), (True, ("foo-bar", "foo", "g"))):
+        for name in names:
+            store(tmp_path, hash_index=hashed).write(page(name=name))
+    for other in ("Upper", "a--b", "under_score", "f/elsewhere", "far/away"):
+        (tmp_path / "simple" / other).mkdir(parents=True)
+    (tmp_path / "simple/file").touch()
+    (tmp_path / "simple/link").symlink_to(tmp_path)
+
+    found = sorted(store(tmp_path, hash_index=hash_index).names())
+    assert found == ["f", "far", "foo", "foo", "foo-bar", "g", "g"]
+
+
+def test_names_may_go_while_they_are_read(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    for name in ("f", "foo", "g"):
+        pages.write(page(name=name))
+
+    removed = {name for name in pages.names() if pages.remove(name)}
+    assert removed == {"f", "foo", "g"}
+    assert tree(tmp_path / "simple") == set()
+    assert list(store(tmp_path / "nothing").names()) == []
+
+
+@pytest.mark.parametrize("written_with", [False, True], ids=["flat", "hashed"])
+@pytest.mark.parametrize("removed_with", [False, True], ids=["flat", "hashed"])
+@pytest.mark.parametrize("name", ["foo-bar", "f"])
+def test_a_stray_goes_with_its_legacy_json(
+    tmp_path: Path, written_with: bool, removed_with: bool, name: str
+) -> None:
+    former = store(tmp_path, hash_index=written_with)
+    former.write(page(name=name))
+    former.write_legacy_json(NormalizedName(name), b"{}")
+    (former.path_of(NormalizedName(name)) / "index.v1_html").write_bytes(b"old")
+    pages = store(tmp_path, hash_index=removed_with)
+
+    assert pages.remove_stray(NormalizedName(name)) is True
+    assert pages.remove_stray(NormalizedName(name)) is False
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set()
+    assert not (tmp_path / "pypi" / name).exists()
+
+
+@pytest.mark.parametrize(
+    "rest", [{f"{TEMPORARY_PREFIX}left"}, {f"{TEMPORARY_PREFIX}left", "index.html"}, set()]
+)
+def test_what_a_crash_left_of_a_stray_goes_too(tmp_path: Path, rest: set[str]) -> None:
+    pages = store(tmp_path)
+    pages.path_of(FOO_BAR).mkdir(parents=True)
+    for name in rest:
+        (pages.path_of(FOO_BAR) / name).write_bytes(b"half")
+
+    assert pages.remove_stray(FOO_BAR) is ("index.html" in rest)
+    assert tree(tmp_path / "simple") == set()
+
+
+def test_a_stray_of_one_letter_spares_the_pages_below_it(tmp_path: Path) -> None:
+    hashed = store(tmp_path, hash_index=True)
+    hashed.write(page(name="foo"))
+    store(tmp_path).write(page(name="f"))
+
+    assert hashed.remove_stray(NormalizedName("f")) is True
+    assert not (tmp_path / "simple/f/index.html").exists()
+    assert hashed.is_complete(NormalizedName("foo"))
+
+
+@pytest.mark.parametrize("other", ["notes.txt", "versions/index_1.html", "index.html/file"])
+@pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
+def test_a_directory_that_holds_anything_else_is_no_stray(
+    tmp_path: Path, other: str, hash_index: bool
+) -> None:
+    pages = store(tmp_path, hash_index=hash_index, simple_format="JSON")
+    pages.write(page(name="foo-bar"))
+    pages.write_legacy_json(FOO_BAR, b"{}")
+    path = pages.path_of(FOO_BAR) / other
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    before = tree(tmp_path)
+
+    assert pages.remove_stray(FOO_BAR) is False
+    assert tree(tmp_path) == before
+
+
+def test_a_stray_is_not_looked_for_behind_links(tmp_path: Path) -> None:
+    outside = store(tmp_path / "outside")
+    for name in ("foo-bar", "foo"):
+        outside.write(page(name=name))
+        outside.write_legacy_json(NormalizedName(name), b"{}")
+    before = tree(tmp_path / "outside")
+    pages = store(tmp_path / "web")
+    pages.write(page(name="foo"))
+    simple, legacy = tmp_path / "web/simple", tmp_path / "web/pypi"
+    (simple / "f").symlink_to(tmp_path / "outside/simple")
+    (simple / "foo-bar").symlink_to(tmp_path / "outside/simple/foo-bar")
+    legacy.mkdir()
+    (legacy / "foo").symlink_to(tmp_path / "outside/pypi/foo")
+
+    assert pages.remove_stray(FOO_BAR) is False
+    assert pages.remove_stray(NormalizedName("foo")) is True
+    assert not (simple / "foo").exists()
+    assert tree(tmp_path / "outside") == before
+
+
 def test_legacy_json_is_written_when_it_changes_and_removed(tmp_path: Path) -> None:
     pages = store(tmp_path)
     path = tmp_path / "pypi/foo-bar/json"

@@ -27,6 +27,9 @@ _NAMES: dict[SimpleFormat, tuple[str, ...]] = {
 }
 # bandersnatch's second copy of its HTML; nothing here keeps it current, so it goes when a page changes.
 _FOREIGN_NAME = "index.v1_html"
+_EVERY_NAME = (HTML_NAME, JSON_NAME, _FOREIGN_NAME)
+# All that a page's directory can hold.
+INDEX_FILES = frozenset(name + suffix for name in _EVERY_NAME for suffix in ("", TWIN_SUFFIX))
 
 # Each variant of a page has times of its own: those that leave its number as the rest.
 _VARIANTS = (HTML_NAME, HTML_NAME + TWIN_SUFFIX, JSON_NAME, JSON_NAME + TWIN_SUFFIX)
@@ -47,7 +50,7 @@ def remove_index_files(directory: StrPath, *, keep: tuple[str, ...] = ()) -> boo
     Returns whether there was any.
     """
     removed = False
-    for name in (HTML_NAME, JSON_NAME, _FOREIGN_NAME):
+    for name in _EVERY_NAME:
         if name not in keep:
             removed |= remove_file(f"{directory}/{name}{TWIN_SUFFIX}")
             removed |= remove_file(f"{directory}/{name}")

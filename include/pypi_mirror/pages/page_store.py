@@ -4,14 +4,16 @@ Nothing here flushes: the caller writes a group of pages, calls ``disk.flush_fil
 then records them as done.
 """
 
+import os
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import (
+    TEMPORARY_PREFIX,
     remove_directory_if_empty,
     remove_file,
     size_of,
@@ -22,6 +24,7 @@ from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,
     HTML_NAME,
+    INDEX_FILES,
     JSON_NAME,
     TWIN_SUFFIX,
     index_time,
@@ -93,6 +96,31 @@ class PageStore:
         """
         return self._remove(name, hashed=not self._hash_index)
 
+    def names(self) -> Iterator[NormalizedName]:
+        """Where pages may be, in both layouts: the directories whose names are normalized; streamed.
+
+        What they hold is not looked at, so first letters come too, and a name in both layouts comes twice.
+        Pages may be removed meanwhile. Symbolic links are not followed.
+        """
+        for name in _directories(self._simple):
+            yield name
+            if len(name) == 1:
+                yield from (each for each in _directories(f"{self._simple}/{name}") if each[0] == name)
+
+    def remove_stray(self, name: NormalizedName) -> bool:
+        """Remove page and legacy JSON of a project that is not held; return whether there was a page.
+
+        A directory that holds anything else, or is reached by a symbolic link, is somebody else's: it is
+        left alone.
+        """
+        layouts = [hashed for hashed in (False, True) if self._is_all_page(name, hashed=hashed)]
+        if not layouts:
+            return False
+        # By the page's directory a stray is found again after a crash, so that goes last.
+        self.remove_legacy_json(name)
+        removed = [self._remove(name, hashed=hashed) for hashed in layouts]
+        return any(removed)
+
     def write_legacy_json(self, name: NormalizedName, document: bytes) -> bool:
         """Make ``document`` the project's legacy JSON; return whether it was written."""
         path = self._legacy_json(name)
@@ -105,7 +133,7 @@ class PageStore:
     def remove_legacy_json(self, name: NormalizedName) -> bool:
         """Remove the project's legacy JSON; return whether there was one."""
         path = self._legacy_json(name)
-        removed = remove_file(path)
+        removed = not path.parent.is_symlink() and remove_file(path)
         removed |= remove_file(self._web / "json" / name)
         remove_directory_if_empty(path.parent)
         return removed
@@ -117,6 +145,24 @@ class PageStore:
         _checked(name)
         return f"{self._simple}/{name[0]}/{name}" if hashed else f"{self._simple}/{name}"
 
+    def _is_all_page(self, name: NormalizedName, *, hashed: bool) -> bool:
+        """Whether the directory holds nothing but a page, or what is left of one."""
+        directory = Path(self._directory(name, hashed=hashed))
+        # With hash-index, the flat page of project "f" shares its directory with all the pages in f.
+        shared = not hashed and len(name) == 1
+        if directory.is_symlink() or (hashed and directory.parent.is_symlink()):
+            return False
+        try:
+            with os.scandir(directory) as entries:
+                return all(
+                    shared and _is_normalized(entry.name) and entry.name[0] == name
+                    if entry.is_dir(follow_symlinks=False)
+                    else entry.name in INDEX_FILES or entry.name.startswith(TEMPORARY_PREFIX)
+                    for entry in entries
+                )
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def _remove(self, name: NormalizedName, *, hashed: bool) -> bool:
         directory = self._directory(name, hashed=hashed)
         removed = remove_index_files(directory)
@@ -127,6 +173,22 @@ class PageStore:
             # The last page of the other layout takes its letter along; the page of project "f" keeps it.
             remove_directory_if_empty(f"{self._simple}/{name[0]}")
         return removed
+
+
+def _directories(path: str) -> Iterator[NormalizedName]:
+    """The directories in ``path`` whose names are normalized, as they come; none when it is gone by now."""
+    try:
+        entries = os.scandir(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        for entry in entries:
+            if _is_normalized(entry.name) and entry.is_dir(follow_symlinks=False):
+                yield NormalizedName(entry.name)
+
+
+def _is_normalized(name: str) -> bool:
+    return _NORMALIZED.fullmatch(name) is not None and "--" not in name
 
 
 def _remove_page_directory(directory: str) -> None:
