@@ -15,6 +15,7 @@ from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
+from pypi_mirror.steps.stray_pages import remove_stray_pages
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
@@ -28,10 +29,13 @@ _KEEP_EVENTS: Final = 90 * _DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """``changed`` says whether readers see another root index; ``swept`` counts files deleted."""
+    """``changed`` says whether readers see another root index; ``strays`` counts pages removed of projects
+    that the ledger does not hold, ``swept`` files deleted.
+    """
 
     changed: bool
     cursor: int | None
+    strays: int
     swept: int
 
 
@@ -58,9 +62,10 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         )
         _remove_pages(mirror)
     _write_name_map(mirror, changed=changed)
+    strays = remove_stray_pages(mirror, run) if run.source == "index" else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     _record(mirror, run, changed=changed or mirror.ledger.plan.progress(run_id).planned > 0)
-    return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, swept=swept)
+    return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
 
 
 def _is_due(mirror: Mirror, run: Run) -> bool:
