@@ -2,17 +2,21 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from pypi_mirror.commands import label, main
+from pypi_mirror.ledger.tables import backlog
+from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from tests.commands.cli import CommandLine
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench
-from tests.warehouse import SERIAL_LESS, Fault, Server, Status, running, small
+from tests.warehouse import SERIAL_LESS, AddRole, Corrupt, Fault, Server, Status, running, small
 
 
 @pytest.fixture
@@ -133,3 +137,44 @@ def test_a_label_tells_whether_its_process_is_dead() -> None:
     assert label.is_dead(dead)
     assert not label.is_dead(dead.replace(os.uname().nodename, "other.example"))
     assert not label.is_dead("scheduled__2026-11-22T13:00:00")
+
+
+BROKEN = Fault(path="/packages/*/old-1.0-*", effect=Corrupt(), times=None)
+
+
+def park(conf: str, project: str) -> None:
+    with open_mirror(read_settings(Path(conf), {})) as mirror, mirror.ledger.engine.begin() as connection:
+        connection.execute(update(backlog).where(backlog.c.project == project).values(parked=True))
+
+
+def test_status_says_what_is_parked_and_when_the_next_try_is(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.inject(BROKEN)
+    main(["sync", "-c", conf, "--processes", "1"])
+    capsys.readouterr()
+    assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^backlog     1 project$", out, re.MULTILINE)
+    assert re.search(r"^  old: http.* \(1 attempt, next try at 2.* UTC\)$", out, re.MULTILINE)
+    park(conf, "old")
+    assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^backlog     1 project, 1 of them parked$", out, re.MULTILINE)
+    assert re.search(r"^  old: http.* \(1 attempt, parked, next try at 2.* UTC\)$", out, re.MULTILINE)
+    assert main(["status", "-c", conf, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["backlog"], document["parked"]) == (1, 1)
+
+
+@pytest.mark.parametrize("verb", ["sync", "status"])
+def test_a_lagging_project_is_not_spoken_of(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str], verb: str
+) -> None:
+    server.apply(AddRole(project="alpha", user="mallory"))
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    assert main([verb, "-c", conf]) == 0
+    out, err = capsys.readouterr()
+    assert "alpha" not in out + err
+    assert "in the backlog" not in out
+    assert json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["backlog"] == 0

@@ -47,6 +47,7 @@ STATUS = MirrorStatus(
     dropped_bytes=0,
     last_run=RunState.SUCCESS,
     backlog=0,
+    parked=0,
 )
 SAMPLE = Sample(project=PROJECT, display_name=DISPLAY_NAME, file=FILE, metadata=True, provenance=True)
 

@@ -45,6 +45,7 @@ STATUS = MirrorStatus(
     dropped_bytes=2_345_678_901_234,
     last_run=RunState.SUCCESS,
     backlog=3,
+    parked=1,
 )
 NEW = MirrorStatus(
     cursor=None,
@@ -58,6 +59,7 @@ NEW = MirrorStatus(
     dropped_bytes=0,
     last_run=None,
     backlog=0,
+    parked=0,
 )
 
 GOLDEN = Path(__file__).with_name("golden")
@@ -206,6 +208,7 @@ def test_mirror_json() -> None:
         "dropped_bytes": 2345678901234,
         "last_run": "success",
         "backlog": 3,
+        "parked": 1,
     }
 
 

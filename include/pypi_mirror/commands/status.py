@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -9,7 +10,7 @@ from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.webserver.status import MirrorStatus, render_status
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.webserver.wording import count, moment, size
 
 _SHOWN = 20
 
@@ -31,6 +32,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def next_try(entry: BacklogEntry) -> str:
+    """``next try at 2026-11-22 13:05 UTC``."""
+    return f"next try at {moment(datetime.fromtimestamp(entry.next_try_at, UTC))}"
+
+
 def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}")
@@ -39,8 +45,10 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
     print(f"holds       {held}")
     print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
-    print(f"backlog     {count(len(backlog), 'project')}")
+    parked = f", {status.parked:,} of them parked" if status.parked else ""
+    print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
-        print(f"  {entry.project}: {entry.reason} ({count(entry.attempts, 'attempt')})")
+        tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")
+        print(f"  {entry.project}: {entry.reason} ({tries}, {next_try(entry)})")
     if len(backlog) > _SHOWN:
         print(f"  and {len(backlog) - _SHOWN} more")

@@ -92,6 +92,12 @@ class Backlog:
                 select(func.count()).select_from(backlog).where(backlog.c.lagging.is_(False))
             ).scalar_one()
 
+    def count_parked(self) -> int:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(
+                select(func.count()).select_from(backlog).where(backlog.c.parked.is_(True))
+            ).scalar_one()
+
     def forget(self, projects: Sequence[NormalizedName]) -> None:
         """Take the projects off the backlog, current or not."""
         if not projects:

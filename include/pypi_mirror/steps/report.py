@@ -125,6 +125,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         dropped_bytes=totals.dropped_bytes,
         last_run=None if latest is None else latest.state,
         backlog=mirror.ledger.backlog.count(),
+        parked=mirror.ledger.backlog.count_parked(),
     )
 
 

@@ -17,7 +17,7 @@ class MirrorStatus:
     complete run ended, ``checked_at`` when upstream was last asked; both with a time zone. ``projects``,
     ``files`` and ``bytes`` are what the mirror holds; ``dropped_files`` and ``dropped_bytes`` what the
     filters left out of it. ``last_run`` is the newest run's state; ``backlog`` counts projects that failed
-    and will be tried again, parked ones too.
+    and will be tried again, ``parked`` those of them that failed so often that they are tried once a week.
     """
 
     cursor: int | None
@@ -31,6 +31,7 @@ class MirrorStatus:
     dropped_bytes: int
     last_run: RunState | None
     backlog: int
+    parked: int
 
     @property
     def events_behind(self) -> int | None:
