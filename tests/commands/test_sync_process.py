@@ -198,8 +198,10 @@ def test_failures_are_named_with_their_reasons(tmp_path: Path) -> None:
         assert "old: " in status.out
         document = json.loads(line.run("status", "--json").out)
         assert (document["backlog"], document["last_run"]) == (1, "failed")
-        # Not due yet: nothing to report.
-        assert line.run("sync", "--processes", "1").code == 0
+        # Not due yet, and the mirror is not complete all the same.
+        again = line.run("sync", "--processes", "1")
+        assert again.code == 1
+        assert "failed before: old: http" in again.err
 
 
 def test_the_report_says_what_the_filters_saved(tmp_path: Path) -> None:

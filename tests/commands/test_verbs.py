@@ -1,5 +1,6 @@
 """The verbs in this process: what they print, and which code they end with."""
 
+import itertools
 import json
 import os
 import re
@@ -142,9 +143,56 @@ def test_a_label_tells_whether_its_process_is_dead() -> None:
 BROKEN = Fault(path="/packages/*/old-1.0-*", effect=Corrupt(), times=None)
 
 
+@pytest.fixture
+def _own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs of one process that start within a second would otherwise be one run."""
+    numbers = itertools.count()
+    monkeypatch.setattr("pypi_mirror.commands.sync.new_label", lambda: f"run {next(numbers)}")
+
+
 def park(conf: str, project: str) -> None:
     with open_mirror(read_settings(Path(conf), {})) as mirror, mirror.ledger.engine.begin() as connection:
         connection.execute(update(backlog).where(backlog.c.project == project).values(parked=True))
+
+
+@pytest.mark.usefixtures("_own_labels")
+def test_a_project_that_failed_before_keeps_the_mirror_incomplete(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.inject(BROKEN)
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 1
+    err = capsys.readouterr().err
+    assert "failed: old: http" in err
+    assert "failed before" not in err, "it is named once"
+    server.requests.reset()
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 1
+    assert re.search(
+        r"^failed before: old: http.* sha256 is .*, next try at 2\d{3}-\d\d-\d\d \d\d:\d\d UTC$",
+        capsys.readouterr().err,
+        re.MULTILINE,
+    )
+    assert server.requests.of("page") == (), "it was not due"
+    # A project that is fine does not make up for it.
+    assert main(["sync", "-c", conf, "--processes", "1", "alpha"]) == 1
+    capsys.readouterr()
+    server.faults.clear()
+    assert main(["sync", "-c", conf, "--processes", "1", "old"]) == 0
+    assert "old" not in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("_own_labels")
+def test_a_parked_project_is_named_and_does_not_make_the_mirror_incomplete(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.inject(BROKEN)
+    main(["sync", "-c", conf, "--processes", "1"])
+    park(conf, "old")
+    capsys.readouterr()
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    err = capsys.readouterr().err
+    assert re.search(r"^parked: old: http.*, next try at ", err, re.MULTILINE)
+    assert "failed" not in err
+    assert main(["sync", "-c", conf, "--processes", "1", "old"]) == 1, "it failed in this run"
 
 
 def test_status_says_what_is_parked_and_when_the_next_try_is(

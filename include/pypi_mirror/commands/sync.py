@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
+from pypi_mirror.commands.status import next_try
 from pypi_mirror.errors import MirrorBusy
+from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState, Tally
@@ -63,7 +65,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         _print(outcome)
         _print_missing(mirror, names(request), outcome)
-    return 1 if outcome.state is RunState.FAILED or outcome.tally.projects_failed else 0
+        complete = _print_waiting(mirror.ledger.backlog.failed(), outcome)
+    failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed
+    return 1 if failed or not complete else 0
 
 
 def project_name(text: str) -> NormalizedName:
@@ -191,3 +195,16 @@ def _print_missing(mirror: Mirror, asked_for: Sequence[NormalizedName], outcome:
     for name in asked_for:
         if name not in failed and (name not in known or not known[name].present):
             print(f"upstream has no project {name}", file=sys.stderr)
+
+
+def _print_waiting(backlog: Sequence[BacklogEntry], outcome: Report) -> bool:
+    """Name the projects that failed in earlier runs and were not tried in this one.
+
+    Returns whether all of them are parked: who runs this from cron has been told of those often enough.
+    """
+    tried = {failure.project for failure in (*outcome.new_failures, *outcome.known_failures)}
+    waiting = [entry for entry in backlog if entry.project not in tried]
+    for entry in waiting:
+        state = "parked" if entry.parked else "failed before"
+        print(f"{state}: {entry.project}: {entry.reason}, {next_try(entry)}", file=sys.stderr)
+    return all(entry.parked for entry in waiting)
