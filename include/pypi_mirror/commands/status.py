@@ -22,7 +22,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with open_mirror(read_settings(arguments.config)) as mirror:
+    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
         status = mirror_status(mirror)
         backlog = mirror.ledger.backlog.failed()
     if arguments.json:
