@@ -265,7 +265,7 @@ name = pypi.example
 [mirror]
 directory = data/%(name)s
 ; a comment
-master = https://index.example/root/simple/
+master = https://index.example/team/simple/
 timeout = 2.5
 root-uri = https://files.example/
 release-files = off
@@ -317,7 +317,7 @@ email-to = a@x.example, b@x.example
     )
 
     assert settings.directory == tmp_path / "data" / "pypi.example"
-    assert settings.master == "https://index.example/root"
+    assert settings.master == "https://index.example/team"
     assert settings.timeout == 2.5
     assert settings.root_uri == "https://files.example"
     assert settings.release_files is False
