@@ -21,6 +21,9 @@ INSTALL ?=
 CASES ?=
 REPEAT ?= 3
 SCALE ?= 1
+CAMPAIGN ?=
+SHARE ?= 1
+SEED ?=
 
 STACK = $(PY) -m local_stack
 STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)' \
@@ -63,6 +66,10 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 .PHONY: bench
 bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)
 	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' --docs docs
+
+.PHONY: torture
+torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAIGN=NAME SHARE=0.05 SEED=1; needs nginx)
+	@$(PY) -m tests.torture --share '$(SHARE)' $(if $(CAMPAIGN),--campaign '$(CAMPAIGN)') $(if $(SEED),--seed '$(SEED)')
 
 .PHONY: lock
 lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files

@@ -1,0 +1,5 @@
+"""The campaigns, in the order of the table."""
+
+from tests.torture.campaign import Campaign
+
+CAMPAIGNS: tuple[Campaign, ...] = ()
