@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPResponse, IncompleteRead, RemoteDisconnected
@@ -31,6 +32,7 @@ from tests.warehouse import (
     Event,
     Fault,
     Gap,
+    GzipGarbage,
     HtmlError,
     Instead,
     Invite,
@@ -148,6 +150,27 @@ def test_a_complete_answer_with_other_bytes_or_at_another_pace(
 ) -> None:
     server.inject(Fault(path="/packages/*", effect=effect))
     assert fetch(server, file_path(server)) == (200, expected)
+
+
+def test_a_body_that_is_said_to_be_gzip_and_is_none(server: Server) -> None:
+    server.inject(Fault(path="/simple/*", effect=GzipGarbage()))
+    with asked(server.url, "/simple/alpha/") as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        with pytest.raises(zlib.error):
+            zlib.decompress(answer.read(), wbits=31)
+
+
+def test_a_reset_says_so_to_the_client(server: Server) -> None:
+    server.inject(Fault(path="/simple/*", effect=Drop(reset=True)))
+    with pytest.raises(ConnectionResetError), asked(server.url, "/simple/alpha/"):
+        pass
+
+
+def test_a_fault_can_meet_a_share_of_the_requests(server: Server) -> None:
+    server.inject(Fault(path="*", effect=Status(code=500), times=None, share=0.3))
+    failed = sum(fetch(server, "/simple/")[0] == 500 for _ in range(200))
+    assert 30 < failed < 90
+    assert server.faults.requests == failed == server.faults.effects["status"]
 
 
 def test_a_delay_is_waited_for(server: Server) -> None:

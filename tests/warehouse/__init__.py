@@ -22,9 +22,10 @@
   ``from_folder(path)``.
 * Kinds of index: ``PYPI``, ``STATIC`` (no XML-RPC), ``SERIAL_LESS``, ``HTML_ONLY``, or your own ``Behaviour``
   (page size of the changelog, XML-RPC quota, gzip).
-* Faults: ``Fault(path=<shell pattern>, effect=..., times=1, skip=0, method=None)``; effects are ``Status``,
-  ``Drop``, ``Truncate``, ``Append``, ``Corrupt``, ``Delay``, ``Drip``, ``StalePage``, ``Missing``,
-  ``HtmlError``, ``Instead``, ``Redirect``. ``server.inject`` adds faults, ``server.faults.clear`` ends all.
+* Faults: ``Fault(path=<shell pattern>, effect=..., times=1, skip=0, method=None, share=1)``; effects are
+  ``Status``, ``Drop``, ``Truncate``, ``Append``, ``Corrupt``, ``GzipGarbage``, ``Delay``, ``Drip``,
+  ``StalePage``, ``Missing``, ``HtmlError``, ``Instead``, ``Redirect``. ``server.inject`` adds faults,
+  ``server.faults.clear`` ends all.
 * Requests: ``server.requests`` (``of``, ``count``, ``counts``, ``bytes_sent``, ``unexpected``, ``reset``).
 * As a process: ``python -m tests.warehouse --help``; its control API is described in ``control``.
 """
@@ -61,6 +62,7 @@ from tests.warehouse.faults import (
     Drip,
     Drop,
     Fault,
+    GzipGarbage,
     HtmlError,
     Instead,
     Missing,
@@ -97,6 +99,7 @@ __all__ = [
     "Event",
     "Fault",
     "Gap",
+    "GzipGarbage",
     "Hosts",
     "HtmlError",
     "Instead",

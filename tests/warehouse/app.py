@@ -4,6 +4,8 @@ It is plain ASGI without a framework's routing, because tests make tens of thous
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,7 +72,7 @@ async def _deliver(delivery: Delivery, request: Request, scope: Scope, receive: 
     if delivery.delay:
         await asyncio.sleep(delivery.delay)
     if delivery.drop_after == -1:
-        await _drop(scope, receive)
+        await _drop(scope, receive, reset=delivery.reset)
         return
     answer = delivery.answer
     await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
@@ -84,7 +86,7 @@ async def _deliver(delivery: Delivery, request: Request, scope: Scope, receive: 
         if pause:
             await asyncio.sleep(pause)
     if delivery.drop_after is not None:
-        await _drop(scope, receive)
+        await _drop(scope, receive, reset=delivery.reset)
         return
     await send({"type": "http.response.body", "body": b""})
 
@@ -102,9 +104,14 @@ def _chunks(body: bytes | FileSlice, size: int, stop: int | None) -> Iterator[by
             yield stream.read(min(size, end - start))
 
 
-async def _drop(scope: Scope, receive: Receive) -> None:
+async def _drop(scope: Scope, receive: Receive, *, reset: bool) -> None:
     """Closes the connection under the answer, then waits until the server has noticed."""
     transport: Any = scope["extensions"]["transport"]
+    if reset:
+        # Linger for no time at all: the kernel then sends RST instead of FIN.
+        transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
     transport.close()
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,9 +1,12 @@
 """What can go wrong between an index and its clients, as frozen values matched against each request.
 
 A fault takes effect on the requests its ``path`` (a shell pattern) and ``method`` match: after the first
-``skip`` of them and for ``times`` (None: for ever). All faults that match apply, in the order of injection.
+``skip`` of them and for ``times`` (None: for ever), or on a ``share`` of them, by chance. All faults that match
+apply, in the order of injection.
 """
 
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -20,12 +23,14 @@ class Delivery:
     """How an answer goes out.
 
     ``delay`` is in seconds. After ``drop_after`` bytes of the body the connection is closed; -1 closes it
-    before any answer. ``drip`` is a number of bytes and the seconds to wait after each that many.
+    before any answer. ``reset`` has it closed the hard way. ``drip`` is a number of bytes and the seconds to
+    wait after each that many.
     """
 
     answer: Answer
     delay: float = 0.0
     drop_after: int | None = None
+    reset: bool = False
     drip: tuple[int, float] | None = None
 
 
@@ -57,12 +62,16 @@ class Status(Effect, frozen=True, kw_only=True, tag="status"):
 
 
 class Drop(Effect, frozen=True, kw_only=True, tag="drop"):
-    """The connection is lost after that many bytes of the body; None: before any answer."""
+    """The connection is lost after that many bytes of the body; None: before any answer.
+
+    With ``reset`` by an RST, as a server that died or a firewall does it, without it by a FIN.
+    """
 
     after: int | None = None
+    reset: bool = False
 
     def change(self, delivery: Delivery, request: Request, elsewhere: Elsewhere) -> Delivery:
-        return replace(delivery, drop_after=-1 if self.after is None else self.after)
+        return replace(delivery, drop_after=-1 if self.after is None else self.after, reset=self.reset)
 
 
 class Truncate(Effect, frozen=True, kw_only=True, tag="truncate"):
@@ -91,6 +100,15 @@ class Corrupt(Effect, frozen=True, kw_only=True, tag="corrupt"):
         body = _whole(delivery.answer)
         wrong = body[:-1] + bytes([body[-1] ^ 0xFF]) if body else body
         return replace(delivery, answer=delivery.answer.with_body(wrong))
+
+
+class GzipGarbage(Effect, frozen=True, kw_only=True, tag="gzip-garbage"):
+    """A body that begins like gzip and is none."""
+
+    def change(self, delivery: Delivery, request: Request, elsewhere: Elsewhere) -> Delivery:
+        body = b"\x1f\x8b\x08 garbage " + _whole(delivery.answer)
+        spoiled = delivery.answer.with_body(body).with_headers(Content_Encoding=b"gzip")
+        return replace(delivery, answer=spoiled)
 
 
 class Delay(Effect, frozen=True, kw_only=True, tag="delay"):
@@ -166,6 +184,7 @@ AnyEffect = (
     | Truncate
     | Append
     | Corrupt
+    | GzipGarbage
     | Delay
     | Drip
     | StalePage
@@ -177,13 +196,19 @@ AnyEffect = (
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``times`` 1 by default: a fault that a retry overcomes. ``method`` None matches every method."""
+    """``times`` 1 by default: a fault that a retry overcomes. ``method`` None matches every method.
+
+    ``share`` below 1 lets it take effect on that share of the requests it would, by chance that starts from
+    ``seed``.
+    """
 
     path: str
     effect: AnyEffect
     times: int | None = 1
     skip: int = 0
     method: str | None = None
+    share: float = 1.0
+    seed: int = 0
 
     def matches(self, request: Request) -> bool:
         return (self.method is None or self.method == request.method) and fnmatchcase(request.path, self.path)
@@ -192,33 +217,43 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 @dataclass(slots=True)
 class _Active:
     fault: Fault
+    chance: random.Random
     met: int = 0
 
     def counts(self) -> bool:
         """Counts a request that matched; whether the fault takes effect on it."""
         self.met += 1
         since = self.met - self.fault.skip
-        return since > 0 and (self.fault.times is None or since <= self.fault.times)
+        due = since > 0 and (self.fault.times is None or since <= self.fault.times)
+        return due and (self.fault.share >= 1 or self.chance.random() < self.fault.share)
 
 
 class Faults:
-    """The faults in force, with how often each was met."""
+    """The faults in force, with how often each was met; ``requests`` counts those that any took effect on, and
+    ``effects`` the effects by their tags.
+    """
 
     def __init__(self, *faults: Fault) -> None:
         self._active: list[_Active] = []
+        self.requests = 0
+        self.effects: Counter[str] = Counter()
         self.inject(*faults)
 
     def inject(self, *faults: Fault) -> None:
-        self._active = [*self._active, *(_Active(fault) for fault in faults)]
+        self._active = [*self._active, *(_Active(fault, random.Random(fault.seed)) for fault in faults)]
 
     def clear(self) -> None:
         self._active = []
 
     def change(self, delivery: Delivery, request: Request, elsewhere: Elsewhere) -> Delivery:
         """The delivery after all faults that match; counts them."""
+        changed = False
         for active in self._active:
             if active.fault.matches(request) and active.counts():
                 delivery = active.fault.effect.change(delivery, request, elsewhere)
+                self.effects[str(active.fault.effect.__struct_config__.tag)] += 1
+                changed = True
+        self.requests += changed
         return delivery
 
 
