@@ -62,6 +62,11 @@ projects: Final = Table(
     Column("dropped_files", Integer, nullable=False),
     Column("dropped_bytes", BigInteger, nullable=False),
     Column("synced_at", BigInteger, nullable=False),
+    # SHA-256 over the files of its page as we wrote them (pages.page_digest); NULL while nobody noted it.
+    Column("page_digest", LargeBinary(32)),
+    # When the audit last went through all of its files and its page; 0 before the first time.
+    Column("audited_at", BigInteger, nullable=False, server_default="0"),
+    Index(None, "audited_at", "id"),
 )
 
 files: Final = Table(
@@ -81,6 +86,7 @@ files: Final = Table(
     Column("size", BigInteger, nullable=False),
     Column("metadata_sha256", LargeBinary(32)),
     Column("provenance", Boolean, nullable=False),
+    Column("provenance_sha256", LargeBinary(32)),
     Column("uploaded_at", BigInteger),
     Column("verified_at", BigInteger, nullable=False),
     # When the last page stopped listing it (a tombstone); NULL while a page lists it.
@@ -90,6 +96,15 @@ files: Final = Table(
           postgresql_where=Column("removed_at").is_not(None)),
     sqlite_with_rowid=False,
 )  # fmt: skip
+
+# What lies in web/ and no row or setting accounts for; it goes when it was so for the grace period.
+orphans: Final = Table(
+    "orphans",
+    metadata,
+    # Relative to web/.
+    Column("path", Text, primary_key=True),
+    Column("found_at", BigInteger, nullable=False),
+)
 
 events: Final = Table(
     "events",

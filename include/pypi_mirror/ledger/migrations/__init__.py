@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.connection import shown_address
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 
 
 def upgrade(engine: Engine) -> None:
