@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownProject
-from pypi_mirror.model import Action, Event, IndexEntry, PlannedProject
+from pypi_mirror.model import Action, Event, IndexEntry
 from pypi_mirror.planning import (
     MAX_BATCHES,
     candidates,
@@ -54,16 +54,6 @@ def event(serial: int, action: str, display_name: str = "a", version: str | None
         version=version,
         timestamp=serial,
         action=action,
-    )
-
-
-def planned(project: str, known_bytes: int = 0) -> PlannedProject:
-    return PlannedProject(
-        project=NormalizedName(project),
-        display_name=project,
-        action=Action.SYNC,
-        reason="a test",
-        known_bytes=known_bytes,
     )
 
 
@@ -254,34 +244,39 @@ def test_named_projects_are_looked_at_whatever_their_serial() -> None:
 
 # cut: batches
 
-_plans = st.lists(
-    st.tuples(st.text("abc-", min_size=1, max_size=4), st.sampled_from((0, 0, 1, 10**6, 10**9, 10**13))),
-    max_size=200,
-    unique_by=lambda pair: pair[0],
-).map(lambda pairs: [planned(n, size) for n, size in pairs])
+_sizes = st.lists(st.sampled_from((0, 0, 1, 10**6, 10**9, 10**13)), max_size=200)
 
 
-@given(plan=_plans, batch_size=st.integers(1, 300), at_least=st.integers(1, 2000))
-def test_a_cut_is_a_partition_by_name(plan: list[PlannedProject], batch_size: int, at_least: int) -> None:
-    rows = list(cut(plan, batch_size, at_least=at_least))
-    assert [p for _, p in rows] == sorted(plan, key=lambda p: p.project), "each once, in order"
-    numbers = [number for number, _ in rows]
+def numbers_of(known_bytes: list[int], batch_size: int, at_least: int = 1) -> list[int]:
+    return list(
+        cut(
+            iter(known_bytes),
+            projects=len(known_bytes),
+            total_bytes=sum(known_bytes),
+            batch_size=batch_size,
+            at_least=at_least,
+        )
+    )
+
+
+@given(sizes=_sizes, batch_size=st.integers(1, 300), at_least=st.integers(1, 2000))
+def test_a_cut_is_a_partition_by_name(sizes: list[int], batch_size: int, at_least: int) -> None:
+    numbers = numbers_of(sizes, batch_size, at_least)
+    assert len(numbers) == len(sizes)
     assert numbers == sorted(numbers)
-    wanted = max(-(-len(plan) // batch_size), min(at_least, -(-len(plan) // 25)))
+    wanted = max(-(-len(sizes) // batch_size), min(at_least, -(-len(sizes) // 25)))
     assert all(0 <= number < max(1, min(MAX_BATCHES, wanted)) for number in numbers)
 
 
-@given(plan=_plans.filter(bool), batch_size=st.integers(1, 300))
-def test_batches_are_equal_in_cost_as_far_as_projects_allow(
-    plan: list[PlannedProject], batch_size: int
-) -> None:
-    cost = {p.project: p.known_bytes + 2_000_000 for p in plan}
-    batches = min(MAX_BATCHES, -(-len(plan) // batch_size))
+@given(sizes=_sizes.filter(bool), batch_size=st.integers(1, 300))
+def test_batches_are_equal_in_cost_as_far_as_projects_allow(sizes: list[int], batch_size: int) -> None:
+    costs = [size + 2_000_000 for size in sizes]
+    batches = min(MAX_BATCHES, -(-len(sizes) // batch_size))
     held: Counter[int] = Counter()
-    for number, p in cut(plan, batch_size):
-        held[number] += cost[p.project]
+    for number, cost in zip(numbers_of(sizes, batch_size), costs, strict=True):
+        held[number] += cost
     # A project counts where its middle is: half of one may stick out at either end.
-    assert max(held.values()) <= sum(cost.values()) / batches + max(cost.values())
+    assert max(held.values()) <= sum(costs) / batches + max(costs)
 
 
 @pytest.mark.parametrize(
@@ -302,14 +297,10 @@ def test_batches_are_equal_in_cost_as_far_as_projects_allow(
 def test_how_many_batches_a_first_sync_has(
     projects: int, batch_size: int, at_least: int, batches: int
 ) -> None:
-    sizes = Counter(
-        number
-        for number, _ in cut([planned(f"p{n:06}") for n in range(projects)], batch_size, at_least=at_least)
-    )
+    sizes = Counter(numbers_of([0] * projects, batch_size, at_least))
     assert len(sizes) == batches
     assert not sizes or max(sizes.values()) - min(sizes.values()) <= 1, "equal in projects"
 
 
 def test_costs_of_a_whole_index_do_not_lose_a_batch_to_rounding() -> None:
-    plan = [planned(f"p{n:04}", 10**17 + n) for n in range(1_000)]
-    assert [number for number, _ in cut(plan, 1)] == list(range(1_000))
+    assert numbers_of([10**17 + n for n in range(1_000)], 1) == list(range(1_000))

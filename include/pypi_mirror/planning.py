@@ -123,30 +123,27 @@ def plan_named(
 
 
 def cut(
-    plan: Sequence[PlannedProject], batch_size: int, *, at_least: int = 1
-) -> Iterator[tuple[int, PlannedProject]]:
-    """The plan with a batch's number before each project.
+    known_bytes: Iterable[int], *, projects: int, total_bytes: int, batch_size: int, at_least: int = 1
+) -> Iterator[int]:
+    """The number of the batch of each project; ``known_bytes`` are those of a plan's projects, by name.
 
-    A batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches are equal
-    in cost: by the bytes known from earlier syncs, by projects where nothing is known. ``batch_size`` is
-    the number of projects a batch has on average, more where that would make over MAX_BATCHES batches, fewer
-    where there would not be ``at_least`` as many batches (as long as each is worth starting).
+    ``projects`` says how many they are and ``total_bytes`` is their sum, so that a plan need not be in memory
+    to be cut. A batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches
+    are equal in cost: by the bytes known from earlier syncs, by projects where nothing is known.
+    ``batch_size`` is the number of projects a batch has on average, more where that would make over
+    MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches (as long as each is
+    worth starting).
     """
-    worth_starting = math.ceil(len(plan) / _WORTH_STARTING)
-    wanted = max(math.ceil(len(plan) / batch_size), min(at_least, worth_starting))
+    worth_starting = math.ceil(projects / _WORTH_STARTING)
+    wanted = max(math.ceil(projects / batch_size), min(at_least, worth_starting))
     batches = max(1, min(MAX_BATCHES, wanted))
-    ordered = sorted(plan, key=lambda planned: planned.project)
-    total = sum(_cost(planned) for planned in ordered)
+    total = total_bytes + projects * _FIXED_COST
     before = 0
-    for planned in ordered:
-        cost = _cost(planned)
+    for known in known_bytes:
+        cost = known + _FIXED_COST
         # The middle of a project's stretch of the total cost tells its batch.
-        yield (2 * before + cost) * batches // (2 * total), planned
+        yield (2 * before + cost) * batches // (2 * total)
         before += cost
-
-
-def _cost(planned: PlannedProject) -> int:
-    return planned.known_bytes + _FIXED_COST
 
 
 def _why_sync(entry: IndexEntry, known: KnownProject | None, fingerprint: str, recheck: bool) -> str | None:

@@ -147,7 +147,7 @@ def begin(
     """A run that holds the lease, with ``plan`` in one batch, and what records its results."""
     ledger.lease.take(label)
     run = ledger.runs.begin(RunRequest(label=label))
-    ledger.plan.write(run.id, ((0, p) for p in plan))
+    ledger.plan.write(run.id, plan)
     return run, Results(ledger.engine, clock or Hands(), run.id)
 
 

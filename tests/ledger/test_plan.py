@@ -1,8 +1,11 @@
 """The plan of a run in the ledger: batches, what is left of them, and how far it is."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import pytest
 
-from pypi_mirror.ledger.plan import BatchSize
+from pypi_mirror.ledger.plan import BatchSize, Cut
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Action, PlanState, Tally
@@ -16,7 +19,7 @@ def test_a_plan_comes_back_as_it_was_written(ledger: Ledger) -> None:
         planned("a", gone=True),
         planned("c", action=Action.REMOVE),
     ]
-    ledger.plan.write(run.id, ((0, p) for p in plan))
+    ledger.plan.write(run.id, plan)
     assert list(ledger.plan.projects(run.id)) == [plan[1], plan[0], plan[2]], "by name"
     assert ledger.plan.pending(run.id, 0) == [plan[0], plan[1], plan[2]], "the largest first"
 
@@ -24,7 +27,7 @@ def test_a_plan_comes_back_as_it_was_written(ledger: Ledger) -> None:
 def test_writing_again_replaces_the_plan(ledger: Ledger) -> None:
     run, results = begin(ledger, plan=[planned("a"), planned("b")])
     results.record([synced(ledger, planned("a"))])
-    ledger.plan.write(run.id, [(0, planned("a")), (1, planned("c"))])
+    ledger.plan.write(run.id, [planned("a"), planned("c")])
     assert [p.project for p in ledger.plan.projects(run.id, PlanState.PENDING)] == ["a", "c"]
     ledger.plan.write(run.id, [])
     assert list(ledger.plan.projects(run.id)) == []
@@ -34,7 +37,7 @@ def test_a_plan_that_breaks_off_leaves_the_old_one(ledger: Ledger) -> None:
     run, _ = begin(ledger, plan=[planned("a")])
 
     def broken():  # type: ignore[no-untyped-def]  # raises, whatever it is said to yield
-        yield 0, planned("b")
+        yield planned("b")
         raise RuntimeError("upstream's index ends here")
 
     with pytest.raises(RuntimeError):
@@ -42,17 +45,47 @@ def test_a_plan_that_breaks_off_leaves_the_old_one(ledger: Ledger) -> None:
     assert [p.project for p in ledger.plan.projects(run.id)] == ["a"]
 
 
+def numbered(*numbers: int) -> Cut:
+    """A cut that gives projects, by name, these batches."""
+    return lambda _known, /, *, projects, total_bytes: numbers
+
+
+def test_of_two_rows_for_one_project_the_first_stands(ledger: Ledger) -> None:
+    run, _ = begin(ledger)
+    many = [planned(f"p{n:05}", serial=1) for n in range(3_000)]
+    again = [replace(project, serial=2) for project in reversed(many)]
+    ledger.plan.write(run.id, [*many, *again], numbered(*(n // 1_500 for n in range(3_000))))
+    assert list(ledger.plan.projects(run.id)) == many
+    assert [batch.projects for batch in ledger.plan.batches(run.id)] == [1_500, 1_500]
+
+
+def test_a_cut_is_told_what_the_plan_holds(ledger: Ledger) -> None:
+    """By name, of every project once; a number may come back, as long as each project has one."""
+    run, _ = begin(ledger)
+    told = []
+
+    def cut(known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> list[int]:
+        told.append((list(known_bytes), projects, total_bytes))
+        return [1, 0, 2, 1]
+
+    rows = [("c", 3), ("a", 2**40), ("d", 4), ("b", 0), ("a", 9)]
+    ledger.plan.write(run.id, [planned(n, known_bytes=size) for n, size in rows], cut)
+    assert told == [([2**40, 0, 3, 4], 4, 2**40 + 7)]
+    batches = [[p.project for p in ledger.plan.pending(run.id, number)] for number in range(3)]
+    assert batches == [["b"], ["a", "d"], ["c"]]
+
+
 def test_batches_and_progress(ledger: Ledger) -> None:
     run, results = begin(ledger)
     assert ledger.plan.batches(run.id) == []
     assert ledger.plan.progress(run.id).planned == 0
     rows = [
-        (0, planned("a", known_bytes=5)),
-        (0, planned("a-b", known_bytes=6)),
-        (3, planned("b", action=Action.REMOVE)),
-        (3, planned("c")),
+        planned("b", action=Action.REMOVE),
+        planned("c"),
+        planned("a", known_bytes=5),
+        planned("a-b", known_bytes=6),
     ]
-    ledger.plan.write(run.id, rows)
+    ledger.plan.write(run.id, rows, numbered(0, 0, 3, 3))
     assert ledger.plan.batches(run.id) == [
         BatchSize(number=0, projects=2, removals=0, known_bytes=11, first="a", last="a-b"),
         BatchSize(number=3, projects=2, removals=1, known_bytes=0, first="b", last="c"),
@@ -74,7 +107,7 @@ def test_batches_and_progress(ledger: Ledger) -> None:
 
 def test_failed_projects_of_a_batch_are_tried_again(ledger: Ledger) -> None:
     run, results = begin(ledger)
-    ledger.plan.write(run.id, [(0, planned("a")), (0, planned("b")), (1, planned("c"))])
+    ledger.plan.write(run.id, [planned("a"), planned("b"), planned("c")], numbered(0, 0, 1))
     results.record([failed(planned("a")), synced(ledger, planned("b")), failed(planned("c"))])
     assert ledger.plan.failed(run.id) == ["a", "c"]
     ledger.plan.reopen_failed(run.id, 0)
@@ -96,7 +129,7 @@ def test_names_come_by_byte(ledger: Ledger) -> None:
     run, results = begin(ledger)
     names = ["a", "a-b", "a-z", "a1", "aa", "ab", "b-1", "b1", "z"]
     assert names == sorted(names)
-    ledger.plan.write(run.id, [(0, planned(n)) for n in reversed(names)])
+    ledger.plan.write(run.id, [planned(n) for n in reversed(names)])
     assert [p.project for p in ledger.plan.projects(run.id)] == names
     results.record([synced(ledger, planned(n)) for n in reversed(names)])
     assert [k.project for k in ledger.projects.all()] == names

@@ -1,6 +1,7 @@
 """What a group of results leaves in the ledger, told one by one; ``test_results_model`` mixes them."""
 
 import multiprocessing
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 
 import pytest
@@ -271,7 +272,11 @@ def _write_plans(url: str, run_id: int) -> None:
         other = ledger.runs.labelled("other")
         assert other is not None
         for _ in range(_GROUPS):
-            ledger.plan.write(other.id, ((n % 7, planned(f"p{n}")) for n in range(300)))
+            ledger.plan.write(other.id, (planned(f"p{n}") for n in range(300)), _sevenths)
+
+
+def _sevenths(_known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> list[int]:
+    return [n % 7 for n in range(projects)]
 
 
 def test_processes_that_write_at_once(url: str, clock: Hands) -> None:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Final
+from itertools import islice, tee
+from typing import Any, Final, Protocol
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, case, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, case, delete, func, select
 
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import plan
+from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
 _CHUNK: Final = 2_000
+# The batch of rows that are not cut yet, and of all where there is but one.
+_UNCUT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,17 +40,40 @@ class Progress:
     tally: Tally
 
 
+class Cut(Protocol):
+    """Gives the batch of each project of a plan, by name, from the bytes that are known of it."""
+
+    def __call__(
+        self, known_bytes: Iterable[int], /, *, projects: int, total_bytes: int
+    ) -> Iterable[int]: ...
+
+
+def one_batch(known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> Iterable[int]:
+    """A cut that makes no cut."""
+    return (_UNCUT for _ in known_bytes)
+
+
 class Plan:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def write(self, run_id: int, rows: Iterable[tuple[int, PlannedProject]]) -> None:
-        """Replace the plan of ``run_id`` by ``rows`` of (batch, project), in one transaction."""
+    def write(self, run_id: int, projects: Iterable[PlannedProject], cut: Cut = one_batch) -> None:
+        """Replace the plan of ``run_id`` by ``projects``, in one transaction, and cut it into batches.
+
+        Of several rows for one project the first stands. ``projects`` may be longer than memory: only a
+        chunk of them is held at a time, and ``cut`` is told the sizes of what was written.
+        """
         with self._engine.begin() as connection:
             connection.execute(delete(plan).where(plan.c.run_id == run_id))
-            remaining = iter(rows)
-            while chunk := [_row(run_id, batch, project) for batch, project in islice(remaining, _CHUNK)]:
-                connection.execute(insert(plan), chunk)
+            remaining = iter(projects)
+            while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
+                upsert(connection, plan, chunk, keep_existing=True)
+            for number, first, last in _stretches(connection, run_id, cut):
+                connection.execute(
+                    plan.update()
+                    .where(plan.c.run_id == run_id, plan.c.project.between(first, last))
+                    .values(batch=number)
+                )
 
     def pending(self, run_id: int, batch: int) -> list[PlannedProject]:
         """The projects of a batch that are still to do, the largest first: they take longest."""
@@ -184,11 +210,30 @@ def _tally(row: Row[Any]) -> Tally:
     )
 
 
-def _row(run_id: int, batch: int, project: PlannedProject) -> dict[str, Any]:
+def _stretches(connection: Connection, run_id: int, cut: Cut) -> list[tuple[int, str, str]]:
+    """(batch, first project, last project) of every stretch of the alphabet that has to get a number."""
+    mine = plan.c.run_id == run_id
+    count, total = connection.execute(
+        select(func.count(), func.coalesce(func.sum(plan.c.known_bytes), 0)).where(mine)
+    ).one()
+    rows = select(plan.c.project, plan.c.known_bytes).where(mine).order_by(plan.c.project)
+    stretches: list[tuple[int, str, str]] = []
+    with connection.execute(rows, execution_options={"yield_per": _CHUNK}) as found:
+        names, sizes = tee(found)
+        numbers = cut((known for _, known in sizes), projects=count, total_bytes=int(total))
+        for number, (name, _) in zip(numbers, names, strict=True):
+            if stretches and stretches[-1][0] == number:
+                stretches[-1] = (number, stretches[-1][1], name)
+            else:
+                stretches.append((number, name, name))
+    return [stretch for stretch in stretches if stretch[0] != _UNCUT]
+
+
+def _row(run_id: int, project: PlannedProject) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "project": project.project,
-        "batch": batch,
+        "batch": _UNCUT,
         "display_name": project.display_name,
         "action": project.action.value,
         "reason": project.reason,
@@ -198,6 +243,12 @@ def _row(run_id: int, batch: int, project: PlannedProject) -> dict[str, Any]:
         "verify": project.verify,
         "known_bytes": project.known_bytes,
         "state": PlanState.PENDING.value,
+        "files_downloaded": 0,
+        "bytes_downloaded": 0,
+        "files_kept": 0,
+        "files_dropped": 0,
+        "bytes_dropped": 0,
+        "removed": False,
     }
 
 

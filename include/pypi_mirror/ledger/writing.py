@@ -1,10 +1,14 @@
-"""Insert-or-update, which SQLite and PostgreSQL spell alike and SQLAlchemy does not."""
+"""Insert-or-update of many rows, which SQLite and PostgreSQL spell alike and SQLAlchemy does not."""
 
 from collections.abc import Sequence
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy import Connection, Dialect, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+
+_Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 
 
 def insert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
@@ -22,14 +26,45 @@ def upsert(
 ) -> None:
     """Insert ``rows``; where ``key`` (the primary key by default) is taken, update, or keep what is there.
 
-    All rows have the same columns.
+    All rows have the same columns in the same order, among them each that has to have a value. A key may
+    come twice only with ``keep_existing``.
     """
     if not rows:
         return
-    statement = insert(connection.dialect, table)
-    keys = list(key) if key is not None else [column.name for column in table.primary_key]
-    changed = {c: statement.excluded[c] for c in rows[0] if c not in keys}
-    if keep_existing or not changed:
-        connection.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)
+    columns = tuple(rows[0])
+    keys = tuple(key) if key is not None else tuple(column.name for column in table.primary_key)
+    if connection.dialect.name == "postgresql":
+        # One statement with an array a column: a third of the time of one a row.
+        arrays = {column: list(map(itemgetter(column), rows)) for column in columns}
+        connection.execute(_of_arrays(table, columns, keys, keep_existing), arrays)
     else:
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed), rows)
+        # SQLite takes the values as they are; SQLAlchemy's own way takes five times as long as SQLite does.
+        connection.exec_driver_sql(
+            _of_values(table, columns, keys, keep_existing), [tuple(row.values()) for row in rows]
+        )
+
+
+@lru_cache
+def _of_arrays(
+    table: Table, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool
+) -> postgresql.Insert:
+    arrays = [bindparam(name, type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
+    rows = func.unnest(*arrays).table_valued(*columns).render_derived()
+    statement = postgresql.insert(table).from_select(list(columns), select(rows), include_defaults=False)
+    return _settled(statement, columns, keys, keep_existing)
+
+
+@lru_cache
+def _of_values(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool) -> str:
+    statement = _settled(sqlite.insert(table), columns, keys, keep_existing)
+    return str(statement.compile(dialect=sqlite.dialect(), column_keys=list(columns)))
+
+
+def _settled(
+    statement: _Insert, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool
+) -> _Insert:
+    """``statement``, with what it does where a key is taken."""
+    changed = {name: statement.excluded[name] for name in columns if name not in keys}
+    if keep_existing or not changed:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
+from itertools import chain, islice
 
 from packaging.utils import NormalizedName
 
@@ -49,13 +50,12 @@ def partition_projects(
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
-    plan = {planned.project: planned for planned in _plan(mirror, run)}
+    plan = _plan(mirror, run)
     if run.request.kind is RunKind.SYNC:
-        for entry in mirror.ledger.backlog.due():
-            planned = _again(mirror, entry)
-            plan.setdefault(planned.project, planned)
+        # What the plan has of a project already stands.
+        plan = chain(plan, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
     size = batch_size or mirror.settings.schedule.batch_size
-    mirror.ledger.plan.write(run_id, cut(list(plan.values()), size, at_least=at_least))
+    mirror.ledger.plan.write(run_id, plan, partial(cut, batch_size=size, at_least=at_least))
     sizes = mirror.ledger.plan.batches(run_id)
     return Partition(
         run_id=run_id,
