@@ -75,6 +75,7 @@ def known(acquired: Acquired, **changes: Any) -> KnownFile:
         size=file.size,
         metadata_sha256=bytes.fromhex(file.metadata_sha256) if file.metadata_sha256 else None,
         provenance=file.has_provenance,
+        provenance_sha256=bytes.fromhex(file.provenance_sha256) if file.provenance_sha256 else None,
         uploaded_at=None,
         removed_at=None,
     )

@@ -81,7 +81,7 @@ class PooledFile:
     """A file that is in the pool, verified: what a page may list.
 
     ``path`` is relative to ``web/`` (``packages/aa/bb/<60 hex>/<filename>``). ``metadata_sha256`` and
-    ``has_provenance`` say whether ``<path>.metadata`` and ``<path>.provenance`` are there, verified.
+    ``provenance_sha256`` are those of ``<path>.metadata`` and ``<path>.provenance``, None where there is none.
     """
 
     remote: RemoteFile
@@ -89,7 +89,11 @@ class PooledFile:
     size: int
     sha256: str
     metadata_sha256: str | None = None
-    has_provenance: bool = False
+    provenance_sha256: str | None = None
+
+    @property
+    def has_provenance(self) -> bool:
+        return self.provenance_sha256 is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

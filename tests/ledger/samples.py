@@ -79,7 +79,7 @@ def pooled(
         size=size,
         sha256=digest,
         metadata_sha256=_digest(f"{filename}.metadata").hex() if metadata else None,
-        has_provenance=provenance,
+        provenance_sha256=_digest(f"{filename}.provenance").hex() if provenance else None,
     )
 
 

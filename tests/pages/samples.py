@@ -40,7 +40,7 @@ def pooled(
         size=1000 + len(filename),
         sha256=sha256,
         metadata_sha256=digest("metadata of " + filename) if metadata else None,
-        has_provenance=provenance,
+        provenance_sha256="f" * 64 if provenance else None,
     )
 
 

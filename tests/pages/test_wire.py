@@ -65,7 +65,7 @@ def pooled_from(file: dict[str, Any]) -> PooledFile:
         size=file["size"],
         sha256=file["hashes"]["sha256"],
         metadata_sha256=metadata["sha256"] if metadata else None,
-        has_provenance=file["provenance"] is not None,
+        provenance_sha256="f" * 64 if file["provenance"] is not None else None,
     )
 
 

@@ -41,7 +41,7 @@ def cut_after(calls: int, real: Callable[..., Any]) -> Callable[..., Any]:
 # (where it is replaced, by which name): the engine's own moments of writing.
 MOMENTS: dict[str, tuple[Any, str]] = {
     "flush of a group": (group_commit, "flush_filesystem"),
-    "page": (page_store.PageStore, "write"),
+    "page": (page_store.PageStore, "write_rendered"),
     "half a page": (page_store, "write_atomically"),
     "record of a group": (results.Results, "record"),
     "root index": (rebuild, "write_root_index"),

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.errors import LeaseLost
 from pypi_mirror.ledger.results import Failed, Result, Results, Synced
 from pypi_mirror.model import Action, MirroredPage, PlannedProject, ProjectStatus, Tally
-from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.pages.page_store import PageStore, Rendered, page_digest
 from pypi_mirror.sync import group_commit
 from pypi_mirror.sync.group_commit import GroupCommit
 
@@ -43,10 +43,13 @@ class Scene:
         self.happened += [f"record {r.planned.project}" for r in results]
         self.recorded += results
 
-    def write(self, page: MirroredPage) -> int:
-        if page.name in self.page_errors:
-            raise self.page_errors[page.name]
-        self.happened.append(f"page {page.name}")
+    def render(self, page: MirroredPage) -> Rendered:
+        return {"index.html": f"page of {page.name}".encode()}
+
+    def write_rendered(self, project: NormalizedName, _rendered: Rendered) -> int:
+        if project in self.page_errors:
+            raise self.page_errors[project]
+        self.happened.append(f"page {project}")
         return 1
 
     def write_legacy_json(self, name: str, _document: bytes) -> bool:
@@ -95,6 +98,18 @@ def test_files_are_flushed_before_pages_and_pages_before_the_record(scene: Scene
         *("flush", "record two"),
     ]
     assert scene.names(scene.told) == ["one", "two"]
+
+
+def test_what_is_recorded_has_the_digest_of_what_was_written(scene: Scene) -> None:
+    async def scenario() -> None:
+        commit = scene.commit()
+        await commit.add(result("one", json=b"{}"))
+        await commit.finish()
+
+    asyncio.run(scenario())
+    (synced,) = scene.recorded
+    assert isinstance(synced, Synced)
+    assert synced.page_digest == page_digest([b"page of one", b"{}"])
 
 
 def test_a_group_is_closed_by_its_size_its_files_or_its_age(

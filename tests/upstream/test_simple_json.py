@@ -231,7 +231,7 @@ class TestRoundTrip:
         size=st.integers(0, 2**40),
         sha256=digests,
         metadata_sha256=st.none() | digests,
-        has_provenance=st.booleans(),
+        provenance_sha256=st.none() | digests,
     )
 
     @given(

@@ -59,6 +59,7 @@ class KnownFile:
     size: int
     metadata_sha256: bytes | None
     provenance: bool
+    provenance_sha256: bytes | None = None
     uploaded_at: int | None
     removed_at: int | None
 
@@ -280,7 +281,7 @@ def _known(row: Sequence[Any]) -> KnownProject:
 
 
 def _file(row: Sequence[Any]) -> KnownFile:
-    filename, location, sha256, size, metadata_sha256, provenance, uploaded_at, removed_at = row
+    filename, location, sha256, size, metadata_sha256, provenance, provenance_sha256, uploaded, removed = row
     return KnownFile(
         filename=filename,
         location=location,
@@ -288,6 +289,7 @@ def _file(row: Sequence[Any]) -> KnownFile:
         size=size,
         metadata_sha256=metadata_sha256,
         provenance=provenance,
-        uploaded_at=uploaded_at,
-        removed_at=removed_at,
+        provenance_sha256=provenance_sha256,
+        uploaded_at=uploaded,
+        removed_at=removed,
     )

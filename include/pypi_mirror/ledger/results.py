@@ -28,7 +28,8 @@ UNPUBLISHED: Final = "unpublished"
 class Synced:
     """A project that was synced.
 
-    ``page`` is what it shows from now on; None when nothing of it changed. ``known`` and ``known_files``
+    ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
+    files that were written for it. ``known`` and ``known_files``
     are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out.
     """
 
@@ -36,6 +37,7 @@ class Synced:
     known: KnownProject | None
     known_files: dict[str, KnownFile] = field(default_factory=dict)
     page: MirroredPage | None = None
+    page_digest: bytes | None = None
     locations: tuple[bytes, ...] = ()
     removed: bool = False
     etag: str | None = None
@@ -236,6 +238,7 @@ def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:
         "dropped_files": r.dropped_files,
         "dropped_bytes": r.dropped_bytes,
         "synced_at": now,
+        "page_digest": r.page_digest,
     }
 
 
@@ -246,18 +249,31 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
         "location": location,
         "sha256": bytes.fromhex(file.sha256),
         "size": file.size,
-        "metadata_sha256": None if file.metadata_sha256 is None else bytes.fromhex(file.metadata_sha256),
+        "metadata_sha256": _raw(file.metadata_sha256),
         "provenance": file.has_provenance,
+        "provenance_sha256": _raw(file.provenance_sha256),
         "uploaded_at": _seconds(file.remote.upload_time),
         "verified_at": now,
         "removed_at": None,
     }
 
 
+def _raw(digest: str | None) -> bytes | None:
+    return None if digest is None else bytes.fromhex(digest)
+
+
 def _differs(known: KnownFile, row: dict[str, Any]) -> bool:
     return any(
         getattr(known, name) != row[name]
-        for name in ("location", "sha256", "size", "metadata_sha256", "provenance", "uploaded_at")
+        for name in (
+            "location",
+            "sha256",
+            "size",
+            "metadata_sha256",
+            "provenance",
+            "provenance_sha256",
+            "uploaded_at",
+        )
     )
 
 

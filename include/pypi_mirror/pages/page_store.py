@@ -4,10 +4,11 @@ Nothing here flushes: the caller writes a group of pages, calls ``disk.flush_fil
 then records them as done.
 """
 
+import hashlib
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from packaging.utils import NormalizedName
@@ -42,7 +43,20 @@ _LEVEL = 6
 
 _NORMALIZED = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
+# What a page's files hold, by name and in the order of ``names_of``.
+Rendered = Mapping[str, bytes]
+
 _RENDER: dict[str, Callable[[MirroredPage, Links], bytes]] = {HTML_NAME: render_html, JSON_NAME: render_json}
+
+
+def page_digest(contents: Iterable[bytes]) -> bytes:
+    """SHA-256 over a page's files, in the order of ``names_of``, and its legacy JSON where it has some: what
+    the ledger keeps to know them again.
+    """
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.digest()
 
 
 class PageStore:
@@ -68,10 +82,17 @@ class PageStore:
 
         Files of a format that is switched off are removed, and so is what a killed process left beside them.
         """
-        directory = self._directory(page.name, hashed=self._hash_index)
+        return self.write_rendered(page.name, self.render(page))
+
+    def render(self, page: MirroredPage) -> Rendered:
+        """The page's files, without the twins, by name."""
+        return {name: _RENDER[name](page, self._links) for name in self._names}
+
+    def write_rendered(self, project: NormalizedName, rendered: Rendered) -> int:
+        """As ``write``, for a page that ``render`` has made."""
+        directory = self._directory(project, hashed=self._hash_index)
         written = 0
-        for name in self._names:
-            content = _RENDER[name](page, self._links)
+        for name, content in rendered.items():
             written += _write_with_twin(f"{directory}/{name}", content)
         remove_index_files(directory, keep=self._names)
         sweep_leftovers(directory, older_than=0, recursive=False)

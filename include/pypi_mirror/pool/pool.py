@@ -66,7 +66,7 @@ class Pool:
         )
         listed = file if self._core_metadata else replace(file, core_metadata=None)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
-        has_provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
+        provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
         return Acquired(
             file=PooledFile(
                 remote=file,
@@ -74,7 +74,7 @@ class Pool:
                 size=size,
                 sha256=sha256,
                 metadata_sha256=metadata,
-                has_provenance=has_provenance,
+                provenance_sha256=provenance,
             ),
             files_downloaded=downloaded,
             bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,

@@ -75,25 +75,28 @@ class Sidecars:
         write_atomically(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
 
-    async def provenance(self, path: str, file: RemoteFile, known: KnownFile | None) -> tuple[bool, int]:
-        """Whether ``<path>.provenance`` is there, and bytes downloaded."""
+    async def provenance(
+        self, path: str, file: RemoteFile, known: KnownFile | None
+    ) -> tuple[str | None, int]:
+        """SHA-256 of ``<path>.provenance``, None without one, and bytes downloaded."""
         target = f"{path}.provenance"
         listed = known is not None and known.provenance
         url = file.provenance
         if url is None:
             _remove_unlisted(target, listed=listed)
-            return False, 0
+            return None, 0
         if listed and _is_file(target):
-            return True, 0
+            noted = known.provenance_sha256 if known is not None else None
+            return sha256_of(target) if noted is None else noted.hex(), 0
         body = await try_patiently(lambda: self._document(url, _ACCEPT_PROVENANCE), self._patience)
         if body is None:
-            return False, 0
+            return None, 0
         try:
             _provenance_decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UpstreamMalformed(f"this is no provenance object (PEP 740): {error}", url=url) from error
         write_atomically(target, body)
-        return True, len(body)
+        return hashlib.sha256(body).hexdigest(), len(body)
 
     async def _document(self, url: str, *headers: str) -> bytes | None:
         """A document of a few kilobytes, None where upstream has none."""

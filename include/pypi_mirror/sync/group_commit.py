@@ -9,12 +9,13 @@ that it may be recorded. A crash loses at most the record of two groups; the nex
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from pypi_mirror.disk import flush_filesystem, is_disk_fault
 from pypi_mirror.ledger.results import Failed, Result, Results, Synced
-from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.pages.page_store import PageStore, page_digest
 
 # A group is closed by whichever comes first. A thousand files make a flush's cost small beside their own;
 # ten seconds bound what a crash makes the next try look at again.
@@ -98,19 +99,22 @@ class GroupCommit:
         if isinstance(result, Failed):
             return result
         try:
-            self._write_pages(result)
+            return self._write_pages(result)
         except OSError as error:
             if is_disk_fault(error):
                 raise
             return Failed(planned=result.planned, error=type(error).__name__, reason=str(error))
-        return result
 
-    def _write_pages(self, synced: Synced) -> None:
+    def _write_pages(self, synced: Synced) -> Synced:
         name = synced.planned.project
         if synced.page is not None:
-            self._pages.write(synced.page)
+            rendered = self._pages.render(synced.page)
+            self._pages.write_rendered(name, rendered)
+            legacy = () if synced.legacy_json is None else (synced.legacy_json,)
+            synced = replace(synced, page_digest=page_digest((*rendered.values(), *legacy)))
         if synced.legacy_json is not None:
             self._pages.write_legacy_json(name, synced.legacy_json)
         elif synced.removed or synced.page is not None:
             # Upstream has none (any more), or ``json`` was switched off.
             self._pages.remove_legacy_json(name)
+        return synced
