@@ -4,6 +4,7 @@ Ends with exit code 1 when one found something wrong or could not do as much as 
 """
 
 import argparse
+import logging
 import secrets
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from tests.torture.runner import all_passed, details, run_campaign, table
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
+    # What fails is meant to fail; the runs' own log would bury what is wrong.
+    logging.basicConfig(level=logging.CRITICAL)
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     print(f"seed {seed} (the same again: --seed {seed})", flush=True)
     chosen = [each for each in CAMPAIGNS if given.campaign in (None, each.name)]

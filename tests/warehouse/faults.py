@@ -1,8 +1,8 @@
 """What can go wrong between an index and its clients, as frozen values matched against each request.
 
 A fault takes effect on the requests its ``path`` (a shell pattern) and ``method`` match: after the first
-``skip`` of them and for ``times`` (None: for ever), or on a ``share`` of them, by chance. All faults that match
-apply, in the order of injection.
+``skip`` of them and for ``times`` (None: for ever), or on a ``share`` of them, by chance. All faults that
+match apply, in the order of injection.
 """
 
 import random
@@ -229,8 +229,9 @@ class _Active:
 
 
 class Faults:
-    """The faults in force, with how often each was met; ``requests`` counts those that any took effect on, and
-    ``effects`` the effects by their tags.
+    """The faults in force, with how often each was met.
+
+    ``requests`` counts the requests that any took effect on, ``effects`` the effects by their tags.
     """
 
     def __init__(self, *faults: Fault) -> None:
