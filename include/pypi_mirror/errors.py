@@ -142,6 +142,21 @@ class LedgerUnavailable(LedgerError):
     retryable = True
 
 
+class DiskFault(MirrorError):
+    """The mirror's own disk, or this machine, is at fault and no project: a person has to act.
+
+    ``path`` is a place on that disk.
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {message}; what was finished is kept and served")
+
+
+class DiskFull(DiskFault):
+    """The disk has less room left than ``disk-reserve`` keeps free."""
+
+
 class MirrorBusy(MirrorError):
     """Another run holds the mirror's lease."""
 

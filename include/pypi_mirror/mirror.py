@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 from pypi_mirror.clock import Clock, SystemClock
+from pypi_mirror.disk_faults import named_disk_faults
+from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.filters import Selector, build_selector
 from pypi_mirror.ledger.results import Results
@@ -58,6 +61,18 @@ class Mirror:
             links=PoolLinks(public_url=s.site.public_url, root_uri=s.root_uri),
         )
 
+    @cached_property
+    def places(self) -> tuple[Path, ...]:
+        """The directories that may lie on disks of their own: the mirror's, its pool, an SQLite ledger's."""
+        s = self.settings
+        database = self.ledger.engine.url.database if self.ledger.engine.dialect.name == "sqlite" else None
+        ledger = () if database is None else (Path(database).parent,)
+        return (s.directory, s.web / "packages", *ledger)
+
+    @cached_property
+    def room(self) -> RoomGuard:
+        return RoomGuard(self.places, self.settings.disk_reserve)
+
     @contextmanager
     def control(self) -> Iterator[Control]:
         """For the few calls that find out what changed."""
@@ -93,6 +108,7 @@ class Mirror:
             self.patience,
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
+            before_download=self.room.before,
         )
         return ProjectSync(
             web=s.web,
@@ -119,7 +135,8 @@ def open_mirror(
     """The mirror that ``settings`` describes; its directories and its ledger are made when missing.
 
     Who only looks sets ``must_exist``, so that a mistyped directory does not become an empty mirror. Raises
-    LedgerError, and MirrorError when the directory is missing or cannot be written.
+    LedgerError, and MirrorError when the directory is missing or cannot be written. What the disk refuses
+    while the mirror is open comes out of the ``with`` block as DiskFault.
     """
     clock = clock or SystemClock()
     if must_exist and not settings.web.is_dir():
@@ -132,4 +149,6 @@ def open_mirror(
             f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"
         ) from error
     with Ledger.open(settings.ledger, clock) as ledger:
-        yield Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
+        mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
+        with named_disk_faults(mirror.places):
+            yield mirror

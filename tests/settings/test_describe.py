@@ -14,6 +14,7 @@ from pypi_mirror.settings.options import OPTIONS
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import (
     Alerts,
+    DiskReserve,
     Environment,
     ReleaseRule,
     Schedule,
@@ -26,6 +27,9 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?", fullmatch=True).ma
 MAILS = st.from_regex(r"[a-z]{1,5}@[a-z]{1,5}\.example", fullmatch=True)
 SECONDS = st.integers(1000, 100_000).map(lambda n: n / 1000)
 RULES = st.builds(ReleaseRule, project=NAMES, specifier=st.sampled_from(["==1.0", "<3,>=2", "!=1.5.*"]))
+RESERVES = st.builds(DiskReserve, percent=st.integers(0, 900).map(lambda n: n / 10)) | st.builds(
+    DiskReserve, bytes=st.integers(0, 10**13)
+)
 ENVIRONMENTS = st.sampled_from(
     [
         Environment(system="windows", machine="x86", implementation="cpython", pythons=((3, 8), (3, 9))),
@@ -73,6 +77,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
         proxy=draw(st.none() | st.just("socks5://proxy.example:1080")),
         compare_method=draw(st.sampled_from(["hash", "stat"])),
         root_uri=root,
+        disk_reserve=draw(RESERVES),
         simple_format=draw(st.sampled_from(["ALL", "HTML", "JSON"])),
         ledger_url=draw(st.none() | st.just("sqlite:////srv/ledger.sqlite")),
         grace_days=draw(SECONDS),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pypi_mirror import disk
+from pypi_mirror.errors import DiskFault
 from pypi_mirror.ledger import results
 from pypi_mirror.model import RunState
 from pypi_mirror.pages import page_store
@@ -186,7 +187,7 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
 
     with monkeypatch.context() as patched:
         patched.setattr(disk, "_write_all", until_full)
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(DiskFault, match="No space left on device; make room on that disk"):
             made.sync()
     assert made.backlog() == {}, "no project is to blame"
     assert made.cursor is None

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from pypi_mirror import __version__
 from pypi_mirror.commands import config, nginx, plan, status, sync
-from pypi_mirror.disk import is_disk_fault
 from pypi_mirror.errors import ConfigurationError, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 
@@ -41,8 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _said(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
-    kept = "; what was finished is kept, run it again once that is mended" if is_disk_fault(error) else ""
-    return f"{where}{error.strerror or error}{kept}"
+    return f"{where}{error.strerror or error}"
 
 
 def _parser() -> argparse.ArgumentParser:

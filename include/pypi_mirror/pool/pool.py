@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -30,6 +31,9 @@ class Acquired:
 class Pool:
     """Brings files into the pool. ``compare_method`` is for files that are on the disk but not in the
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
+
+    ``before_download`` is told the size of each file, 0 where the page does not say; what it raises ends
+    the try.
     """
 
     def __init__(
@@ -40,12 +44,14 @@ class Pool:
         *,
         compare_method: CompareMethod,
         core_metadata: bool,
+        before_download: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._web = web
         self._transport = transport
         self._patience = patience
         self._compare_method = compare_method
         self._core_metadata = core_metadata
+        self._before_download = before_download
         self._sidecars = Sidecars(transport, patience)
 
     async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
@@ -92,6 +98,7 @@ class Pool:
             return *found, 0
         if file.size is not None and file.size > MAX_FILE:
             raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
+        self._before_download(file.size or 0)
         return *await download_once(self._transport, path, file), 1
 
     async def _on_disk(

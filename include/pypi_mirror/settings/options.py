@@ -6,6 +6,7 @@ To add an option: a field in ``values.py``, a row here, a commented line in ``in
 import shlex
 
 from pypi_mirror.settings import texts
+from pypi_mirror.settings.disk_reserve import format_disk_reserve, parse_disk_reserve
 from pypi_mirror.settings.environments import format_environment, parse_environment
 from pypi_mirror.settings.ledger_url import (
     LEDGER_VARIABLE,
@@ -155,6 +156,15 @@ _MIRROR = (
         parse=texts.choice("hash", "stat"),
         default="hash",
         doc="How files on the disk that the ledger lacks are checked: hash reads them, stat their sizes.",
+    ),
+    Option(
+        section="mirror",
+        key="disk-reserve",
+        field="disk_reserve",
+        parse=parse_disk_reserve,
+        default="1%",
+        format=format_disk_reserve,
+        doc="Room that a sync leaves free on the disk: a share like 5%, a size like 50GB, or 0.",
     ),
     Option(
         section="mirror",

@@ -60,6 +60,14 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiskReserve:
+    """Room that a sync leaves free: ``percent`` of each disk's bytes and inodes, or a number of ``bytes``."""
+
+    percent: float = 0.0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """How nginx serves the mirror: ``[site]``.
 
@@ -131,6 +139,7 @@ class Settings:
     compare_method: CompareMethod = "hash"
     root_uri: str | None = None
     simple_format: SimpleFormat = "ALL"
+    disk_reserve: DiskReserve = DiskReserve(percent=1.0)
     ledger_url: str | None = field(default=None, repr=False)
     grace_days: float = 7.0
     selection: Selection = field(default_factory=Selection)

@@ -43,7 +43,8 @@ def download_projects(
 
     ``should_stop`` is asked before each project and every second, ``on_progress`` is told what each recorded
     group has done. Raises RunStopped under stop-on-error (or when ``should_stop`` says so), LeaseLost when
-    another run has taken the mirror over, LedgerError and OSError when the mirror itself is at fault.
+    another run has taken the mirror over, DiskFull before the disk is full, LedgerError and OSError when the
+    mirror itself is at fault.
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
@@ -81,6 +82,10 @@ async def _run(
     recorder: "_Recorder",
     lease: "_Lease",
 ) -> None:
+    def keep_alive() -> None:
+        lease.keep()
+        mirror.room.meanwhile()
+
     async with mirror.transport() as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run_id), recorder)
         await Batch(
@@ -90,7 +95,7 @@ async def _run(
             parallel=mirror.settings.workers * _PROJECTS_PER_WORKER,
             stop_on_error=mirror.settings.stop_on_error,
             should_stop=should_stop,
-            keep_alive=lease.keep,
+            keep_alive=keep_alive,
         ).run(planned)
 
 

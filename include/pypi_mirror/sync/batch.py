@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from pypi_mirror.disk import is_disk_fault
-from pypi_mirror.errors import LeaseLost, MirrorError, RunStopped
+from pypi_mirror.errors import DiskFault, LeaseLost, MirrorError, RunStopped
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result
 from pypi_mirror.model import PlannedProject
@@ -114,7 +114,7 @@ class Batch:
             errors = _leaves(group)
         for error in errors:
             # Going on would put every project on the backlog.
-            if isinstance(error, OSError) and is_disk_fault(error):
+            if isinstance(error, DiskFault) or (isinstance(error, OSError) and is_disk_fault(error)):
                 raise error
         if self._stop_on_error:
             self._stopped = self._stopped or f"stop-on-error: {planned.project} failed: {errors[0]}"

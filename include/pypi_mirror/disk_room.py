@@ -1,0 +1,101 @@
+"""How much room the mirror's disks have left, and the reserve of it that a sync does not touch."""
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pypi_mirror.errors import DiskFull
+from pypi_mirror.settings.values import DiskReserve
+
+# A file from this size on is worth a look at the disk of its own; of smaller ones, those of a second fit.
+_LARGE: Final = 16 * 1024**2
+_SECONDS: Final = 1.0
+# What a reserve in bytes keeps of the inodes.
+_INODE_PERCENT: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """Of one file system, for this user: bytes and inodes that are free, and in all.
+
+    ``inodes`` is 0 on file systems that make them as they need them (btrfs, a tmpfs without limit).
+    """
+
+    free: int
+    size: int
+    free_inodes: int
+    inodes: int
+    read_only: bool
+
+
+def room_of(path: str | os.PathLike[str]) -> Room:
+    """Raises OSError where ``path`` is not there."""
+    found = os.statvfs(path)
+    return Room(
+        free=found.f_bavail * found.f_frsize,
+        size=found.f_blocks * found.f_frsize,
+        free_inodes=found.f_favail,
+        inodes=found.f_files,
+        read_only=bool(found.f_flag & os.ST_RDONLY),
+    )
+
+
+class RoomGuard:
+    """Stops a sync before it fills one of the disks of ``places``; those that are not there do not count."""
+
+    def __init__(self, places: Iterable[Path], reserve: DiskReserve) -> None:
+        self._reserve = reserve
+        self._looked: float | None = None
+        by_disk = {os.stat(place).st_dev: place for place in places if place.exists()}  # noqa: PTH116
+        self._places = tuple(by_disk.values())
+
+    def before(self, size: int) -> None:
+        """To be called before ``size`` bytes are fetched, 0 where that is not known; looks when it has to.
+
+        Raises DiskFull when the disk has no room for them beside the reserve.
+        """
+        if size >= _LARGE or self._looked is None or time.monotonic() - self._looked >= _SECONDS:
+            self.check(size)
+
+    def meanwhile(self) -> None:
+        """To be called now and then: others write, too, and not every page says sizes.
+
+        Where nothing is fetched nothing is stopped: a run that only removes may be what makes room.
+        """
+        if self._looked is not None:
+            self.check()
+
+    def check(self, more: int = 0) -> None:
+        """Raises DiskFull when less than the reserve is left, or would be after ``more`` bytes."""
+        self._looked = time.monotonic()
+        if not self._reserve.percent and not self._reserve.bytes:
+            return
+        for place in self._places:
+            room = room_of(place)
+            kept = self._reserve.bytes or int(room.size * self._reserve.percent / 100)
+            if room.free - more < kept:
+                left = f"{_size(room.free)} of {_size(room.size)} left"
+                wanted = f" and {_size(more)} more to come" if more else ""
+                raise _full(place, f"{left}{wanted}", _size(kept))
+            kept_inodes = int(room.inodes * (self._reserve.percent or _INODE_PERCENT) / 100)
+            if room.inodes and room.free_inodes < kept_inodes:
+                left = f"{room.free_inodes:,} of {room.inodes:,} inodes left"
+                raise _full(place, left, f"{kept_inodes:,} inodes")
+
+
+def _full(place: Path, left: str, kept: str) -> DiskFull:
+    return DiskFull(
+        f"the disk has {left}, and [mirror] disk-reserve keeps {kept} free: make room, select less "
+        "([allowlist], [platform]) or lower the reserve, then sync again",
+        path=str(place),
+    )
+
+
+def _size(count: int) -> str:
+    for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count / 1000:.1f} kB"
