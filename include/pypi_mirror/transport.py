@@ -18,6 +18,7 @@ import pycurl
 
 from pypi_mirror import __version__
 from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, parse_retry_after, redirect_target
+from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 
 USER_AGENT: Final = f"pypi-mirror/{__version__} {pycurl.version.split(' ')[0]}"
@@ -26,6 +27,12 @@ _CA_VARIABLES: Final = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 # The body of an answer that is no success is read to its end, so that the connection can be used again,
 # but not kept; and not when it has no end.
 _MAX_ERROR_BODY: Final = 1024 * 1024
+# Answers that ask for fewer requests at once: upstream, or what stands before it, has too much to do.
+_TOO_MUCH: Final = frozenset({429, 502, 503, 504})
+# Errors of libcurl that are not upstream's: a body that is too large or a sink that failed, an address.
+_OURS: Final = frozenset({pycurl.E_WRITE_ERROR, pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
+# So many of the requests that may run at once may be for large files: others need not wait hours for them.
+_LARGE_SHARE: Final = 0.75
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 
 
@@ -45,7 +52,8 @@ class Request:
 
     With a ``sink`` the body of a 200 or 206 goes there, without it into ``Response.body``. The body of any
     other answer is dropped, whatever its size: ``max_bytes`` is about what was asked for.
-    ``compressed`` lets upstream compress the body on the way (pages, not package files).
+    ``compressed`` lets upstream compress the body on the way (pages, not package files). ``large`` is for
+    bodies that take their time: some of what may run at once is kept free of them.
     """
 
     url: str
@@ -53,6 +61,7 @@ class Request:
     sink: Sink | None = None
     max_bytes: int = 64 * 1024 * 1024
     compressed: bool = False
+    large: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +168,16 @@ class CurlTransport:
         proxy: str | None = None,
         allow_non_https: bool = False,
     ) -> None:
-        """``workers`` requests run at once; one that is silent for ``timeout`` seconds, or takes more than
-        ``global_timeout`` seconds in all, is given up. Without ``allow_non_https`` no redirect leaves https.
+        """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
+
+        One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
+        given up. Without ``allow_non_https`` no redirect leaves https.
         """
         self.requests = 0
         self._allow_non_https = allow_non_https
-        self._slots = asyncio.Semaphore(workers)
+        self._concurrency = Controller(workers)
+        self._gate = Gate(self._concurrency.limit)
+        self._large_gate = Gate(_large_share(self._concurrency.limit))
         self._new_easy = partial(_easy_handle, timeout, global_timeout, proxy)
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, _Transfer] = {}
@@ -197,48 +210,62 @@ class CurlTransport:
     async def get(self, request: Request) -> Response:
         url = request.url
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._get_once(request, url)
+            response = await self._in_turn(request, url)
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = redirect_target(url, response.headers["location"], allow_non_https=self._allow_non_https)
         raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {url}", url=request.url)
 
-    async def _get_once(self, request: Request, url: str) -> Response:
-        async with self._slots:
-            easy = self._idle.pop() if self._idle else self._new_easy()
-            transfer = _Transfer(request, self._loop.create_future())
-            easy.setopt(pycurl.URL, url)
-            # A handle keeps its last request's options; an empty list would leave the old headers standing.
-            if request.headers:
-                easy.setopt(pycurl.HTTPHEADER, list(request.headers))
-            else:
-                easy.unsetopt(pycurl.HTTPHEADER)
-            if request.compressed:
-                easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
-            else:
-                easy.unsetopt(pycurl.ACCEPT_ENCODING)
-            easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
-            easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
-            self._transfers[easy] = transfer
-            self.requests += 1
-            self._multi.add_handle(easy)
+    async def _in_turn(self, request: Request, url: str) -> Response:
+        large = self._large_gate if request.large else None
+        if large is not None and not large.enter():
+            await large.wait()
+        try:
+            if not self._gate.enter():
+                await self._gate.wait()
             try:
-                await transfer.future
-            except asyncio.CancelledError:
-                if self._transfers.pop(easy, None) is not None:
-                    self._multi.remove_handle(easy)
-                easy.close()
-                raise
-            except pycurl.error as error:
-                self._idle.append(easy)
-                raise self._translated(error, transfer, url) from error
+                return await self._get_once(request, url)
+            finally:
+                self._gate.leave()
+        finally:
+            if large is not None:
+                large.leave()
+
+    async def _get_once(self, request: Request, url: str) -> Response:
+        easy = self._idle.pop() if self._idle else self._new_easy()
+        transfer = _Transfer(request, self._loop.create_future())
+        easy.setopt(pycurl.URL, url)
+        # A handle keeps its last request's options; an empty list would leave the old headers standing.
+        if request.headers:
+            easy.setopt(pycurl.HTTPHEADER, list(request.headers))
+        else:
+            easy.unsetopt(pycurl.HTTPHEADER)
+        if request.compressed:
+            easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
+        else:
+            easy.unsetopt(pycurl.ACCEPT_ENCODING)
+        easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
+        easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        self._transfers[easy] = transfer
+        self.requests += 1
+        self._multi.add_handle(easy)
+        try:
+            await transfer.future
+        except asyncio.CancelledError:
+            if self._transfers.pop(easy, None) is not None:
+                self._multi.remove_handle(easy)
+            easy.close()
+            raise
+        except pycurl.error as error:
             self._idle.append(easy)
-            if transfer.in_head:
-                # libcurl takes what came for a whole answer without a body.
-                raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
-            body = b"".join(transfer.body)
-            transfer.body.clear()  # the idle handle keeps the transfer until its next request
-            return Response(url=url, status=transfer.status, headers=transfer.headers, body=body)
+            raise self._translated(error, transfer, url) from error
+        self._idle.append(easy)
+        if transfer.in_head:
+            # libcurl takes what came for a whole answer without a body.
+            raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
+        body = b"".join(transfer.body)
+        transfer.body.clear()  # the idle handle keeps the transfer until its next request
+        return Response(url=url, status=transfer.status, headers=transfer.headers, body=body)
 
     @staticmethod
     def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:
@@ -293,6 +320,7 @@ class CurlTransport:
 
     def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
         transfer = self._transfers.pop(easy)
+        self._learn(easy, transfer, error)
         self._multi.remove_handle(easy)
         if transfer.future.done():
             return
@@ -300,6 +328,26 @@ class CurlTransport:
             transfer.future.set_result(None)
         else:
             transfer.future.set_exception(error)
+
+    def _learn(self, easy: pycurl.Curl, transfer: _Transfer, error: pycurl.error | None) -> None:
+        """Let the concurrency follow what became of a request; what we cut off ourselves says nothing."""
+        if error is not None:
+            if transfer.error is not None or error.args[0] in _OURS:
+                return
+            changed = self._concurrency.refused()
+        elif transfer.status in _TOO_MUCH:
+            changed = self._concurrency.refused()
+        else:
+            # From the moment the request could be sent: connecting is no sign of a queue.
+            delay = easy.getinfo(pycurl.STARTTRANSFER_TIME) - easy.getinfo(pycurl.PRETRANSFER_TIME)
+            changed = self._concurrency.answered(delay, waiting=self._gate.waiting)
+        if changed:
+            self._gate.resize(self._concurrency.limit)
+            self._large_gate.resize(_large_share(self._concurrency.limit))
+
+
+def _large_share(limit: int) -> int:
+    return max(1, int(limit * _LARGE_SHARE))
 
 
 def ca_bundle() -> str:
