@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
@@ -30,21 +30,25 @@ def run_batches(
     batches: Sequence[int],
     *,
     processes: int,
-    on_progress: Callable[[Tally], None],
+    progress: AbstractContextManager[Callable[[Tally], None]],
 ) -> tuple[Failure, ...]:
     """Run every batch, ``processes`` at once; one process alone runs them right here.
+
+    ``progress`` is told what was done; it is entered when the processes have begun, since a process must not
+    be forked from one with threads.
 
     Raises RunStopped under stop-on-error, after the other batches have stopped too, and MirrorError when a
     process dies; what was finished is recorded in every case.
     """
     if min(processes, len(batches)) <= 1:
         failures: list[Failure] = []
-        for batch in batches:
-            failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
+        with progress as on_progress:
+            for batch in batches:
+                failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
         return tuple(failures)
-    # Not fork: the parent holds database connections. The server imports once for all processes.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    # A forked process has everything imported. It must not share a connection to the ledger.
+    context = multiprocessing.get_context("fork")
+    mirror.ledger.engine.dispose()
     tallies: Queue[Tally] = context.Queue()
     stop = context.Event()
     with ProcessPoolExecutor(
@@ -53,7 +57,8 @@ def run_batches(
         with _interrupts_held_back():
             running = {pool.submit(_run, run_id, batch) for batch in batches}
         try:
-            return _collect(running, tallies, stop, on_progress)
+            with progress as on_progress:
+                return _collect(running, tallies, stop, on_progress)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -63,7 +68,7 @@ def run_batches(
 def _interrupts_held_back() -> Iterator[None]:
     """Processes started in here never see Ctrl-C, which reaches every process of the terminal.
 
-    They inherit the mask, so not even while they import. The parent gets a Ctrl-C of this moment afterwards;
+    They inherit the mask. The parent gets a Ctrl-C of this moment afterwards;
     it alone acts on it, and sets ``stop``.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -118,6 +123,8 @@ _stop: Event
 def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
     global _settings, _tallies, _stop
     _settings, _tallies, _stop = settings, tallies, stop
+    # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Progress that nobody reads any more must not keep this process from ending.
     tallies.cancel_join_thread()
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
@@ -19,12 +17,12 @@ from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
-from pypi_mirror.model import RunKind, RunState, Tally
+from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
+from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.steps.report import Report, fail_run, report
 from pypi_mirror.webserver.wording import count, size
 
@@ -124,7 +122,7 @@ def _sync(mirror: Mirror, request: RunRequest, processes: int | None) -> Report:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     rebuild_index(mirror, fetched.run_id)
     if not mirror.settings.site.enabled:
-        reload_nginx(mirror)
+        tidy_layout(mirror)
     return report(mirror, fetched.run_id)
 
 
@@ -135,33 +133,16 @@ def _worth_starting(partition: Partition) -> int:
 
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
-    total = Tally()
-    with Progress(
-        TextColumn("projects"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[done]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("sync", total=partition.projects, done="")
+    # What draws the bar is slow to import, and a run without work draws none.
+    from pypi_mirror.commands.progress import progress_bar
 
-        def show(tally: Tally) -> None:
-            nonlocal total
-            total += tally
-            bar.update(
-                task,
-                completed=total.projects_done + total.projects_failed,
-                done=f"{count(total.files_downloaded, 'file')}, {size(total.bytes_downloaded)}",
-            )
-
-        run_batches(
-            mirror,
-            partition.run_id,
-            [batch.number for batch in partition.batches],
-            processes=processes,
-            on_progress=show,
-        )
+    run_batches(
+        mirror,
+        partition.run_id,
+        [batch.number for batch in partition.batches],
+        processes=processes,
+        progress=progress_bar(partition.projects),
+    )
 
 
 def _print(outcome: Report) -> None:

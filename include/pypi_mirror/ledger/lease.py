@@ -5,9 +5,9 @@ name is in it, its lease expired or given up, may go on, since nobody has touche
 whose name was replaced may not, since its plan and its cursor are those of the past.
 """
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import pendulum
 from sqlalchemy import Connection, Engine, Row, case, or_, select, update
 
 from pypi_mirror.clock import Clock
@@ -93,4 +93,4 @@ def _lost(owner: str, held: Row[Any] | None) -> LeaseLost:
 
 
 def _shown(timestamp: int) -> str:
-    return pendulum.from_timestamp(timestamp).to_datetime_string() + " UTC"
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

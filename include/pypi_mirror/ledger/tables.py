@@ -20,7 +20,6 @@ from sqlalchemy import (
     Table,
     Text,
 )
-from sqlalchemy.dialects.postgresql import VARCHAR
 
 metadata: Final = MetaData(
     naming_convention={
@@ -32,7 +31,7 @@ metadata: Final = MetaData(
 )
 
 # Sorted by byte on every database, as Python sorts: plans compare streams that both sides sort.
-_Name: Final = String(255).with_variant(VARCHAR(255, collation="C"), "postgresql")
+_Name: Final = String(255).with_variant(String(255, collation="C"), "postgresql")
 
 # SQLite only counts up a column that is declared INTEGER.
 _Id: Final = BigInteger().with_variant(Integer, "sqlite")

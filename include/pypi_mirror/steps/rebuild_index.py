@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
-
-import pendulum
 
 from pypi_mirror.disk import remove_directory_if_empty, remove_file, sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
@@ -150,8 +149,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
         if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
             wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
     if changed:
-        now = pendulum.from_timestamp(mirror.clock())
-        write_atomically(mirror.settings.web / "last-modified", now.format("YYYYMMDDTHH:mm:ss\n").encode())
+        now = datetime.fromtimestamp(mirror.clock(), UTC)
+        write_atomically(mirror.settings.web / "last-modified", now.strftime("%Y%m%dT%H:%M:%S\n").encode())
     _put_changed(mirror, wanted)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to:

@@ -4,11 +4,11 @@ Two files: the *site*, with the maps and the ``server`` block, which an administ
 and a *main* file for an nginx of our own that includes the site and needs no root.
 """
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-
-import jinja2
+from typing import TYPE_CHECKING
 
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
@@ -24,6 +24,9 @@ from pypi_mirror.webserver.quoting import (
     site_prefix,
 )
 from pypi_mirror.webserver.site_page import content_security_policy
+
+if TYPE_CHECKING:
+    import jinja2
 
 # A bucket holds a key of up to LONGEST_KEY bytes and nginx's bookkeeping.
 _HASH_BUCKET_SIZE = 512
@@ -157,7 +160,7 @@ def render(
         "status": in_web("/mirror.json"),
         "web": in_web("/"),
     }
-    template = _ENVIRONMENT.get_template("site.conf.jinja")
+    template = _templates().get_template("site.conf.jinja")
     plain = template.render(context, fingerprint="")
     fingerprint = hashlib.sha256(plain.encode() + names.digest).hexdigest()[:16]
     return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
@@ -172,17 +175,21 @@ def render_main(settings: Settings, runtime: Runtime, *, site: Path, user: str |
     def word(path: Path) -> str:
         return quote_path(path, key="[mirror] directory", settings=settings)
 
-    return _ENVIRONMENT.get_template("main.conf.jinja").render(
-        user=user,
-        pid=word(runtime.pid),
-        lock=word(runtime.folder / "nginx.lock"),
-        error_log=word(runtime.error_log),
-        access_log=word(runtime.access_log),
-        temporary={
-            name: word(runtime.temporary / name)
-            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        },
-        site=quote_include(site, key="[site] config", settings=settings),
+    return (
+        _templates()
+        .get_template("main.conf.jinja")
+        .render(
+            user=user,
+            pid=word(runtime.pid),
+            lock=word(runtime.folder / "nginx.lock"),
+            error_log=word(runtime.error_log),
+            access_log=word(runtime.access_log),
+            temporary={
+                name: word(runtime.temporary / name)
+                for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            },
+            site=quote_include(site, key="[site] config", settings=settings),
+        )
     )
 
 
@@ -190,10 +197,16 @@ def _page_of(variant: str) -> str:
     return "index.v1_json" if variant == "json" else "index.html"
 
 
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
-    autoescape=False,  # noqa: S701 - nginx's language, quoted by the "word" filter
-    undefined=jinja2.StrictUndefined,
-    keep_trailing_newline=True,
-)
-_ENVIRONMENT.filters["word"] = quote
+@functools.cache
+def _templates() -> "jinja2.Environment":
+    # Only who renders waits for Jinja to be imported.
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
+        autoescape=False,  # noqa: S701 - nginx's language, quoted by the "word" filter
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters["word"] = quote
+    return environment

@@ -3,9 +3,7 @@
 import base64
 import functools
 import hashlib
-
-import jinja2
-from markupsafe import Markup
+from typing import TYPE_CHECKING
 
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.settings.values import Settings
@@ -20,34 +18,50 @@ from pypi_mirror.webserver.clients import (
 )
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 
+if TYPE_CHECKING:
+    import jinja2
+
 _SCRIPT = "site_page.js.jinja"
 _STYLE = "site_page.css.jinja"
 
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
-_ENVIRONMENT.filters.update(count=wording.count, size=wording.size, moment=wording.moment)
+
+@functools.cache
+def _templates() -> "jinja2.Environment":
+    # Only who renders waits for Jinja to be imported.
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("pypi_mirror.webserver", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(count=wording.count, size=wording.size, moment=wording.moment)
+    return environment
 
 
 def render_page(settings: Settings, status: MirrorStatus) -> bytes:
     """``web/index.html``: complete without JavaScript; the script only keeps the figures fresh."""
-    page = _ENVIRONMENT.get_template("site_page.html.jinja").render(
-        script=Markup(_inlined(_SCRIPT)),  # noqa: S704 - our own file, without variables
-        style=Markup(_inlined(_STYLE)),  # noqa: S704 - as above
-        master=settings.master,
-        status=status,
-        holdings=wording.holdings(settings),
-        index_url=index_url(settings),
-        trusted_host=trusted_host(settings),
-        pip_conf=pip_conf(settings),
-        uv_toml=uv_toml(settings),
-        poetry_source=poetry_source(settings),
-        environment=environment(settings),
+    from markupsafe import Markup
+
+    page = (
+        _templates()
+        .get_template("site_page.html.jinja")
+        .render(
+            script=Markup(_inlined(_SCRIPT)),  # noqa: S704 - our own file, without variables
+            style=Markup(_inlined(_STYLE)),  # noqa: S704 - as above
+            master=settings.master,
+            status=status,
+            holdings=wording.holdings(settings),
+            index_url=index_url(settings),
+            trusted_host=trusted_host(settings),
+            pip_conf=pip_conf(settings),
+            uv_toml=uv_toml(settings),
+            poetry_source=poetry_source(settings),
+            environment=environment(settings),
+        )
     )
     return page.encode()
 
@@ -75,7 +89,7 @@ def content_security_policy() -> str:
 
 @functools.cache
 def _inlined(name: str) -> str:
-    return _ENVIRONMENT.get_template(name).render()
+    return _templates().get_template(name).render()
 
 
 def _hash(name: str) -> str:
