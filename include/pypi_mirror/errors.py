@@ -189,6 +189,17 @@ class LeaseLost(MirrorError):
         )
 
 
+class RemovalsHeld(MirrorError):
+    """The plan would remove more than the guard lets a run remove unasked; nothing was done.
+
+    ``plan`` names the removals: it changes with them.
+    """
+
+    def __init__(self, message: str, *, plan: str) -> None:
+        self.plan = plan
+        super().__init__(message)
+
+
 class RunStopped(MirrorError):
     """stop-on-error: this batch ended because a project failed, here or in another batch."""
 

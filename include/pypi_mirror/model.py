@@ -151,7 +151,8 @@ class PlannedProject:
     ``exact`` says that an older page is a stale one (the changelog named a content event), not merely
     a page that a role event left behind (the root index counts those too). ``gone`` says that upstream
     is expected to have no such project any more. ``verify`` asks for every file to be hashed again on
-    the disk. ``reason`` is for people.
+    the disk. ``reason`` is for people. ``loses_project`` says that readers find its page gone afterwards,
+    ``loses_files`` and ``loses_bytes`` what goes off the pages by it, as far as the ledger can tell.
     """
 
     project: NormalizedName
@@ -163,6 +164,9 @@ class PlannedProject:
     gone: bool = False
     verify: bool = False
     known_bytes: int = 0
+    loses_project: bool = False
+    loses_files: int = 0
+    loses_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

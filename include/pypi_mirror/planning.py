@@ -71,7 +71,7 @@ def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedP
         and (candidate.gone or known.display_name == candidate.display_name)
     ):
         return None
-    return PlannedProject(
+    planned = PlannedProject(
         project=candidate.project,
         display_name=candidate.display_name,
         action=Action.SYNC,
@@ -81,6 +81,7 @@ def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedP
         gone=candidate.gone,
         known_bytes=0 if known is None else known.bytes,
     )
+    return losing(planned, known) if candidate.gone and known is not None else planned
 
 
 def plan_from_index(
@@ -100,7 +101,7 @@ def plan_from_index(
         refused = selector.why_not(project)
         if refused is not None:
             if present is not None:
-                yield _removal(present, refused)
+                yield removal(present, refused)
         elif entry is not None:
             reason = _why_sync(entry, present, fingerprint, recheck)
             if reason is not None:
@@ -109,7 +110,7 @@ def plan_from_index(
             # Upstream's index leaves quarantined projects out; their pages are still there.
             present.status != QUARANTINED or recheck or present.selection != fingerprint
         ):
-            yield replace(_named(present, "no longer in upstream's index"), gone=True)
+            yield losing(replace(_named(present, "no longer in upstream's index"), gone=True), present)
 
 
 def plan_named(
@@ -120,6 +121,19 @@ def plan_named(
         have = known.get(name)
         unknown = PlannedProject(project=name, display_name=name, action=Action.SYNC, reason=reason)
         yield replace(unknown if have is None else _named(have, reason), verify=verify)
+
+
+def removal(known: KnownProject, reason: str) -> PlannedProject:
+    """The plan to take a project out of the mirror that the filters leave out."""
+    planned = PlannedProject(
+        project=known.project, display_name=known.display_name, action=Action.REMOVE, reason=reason
+    )
+    return losing(planned, known)
+
+
+def losing(planned: PlannedProject, known: KnownProject) -> PlannedProject:
+    """``planned``, noting that the mirror loses by it all that it has of the project."""
+    return replace(planned, loses_project=True, loses_files=known.files, loses_bytes=known.bytes)
 
 
 def cut(
@@ -182,12 +196,6 @@ def _named(known: KnownProject, reason: str) -> PlannedProject:
         action=Action.SYNC,
         reason=reason,
         known_bytes=known.bytes,
-    )
-
-
-def _removal(known: KnownProject, reason: str) -> PlannedProject:
-    return PlannedProject(
-        project=known.project, display_name=known.display_name, action=Action.REMOVE, reason=reason
     )
 
 

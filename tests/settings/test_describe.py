@@ -17,6 +17,7 @@ from pypi_mirror.settings.values import (
     DiskReserve,
     Environment,
     ReleaseRule,
+    RemovalGuard,
     Schedule,
     Selection,
     Settings,
@@ -81,6 +82,12 @@ def all_settings(draw: st.DrawFn) -> Settings:
         simple_format=draw(st.sampled_from(["ALL", "HTML", "JSON"])),
         ledger_url=draw(st.none() | st.just("sqlite:////srv/ledger.sqlite")),
         grace_days=draw(SECONDS),
+        guard=RemovalGuard(
+            max_percent=draw(st.integers(0, 1000)) / 10,
+            max_projects=draw(st.integers(0, 10_000_000)),
+            always_allowed=draw(st.integers(0, 10_000_000)),
+            approval_hours=draw(st.integers(1, 7200)) / 10,
+        ),
         selection=draw(selections()),
         site=Site(
             host=host,

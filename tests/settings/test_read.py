@@ -7,7 +7,7 @@ import pytest
 
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.settings.values import Environment, ReleaseRule, Settings
+from pypi_mirror.settings.values import Environment, ReleaseRule, RemovalGuard, Settings
 
 GOOD = "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\n"
 
@@ -135,6 +135,13 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "four slashes",
     ),
     "grace below zero": ("[removal]\ngrace-days = -1", 5, "[removal] grace-days", "from 0 to 3650"),
+    "more than all": ("[removal]\nmax-percent = 101", 5, "[removal] max-percent", "from 0 to 100"),
+    "no time to approve": (
+        "[removal]\napproval-hours = 0",
+        5,
+        "[removal] approval-hours",
+        "from 0.01 to 720",
+    ),
     "port too high": ("[site]\nport = 80800", 5, "[site] port", "from 1 to 65535"),
     "prefix that breaks out": ("[site]\nprefix = /pypi; }", 5, "[site] prefix", "not a URL path"),
     "prefix with dots": ("[site]\nprefix = /../etc", 5, "[site] prefix", "not a URL path"),
@@ -294,6 +301,10 @@ url = postgresql+psycopg://me@db.example:5432/mirror
 
 [removal]
 grace-days = 0.5
+max-percent = 2.5
+max-projects = 40
+always-allowed = 0
+approval-hours = 72
 
 [site]
 host = %(name)s
@@ -339,6 +350,9 @@ email-to = a@x.example, b@x.example
     assert selection.exclude_filename == "win32|50%"
     assert settings.ledger == "postgresql+psycopg://me@db.example:5432/mirror"
     assert settings.grace_days == 0.5
+    assert settings.guard == RemovalGuard(
+        max_percent=2.5, max_projects=40, always_allowed=0, approval_hours=72
+    )
     assert settings.site.listen == "::"
     assert settings.site.prefix == ""
     assert settings.site.public_url == "http://pypi.example"

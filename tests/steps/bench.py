@@ -20,6 +20,7 @@ from pypi_mirror.patience import Patience
 from pypi_mirror.settings.values import Selection, Settings, Site
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
@@ -88,6 +89,7 @@ class Bench:
         *,
         batch_size: int = 500,
         clock_step: float = 1,
+        approved: str | None = None,
         **changes: Any,
     ) -> Report:
         """A whole run, a minute after the one before; as the command line does it."""
@@ -96,7 +98,9 @@ class Bench:
         with self.open() as mirror:
             try:
                 run_id = fetch_changelog(mirror, request).run_id
-                for batch in partition_projects(mirror, run_id, batch_size=batch_size).batches:
+                batches = partition_projects(mirror, run_id, batch_size=batch_size).batches
+                guard_removals(mirror, run_id, approved=approved)
+                for batch in batches:
                     download_projects(mirror, run_id, batch.number)
                 rebuild_index(mirror, run_id)
                 return report(mirror, run_id)

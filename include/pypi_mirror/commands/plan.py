@@ -5,12 +5,13 @@ from typing import Any
 
 from pypi_mirror.commands.sync import begin, make_request, project_name, terminated_like_interrupted
 from pypi_mirror.mirror import open_mirror
-from pypi_mirror.model import Action, RunKind
+from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched
+from pypi_mirror.steps.guard_removals import Removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.report import end_dry_run
-from pypi_mirror.webserver.wording import count
+from pypi_mirror.webserver.wording import count, size
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -27,15 +28,33 @@ def run(arguments: argparse.Namespace) -> int:
             fetched = begin(mirror, request)
             partition = partition_projects(mirror, fetched.run_id)
             for planned in mirror.ledger.plan.projects(fetched.run_id):
-                verb = "remove" if planned.action is Action.REMOVE else "sync"
-                print(f"{verb} {planned.project}: {planned.reason}")
+                verb = "remove" if planned.action is Action.REMOVE or planned.gone else "sync"
+                print(f"{verb} {planned.project}: {planned.reason}{_losses(planned)}")
         finally:
             run = mirror.ledger.runs.labelled(request.label)
             if run is not None:
                 end_dry_run(mirror, run.id)
     projects = count(partition.projects, "project")
-    print(f"{projects}, {partition.removals} of them to remove; {_source(fetched, request.kind)}.")
+    print(f"{projects}, {partition.weighed.projects} of them to remove; {_source(fetched, request.kind)}.")
+    _print_removals(partition.weighed)
     return 0
+
+
+def _losses(planned: PlannedProject) -> str:
+    """What the mirror loses by it: `` (loses its page, 3 files, 1.2 MB)``."""
+    parts = ["its page"] if planned.loses_project else []
+    if planned.loses_files:
+        parts += [count(planned.loses_files, "file"), size(planned.loses_bytes)]
+    return f" (loses {', '.join(parts)})" if parts else ""
+
+
+def _print_removals(removals: Removals) -> None:
+    if not removals.touched:
+        return
+    print(f"Plan {removals.plan} removes {removals.described()}.")
+    if removals.exceeded:
+        print(f"It needs approval: {'; '.join(removals.exceeded)}.")
+        print(f"`pypi-mirror sync --approve {removals.plan}` runs it.")
 
 
 def _source(fetched: Fetched, kind: RunKind) -> str:

@@ -20,6 +20,7 @@ from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
+from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
@@ -44,6 +45,11 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
+        "--approve",
+        metavar="PLAN",
+        help="let the plan of this id remove more than [removal] allows, and no other; `plan` shows the id",
+    )
+    parser.add_argument(
         "projects",
         nargs="*",
         type=project_name,
@@ -57,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
     with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
         try:
-            outcome = _sync(mirror, request, arguments.processes)
+            outcome = _sync(mirror, request, arguments.processes, approved=arguments.approve)
         except BaseException as error:
             fail_run(mirror, request.label, str(error) or type(error).__name__)
             raise
@@ -114,10 +120,11 @@ def _number_of_processes(text: str) -> int:
     return int(text)
 
 
-def _sync(mirror: Mirror, request: RunRequest, processes: int | None) -> Report:
+def _sync(mirror: Mirror, request: RunRequest, processes: int | None, *, approved: str | None) -> Report:
     fetched = begin(mirror, request)
     most = processes or os.cpu_count() or 1
     partition = partition_projects(mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS)
+    guard_removals(mirror, fetched.run_id, approved=approved)
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     rebuild_index(mirror, fetched.run_id)

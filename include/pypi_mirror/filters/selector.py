@@ -42,13 +42,21 @@ class Selector:
         """Why ``project`` is not mirrored, for people; None when it is."""
         return self._projects.reason_to_drop(project)
 
+    def why_not_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        """Why ``file`` of a selected project is not mirrored, for people; None when it is."""
+        for file_filter in self._files:
+            reason = file_filter.reason_to_drop(project, file)
+            if reason is not None:
+                return reason
+        return None
+
     def decide(self, page: ProjectPage) -> Decision:
         """Which files of ``page`` are mirrored; of a project that is not selected, none."""
         unselected = self.why_not(page.name)
         kept: list[RemoteFile] = []
         dropped: list[DroppedFile] = []
         for file in page.files:
-            reason = unselected or self._reason(page.name, file)
+            reason = unselected or self.why_not_file(page.name, file)
             if reason is None:
                 kept.append(file)
             else:
@@ -64,13 +72,6 @@ class Selector:
         if not reasons:
             return f"{file.filename} is mirrored: no filter drops it."
         return f"{file.filename} is not mirrored: {'; '.join(reasons)}."
-
-    def _reason(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        for file_filter in self._files:
-            reason = file_filter.reason_to_drop(project, file)
-            if reason is not None:
-                return reason
-        return None
 
 
 def build_selector(selection: Selection) -> Selector:

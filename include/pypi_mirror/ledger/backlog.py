@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.tables import backlog
@@ -31,6 +31,9 @@ LOOKS_AGAIN: Final = 4
 class BacklogEntry:
     """A project that is not current, and why. Times are seconds since 1970.
 
+    ``exact`` says that ``serial`` is an event's; then ``announced`` is a higher one that upstream's root
+    index has shown since, if it has.
+
     ``lagging`` says that it did not fail: ``serial`` was announced and its page is older; ``attempts`` counts
     the looks at that page.
     """
@@ -41,6 +44,7 @@ class BacklogEntry:
     reason: str
     serial: int | None
     exact: bool
+    announced: int | None
     attempts: int
     first_run_id: int
     first_failed_at: int
@@ -98,6 +102,18 @@ class Backlog:
                 select(func.count()).select_from(backlog).where(backlog.c.parked.is_(True))
             ).scalar_one()
 
+    def retry(self, projects: Sequence[NormalizedName]) -> None:
+        """Make the projects due now, parked ones too; how often they failed stays known."""
+        if not projects:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(backlog)
+                .where(backlog.c.project == bindparam("project_"))
+                .values(next_try_at=int(self._clock()), parked=False),
+                [{"project_": project} for project in projects],
+            )
+
     def forget(self, projects: Sequence[NormalizedName]) -> None:
         """Take the projects off the backlog, current or not."""
         if not projects:
@@ -130,15 +146,15 @@ def add_failure(
 ) -> None:
     """Within a batch's transaction: put ``project`` on the backlog, or count one more attempt.
 
-    The serial of an event is waited for until it, or a later event's, is reached. A project that was
-    merely lagging fails for the first time.
+    The serial of an event is waited for until it, or a later event's, is reached; a higher one that was
+    merely announced is kept beside it. A project that was merely lagging fails for the first time.
     """
     entry = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
-    wanted = serial
-    if entry is not None and entry.exact and not (exact and serial is not None and serial > entry.serial):
-        wanted, exact = entry.serial, True
-    elif entry is not None and not exact:
-        wanted = _highest(serial, entry.serial)
+    serials = [(serial, exact)]
+    if entry is not None:
+        serials += [(entry.serial, entry.exact), (entry.announced, False)]
+    event = _highest(*(number for number, is_event in serials if is_event))
+    announced = _highest(*(number for number, is_event in serials if not is_event))
     known = None if entry is None or entry.lagging else entry
     attempts = 1 if known is None else known.attempts + 1
     parked = attempts >= PARKED_AFTER
@@ -147,8 +163,9 @@ def add_failure(
         "display_name": display_name,
         "error": error,
         "reason": reason,
-        "serial": wanted,
-        "exact": exact,
+        "serial": announced if event is None else event,
+        "exact": event is not None,
+        "announced": announced if event is not None and (announced or 0) > event else None,
         "attempts": attempts,
         "first_run_id": run_id if known is None else known.first_run_id,
         "first_failed_at": now if known is None else known.first_failed_at,
@@ -176,7 +193,9 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
         entry = entries.get(look.project)
         if entry is not None and entry.exact and (look.reached or 0) < entry.serial:
             continue
-        wanted = _highest(look.announced, None if entry is None else entry.serial)
+        wanted = look.announced
+        if entry is not None:
+            wanted = _highest(wanted, entry.serial, entry.announced)
         if wanted is None or look.reached is None or look.reached >= wanted:
             current.append(look.project)
         elif entry is None or not entry.lagging or wanted > entry.serial:
@@ -204,6 +223,7 @@ def _lagging(look: Look, wanted: int, *, looks: int, first: tuple[int, int], now
         "reason": f"the page is of serial {look.reached}, upstream announced {wanted}; it is looked at again",
         "serial": wanted,
         "exact": False,
+        "announced": None,
         "attempts": looks,
         "first_run_id": first[0],
         "first_failed_at": first[1],

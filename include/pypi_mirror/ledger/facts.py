@@ -15,6 +15,7 @@ class Facts:
     that time. ``selection``: the settings' fingerprint of the last complete run, absent once another one
     began to write. ``comparing``: that of the last run's first step. ``unpublished``: present while the root
     index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
+    ``removals``: what the last plan removes, and whether a person has to approve it.
     """
 
     def __init__(self, engine: Engine) -> None:

@@ -6,7 +6,7 @@ from itertools import islice, tee
 from typing import Any, Final, Protocol
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, Row, case, delete, func, select
+from sqlalchemy import Connection, Engine, Row, bindparam, case, delete, func, or_, select
 
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import plan
@@ -68,12 +68,27 @@ class Plan:
             remaining = iter(projects)
             while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
                 upsert(connection, plan, chunk, keep_existing=True)
-            for number, first, last in _stretches(connection, run_id, cut):
-                connection.execute(
-                    plan.update()
-                    .where(plan.c.run_id == run_id, plan.c.project.between(first, last))
-                    .values(batch=number)
-                )
+            _cut(connection, run_id, [s for s in _stretches(connection, run_id, cut) if s[0] != _UNCUT])
+
+    def add(self, run_id: int, projects: Iterable[PlannedProject], cut: Cut = one_batch) -> None:
+        """Add ``projects`` to the plan where it does not have them yet, and cut it anew if there are any.
+
+        Other than with ``write``, asking for the next of ``projects`` may take long and write to the ledger.
+        """
+        added, remaining = False, iter(projects)
+        while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
+            with self._engine.begin() as connection:
+                upsert(connection, plan, chunk, keep_existing=True)
+            added = True
+        if added:
+            with self._engine.begin() as connection:
+                _cut(connection, run_id, _stretches(connection, run_id, cut))
+
+    def has(self, run_id: int, projects: Sequence[NormalizedName]) -> set[NormalizedName]:
+        """Those of ``projects`` that are planned."""
+        statement = select(plan.c.project).where(plan.c.run_id == run_id, plan.c.project.in_(projects))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {NormalizedName(name) for name in connection.execute(statement).scalars()}
 
     def pending(self, run_id: int, batch: int) -> list[PlannedProject]:
         """The projects of a batch that are still to do, the largest first: they take longest."""
@@ -136,6 +151,31 @@ class Plan:
             statement = statement.where(plan.c.state == state.value)
         for row in stream(self._engine, statement):
             yield _planned(row)
+
+    def losing(self, run_id: int) -> Iterator[PlannedProject]:
+        """The planned projects by which the mirror loses a page or files, by name."""
+        statement = (
+            select(plan)
+            .where(plan.c.run_id == run_id, or_(plan.c.loses_project, plan.c.loses_files > 0))
+            .order_by(plan.c.project)
+        )
+        for row in stream(self._engine, statement):
+            yield _planned(row)
+
+    def note_losses(self, run_id: int, losses: Iterable[tuple[NormalizedName, int, int]]) -> None:
+        """Set (project, files, bytes) of planned projects that lose files and not their page."""
+        statement = (
+            plan.update()
+            .where(plan.c.run_id == run_id, plan.c.project == bindparam("project_"), ~plan.c.loses_project)
+            .values(loses_files=bindparam("files_"), loses_bytes=bindparam("bytes_"))
+        )
+        remaining = iter(losses)
+        while chunk := [
+            {"project_": project, "files_": files, "bytes_": size}
+            for project, files, size in islice(remaining, _CHUNK)
+        ]:
+            with self._engine.begin() as connection:
+                connection.execute(statement, chunk)
 
     def progress(self, run_id: int) -> Progress:
         with self._engine.connect().execution_options(reading=True) as connection:
@@ -211,7 +251,7 @@ def _tally(row: Row[Any]) -> Tally:
 
 
 def _stretches(connection: Connection, run_id: int, cut: Cut) -> list[tuple[int, str, str]]:
-    """(batch, first project, last project) of every stretch of the alphabet that has to get a number."""
+    """(batch, first project, last project) of every stretch of the alphabet."""
     mine = plan.c.run_id == run_id
     count, total = connection.execute(
         select(func.count(), func.coalesce(func.sum(plan.c.known_bytes), 0)).where(mine)
@@ -226,7 +266,16 @@ def _stretches(connection: Connection, run_id: int, cut: Cut) -> list[tuple[int,
                 stretches[-1] = (number, stretches[-1][1], name)
             else:
                 stretches.append((number, name, name))
-    return [stretch for stretch in stretches if stretch[0] != _UNCUT]
+    return stretches
+
+
+def _cut(connection: Connection, run_id: int, stretches: Iterable[tuple[int, str, str]]) -> None:
+    for number, first, last in stretches:
+        connection.execute(
+            plan.update()
+            .where(plan.c.run_id == run_id, plan.c.project.between(first, last))
+            .values(batch=number)
+        )
 
 
 def _row(run_id: int, project: PlannedProject) -> dict[str, Any]:
@@ -242,6 +291,9 @@ def _row(run_id: int, project: PlannedProject) -> dict[str, Any]:
         "gone": project.gone,
         "verify": project.verify,
         "known_bytes": project.known_bytes,
+        "loses_project": project.loses_project,
+        "loses_files": project.loses_files,
+        "loses_bytes": project.loses_bytes,
         "state": PlanState.PENDING.value,
         "files_downloaded": 0,
         "bytes_downloaded": 0,
@@ -263,4 +315,7 @@ def _planned(row: Row[Any]) -> PlannedProject:
         gone=row.gone,
         verify=row.verify,
         known_bytes=row.known_bytes,
+        loses_project=row.loses_project,
+        loses_files=row.loses_files,
+        loses_bytes=row.loses_bytes,
     )

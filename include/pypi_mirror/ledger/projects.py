@@ -104,6 +104,24 @@ class Projects:
         """Every row by name, removed ones included; streamed."""
         yield from map(_known, stream(self._engine, select(*_KNOWN).order_by(projects.c.name)))
 
+    def files_chosen_otherwise(self, selection: str) -> Iterator[tuple[NormalizedName, str, int]]:
+        """(project, filename, size) of the listed files whose page was made under another fingerprint than
+        ``selection``, those of a project together; streamed.
+        """
+        otherwise = (projects.c.selection != selection, projects.c.status.not_in((REMOVING, REMOVED)))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            # Without this look all files would be read to find that nothing is asked for.
+            if connection.execute(select(projects.c.id).where(*otherwise).limit(1)).first() is None:
+                return
+        statement = (
+            select(projects.c.name, files.c.filename, files.c.size)
+            .join(files, files.c.project_id == projects.c.id)
+            .where(*otherwise, files.c.removed_at.is_(None))
+            .order_by(files.c.project_id)
+        )
+        for project, filename, size in stream(self._engine, statement):
+            yield NormalizedName(project), filename, size
+
     def listed(self) -> Iterator[IndexEntry]:
         """What the root index lists, by name; streamed."""
         statement = (

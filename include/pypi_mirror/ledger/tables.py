@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
 )
 
 metadata: Final = MetaData(
@@ -150,6 +151,10 @@ plan: Final = Table(
     Column("gone", Boolean, nullable=False),
     Column("verify", Boolean, nullable=False),
     Column("known_bytes", BigInteger, nullable=False),
+    # What leaves the pages by it, as far as the ledger can tell; the guard weighs it.
+    Column("loses_project", Boolean, nullable=False, server_default=false()),
+    Column("loses_files", Integer, nullable=False, server_default="0"),
+    Column("loses_bytes", BigInteger, nullable=False, server_default="0"),
     Column("state", String(8), nullable=False),
     Column("files_downloaded", Integer, nullable=False),
     Column("bytes_downloaded", BigInteger, nullable=False),
@@ -170,6 +175,8 @@ backlog: Final = Table(
     Column("reason", Text, nullable=False),
     Column("serial", BigInteger),
     Column("exact", Boolean, nullable=False),
+    # A higher serial that upstream's root index has announced, where ``serial`` is an event's.
+    Column("announced", BigInteger),
     Column("attempts", Integer, nullable=False),
     Column("first_run_id", BigInteger, nullable=False),
     Column("first_failed_at", BigInteger, nullable=False),

@@ -128,6 +128,16 @@ class PageStore:
             if len(name) == 1:
                 yield from (each for each in _directories(f"{self._simple}/{name}") if each[0] == name)
 
+    def has_stray(self, name: NormalizedName) -> bool:
+        """Whether ``remove_stray`` would find something to remove."""
+        return any(
+            self._is_all_page(name, hashed=hashed)
+            # With hash-index, a letter's directory is most often the home of other pages and no page.
+            and (len(name) > 1 or any(size_of(f"{directory}/{file}") for file in INDEX_FILES))
+            for hashed in (False, True)
+            for directory in (self._directory(name, hashed=hashed),)
+        )
+
     def remove_stray(self, name: NormalizedName) -> bool:
         """Remove page and legacy JSON of a project that is not held; return whether there was a page.
 

@@ -250,6 +250,38 @@ _KEEPING = (
         default="7",
         doc="Days that a file no page lists any more stays on the disk, 0 to 3650.",
     ),
+    Option(
+        section="removal",
+        key="max-percent",
+        field="guard.max_percent",
+        parse=texts.number(0, 100, "percent"),
+        default="1",
+        doc="A plan that removes more of the projects, files or bytes needs approval, 0 to 100.",
+    ),
+    Option(
+        section="removal",
+        key="max-projects",
+        field="guard.max_projects",
+        parse=texts.integer(0, 10_000_000),
+        default="500",
+        doc="A plan that removes more projects needs approval, 0 to 10000000.",
+    ),
+    Option(
+        section="removal",
+        key="always-allowed",
+        field="guard.always_allowed",
+        parse=texts.integer(0, 10_000_000),
+        default="5",
+        doc="A plan by which no more projects lose anything needs no approval, 0 to 10000000.",
+    ),
+    Option(
+        section="removal",
+        key="approval-hours",
+        field="guard.approval_hours",
+        parse=texts.number(0.01, 720, "hours"),
+        default="24",
+        doc="Hours that a run of Airflow waits for approval before it fails, 0.01 to 720 (30 days).",
+    ),
 )
 
 _SITE = (

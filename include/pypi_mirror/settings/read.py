@@ -30,7 +30,7 @@ from pypi_mirror.settings.syntax import (
     resolve,
 )
 from pypi_mirror.settings.texts import BadValue, nearest
-from pypi_mirror.settings.values import Alerts, Schedule, Selection, Settings, Site
+from pypi_mirror.settings.values import Alerts, RemovalGuard, Schedule, Selection, Settings, Site
 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -256,6 +256,7 @@ def _assemble(path: Path, values: dict[str, Any]) -> Settings:
     return Settings(
         path=path,
         selection=_selection(part("selection")),
+        guard=RemovalGuard(**part("guard")),
         site=_site(part("site"), flat["directory"]),
         schedule=_schedule(part("schedule"), values),
         alerts=Alerts(**part("alerts")),

@@ -68,6 +68,21 @@ class DiskReserve:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemovalGuard:
+    """What a plan may remove without a person's approval: ``[removal]``.
+
+    A plan needs approval that removes over ``max_percent`` of the mirror's projects, files or bytes, or over
+    ``max_projects`` projects; never one by which no more than ``always_allowed`` projects lose anything.
+    ``approval_hours`` is how long a run of Airflow waits for it.
+    """
+
+    max_percent: float = 1.0
+    max_projects: int = 500
+    always_allowed: int = 5
+    approval_hours: float = 24.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """How nginx serves the mirror: ``[site]``.
 
@@ -142,6 +157,7 @@ class Settings:
     disk_reserve: DiskReserve = DiskReserve(percent=1.0)
     ledger_url: str | None = field(default=None, repr=False)
     grace_days: float = 7.0
+    guard: RemovalGuard = field(default_factory=RemovalGuard)
     selection: Selection = field(default_factory=Selection)
     site: Site = field(default_factory=Site)
     schedule: Schedule = field(default_factory=Schedule)

@@ -14,8 +14,10 @@ from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
-from pypi_mirror.planning import candidates, cut, plan_candidate, plan_from_index, plan_named
+from pypi_mirror.planning import candidates, cut, plan_candidate, plan_from_index, plan_named, removal
+from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
+from pypi_mirror.steps.stray_pages import StrayPages
 
 _CHUNK = 5_000
 
@@ -32,12 +34,13 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """The plan of a run in figures; ``projects`` counts removals too."""
+    """The plan of a run in figures; ``projects`` counts removals too, and ``weighed`` says what they cost."""
 
     run_id: int
     projects: int
     removals: int
     batches: tuple[Batch, ...]
+    weighed: Removals
 
 
 def partition_projects(
@@ -55,13 +58,22 @@ def partition_projects(
         # What the plan has of a project already stands.
         plan = chain(plan, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
     size = batch_size or mirror.settings.schedule.batch_size
-    mirror.ledger.plan.write(run_id, plan, partial(cut, batch_size=size, at_least=at_least))
+    into_batches = partial(cut, batch_size=size, at_least=at_least)
+    mirror.ledger.plan.write(run_id, plan, into_batches)
+    pages = 0
+    if run.source == "index":
+        strays = StrayPages(mirror, run)
+        mirror.ledger.plan.add(run_id, strays.plan(), into_batches)
+        pages = strays.found
+        note_files_left_out(mirror, run_id)
+    weighed = weigh_removals(mirror, run_id, pages=pages)
     sizes = mirror.ledger.plan.batches(run_id)
     return Partition(
         run_id=run_id,
         projects=sum(size.projects for size in sizes),
         removals=sum(size.removals for size in sizes),
         batches=tuple(_batch(size) for size in sizes),
+        weighed=weighed,
     )
 
 
@@ -147,7 +159,12 @@ def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
         exact=entry.exact,
     )
     refused = mirror.selector.why_not(entry.project)
-    return planned if refused is None else replace(planned, action=Action.REMOVE, reason=refused)
+    if refused is None:
+        return planned
+    known = mirror.ledger.projects.known([entry.project]).get(entry.project)
+    if known is not None and known.present:
+        return removal(known, refused)
+    return replace(planned, action=Action.REMOVE, reason=refused)
 
 
 def _batch(size: BatchSize) -> Batch:

@@ -1,0 +1,157 @@
+"""Between the plan and its batches: a plan that removes too much waits for a person.
+
+What counts is what readers lose: projects that upstream has removed or lists no longer, projects and files
+that the filters leave out by now, and pages of which the ledger knows nothing. A plan is approved by its id,
+a digest of all that it removes: when upstream or the filters change that, it is another plan.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import LedgerError, RemovalsHeld
+from pypi_mirror.ledger.projects import Totals
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlannedProject, RemoteFile
+from pypi_mirror.settings.values import RemovalGuard
+from pypi_mirror.webserver.wording import count, size
+
+FACT: Final = "removals"
+# Files between two renewals of the lease: some seconds of filtering.
+_RENEW_AFTER: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removals:
+    """What the plan of a run removes.
+
+    ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
+    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval.
+    """
+
+    run_id: int
+    plan: str = ""
+    projects: int = 0
+    files: int = 0
+    bytes: int = 0
+    touched: int = 0
+    exceeded: tuple[str, ...] = field(default=())
+
+    def described(self) -> str:
+        """``12 projects, 340 files (1.2 GB)``."""
+        return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
+
+
+def weigh_removals(mirror: Mirror, run_id: int, *, pages: int = 0) -> Removals:
+    """Add up what the plan in the ledger removes and note the verdict there.
+
+    ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
+    """
+    removals = _added_up(run_id, mirror.ledger.plan.losing(run_id))
+    if removals.touched:
+        held = mirror.ledger.projects.totals()
+        totals = replace(held, projects=max(held.projects, pages))
+        removals = replace(removals, exceeded=tuple(exceeded(removals, totals, mirror.settings.guard)))
+    mirror.ledger.facts.put({FACT: msgspec.json.encode(removals).decode()})
+    return removals
+
+
+def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) -> Removals:
+    """Let the run go on to its batches; ``approved`` is the id of the plan that a person allowed.
+
+    Raises RemovalsHeld when the plan needs approval and this is not it, LeaseLost when another run took the
+    mirror while this one waited.
+    """
+    mirror.ledger.lease.renew(mirror.ledger.runs.get(run_id).request.label)
+    removals = removals_of(mirror, run_id)
+    if not removals.exceeded or removals.plan == approved:
+        return removals
+    other = f"{approved} was approved, but that is another plan: " if approved else ""
+    raise RemovalsHeld(
+        f"{other}the plan {removals.plan} would remove {removals.described()}: "
+        f"{'; '.join(removals.exceeded)}. Nothing was done, the cursor stays. `pypi-mirror plan` lists it; "
+        f"if it is right, run `pypi-mirror sync --approve {removals.plan}`, or raise the limit",
+        plan=removals.plan,
+    )
+
+
+def removals_of(mirror: Mirror, run_id: int) -> Removals:
+    """What ``weigh_removals`` found; raises LedgerError when the last plan is another run's."""
+    noted = mirror.ledger.facts.get(FACT)
+    removals = None if noted is None else msgspec.json.decode(noted, type=Removals)
+    if removals is None or removals.run_id != run_id:
+        raise LedgerError(f"run {run_id} has no plan to look at; it has to be made anew, from its first step")
+    return removals
+
+
+def exceeded(removals: Removals, totals: Totals, guard: RemovalGuard) -> list[str]:
+    """Which limits are exceeded, in words. ``totals`` are what the mirror holds now."""
+    if removals.touched <= guard.always_allowed:
+        return []
+    over = []
+    if removals.projects > guard.max_projects:
+        over.append(
+            f"{count(removals.projects, 'project')}, [removal] max-projects is {guard.max_projects:,}"
+        )
+    for noun, part, whole in (
+        ("projects", removals.projects, totals.projects),
+        ("files", removals.files, totals.files),
+        ("bytes", removals.bytes, totals.bytes),
+    ):
+        if part * 100 > guard.max_percent * whole:
+            share = min(100.0, part * 100 / max(whole, 1))
+            over.append(
+                f"{share:.3g} % of the mirror's {noun}, [removal] max-percent is {guard.max_percent:g}"
+            )
+    return over
+
+
+def note_files_left_out(mirror: Mirror, run_id: int) -> None:
+    """After the filters changed: note in the plan which files will leave the pages.
+
+    No page is needed for that: filters of files look at names. Files that a page has gained meanwhile are
+    not in the mirror and cannot be lost.
+    """
+    label = mirror.ledger.runs.get(run_id).request.label
+    files, size = 0, 0
+    losses: list[tuple[NormalizedName, int, int]] = []
+    current: NormalizedName | None = None
+    for number, (project, filename, bytes_) in enumerate(
+        mirror.ledger.projects.files_chosen_otherwise(mirror.page_selection)
+    ):
+        if number % _RENEW_AFTER == 0:
+            mirror.ledger.lease.renew(label)
+        if project != current:
+            if current is not None and files:
+                losses.append((current, files, size))
+            current, files, size = project, 0, 0
+        remote = RemoteFile(filename=filename, url="", size=bytes_)
+        if mirror.selector.why_not_file(project, remote) is not None:
+            files, size = files + 1, size + bytes_
+    if current is not None and files:
+        losses.append((current, files, size))
+    mirror.ledger.plan.note_losses(run_id, losses)
+
+
+def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
+    digest = hashlib.sha256()
+    projects = files = bytes_ = touched = 0
+    for planned in losing:
+        touched += 1
+        projects += planned.loses_project
+        files += planned.loses_files
+        bytes_ += planned.loses_bytes
+        line = (planned.project, planned.loses_project, planned.loses_files, planned.loses_bytes)
+        digest.update(msgspec.json.encode(line))
+    return Removals(
+        run_id=run_id,
+        plan=digest.hexdigest()[:12] if touched else "",
+        projects=projects,
+        files=files,
+        bytes=bytes_,
+        touched=touched,
+    )

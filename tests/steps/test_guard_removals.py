@@ -1,0 +1,270 @@
+"""The guard: which plans wait for a person, how one is approved, and that nothing happens until then."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import LeaseLost, LedgerError, RemovalsHeld, UpstreamMalformed
+from pypi_mirror.ledger.projects import Totals
+from pypi_mirror.model import RunState
+from pypi_mirror.settings.values import RemovalGuard
+from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.guard_removals import Removals, exceeded, guard_removals, removals_of
+from pypi_mirror.steps.partition_projects import partition_projects
+from tests.steps.audit import audit, compare
+from tests.steps.bench import Bench, MakeBench
+from tests.warehouse import (
+    SERIAL_LESS,
+    Fault,
+    Instead,
+    Quarantine,
+    RemoveProject,
+    Upload,
+    Warehouse,
+    Wheel,
+    running,
+)
+
+NAMES = [f"p{number:02}" for number in range(20)]
+GUARD = RemovalGuard()
+BIG = Totals(projects=100_000, files=1_000_000, bytes=10**12)
+
+
+def removals(**figures: int) -> Removals:
+    return Removals(run_id=1, plan="x", touched=max(figures.values()), **figures)
+
+
+@pytest.mark.parametrize(
+    ("found", "totals", "words"),
+    [
+        (removals(projects=500), BIG, []),
+        (removals(projects=501), BIG, ["501 projects, [removal] max-projects is 500"]),
+        (removals(projects=100), replace(BIG, projects=10_000), []),
+        (
+            removals(projects=101),
+            replace(BIG, projects=10_000),
+            ["1.01 % of the mirror's projects, [removal] max-percent is 1"],
+        ),
+        (
+            removals(files=10_001),
+            BIG,
+            ["1 % of the mirror's files, [removal] max-percent is 1"],
+        ),
+        (removals(bytes=10**10), BIG, []),
+        (
+            removals(bytes=2 * 10**10),
+            BIG,
+            ["2 % of the mirror's bytes, [removal] max-percent is 1"],
+        ),
+        (removals(projects=9), Totals(), ["100 % of the mirror's projects, [removal] max-percent is 1"]),
+    ],
+)
+def test_each_limit_by_itself(found: Removals, totals: Totals, words: list[str]) -> None:
+    assert exceeded(found, totals, GUARD) == words
+
+
+def test_a_small_mirror_can_remove_a_few_whatever_their_size() -> None:
+    held = Totals(projects=30, files=100, bytes=1000)
+    few = Removals(run_id=1, plan="x", projects=5, files=90, bytes=990, touched=5)
+    assert exceeded(few, held, GUARD) == []
+    assert len(exceeded(replace(few, touched=6), held, GUARD)) == 3
+    assert exceeded(replace(few, touched=1), held, replace(GUARD, always_allowed=0))
+
+
+@pytest.fixture
+def synced(bench: MakeBench) -> Bench:
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES))
+    assert made.sync().state is RunState.SUCCESS
+    return made
+
+
+def pages(made: Bench) -> set[str]:
+    return {path.parent.name for path in (made.web / "simple").glob("*/index.html")}
+
+
+def tree(made: Bench) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (made.web / "simple").rglob("*") if path.is_file()}
+
+
+def held_back(made: Bench, **changes: object) -> RemovalsHeld:
+    """What a run says that the guard holds back; neither tree nor cursor moved for it."""
+    before, cursor = tree(made), made.cursor
+    with pytest.raises(RemovalsHeld) as held:
+        made.sync(**changes)  # type: ignore[arg-type]
+    assert (tree(made), made.cursor) == (before, cursor)
+    with made.open() as mirror:
+        (run,) = mirror.ledger.runs.latest()
+        assert run.state is RunState.FAILED
+        assert run.outcome is not None
+        assert held.value.plan in (run.outcome.reason or "")
+        mirror.ledger.lease.take("the next run")
+        mirror.ledger.lease.release("the next run")
+    return held.value
+
+
+def test_projects_that_upstream_removed_wait_together_with_what_is_new(synced: Bench) -> None:
+    synced.server.apply(
+        *(RemoveProject(project=name) for name in NAMES[:6]), Upload(distribution=Wheel(name="newcomer"))
+    )
+    held = held_back(synced)
+    assert f"the plan {held.plan} would remove 6 projects, 6 files" in str(held)
+    assert "30 % of the mirror's projects, [removal] max-percent is 1" in str(held)
+    assert f"pypi-mirror sync --approve {held.plan}" in str(held)
+    assert held_back(synced).plan == held.plan, "the same removals are the same plan"
+    synced.server.apply(Upload(distribution=Wheel(name="another")))
+    assert synced.sync(approved=held.plan).tally.projects_removed == 6
+    assert pages(synced) == {*NAMES[6:], "newcomer", "another"}
+    audit(synced)
+    compare(synced)
+
+
+def test_a_plan_that_changed_meanwhile_is_not_approved(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:6]))
+    old = held_back(synced).plan
+    synced.server.apply(RemoveProject(project=NAMES[6]))
+    changed = held_back(synced, approved=old)
+    assert changed.plan != old
+    assert str(changed).startswith(f"{old} was approved, but that is another plan: ")
+    assert synced.sync(approved=changed.plan).state is RunState.SUCCESS
+    assert pages(synced) == set(NAMES[7:])
+
+
+def test_a_few_projects_go_without_a_word(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:5]))
+    assert synced.sync().tally.projects_removed == 5
+    audit(synced)
+    compare(synced)
+
+
+def test_projects_that_the_root_index_lists_no_longer(bench: MakeBench) -> None:
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES), behaviour=SERIAL_LESS)
+    made.sync()
+    short = '{"meta":{"api-version":"1.1"},"projects":[{"name":"p00"}]}'
+    made.server.inject(Fault(path="/simple/", effect=Instead(body=short), times=None))
+    assert "19 projects" in str(held_back(made))
+    made.server.faults.clear()
+    assert made.sync().tally.projects_removed == 0
+    assert pages(made) == set(NAMES)
+
+
+def test_many_quarantined_projects_that_only_an_index_tells_of(synced: Bench) -> None:
+    synced.server.apply(*(Quarantine(project=name) for name in NAMES[:6]))
+    assert "6 projects" in str(held_back(synced, recheck=True))
+
+
+def test_projects_that_the_filters_leave_out_by_now(synced: Bench) -> None:
+    synced.allow(*NAMES[:10])
+    held = held_back(synced)
+    assert "10 projects, 10 files" in str(held)
+    # Set back, the mirror is as it was, and nobody has to approve anything.
+    synced.select(allowed_projects=frozenset())
+    assert synced.sync().tally.projects_removed == 0
+    synced.allow(*NAMES[:10])
+    assert synced.sync(approved=held.plan).tally.projects_removed == 10
+    audit(synced)
+    compare(synced)
+
+
+def test_files_that_new_filters_leave_out_are_known_before_a_page_is_fetched(bench: MakeBench) -> None:
+    made = bench(
+        *(
+            Upload(distribution=Wheel(name=name, tags=f"py3-none-{platform}"))
+            for name in NAMES
+            for platform in ("any", "win_amd64")
+        ),
+        exclude=None,
+    )
+    made.sync()
+    made.select(exclude_filename="win_amd64")
+    made.server.requests.reset()
+    held = held_back(made)
+    assert "would remove 0 projects, 20 files" in str(held)
+    assert made.server.requests.count("page") == 0
+    assert made.sync(approved=held.plan).state is RunState.SUCCESS
+    assert made.listed("p00") == ["p00-1.0-py3-none-any.whl"]
+    audit(made)
+    compare(made)
+
+
+def test_a_filter_that_costs_nothing_needs_no_approval(synced: Bench) -> None:
+    synced.select(exclude_filename="win_amd64")
+    assert synced.sync().planned == 20
+    synced.change(json=True)
+    assert synced.sync().planned == 20
+
+
+@pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
+def test_a_lost_ledger_and_another_upstream_leave_the_pages(bench: MakeBench, hash_index: bool) -> None:
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES), hash_index=hash_index)
+    made.sync()
+    for path in made.settings.directory.glob("ledger.sqlite*"):
+        path.unlink()
+    before = tree(made)
+    with running(Warehouse(Upload(distribution=Wheel(name="theirs")))) as other:
+        right = made.settings.master
+        made.change(master=other.url)
+        with pytest.raises(RemovalsHeld, match="100 % of the mirror's projects"):
+            made.sync()
+        assert tree(made) == before
+        made.change(master=right)
+    assert made.sync().state is RunState.SUCCESS
+    assert tree(made).keys() == before.keys()
+    compare(made)
+
+
+def test_a_lost_ledger_and_an_upstream_whose_pages_are_missing_leave_the_pages(bench: MakeBench) -> None:
+    """Its index lists them all, so the plan removes nothing; that they are gone turns out page by page."""
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES))
+    made.sync()
+    for path in made.settings.directory.glob("ledger.sqlite*"):
+        path.unlink()
+    index = ",".join(f'{{"name":"{name}"}}' for name in NAMES)
+    body = f'{{"meta":{{"api-version":"1.1"}},"projects":[{index}]}}'
+    fault = Fault(path="/simple/", effect=Instead(body=body), times=None)
+    with running(Warehouse(), behaviour=SERIAL_LESS, faults=(fault,)) as other:
+        made.change(master=other.url)
+        made.sync()
+    assert pages(made) == set(NAMES)
+
+
+def test_an_index_that_went_backwards_is_refused(synced: Bench) -> None:
+    before = tree(synced)
+    old = '{"meta":{"api-version":"1.1","_last-serial":1},"projects":[{"name":"p00","_last-serial":1}]}'
+    synced.server.inject(Fault(path="/simple/", effect=Instead(body=old), times=None))
+    with pytest.raises(
+        UpstreamMalformed, match=r"is of serial 1, the mirror is at \d+ already.*new directory"
+    ):
+        synced.sync(recheck=True)
+    assert tree(synced) == before
+
+
+def test_while_it_waits_another_run_takes_over_and_voids_the_plan(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:6]))
+    with synced.open() as mirror:
+        request = synced.request()
+        run_id = fetch_changelog(mirror, request).run_id
+        plan = partition_projects(mirror, run_id).weighed.plan
+        assert guard_removals(mirror, run_id, approved=plan).projects == 6
+        mirror.ledger.lease.release(request.label)
+        assert guard_removals(mirror, run_id, approved=plan).projects == 6, "nobody came in between"
+        mirror.ledger.lease.release(request.label)
+        other = fetch_changelog(mirror, synced.request(projects=(NAMES[9],))).run_id
+        with pytest.raises(LeaseLost):
+            guard_removals(mirror, run_id, approved=plan)
+        partition_projects(mirror, other)
+        with pytest.raises(LedgerError, match="has to be made anew"):
+            removals_of(mirror, run_id)
+
+
+def test_only_present_projects_of_the_backlog_count(bench: MakeBench) -> None:
+    """A project that never arrived cannot be lost."""
+    broken = Fault(path="/simple/p0*/", effect=Instead(body="{"), times=None)
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES), faults=[broken])
+    made.sync()
+    assert len(made.backlog()) == 10
+    made.clock.advance(days=1)
+    made.select(blocked_projects=frozenset(NormalizedName(name) for name in NAMES[:10]))
+    assert made.sync().tally.projects_removed == 0
+    assert made.backlog() == {}
