@@ -1,11 +1,13 @@
 """Which redirects are followed and which answers are worth another try."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.answers import parse_retry_after, passes, redirect_target
-from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.answers import failure, parse_retry_after, passes, redirect_target
+from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
 
 PAGE = "https://index.example/simple/alpha/"
 
@@ -63,10 +65,47 @@ def test_any_location_gives_an_ascii_http_address_or_is_refused(location: str) -
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7.0), (" 7 ", 7.0), ("0", 0.0), ("9" * 400, float("inf"))]
-    + [(none, None) for none in ("", "soon", "-1", "1.5", "²", "Wed, 21 Oct 2015 07:28:00 GMT")],
+    + [
+        # HTTP's three forms of a date, all of them two minutes from now.
+        ("Wed, 21 Oct 2015 07:30:00 GMT", 120.0),
+        ("Wednesday, 21-Oct-15 07:30:00 GMT", 120.0),
+        ("Wed Oct 21 07:30:00 2015", 120.0),
+        ("Wed, 21 Oct 2015 07:27:59 GMT", 0.0),
+        ("Mon, 21 Oct 1901 07:28:00 GMT", 0.0),
+    ]
+    + [
+        (none, None)
+        for none in (
+            "",
+            "soon",
+            "-1",
+            "1.5",
+            "²",
+            "Wed, 41 Oct 2015 07:28:00 GMT",
+            "Wed, 21 Oct 99999 1:1:1 GMT",
+        )
+    ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    assert parse_retry_after(value) == seconds
+    now = datetime(2015, 10, 21, 7, 28, tzinfo=UTC).timestamp()
+    assert parse_retry_after(value, lambda: now) == seconds
+
+
+@given(st.text(max_size=60))
+def test_any_retry_after_is_read(value: str) -> None:
+    seconds = parse_retry_after(value)
+    assert seconds is None or seconds >= 0
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [(503, UpstreamUnavailable), (429, UpstreamUnavailable), (403, UpstreamRefused), (400, UpstreamError)],
+)
+def test_an_answer_of_no_use_is_an_error_of_its_kind(status: int, error: type[UpstreamError]) -> None:
+    made = failure(PAGE, status, 7.0)
+    assert type(made) is error
+    assert str(made) == f"{PAGE}: answered {status}"
+    assert getattr(made, "retry_after", 7.0) == 7.0
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520, 522, 529, 530])

@@ -3,13 +3,18 @@
 One set of rules for both ways to upstream, the bulk transport and the control calls.
 """
 
+import time
+from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
-from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_REFUSALS: Final = frozenset({401, 403, 407, 451})
 
 
 def passes(status: int) -> bool:
@@ -21,10 +26,30 @@ def passes(status: int) -> bool:
     return status in (408, 425, 429) or (status >= 500 and status not in (501, 505))
 
 
-def parse_retry_after(value: str) -> float | None:
-    """The seconds of a Retry-After header, None where there are none (a date counts as none)."""
+def failure(url: str, status: int, retry_after: float | None) -> UpstreamError:
+    """The error that an answer is which cannot be used."""
+    message = f"answered {status}"
+    if passes(status):
+        return UpstreamUnavailable(message, url=url, retry_after=retry_after)
+    return (UpstreamRefused if status in _REFUSALS else UpstreamError)(message, url=url)
+
+
+def parse_retry_after(value: str, now: Callable[[], float] = time.time) -> float | None:
+    """The seconds to wait that a Retry-After header asks for (RFC 9110, 10.2.3), None where it asks nothing.
+
+    It has seconds or a date, in any of HTTP's three forms; a date that has passed asks for no wait.
+    """
     value = value.strip()
-    return float(value) if value.isascii() and value.isdigit() else None
+    if not value.isascii():
+        return None
+    if value.isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    # Dates are in GMT (RFC 9110, 5.6.7), and asctime's form does not say so.
+    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now())
 
 
 def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:

@@ -72,8 +72,18 @@ class UpstreamUnavailable(UpstreamError):
         super().__init__(message, url=url)
 
 
+class UpstreamRefused(UpstreamError):
+    """Upstream, or a proxy on the way, does not let us have it: 401, 403, 407, 451."""
+
+
 class UpstreamMalformed(UpstreamError):
     """Upstream answered, and the answer breaks the protocol (PEP 503, PEP 691, XML-RPC)."""
+
+
+class CutOff(UpstreamMalformed):
+    """What came is no whole document: lost on the way, or somebody's error page. Another try may bring it."""
+
+    retryable = True
 
 
 class StalePage(UpstreamError):
@@ -88,6 +98,22 @@ class StalePage(UpstreamError):
             f"the page is of serial {serial}, the changelog names serial {wanted}; "
             "a later run will try again",
             url=url,
+        )
+
+
+class UpstreamDown(MirrorError):
+    """Upstream answers nobody, or fails for every project: no project is to blame. Trying later can help.
+
+    What was not done is as it was: planned, and not on the backlog.
+    """
+
+    retryable = True
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"upstream is down: {reason}. What was finished is kept, the rest stays planned; "
+            "run it again once upstream answers"
         )
 
 
@@ -201,7 +227,7 @@ class RemovalsHeld(MirrorError):
 
 
 class RunStopped(MirrorError):
-    """stop-on-error: this batch ended because a project failed, here or in another batch."""
+    """stop-on-error or max-failures: the batch ended because projects failed, here or in another batch."""
 
 
 class WebServerError(MirrorError):

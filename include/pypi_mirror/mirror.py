@@ -20,6 +20,7 @@ from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.patience import Patience
 from pypi_mirror.pool import Pool
+from pypi_mirror.retries import Retries
 from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.sync.project_sync import ProjectSync
@@ -102,17 +103,18 @@ class Mirror:
 
     def project_sync(self, transport: Transport) -> ProjectSync:
         s = self.settings
+        index = f"{s.master}/simple/"
         pool = Pool(
             s.web,
             transport,
-            self.patience,
+            Retries(transport, self.patience, index=index),
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
             before_download=self.room.before,
         )
         return ProjectSync(
             web=s.web,
-            upstream=ProjectPages(s.master, transport, self.patience),
+            upstream=ProjectPages(s.master, transport, Retries(transport, self.patience, index=index)),
             selector=self.selector,
             pool=pool if s.release_files else None,
             pages=self.pages,

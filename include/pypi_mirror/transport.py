@@ -75,7 +75,7 @@ class Response:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds upstream asks us to wait, None when it names none (a date counts as none)."""
+        """Seconds upstream asks us to wait, None when it names none."""
         return parse_retry_after(self.headers.get("retry-after", ""))
 
 

@@ -13,7 +13,7 @@ from pypi_mirror.patience import Patience
 from pypi_mirror.pool import Pool, location_of
 from pypi_mirror.pool.part import Part, download_once
 from pypi_mirror.transport import Request, Response
-from tests.upstream.fakes import FakeTransport, said
+from tests.upstream.fakes import FakeTransport, retries, said
 
 DATA = os.urandom(1024) * 4096  # half of it is worth keeping
 HALF = len(DATA) // 2
@@ -91,7 +91,8 @@ def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None
         first.publish(str(final))
 
     transport = FakeTransport({URL: [said(DATA)]})
-    pool = Pool(tmp_path, transport, Patience(sleep=meanwhile), compare_method="hash", core_metadata=True)
+    made = retries(transport, Patience(sleep=meanwhile))
+    pool = Pool(tmp_path, transport, made, compare_method="hash", core_metadata=True)
     acquired = asyncio.run(pool.acquire(FILE, None, verify=False))
 
     assert (acquired.files_downloaded, transport.requests, final.read_bytes() == DATA) == (0, 1, True)

@@ -9,7 +9,14 @@ from typing import Any, cast
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import FileRefused, LeaseLost, RunStopped, UpstreamError
+from pypi_mirror.errors import (
+    FileRefused,
+    LeaseLost,
+    RunStopped,
+    UpstreamDown,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.model import Action, PlannedProject, Tally
@@ -64,7 +71,7 @@ class Scene:
             sync=cast("ProjectSync", self),
             commit=cast("GroupCommit", self),
             projects=cast("Projects", self),
-            **{"parallel": 2, "stop_on_error": False, "should_stop": lambda: None, **options},
+            **{"parallel": 2, "should_stop": lambda: None, **options},
         )
         asyncio.run(batch.run(planned(*names)))
 
@@ -133,14 +140,58 @@ def test_a_mistake_of_ours_comes_out_as_itself() -> None:
     assert scene.finished == 1
 
 
-def test_stop_on_error_ends_the_batch_and_what_is_under_way() -> None:
+def test_a_failure_that_is_one_too_many_ends_the_batch_and_what_is_under_way() -> None:
+    reasons: list[str] = []
     scene = Scene({"bad": fails(UpstreamError("broken", url="https://files.example/")), "slow": for_ever})
-    with pytest.raises(RunStopped, match=r"stop-on-error: bad failed: https://files\.example/: broken"):
-        scene.run("good", "slow", "bad", "never", stop_on_error=True)
+    with pytest.raises(RunStopped, match=r"bad: https://files\.example/: broken"):
+        scene.run(
+            "good", "slow", "bad", "never",
+            on_failed=lambda failed: reasons.append(f"{failed.planned.project}: {failed.reason}"),
+            should_stop=lambda: next(iter(reasons), None),
+        )  # fmt: skip
     assert scene.done == {"good"}
     assert set(scene.failed) == {"bad"}
     assert "never" not in scene.seen
     assert scene.finished == 1
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_an_upstream_that_is_down_ends_the_batch_and_no_project_has_failed(alone: bool) -> None:
+    down = UpstreamDown("https://index.example/simple/: answered 503")
+    refused = FileRefused("no such thing", url="https://files.example/x")
+    scene = Scene({"bad": fails(down) if alone else fails(refused, down), "slow": for_ever})
+    with pytest.raises(UpstreamDown, match="answered 503"):
+        scene.run("good", "slow", "bad", "never")
+    assert scene.done == {"good"}
+    assert scene.failed == {}
+    assert "never" not in scene.seen
+    assert scene.finished == 1
+
+
+LOST = UpstreamUnavailable("answered 503", url="https://files.example/x")
+
+
+def test_projects_that_all_fail_without_an_answer_end_the_batch() -> None:
+    names = [f"p{number}" for number in range(100)]
+    scene = Scene(dict.fromkeys(names, fails(LOST)))
+    with pytest.raises(UpstreamDown, match=r"almost every project fails, the last one with .* answered 503"):
+        scene.run(*names)
+    assert 20 < len(scene.failed) < 25
+    assert scene.finished == 1
+
+
+def test_an_upstream_that_is_half_dead_is_not_taken_for_down() -> None:
+    names = [f"p{number}" for number in range(300)]
+    scene = Scene({name: fails(LOST) for number, name in enumerate(names) if number % 2})
+    scene.run(*names)
+    assert (len(scene.done), len(scene.failed)) == (150, 150)
+
+
+def test_projects_that_fail_for_reasons_of_their_own_do_not_end_the_batch() -> None:
+    names = [f"p{number}" for number in range(100)]
+    scene = Scene(dict.fromkeys(names, fails(FileRefused("no", url="https://files.example/x"))))
+    scene.run(*names)
+    assert len(scene.failed) == 100
 
 
 def test_a_batch_that_is_told_to_stop_does_not_wait_for_large_files() -> None:
@@ -193,7 +244,6 @@ def test_an_interrupted_batch_records_what_was_done() -> None:
             commit=cast("GroupCommit", scene),
             projects=cast("Projects", scene),
             parallel=2,
-            stop_on_error=False,
             should_stop=lambda: None,
         )
         task = asyncio.create_task(batch.run(planned("good", "slow")))

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Self
 
 from pypi_mirror.patience import Patience
-from pypi_mirror.transport import Request, Response
+from pypi_mirror.retries import Retries
+from pypi_mirror.transport import Request, Response, Transport
 
 Answer = Response | Exception
+INDEX = "https://index.example/simple/"
 
 
 class Waits:
@@ -22,15 +24,19 @@ class Waits:
         return Patience(attempts=attempts, stale_wait=stale_wait, missing_wait=missing_wait, sleep=self)
 
 
+def retries(transport: Transport, patience: Patience, *, index: str = INDEX) -> Retries:
+    return Retries(transport, patience, index=index)
+
+
 class FakeTransport:
     """Gives an address's answers one after the other, the last one for ever. An unknown address is a fault
-    of the test. ``asked`` holds all requests.
+    of the test; the root index is there. ``asked`` holds all requests.
     """
 
     def __init__(self, answers: dict[str, Sequence[Answer]]) -> None:
         self.requests = 0
         self.asked: list[Request] = []
-        self._answers = {url: list(each) for url, each in answers.items()}
+        self._answers = {url: list(each) for url, each in ({INDEX: [said()]} | answers).items()}
 
     async def get(self, request: Request) -> Response:
         self.requests += 1

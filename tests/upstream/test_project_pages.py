@@ -11,7 +11,7 @@ from pypi_mirror.errors import StalePage, UpstreamError, UpstreamMalformed, Upst
 from pypi_mirror.model import ProjectPage
 from pypi_mirror.transport import CurlTransport, Response, Transport
 from pypi_mirror.upstream.project_pages import ACCEPT, Gone, NotModified, PageAnswer, ProjectPages
-from tests.upstream.fakes import Answer, FakeTransport, Waits, said
+from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
 from tests.warehouse import (
     HTML_ONLY,
     SERIAL_LESS,
@@ -51,21 +51,21 @@ def page(serial: int | None = 7, headers: dict[str, str] | None = None) -> Respo
 
 def fetch(*answers: Answer, waits: Waits | None = None, **options: Any) -> tuple[PageAnswer, FakeTransport]:
     transport = FakeTransport({URL: answers})
-    pages = ProjectPages(MASTER, transport, (waits or Waits()).patience())
+    pages = ProjectPages(MASTER, transport, retries(transport, (waits or Waits()).patience()))
     return asyncio.run(pages.fetch(ALPHA, **options)), transport
 
 
 def legacy(answer: Answer) -> bytes | None:
     transport = FakeTransport({f"{MASTER}/pypi/alpha/json": [answer]})
-    return asyncio.run(ProjectPages(MASTER, transport, Waits().patience(attempts=1)).legacy_json(ALPHA))
+    made = retries(transport, Waits().patience(attempts=1))
+    return asyncio.run(ProjectPages(MASTER, transport, made).legacy_json(ALPHA))
 
 
 def fetch_from(server: Server, waits: Waits | None = None, **options: Any) -> PageAnswer:
     async def run() -> PageAnswer:
         async with CurlTransport(workers=2, timeout=5, global_timeout=30) as transport:
-            return await ProjectPages(server.url, transport, (waits or Waits()).patience()).fetch(
-                ALPHA, **options
-            )
+            made = retries(transport, (waits or Waits()).patience(), index=f"{server.url}/simple/")
+            return await ProjectPages(server.url, transport, made).fetch(ALPHA, **options)
 
     return asyncio.run(run())
 

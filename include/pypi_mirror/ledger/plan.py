@@ -209,6 +209,14 @@ class Plan:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [NormalizedName(name) for name in connection.execute(statement).scalars()]
 
+    def count(self, run_id: int, state: PlanState | None = None) -> int:
+        """How many projects are planned, or in one state."""
+        statement = select(func.count()).select_from(plan).where(plan.c.run_id == run_id)
+        if state is not None:
+            statement = statement.where(plan.c.state == state.value)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(statement).scalar_one()
+
     def unfinished(self, run_id: int) -> int:
         """How many projects are neither done nor failed."""
         with self._engine.connect().execution_options(reading=True) as connection:

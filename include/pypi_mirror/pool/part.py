@@ -13,16 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pypi_mirror.answers import passes
+from pypi_mirror.answers import failure
 from pypi_mirror.disk import TEMPORARY_PREFIX, remove_file
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
     SizeMismatch,
-    UpstreamError,
     UpstreamUnavailable,
 )
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.retries import NO_CACHE
 from pypi_mirror.transport import Request, Transport
 from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 
@@ -36,9 +36,12 @@ _FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
 
 
-async def download_once(transport: Transport, path: str, file: RemoteFile) -> tuple[int, str]:
+async def download_once(
+    transport: Transport, path: str, file: RemoteFile, *, fresh: bool = False
+) -> tuple[int, str]:
     """Size and SHA-256 of ``file``, now at ``path``. One try, which continues what an earlier one left.
 
+    ``fresh`` asks caches on the way to look again: what they gave was wrong.
     Raises UpstreamUnavailable, FileBusy, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
     """
     directory, _, filename = path.rpartition("/")
@@ -46,18 +49,15 @@ async def download_once(transport: Transport, path: str, file: RemoteFile) -> tu
     try:
         if part.is_worth_keeping:
             await asyncio.to_thread(part.take_up)
-        headers = (f"Range: bytes={part.size}-",) if part.size else ()
+        ranged = (f"Range: bytes={part.size}-",) if part.size else ()
+        headers = (*ranged, NO_CACHE) if fresh else ranged
         response = await transport.get(Request(url=file.url, headers=headers, sink=part, max_bytes=MAX_FILE))
         if response.status == 416:
             # The part is as long as the file or longer: it is not a part of it.
             raise SizeMismatch(url=file.url, expected=file.size or 0, actual=part.size)
-        if passes(response.status):
-            raise UpstreamUnavailable(
-                f"answered {response.status}", url=file.url, retry_after=response.retry_after
-            )
         # A part that nobody asked for is no file.
-        if response.status != 200 and not (response.status == 206 and headers):
-            raise UpstreamError(f"answered {response.status} for a file", url=file.url)
+        if response.status != 200 and not (response.status == 206 and ranged):
+            raise failure(file.url, response.status, response.retry_after)
         part.check()
     except (UpstreamUnavailable, FileBusy, asyncio.CancelledError):
         if part.is_worth_keeping:

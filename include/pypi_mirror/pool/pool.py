@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pypi_mirror.disk import sha256_of
-from pypi_mirror.errors import FileRefused
+from pypi_mirror.errors import FileRefused, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, RemoteFile, path_of
-from pypi_mirror.patience import Patience
+from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.pool.part import MAX_FILE, download_once
 from pypi_mirror.pool.sidecars import Sidecars
-from pypi_mirror.pool.tries import try_patiently
+from pypi_mirror.retries import Retries
 from pypi_mirror.settings.values import CompareMethod
 from pypi_mirror.transport import Transport
 
@@ -40,7 +40,7 @@ class Pool:
         self,
         web: Path,
         transport: Transport,
-        patience: Patience,
+        retries: Retries,
         *,
         compare_method: CompareMethod,
         core_metadata: bool,
@@ -48,11 +48,11 @@ class Pool:
     ) -> None:
         self._web = web
         self._transport = transport
-        self._patience = patience
+        self._retries = retries
         self._compare_method = compare_method
         self._core_metadata = core_metadata
         self._before_download = before_download
-        self._sidecars = Sidecars(transport, patience)
+        self._sidecars = Sidecars(transport, retries)
 
     async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
         """``file``, its metadata and its provenance in the pool, verified.
@@ -67,8 +67,11 @@ class Pool:
             if known.removed_at is None and known.location == location:
                 raise FileRefused("the page announces another digest than it did before", url=file.url)
             known = None
-        size, sha256, downloaded = await try_patiently(
-            lambda: self._obtain(absolute, file, known, verify=verify), self._patience
+        found = await self._on_disk(absolute, file, known, verify=verify)
+        size, sha256, downloaded = (
+            (*found, 0)
+            if found is not None
+            else await self._retries.run(file.url, lambda after: self._download(absolute, file, known, after))
         )
         listed = file if self._core_metadata else replace(file, core_metadata=None)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
@@ -86,20 +89,18 @@ class Pool:
             bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,
         )
 
-    async def _obtain(
-        self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
+    async def _download(
+        self, path: str, file: RemoteFile, known: KnownFile | None, after: MirrorError | None
     ) -> tuple[int, str, int]:
-        """Size and SHA-256 of the file, and the number of downloads that took. One try.
-
-        Each try looks at the disk: another process may have brought the file while this one waited.
-        """
-        found = await self._on_disk(path, file, known, verify=verify)
-        if found is not None:
+        """Size and SHA-256 of the file, and the number of downloads that took. One try, ``after`` another."""
+        # While this process waited, another one may have brought the file.
+        if after is not None and (found := await self._on_disk(path, file, known, verify=True)) is not None:
             return *found, 0
         if file.size is not None and file.size > MAX_FILE:
             raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
         self._before_download(file.size or 0)
-        return *await download_once(self._transport, path, file), 1
+        fresh = isinstance(after, WRONG_BYTES)
+        return *await download_once(self._transport, path, file, fresh=fresh), 1
 
     async def _on_disk(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool

@@ -7,13 +7,17 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.answers import passes
+from pypi_mirror.answers import failure
 from pypi_mirror.disk import remove_file, sha256_of, write_atomically
-from pypi_mirror.errors import DigestMismatch, UpstreamError, UpstreamMalformed, UpstreamUnavailable
+from pypi_mirror.errors import (
+    DigestMismatch,
+    MirrorError,
+    UpstreamMalformed,
+)
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.patience import Patience
-from pypi_mirror.pool.tries import try_patiently
+from pypi_mirror.patience import WRONG_BYTES
+from pypi_mirror.retries import NO_CACHE, Retries
 from pypi_mirror.transport import Request, Transport
 from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 
@@ -36,9 +40,9 @@ _provenance_decoder = msgspec.json.Decoder(_Provenance)
 class Sidecars:
     """Brings them to the disk, and removes those that no page lists."""
 
-    def __init__(self, transport: Transport, patience: Patience) -> None:
+    def __init__(self, transport: Transport, retries: Retries) -> None:
         self._transport = transport
-        self._patience = patience
+        self._retries = retries
 
     async def metadata(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
@@ -59,13 +63,13 @@ class Sidecars:
             return wanted, 0
         url = f"{file.url}.metadata"
 
-        async def fetch() -> bytes | None:
-            body = await self._document(url)
+        async def fetch(after: MirrorError | None) -> bytes | None:
+            body = await self._document(url, *((NO_CACHE,) if isinstance(after, WRONG_BYTES) else ()))
             if body is not None:
                 _check_digests(body, hashes, url)
             return body
 
-        body = await try_patiently(fetch, self._patience)
+        body = await self._retries.run(url, fetch)
         if body is None:
             # Advertised and missing (it happens upstream): then we do not advertise it.
             _remove_unlisted(target, listed=listed is not None)
@@ -88,7 +92,7 @@ class Sidecars:
         if listed and _is_file(target):
             noted = known.provenance_sha256 if known is not None else None
             return sha256_of(target) if noted is None else noted.hex(), 0
-        body = await try_patiently(lambda: self._document(url, _ACCEPT_PROVENANCE), self._patience)
+        body = await self._retries.run(url, lambda _: self._document(url, _ACCEPT_PROVENANCE))
         if body is None:
             return None, 0
         try:
@@ -105,11 +109,7 @@ class Sidecars:
             return response.body
         if response.status in (404, 406, 410):
             return None
-        if passes(response.status):
-            raise UpstreamUnavailable(
-                f"answered {response.status}", url=url, retry_after=response.retry_after
-            )
-        raise UpstreamError(f"answered {response.status}", url=url)
+        raise failure(url, response.status, response.retry_after)
 
 
 def _remove_unlisted(path: str, *, listed: bool) -> None:

@@ -28,6 +28,9 @@ def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> 
     if timeout is not None and whole is not None and whole < timeout:
         key = "[mirror] global-timeout" if "[mirror] global-timeout" in lines else "[mirror] timeout"
         found.append((key, f"global-timeout ({whole:g} s) is shorter than timeout ({timeout:g} s); raise it"))
+    if values.get("stop_on_error") and values.get("max_failures") is not None:
+        message = "stop-on-error = true ends the run at the first failure; set it to false, or remove this"
+        found.append(("[mirror] max-failures", message))
     if values.get("alerts.email_from") and not values.get("alerts.email_to"):
         found.append(("[alerts] email-from", "there is nobody to write to; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]

@@ -14,6 +14,7 @@ from pypi_mirror.settings.ledger_url import (
     parse_ledger_url,
     parse_ledger_url_without_password,
 )
+from pypi_mirror.settings.max_failures import format_max_failures, parse_max_failures
 from pypi_mirror.settings.option import Option
 from pypi_mirror.settings.packages import format_package, join_rules, parse_package
 from pypi_mirror.settings.platform_words import EXAMPLE_WORDS, is_platform_word
@@ -99,6 +100,15 @@ _MIRROR = (
         parse=texts.parse_boolean,
         default="false",
         doc="End the whole run at the first project that fails.",
+    ),
+    Option(
+        section="mirror",
+        key="max-failures",
+        field="max_failures",
+        parse=parse_max_failures,
+        format=format_max_failures,
+        empty=True,
+        doc="End the whole run once more projects than this have failed: a number, or a share like 2%.",
     ),
     Option(
         section="mirror",

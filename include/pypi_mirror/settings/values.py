@@ -1,6 +1,7 @@
 """The settings as typed values. ``read.py`` makes them from a file; tests make them directly."""
 
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -65,6 +66,21 @@ class DiskReserve:
 
     percent: float = 0.0
     bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxFailures:
+    """How many projects of a run may fail: ``projects``, or ``percent`` of those planned."""
+
+    projects: int = 0
+    percent: float | None = None
+
+    def of(self, planned: int) -> int:
+        """The number for a plan of so many projects.
+
+        A share is rounded up: in a small plan one project alone must not stop the run.
+        """
+        return self.projects if self.percent is None else ceil(planned * self.percent / 100)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +162,7 @@ class Settings:
     workers: int = 32
     hash_index: bool = False
     stop_on_error: bool = False
+    max_failures: MaxFailures | None = None
     delete_packages: bool = True
     json: bool = False
     release_files: bool = True

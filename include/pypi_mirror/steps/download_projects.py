@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.results import Failed, Result
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Failure, PlannedProject, Tally
+from pypi_mirror.model import Failure, PlannedProject, PlanState, Tally
+from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.sync.batch import Batch
+from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
@@ -42,9 +44,9 @@ def download_projects(
     """Sync what is still to do in ``batch``; what an earlier try finished is not touched again.
 
     ``should_stop`` is asked before each project and every second, ``on_progress`` is told what each recorded
-    group has done. Raises RunStopped under stop-on-error (or when ``should_stop`` says so), LeaseLost when
-    another run has taken the mirror over, DiskFull before the disk is full, LedgerError and OSError when the
-    mirror itself is at fault.
+    group has done. Raises RunStopped under stop-on-error and past max-failures (or when ``should_stop`` says
+    so), UpstreamDown when upstream answers nothing any more, LeaseLost when another run has taken the mirror
+    over, DiskFull before the disk is full, LedgerError and OSError when the mirror itself is at fault.
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
@@ -53,12 +55,12 @@ def download_projects(
     _note_selection(mirror)
     mirror.ledger.plan.reopen_failed(run_id, batch)
     planned = mirror.ledger.plan.pending(run_id, batch)
-    recorder = _Recorder(on_progress)
+    limit = _limit(mirror, run_id)
+    recorder = _Recorder(on_progress, limit)
     with _rare_collections():
         asyncio.run(_run(mirror, run_id, planned, should_stop, recorder, lease))
-    if mirror.settings.stop_on_error and recorder.failures:
-        first = recorder.failures[0]
-        raise RunStopped(f"stop-on-error: {first.project} failed: {first.reason}")
+    if (reason := limit()) is not None:
+        raise RunStopped(reason)
     return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
 
 
@@ -93,10 +95,25 @@ async def _run(
             commit=commit,
             projects=mirror.ledger.projects,
             parallel=mirror.settings.workers * _PROJECTS_PER_WORKER,
-            stop_on_error=mirror.settings.stop_on_error,
-            should_stop=should_stop,
+            should_stop=lambda: recorder.limit() or should_stop(),
+            on_failed=recorder.limit.failed,
             keep_alive=keep_alive,
         ).run(planned)
+
+
+def _limit(mirror: Mirror, run_id: int) -> FailureLimit:
+    plan, most = mirror.ledger.plan, mirror.settings.max_failures
+
+    def in_ledger() -> int:
+        return plan.count(run_id, PlanState.FAILED)
+
+    if mirror.settings.stop_on_error:
+        return FailureLimit(0, in_ledger)
+    if most is None:
+        return FailureLimit(None, in_ledger)
+    return FailureLimit(
+        most.of(plan.count(run_id)), in_ledger, option=f"max-failures = {format_max_failures(most)}"
+    )
 
 
 def _note_selection(mirror: Mirror) -> None:
@@ -126,8 +143,9 @@ class _Lease:
 class _Recorder:
     """Told of each group that the ledger has: logs it and passes it on."""
 
-    def __init__(self, on_progress: Callable[[Tally], None]) -> None:
+    def __init__(self, on_progress: Callable[[Tally], None], limit: FailureLimit) -> None:
         self._on_progress = on_progress
+        self.limit = limit
         self.failures: list[Failure] = []
 
     def __call__(self, results: list[Result]) -> None:
@@ -142,6 +160,7 @@ class _Recorder:
             else:
                 log.info("%s: %s", result.planned.project, _line(result.tally, result.planned.reason))
                 tally += result.tally
+        self.limit.recorded([result for result in results if isinstance(result, Failed)])
         self._on_progress(tally)
 
 

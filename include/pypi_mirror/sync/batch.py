@@ -5,7 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from pypi_mirror.disk import is_disk_fault
-from pypi_mirror.errors import DiskFault, LeaseLost, MirrorError, RunStopped
+from pypi_mirror.errors import (
+    DiskFault,
+    LeaseLost,
+    MirrorError,
+    RunStopped,
+    UpstreamDown,
+    UpstreamUnavailable,
+)
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result
 from pypi_mirror.model import PlannedProject
@@ -16,13 +23,15 @@ from pypi_mirror.sync.project_sync import Before, ProjectSync
 _LOOKUP: Final = 200
 # Seconds between two looks at what does not wait for a project to be done.
 _BEAT: Final = 1.0
+# Upstream is taken for down when projects without an answer are so many more than twice those synced.
+_LOST: Final = 20
 
 
 class Batch:
     """Runs projects through ``sync`` and hands results to ``commit``.
 
-    ``should_stop`` is asked again and again and answers with a reason to stop the batch, or None. With
-    ``stop_on_error`` the first failure stops it. ``keep_alive`` is called about once a second, too.
+    ``should_stop`` is asked again and again and answers with a reason to stop the batch, or None.
+    ``on_failed`` is told of each project that fails, ``keep_alive`` is called about once a second.
     """
 
     def __init__(
@@ -32,21 +41,22 @@ class Batch:
         commit: GroupCommit,
         projects: Projects,
         parallel: int,
-        stop_on_error: bool,
         should_stop: Callable[[], str | None],
+        on_failed: Callable[[Failed], None] = lambda _: None,
         keep_alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._sync = sync
         self._commit = commit
         self._projects = projects
         self._parallel = parallel
-        self._stop_on_error = stop_on_error
+        self._on_failed = on_failed
         self._should_stop = should_stop
         self._keep_alive = keep_alive
         self._stopped: str | None = None
+        self._lost = 0
 
     async def run(self, planned: Sequence[PlannedProject]) -> None:
-        """Sync every project of ``planned``; raises RunStopped when told to stop.
+        """Sync every project of ``planned``; raises RunStopped when told to stop, UpstreamDown.
 
         What was finished until then is recorded all the same, except when the run has lost its lease. Errors
         of the mirror's own disk or ledger end the batch as they are.
@@ -105,19 +115,30 @@ class Batch:
         for planned, before in queue:
             if self._is_stopped():
                 return
-            await self._commit.add(await self._result(planned, before))
+            result = await self._result(planned, before)
+            if isinstance(result, Failed):
+                self._on_failed(result)
+            await self._commit.add(result)
+            if self._lost > _LOST:
+                reason = result.reason if isinstance(result, Failed) else "no answer"
+                raise UpstreamDown(f"almost every project fails, the last one with {reason}")
 
     async def _result(self, planned: PlannedProject, before: Before) -> Result:
         try:
-            return await self._sync.sync(planned, before)
+            synced = await self._sync.sync(planned, before)
         except* (MirrorError, OSError) as group:
             errors = _leaves(group)
+        else:
+            self._lost = max(0, self._lost - 2)
+            return synced
         for error in errors:
             # Going on would put every project on the backlog.
-            if isinstance(error, DiskFault) or (isinstance(error, OSError) and is_disk_fault(error)):
+            if isinstance(error, DiskFault | UpstreamDown) or (
+                isinstance(error, OSError) and is_disk_fault(error)
+            ):
                 raise error
-        if self._stop_on_error:
-            self._stopped = self._stopped or f"stop-on-error: {planned.project} failed: {errors[0]}"
+        if any(isinstance(error, UpstreamUnavailable) for error in errors):
+            self._lost += 1
         return Failed(planned=planned, error=type(errors[0]).__name__, reason=str(errors[0]))
 
 

@@ -7,9 +7,9 @@ from typing import Final
 import requests
 import urllib3.exceptions
 
-from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, parse_retry_after, passes, redirect_target
+from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, failure, parse_retry_after, passes, redirect_target
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.patience import Patience
+from pypi_mirror.patience import Patience, Tries
 from pypi_mirror.transport import USER_AGENT, ca_bundle
 
 _CHUNK: Final = 1024 * 1024
@@ -75,15 +75,15 @@ class Control:
         max_bytes: int,
     ) -> ControlAnswer:
         """One call; raises UpstreamUnavailable after the last try, UpstreamMalformed past ``max_bytes``."""
-        delays = self._patience.delays()
+        tries = Tries(self._patience)
         while True:
             try:
                 return self._follow(method, url, headers, data, max_bytes)
             except UpstreamUnavailable as error:
-                delay = next(delays, None)
-                if delay is None:
+                pause = tries.pause_after(error)
+                if pause is None:
                     raise
-                self._pause(self._patience.pause(delay, error.retry_after))
+                self._pause(pause)
 
     def wait(self, seconds: float) -> None:
         """Wait as upstream asked."""
@@ -129,11 +129,8 @@ class Control:
                 allow_redirects=False,
             ) as response:
                 if passes(response.status_code):
-                    raise UpstreamUnavailable(
-                        f"answered {response.status_code}",
-                        url=url,
-                        retry_after=parse_retry_after(response.headers.get("Retry-After", "")),
-                    )
+                    retry_after = parse_retry_after(response.headers.get("Retry-After", ""))
+                    raise failure(url, response.status_code, retry_after)
                 body = self._read(response, url, max_bytes, deadline)
                 return ControlAnswer(url, response.status_code, response.headers, body)
         except (requests.ConnectionError, requests.Timeout) as error:

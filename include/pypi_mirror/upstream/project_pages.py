@@ -1,15 +1,23 @@
 """Project pages from upstream: conditional requests, retries, stale, missing and removed pages."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.answers import passes
-from pypi_mirror.errors import StalePage, UpstreamError, UpstreamMalformed, UpstreamUnavailable
+from pypi_mirror.answers import failure
+from pypi_mirror.errors import (
+    CutOff,
+    MirrorError,
+    StalePage,
+    UpstreamError,
+    UpstreamMalformed,
+)
 from pypi_mirror.model import ProjectPage
-from pypi_mirror.patience import Patience
+from pypi_mirror.patience import WRONG_BYTES
+from pypi_mirror.retries import NO_CACHE, Retries
 from pypi_mirror.transport import Request, Response, Transport
 from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag, checked_name, checked_serial
@@ -18,6 +26,7 @@ JSON: Final = "application/vnd.pypi.simple.v1+json"
 HTML: Final = ("application/vnd.pypi.simple.v1+html", "text/html")
 ACCEPT: Final = f"{JSON}, {HTML[0]};q=0.2, {HTML[1]};q=0.1"
 MAX_PAGE: Final = 64 * 1024 * 1024
+_ANSWERS: Final = frozenset({200, 206, 304, 404, 406, 410, 416})
 
 
 class _LegacyInfo(msgspec.Struct):
@@ -46,37 +55,13 @@ class Gone:
 PageAnswer = ProjectPage | NotModified | Gone
 
 
-async def get_patiently(transport: Transport, request: Request, patience: Patience) -> Response:
-    """``request`` answered with 200, 206, 304, 404, 406, 410 or 416, tried again on what passes.
-
-    Raises UpstreamUnavailable after the last try, UpstreamError for any other status.
-    """
-    delays = patience.delays()
-    while True:
-        try:
-            response = await transport.get(request)
-            if not passes(response.status):
-                break
-            raise UpstreamUnavailable(
-                f"answered {response.status}", url=request.url, retry_after=response.retry_after
-            )
-        except UpstreamUnavailable as error:
-            delay = next(delays, None)
-            if delay is None:
-                raise
-            await patience.sleep(patience.pause(delay, error.retry_after))
-    if response.status not in (200, 206, 304, 404, 406, 410, 416):
-        raise UpstreamError(f"answered {response.status}", url=request.url)
-    return response
-
-
 class ProjectPages:
     """Upstream's project pages; ``master`` is the index's root, without ``/simple``."""
 
-    def __init__(self, master: str, transport: Transport, patience: Patience) -> None:
+    def __init__(self, master: str, transport: Transport, retries: Retries) -> None:
         self._master = master
         self._transport = transport
-        self._patience = patience
+        self._retries = retries
 
     async def fetch(
         self,
@@ -93,23 +78,28 @@ class ProjectPages:
         it is taken as it is. A 404 is believed at once where ``gone`` says that removal is expected, and
         otherwise after a wait, since a new project can be 404 at upstream's edge for a minute.
         """
-        stale, missing = (
-            self._patience.delays_within(total)
-            for total in (self._patience.stale_wait, self._patience.missing_wait)
-        )
+        patience = self._retries.patience
+        stale, missing = map(patience.delays_within, (patience.stale_wait, patience.missing_wait))
+        fresh = False
         while True:
-            answer = await self._fetch_once(project, etag)
+            answer = await self._fetch_once(project, etag, fresh=fresh)
             if isinstance(answer, Gone):
-                delay = None if gone or serial is None else next(missing, None)
-                if delay is None:
+                if gone or serial is None or not await self._wait(missing):
                     return answer
             elif exact and serial is not None and (answer.serial or 0) < serial:
-                delay = next(stale, None)
-                if delay is None:
+                if not await self._wait(stale):
                     raise StalePage(url=self.url(project), serial=answer.serial, wanted=serial)
             else:
                 return answer
-            await self._patience.sleep(delay)
+            fresh = True
+
+    async def _wait(self, delays: Iterator[float]) -> bool:
+        """Wait for another look at a page that has to change; False when it was waited for long enough."""
+        delay = next(delays, None)
+        if delay is None:
+            return False
+        await self._retries.patience.sleep(delay)
+        return await self._retries.is_allowed(delays)
 
     def url(self, project: NormalizedName) -> str:
         return f"{self._master}/simple/{project}/"
@@ -120,27 +110,53 @@ class ProjectPages:
         Raises UpstreamMalformed for a document that is none, or another project's.
         """
         url = f"{self._master}/pypi/{project}/json"
-        request = Request(url=url, max_bytes=MAX_PAGE, compressed=True)
-        response = await get_patiently(self._transport, request, self._patience)
-        if response.status != 200:
-            return None
-        try:
-            document = _legacy_decoder.decode(response.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UpstreamMalformed(f"this is no document of the JSON API: {error}", url=url) from error
-        if (named := checked_name(document.info.name, url=url)) != project:
-            raise UpstreamMalformed(f"this is the document of {named!r}, not of {project!r}", url=url)
-        return response.body
 
-    async def _fetch_once(self, project: NormalizedName, etag: str | None) -> PageAnswer:
+        async def fetch(after: MirrorError | None) -> bytes | None:
+            response = await self._get(url, (), fresh=isinstance(after, WRONG_BYTES))
+            if response.status != 200:
+                return None
+            try:
+                document = _legacy_decoder.decode(response.body)
+            except (msgspec.ValidationError, RecursionError) as error:
+                raise UpstreamMalformed(f"this is no document of the JSON API: {error}", url=url) from error
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise CutOff(f"this is no document of the JSON API: {error}", url=url) from error
+            if (named := checked_name(document.info.name, url=url)) != project:
+                raise UpstreamMalformed(f"this is the document of {named!r}, not of {project!r}", url=url)
+            return response.body
+
+        return await self._retries.run(url, fetch)
+
+    async def _fetch_once(self, project: NormalizedName, etag: str | None, *, fresh: bool) -> PageAnswer:
+        """One answer, whole; ``fresh`` asks caches on the way to look again."""
         url = self.url(project)
         headers = (f"Accept: {ACCEPT}", f"If-None-Match: {etag}") if etag else (f"Accept: {ACCEPT}",)
+
+        async def fetch(after: MirrorError | None) -> PageAnswer:
+            response = await self._get(url, headers, fresh=fresh or isinstance(after, WRONG_BYTES))
+            return self._read(response, project, conditional=bool(etag), url=url)
+
+        return await self._retries.run(url, fetch)
+
+    async def _get(self, url: str, headers: tuple[str, ...], *, fresh: bool) -> Response:
+        """``url`` answered with 200, 206, 304, 404, 406, 410 or 416. One try.
+
+        Raises UpstreamError for any other status.
+        """
+        if fresh:
+            headers += (NO_CACHE,)
         request = Request(url=url, headers=headers, max_bytes=MAX_PAGE, compressed=True)
-        response = await get_patiently(self._transport, request, self._patience)
+        response = await self._transport.get(request)
+        if response.status not in _ANSWERS:
+            raise failure(url, response.status, response.retry_after)
+        return response
+
+    @staticmethod
+    def _read(response: Response, project: NormalizedName, *, conditional: bool, url: str) -> PageAnswer:
         if response.status in (404, 410):
             return Gone()
         header_serial = checked_serial(response.headers.get("x-pypi-last-serial", ""))
-        if response.status == 304 and etag:
+        if response.status == 304 and conditional:
             return NotModified(header_serial)
         if response.status != 200:
             raise UpstreamError(f"answered {response.status}", url=url)
@@ -153,7 +169,7 @@ class ProjectPages:
 
             parse = simple_html.parse_project_page
         else:
-            raise UpstreamMalformed(f"the page is of type {content_type or 'unknown'!r}", url=url)
+            raise CutOff(f"the page is of type {content_type or 'unknown'!r}", url=url)
         return parse(
             response.body,
             url=response.url,

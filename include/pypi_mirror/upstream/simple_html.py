@@ -14,7 +14,7 @@ from bs4.exceptions import ParserRejectedMarkup
 from packaging.utils import NormalizedName
 from pypi_simple import DistributionPackage, Link, RepositoryPage, UnsupportedRepoVersionError
 
-from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.errors import CutOff, UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
 from pypi_mirror.upstream.checks import (
     DIGEST_LENGTHS,
@@ -45,7 +45,7 @@ def parse_project_page(
     page = _parse(body, url)
     links = [link for link in page.links if link.text.endswith(_FILE_ENDINGS)]
     if not links and page.repository_version is None and b"inks for" not in body:
-        raise UpstreamMalformed("this HTML has no links to files and is no project page", url=url)
+        raise CutOff("this HTML has no links to files and is no project page", url=url)
     packages = [DistributionPackage.from_link(_with_metadata(link), project) for link in links]
     return ProjectPage(
         name=project,
@@ -76,11 +76,11 @@ def _is_below(address: str, root: str) -> bool:
 
 def _parse(body: bytes, url: str) -> RepositoryPage:
     if b"<" not in body:
-        raise UpstreamMalformed("this is no HTML and no project page", url=url)
+        raise CutOff("this is no HTML and no project page", url=url)
     lowered = body.lower()
     if b"<html" in lowered and b"</html" not in lowered:
         # Without a length, nothing else shows that the connection was lost and files are missing.
-        raise UpstreamMalformed("this HTML is cut off", url=url)
+        raise CutOff("this HTML is cut off", url=url)
     try:
         return RepositoryPage.from_html(body, url, from_encoding="utf-8")
     except (UnsupportedRepoVersionError, ParserRejectedMarkup, ValueError, RecursionError) as error:

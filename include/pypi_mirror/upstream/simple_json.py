@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.errors import CutOff, UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
 from pypi_mirror.upstream.checks import (
     MAX_SERIAL,
@@ -82,12 +82,15 @@ def parse_project_page(
     """The page of ``project`` at ``url``.
 
     The serial is the body's own, since a body may be an older cached copy than its headers; the header's
-    serves where the body has none. Raises UpstreamMalformed, or FileRefused for a file that is not safe.
+    serves where the body has none. Raises UpstreamMalformed (CutOff for what is no JSON), or FileRefused
+    for a file that is not safe.
     """
     try:
         page = _page_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise UpstreamMalformed(f"the page is no PEP 691 document: {error}", url=url) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CutOff(f"the page is no PEP 691 document: {error}", url=url) from error
     _check_version(page.meta.api_version, url=url)
     if (named := checked_name(page.name, url=url)) != project:
         raise UpstreamMalformed(f"this is the page of {named!r}, not of {project!r}", url=url)
