@@ -6,7 +6,8 @@ from typing import Literal
 from bench.catalogue import Catalogue
 
 Start = Literal["empty", "unchanged", "changed"]
-FIGURES = ("wall", "cpu", "memory", "written", "requests")
+# What tools are compared in; what else a turn is measured in is about the turn itself.
+FIGURES = ("wall", "cpu", "memory", "written", "requests", "bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,13 @@ class Measured:
     written: int
 
 
+@dataclass(slots=True)
+class Busy:
+    """``share`` of all processors' time that was spent computing, by whomever."""
+
+    share: float = 0.0
+
+
 class ProgramFailed(Exception):
     """A measured program exited with another code than 0; ``log`` is where its output went."""
 
@@ -74,6 +81,29 @@ def measure(command: Sequence[str], *, log: Path, environment: Mapping[str, str]
     if process.returncode != 0:
         raise ProgramFailed(command, process.returncode, log)
     return Measured(wall=wall, cpu=cpu, memory=memory.peak, written=written)
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a running process so far, its waited-for children's not counted."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def busy_processors() -> Iterator[Busy]:
+    """How busy this machine's processors are until the block ends; known then."""
+    busy = Busy()
+    before = _processor_ticks()
+    yield busy
+    total, idle = (after - then for after, then in zip(_processor_ticks(), before, strict=True))
+    busy.share = (total - idle) / max(total, 1)
+
+
+def _processor_ticks() -> tuple[int, int]:
+    """All ticks of all processors so far, and those that they were idle or waited for a disk."""
+    # user nice system idle iowait irq softirq steal; guests' time is in the user's already.
+    ticks = [int(field) for field in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
+    return sum(ticks), ticks[3] + ticks[4]
 
 
 def _ended(root: int) -> Iterator[int]:

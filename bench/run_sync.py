@@ -6,11 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cases import CHANGED, SyncCase
 from bench.catalogue import StaticTree
-from bench.measure import measure
+from bench.measure import cpu_seconds, measure
 from bench.tools import Job, Tool
 from bench.upstream import Upstream, free_port, upstream
 
@@ -64,10 +65,10 @@ def _turn(
     directory = home / tool.name
     if fresh:
         shutil.rmtree(directory, ignore_errors=True)
-    with _wire(served.port, case.round_trip) as port:
+    with wire(served.port, case.round_trip) as line:
         job = Job(
             directory=directory,
-            master=f"http://127.0.0.1:{port}",
+            master=f"http://127.0.0.1:{line.port}",
             tree=tree,
             release_files=case.release_files,
         )
@@ -75,7 +76,8 @@ def _turn(
         before = served.requests()
         measured = measure(command, log=home / f"{tool.name}.log")
         requests = served.requests() - before
-    _check(job, tool)
+    check(job, tool)
+    left = _left(job)
     if fresh and case.start == "empty":
         shutil.rmtree(directory, ignore_errors=True)
     return {
@@ -84,26 +86,59 @@ def _turn(
         "memory": measured.memory,
         "written": measured.written,
         "requests": requests,
+        "wire": line.cpu / measured.wall,
+        **left,
     }
 
 
+def _left(job: Job) -> Figures:
+    """What a mirror has on its disk afterwards, in bytes and numbers; `bench.capacity` computes with it."""
+    simple = job.web / "simple"
+    ledger = job.directory / "ledger.sqlite"
+    index = simple / "index.v1_json"
+    return {
+        "projects": len(job.tree.names),
+        "files": len(job.tree.files) if job.release_files else 0,
+        "downloaded": sum((job.web / name).stat().st_size for name in job.tree.files)
+        if job.release_files
+        else 0,
+        "pages": sum(path.stat().st_size for path in simple.glob("*/*")),
+        "index": index.stat().st_size if index.exists() else 0,
+        "ledger": ledger.stat().st_size if ledger.exists() else 0,
+    }
+
+
+@dataclass(slots=True, kw_only=True)
+class Wire:
+    """``port`` is this end's; ``cpu`` is what the wire itself computed, in seconds, once it is gone."""
+
+    port: int
+    cpu: float = 0.0
+
+
 @contextmanager
-def _wire(port: int, round_trip: float) -> Iterator[int]:
-    """The port at this end of the wire to ``port``."""
+def wire(port: int, round_trip: float) -> Iterator[Wire]:
+    """A wire to ``port``; with a round trip of no seconds there is nothing between."""
     if not round_trip:
-        yield port
+        yield Wire(port=port)
         return
     command = [sys.executable, "-m", "bench.relay", str(port), str(round_trip)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as relay:
         try:
             assert relay.stdout is not None  # noqa: S101 - asked for above
-            yield int(relay.stdout.readline())
+            line = Wire(port=int(relay.stdout.readline()))
+            started = cpu_seconds(relay.pid)
+            yield line
+            line.cpu = cpu_seconds(relay.pid) - started
         finally:
             relay.terminate()
 
 
-def _check(job: Job, tool: Tool) -> None:
-    """No tool is measured for less work: every page is there, and every file with the right digest."""
+def check(job: Job, tool: Tool) -> None:
+    """No tool is measured for less work: every page is there, and every file with the right digest.
+
+    Raises SystemExit that names what is not.
+    """
     wanted = job.tree.files if job.release_files else {}
     found = {
         str(path.relative_to(job.web)): path

@@ -1,6 +1,6 @@
 """Case J: what clients feel. One closure is resolved through each mirror's nginx over its own tree."""
 
-import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,17 +11,25 @@ from shutil import rmtree
 from bench.cases import Goal
 from bench.catalogue import Catalogue, StaticTree
 from bench.measure import measure
-from bench.run_sync import Round, Say
+from bench.run_sync import Round, Say, check
 from bench.tools import Job, Tool
 from bench.upstream import free_port, nginx, upstream
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.server import NginxProcess
 
-TITLE = "resolving a closure of {projects} projects through nginx"
+TITLE = "{client} resolves a closure of {projects} projects through nginx"
 GOALS = tuple(Goal(figure=figure, to="bandersnatch", at_most=1.0) for figure in ("wall", "bytes", "requests"))
 
-# What bandersnatch's documentation and its sample image ask of an nginx, in our own words.
+# A turn takes a second or two, most of it the client's own start: more of them tell it from the noise.
+_TURNS_PER_ROUND = 5
+# What both logs say of each answer: nginx's usual format, and ours, which is JSON.
+_SENT = re.compile(rb'(?:" \d{3} |"bytes":)(\d+)[ ,]')
+
+# What bandersnatch's docs/serving.md recommends (the nginx.conf of its image banderx)
+# as it applies to a client: the same directives about pages, connections and the log, in our order. Left out
+# are the image's own paths and user, and error pages that it has no files for; $page_suffix, port and folders
+# are ours.
 _BANDERSNATCH_SITE = """\
 daemon off;
 worker_processes 2;
@@ -34,12 +42,14 @@ http {{
     fastcgi_temp_path {home}/fastcgi;
     uwsgi_temp_path {home}/uwsgi;
     scgi_temp_path {home}/scgi;
-    log_format sent '{{"bytes":$body_bytes_sent}}';
-    access_log {home}/access.log sent;
+    log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
+                    '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"';
+    access_log {home}/access.log main;
     sendfile on;
     tcp_nopush on;
     tcp_nodelay on;
     keepalive_timeout 69;
+    types_hash_max_size 2048;
     default_type application/octet-stream;
     map $http_accept $page_suffix {{
         default .html;
@@ -61,6 +71,12 @@ http {{
             }}
             try_files $uri$page_suffix $uri $uri/ =404;
         }}
+        location /json/ {{
+            default_type application/json;
+        }}
+        location /pypi/ {{
+            default_type application/json;
+        }}
     }}
 }}
 """
@@ -81,10 +97,11 @@ def run_serving(
             for name in ("ours", "bandersnatch"):
                 job = Job(directory=home / name, master=master, tree=tree)
                 measure(tools[name].command(job), log=home / f"{name}.log")
-        rounds = list(_rounds(home, _CLIENTS[client], repeat, say))
+                check(job, tools[name])
+        rounds = list(_rounds(home, _CLIENTS[client], repeat * _TURNS_PER_ROUND, say))
     finally:
         rmtree(home, ignore_errors=True)
-    return TITLE.format(projects=tree.catalogue.projects) + f" by {client}", rounds
+    return TITLE.format(client=client, projects=tree.catalogue.projects), rounds
 
 
 def _rounds(home: Path, client: Callable[[str, Path], list[str]], repeat: int, say: Say) -> Iterator[Round]:
@@ -99,7 +116,7 @@ def _rounds(home: Path, client: Callable[[str, Path], list[str]], repeat: int, s
                 url, log = sites[name]
                 seen = log.stat().st_size
                 measured = measure(client(url, home), log=home / "client.log")
-                sent = [json.loads(line)["bytes"] for line in log.read_bytes()[seen:].splitlines()]
+                sent = sent_bytes(log.read_bytes()[seen:])
                 took[name] = {
                     "wall": measured.wall,
                     "cpu": measured.cpu,
@@ -108,6 +125,14 @@ def _rounds(home: Path, client: Callable[[str, Path], list[str]], repeat: int, s
                 }
             say(f"  round {turn + 1}: " + ", ".join(f"{name} {f['wall']:.2f} s" for name, f in took.items()))
             yield took
+
+
+def sent_bytes(log: bytes) -> list[int]:
+    """The size of each answer's body in an access log, a line an answer; SystemExit for another line."""
+    found = [_SENT.search(line) for line in log.splitlines()]
+    if None in found:
+        raise SystemExit("bench: a line of nginx's log does not say how much was sent")
+    return [int(match[1]) for match in found if match]
 
 
 def _pip(url: str, _home: Path) -> list[str]:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.cases import Goal
+from bench.cases import FIGURES, Goal
 from bench.run_sync import Round
 
 
@@ -52,7 +52,7 @@ def summarize(letter: str, title: str, goals: Sequence[Goal], rounds: Sequence[R
         _ratio(figure, other, rounds)
         for other in others
         for figure in rounds[0]["ours"]
-        if figure in rounds[0][other] and all(r[other][figure] for r in rounds)
+        if figure in FIGURES and figure in rounds[0][other] and all(r[other][figure] for r in rounds)
     ]
     return Summary(
         letter=letter,
