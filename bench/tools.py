@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
@@ -13,6 +13,10 @@ from bench.catalogue import StaticTree
 
 _HERE = Path(__file__).parent
 BANDERSNATCH_REQUIREMENTS = _HERE / "requirements-bandersnatch.txt"
+PROFILE_REQUIREMENTS = _HERE / "requirements-profile.txt"
+CELERY_REQUIREMENTS = _HERE / "requirements-celery.txt"
+# In a folder that was installed into: from what.
+_STAMP = "requirements.txt"
 # bandersnatch refuses more.
 WORKERS = 10
 
@@ -107,20 +111,45 @@ class Curl:
 
 def install_bandersnatch(home: Path) -> Path:
     """bandersnatch in an environment of its own below ``home``, pinned and hash-checked."""
-    environment = home / "bandersnatch-environment"
-    stamp = environment / "requirements.txt"
-    wanted = BANDERSNATCH_REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run([find_python(), "-m", "venv", "--clear", environment], check=True)
-        subprocess.run(
-            [
-                environment / "bin" / "python", "-m", "pip", "install", "--quiet",
-                "--disable-pip-version-check", "--require-hashes", "-r", BANDERSNATCH_REQUIREMENTS,
-            ],
-            check=True,
-        )  # fmt: skip
-        stamp.write_text(wanted)
+    return _environment(home / "bandersnatch-environment", BANDERSNATCH_REQUIREMENTS, find_python)
+
+
+def install_py_spy(home: Path) -> Path:
+    """The program py-spy, in an environment of its own below ``home``."""
+    environment = _environment(home / "profile-environment", PROFILE_REQUIREMENTS, lambda: sys.executable)
+    return environment / "bin" / "py-spy"
+
+
+def install_celery(home: Path) -> Path:
+    """A folder of Celery's packages to put on the path of the Python that we run under."""
+    folder = home / "celery"
+    _install(folder, CELERY_REQUIREMENTS, [sys.executable], ["--upgrade", "--target", str(folder)])
+    return folder
+
+
+def _environment(environment: Path, requirements: Path, python: Callable[[], str]) -> Path:
+    if not _is_installed(environment, requirements):
+        subprocess.run([python(), "-m", "venv", "--clear", environment], check=True)
+    _install(environment, requirements, [str(environment / "bin" / "python")], [])
     return environment
+
+
+def _install(folder: Path, requirements: Path, python: list[str], options: list[str]) -> None:
+    if _is_installed(folder, requirements):
+        return
+    subprocess.run(
+        [
+            *python, "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check",
+            *options, "--require-hashes", "-r", str(requirements),
+        ],
+        check=True,
+    )  # fmt: skip
+    (folder / _STAMP).write_text(requirements.read_text())
+
+
+def _is_installed(folder: Path, requirements: Path) -> bool:
+    stamp = folder / _STAMP
+    return stamp.exists() and stamp.read_text() == requirements.read_text()
 
 
 def find_python() -> str:
