@@ -21,6 +21,10 @@ INSTALL ?=
 CASES ?=
 REPEAT ?= 3
 SCALE ?= 1
+# A part of the benchmark, or a smaller one, is a trial: it does not replace what the documents are made from.
+TRIAL := $(or $(CASES),$(filter-out 1,$(SCALE)))
+RESULTS ?= $(if $(TRIAL),var/bench,bench)/results.json
+DOCS ?= $(if $(TRIAL),var/bench/docs,docs)
 CAMPAIGN ?=
 SHARE ?= 1
 SEED ?=
@@ -31,7 +35,7 @@ STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)
 
 .PHONY: help
 help:  ## list every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONF=FILE (your mirror.conf), AIRFLOW_PORT=8081, NGINX_PORT=8080 (the site),"
 	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM"
@@ -65,7 +69,12 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 
 .PHONY: bench
 bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)
-	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' --docs docs
+	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' \
+		--results '$(RESULTS)' --docs '$(DOCS)'
+
+.PHONY: bench-docs
+bench-docs: $(READY_DEV)  ## make docs/ anew from bench/results.json
+	@$(PY) -m bench --documents-only --results '$(RESULTS)' --docs '$(DOCS)'
 
 .PHONY: torture
 torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAIGN=NAME SHARE=0.05 SEED=1; needs nginx)
@@ -78,6 +87,8 @@ lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-poetry.txt requirements-poetry.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
 		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
+	for tool in celery profile; do $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file \
+		bench/requirements-$$tool.txt bench/requirements-$$tool.in; done
 
 LOCK_OPTIONS := --quiet --universal --generate-hashes --upgrade \
 	--no-emit-index-url --no-annotate --no-header

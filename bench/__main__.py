@@ -8,44 +8,52 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from bench.capacity import write_capacity
 from bench.cases import sync_cases
-from bench.document import verdict_line, write_documents, write_results
+from bench.document import verdict_line, write_documents
+from bench.flames import flame_graph
+from bench.machines import missing_programs, run_machines
 from bench.measure import ProgramFailed
+from bench.profiling import PROFILED, Profile, profile
+from bench.results import Results, read_results, write_results
 from bench.run_sync import run_sync
 from bench.serving import CLIENTS, run_serving
 from bench.serving import GOALS as SERVING_GOALS
 from bench.steps import GOALS as STEPS_GOALS
 from bench.steps import run_steps
 from bench.summary import Summary, summarize
-from bench.tools import Bandersnatch, Curl, Ours, Tool, install_bandersnatch
+from bench.tools import (
+    Bandersnatch,
+    Curl,
+    Ours,
+    Tool,
+    install_bandersnatch,
+    install_celery,
+    install_py_spy,
+)
 
 _ROOT = Path(__file__).parent.parent
 _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHJ"
+_LETTERS = "ABCDEFGHJK"
 
 
 def main() -> int:
     arguments = _parse()
+    if arguments.documents_only:
+        _write_documents(arguments, read_results(arguments.results))
+        return 0
     signal.signal(signal.SIGTERM, _interrupt)
-    environment = install_bandersnatch(_HOME)
-    tools: dict[str, Tool] = {tool.name: tool for tool in (Ours(), Bandersnatch(environment), Curl())}
-    summaries: list[Summary] = []
     home = Path(tempfile.mkdtemp(prefix="pypi-mirror-bench-", dir=_workplace()))
     home.chmod(0o755)  # an nginx that root started reads it as another user
     try:
-        for summary in _run(arguments, tools, home):
-            summaries.append(summary)
-            for verdict in summary.verdicts:
-                _say(f"  {verdict_line(verdict)}")
-            write_results(arguments.results, summaries, machine=_machine(), scale=arguments.scale)
-            if arguments.docs is not None:
-                write_documents(arguments.docs, summaries, machine=_machine())
+        _measure(arguments, home)
     except ProgramFailed as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
@@ -55,6 +63,32 @@ def main() -> int:
     finally:
         shutil.rmtree(home, ignore_errors=True)
     return 0
+
+
+def _measure(arguments: argparse.Namespace, home: Path) -> None:
+    """Run what was asked for; what is measured is written after each case."""
+    environment = install_bandersnatch(_HOME)
+    tools: dict[str, Tool] = {tool.name: tool for tool in (Ours(), Bandersnatch(environment), Curl())}
+    results = Results(machine=_machine(), scale=arguments.scale, cases=())
+    for summary in _run(arguments, tools, home):
+        for verdict in summary.verdicts:
+            _say(f"  {verdict_line(verdict)}")
+        results = replace(results, cases=(*results.cases, summary))
+        _write(arguments, results)
+    for profiled in _profiles(arguments, home):
+        results = replace(results, profiles=(*results.profiles, profiled))
+        _write(arguments, results)
+
+
+def _write(arguments: argparse.Namespace, results: Results) -> None:
+    write_results(arguments.results, results)
+    _write_documents(arguments, results)
+
+
+def _write_documents(arguments: argparse.Namespace, results: Results) -> None:
+    if arguments.docs is not None:
+        write_documents(arguments.docs, results)
+        write_capacity(arguments.docs, results)
 
 
 def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> Iterator[Summary]:
@@ -75,6 +109,28 @@ def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> I
                 tools, client=client, home=home / "J", scale=scale, repeat=repeat, say=_say
             )
             yield summarize("J", title, SERVING_GOALS, rounds)
+    if "K" in arguments.cases:
+        _say("K. many machines")
+        if missing := missing_programs():
+            _say(f"  left out: it needs {' and '.join(missing)}, which this machine has not")
+            return
+        title, rounds = run_machines(
+            install_celery(_HOME), home=home / "K", scale=scale, repeat=repeat, say=_say
+        )
+        yield summarize("K", title, (), rounds)
+
+
+def _profiles(arguments: argparse.Namespace, home: Path) -> Iterator[Profile]:
+    """The profiles of those cases that were run, their flame graphs drawn."""
+    for case in sync_cases(arguments.scale):
+        if case.letter in arguments.cases and case.letter in PROFILED:
+            _say(f"{case.letter}. where time goes")
+            profiled, stacks = profile(case, install_py_spy(_HOME), home=home / "profile")
+            if arguments.docs is not None:
+                arguments.docs.mkdir(parents=True, exist_ok=True)
+                graph = flame_graph(stacks, f"{case.letter}. {case.title}: our processes")
+                (arguments.docs / f"flame-{case.letter}.svg").write_text(graph)
+            yield profiled
 
 
 def _parse() -> argparse.Namespace:
@@ -86,6 +142,9 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--scale", type=_share, default=1.0, metavar="X", help="of the cases' full size")
     parser.add_argument(
         "--results", type=Path, default=Path(__file__).parent / "results.json", metavar="FILE"
+    )
+    parser.add_argument(
+        "--documents-only", action="store_true", help="make them anew from the results that are there"
     )
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="where benchmark.md and its plots go")
     return parser.parse_args()
