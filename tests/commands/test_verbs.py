@@ -1,6 +1,5 @@
 """The verbs in this process: what they print, and which code they end with."""
 
-import itertools
 import json
 import os
 import re
@@ -127,6 +126,10 @@ def test_config_check(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "exclude-filename = macosx|win32|win_amd64" in out
 
 
+def test_two_labels_of_one_process_differ() -> None:
+    assert label.new_label() != label.new_label()
+
+
 def test_a_label_tells_whether_its_process_is_dead() -> None:
     own = label.new_label()
     assert not label.is_dead(own)
@@ -143,19 +146,11 @@ def test_a_label_tells_whether_its_process_is_dead() -> None:
 BROKEN = Fault(path="/packages/*/old-1.0-*", effect=Corrupt(), times=None)
 
 
-@pytest.fixture
-def _own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Runs of one process that start within a second would otherwise be one run."""
-    numbers = itertools.count()
-    monkeypatch.setattr("pypi_mirror.commands.sync.new_label", lambda: f"run {next(numbers)}")
-
-
 def park(conf: str, project: str) -> None:
     with open_mirror(read_settings(Path(conf), {})) as mirror, mirror.ledger.engine.begin() as connection:
         connection.execute(update(backlog).where(backlog.c.project == project).values(parked=True))
 
 
-@pytest.mark.usefixtures("_own_labels")
 def test_a_project_that_failed_before_keeps_the_mirror_incomplete(
     conf: str, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,7 +175,6 @@ def test_a_project_that_failed_before_keeps_the_mirror_incomplete(
     assert "old" not in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("_own_labels")
 def test_a_parked_project_is_named_and_does_not_make_the_mirror_incomplete(
     conf: str, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

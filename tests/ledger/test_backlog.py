@@ -1,5 +1,7 @@
 """The backlog: attempts, delays, parking, and what an entry waits for."""
 
+from dataclasses import replace
+
 import pytest
 
 from pypi_mirror.ledger.backlog import PARKED_AFTER, BacklogEntry
@@ -172,14 +174,60 @@ def test_a_lagging_project_that_fails_fails_for_the_first_time(ledger: Ledger, c
     assert [(e.serial, e.attempts) for e in lagging(ledger)] == [(10, 1)], "nor is it forgotten then"
 
 
-@pytest.mark.parametrize("announced", [8, 12])
-def test_a_lagging_look_keeps_a_failure_that_waits_for_an_event(ledger: Ledger, announced: int) -> None:
+@pytest.mark.parametrize(("announced", "kept"), [(8, None), (12, 12)])
+def test_a_lagging_look_keeps_a_failure_that_waits_for_an_event(
+    ledger: Ledger, announced: int, kept: int | None
+) -> None:
     _, results = begin(ledger)
     results.record([failed(planned("a", serial=9, exact=True), "the page is stale")])
-    before = ledger.backlog.failed()
+    [before] = ledger.backlog.failed()
     results.record([synced(ledger, planned("a", serial=announced), serial=4)])
-    assert ledger.backlog.failed() == before
+    assert ledger.backlog.failed() == [replace(before, announced=kept)]
     assert lagging(ledger) == []
+
+
+@pytest.mark.parametrize("how", ["an older page", "a failure", "a failure before"])
+def test_what_was_announced_meanwhile_outlives_the_wait_for_an_event(ledger: Ledger, how: str) -> None:
+    _, results = begin(ledger)
+    event = failed(planned("a", serial=9, exact=True), "the page is stale")
+    announced = failed(planned("a", serial=12))
+    match how:
+        case "an older page":
+            results.record([event])
+            results.record([synced(ledger, planned("a", serial=12), serial=4)])
+        case "a failure":
+            results.record([event])
+            results.record([announced])
+        case _:
+            results.record([announced])
+            results.record([event])
+    assert [(e.serial, e.exact, e.announced) for e in ledger.backlog.failed()] == [(9, True, 12)]
+    results.record([synced(ledger, planned("a", serial=9, exact=True), serial=10)])
+    assert [(e.serial, e.exact, e.announced) for e in lagging(ledger)] == [(12, False, None)]
+    results.record([synced(ledger, planned("a", serial=12), serial=12)])
+    assert ledger.backlog.all() == []
+
+
+def test_an_event_past_what_was_announced_needs_no_second_serial(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    results.record([failed(planned("a", serial=12))])
+    results.record([failed(planned("a", serial=13, exact=True))])
+    assert [(e.serial, e.exact, e.announced) for e in ledger.backlog.failed()] == [(13, True, None)]
+
+
+def test_retrying_makes_due_and_remembers_the_attempts(ledger: Ledger, clock: Hands) -> None:
+    _, results = begin(ledger, clock=clock)
+    for _ in range(PARKED_AFTER):
+        results.record([failed(planned("a")), failed(planned("b"))])
+    ledger.backlog.retry([name("a"), name("not there")])
+    ledger.backlog.retry([])
+    assert [e.project for e in ledger.backlog.due()] == ["a"]
+    assert {e.project: (e.parked, e.attempts) for e in ledger.backlog.all()} == {
+        "a": (False, PARKED_AFTER),
+        "b": (True, PARKED_AFTER),
+    }
+    results.record([failed(planned("a"))])
+    assert ledger.backlog.count_parked() == 2
 
 
 def test_forgetting(ledger: Ledger) -> None:

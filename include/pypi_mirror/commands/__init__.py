@@ -1,6 +1,7 @@
 """The command line: ``pypi-mirror VERB``. One verb a module; each parses, calls a step, reports.
 
-Exit codes: 0 complete, 1 a project or the run failed, 2 wrong usage or configuration.
+Exit codes: 0 complete, 1 a project or the run failed, 2 wrong usage or configuration, 3 the plan removes so
+much that it needs approval.
 """
 
 import argparse
@@ -13,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror import __version__
-from pypi_mirror.errors import ConfigurationError, MirrorError
+from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import configuration_path
 
 # One module each, in the order in which help shows them.
-_VERBS: Final = ("plan", "sync", "status", "config", "nginx")
+_VERBS: Final = ("plan", "sync", "status", "backlog", "config", "nginx")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
+    except RemovalsHeld as held:
+        print(f"pypi-mirror: {held}", file=sys.stderr)
+        return 3
     except MirrorError as error:
         print(f"pypi-mirror: {error}", file=sys.stderr)
         return 1

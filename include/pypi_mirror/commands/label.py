@@ -2,17 +2,17 @@
 
 import os
 import re
+import secrets
 import socket
-import time
 from typing import Final
 
-_FORM: Final = "command line, {host}, process {pid}, {time:.0f}"
-_LABEL: Final = re.compile(r"command line, (?P<host>.+), process (?P<pid>\d+), \d+")
+_FORM: Final = "command line, {host}, process {pid}, {unique}"
+_LABEL: Final = re.compile(r"command line, (?P<host>.+), process (?P<pid>\d+), [0-9a-f]+")
 
 
 def new_label() -> str:
-    """A label for a run of this process."""
-    return _FORM.format(host=socket.gethostname(), pid=os.getpid(), time=time.time())
+    """A label for a run of this process, a new one each time: clocks are too coarse, and can be set back."""
+    return _FORM.format(host=socket.gethostname(), pid=os.getpid(), unique=secrets.token_hex(4))
 
 
 def is_dead(label: str) -> bool:

@@ -192,6 +192,11 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
     for look in by_name.values():
         entry = entries.get(look.project)
         if entry is not None and entry.exact and (look.reached or 0) < entry.serial:
+            announced = _highest(look.announced, entry.announced)
+            if announced is not None and announced > entry.serial:
+                connection.execute(
+                    update(backlog).where(backlog.c.project == look.project).values(announced=announced)
+                )
             continue
         wanted = look.announced
         if entry is not None:

@@ -1,0 +1,121 @@
+"""``pypi-mirror backlog``: the projects that are behind upstream, why, and what to do about them."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.commands.status import next_try
+from pypi_mirror.commands.sync import project_name
+from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.steps.tend_backlog import Forgotten, forget_backlog, retry_backlog
+from pypi_mirror.webserver.wording import count
+
+_TIMES = ("first_failed_at", "last_failed_at", "next_try_at")
+
+
+def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
+    parser = verbs.add_parser(
+        "backlog", parents=[common], help="list, retry or forget the projects that are behind"
+    )
+    parser.set_defaults(run=_run_list, projects=[])
+    parser.add_argument("--json", action="store_true", help="list as JSON")
+    # Options may stand before or behind the action; behind it, they have no default that would win.
+    behind = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    behind.add_argument("-c", "--config", type=Path, metavar="FILE", help="the mirror's configuration")
+    behind.add_argument("-v", "--verbose", action="store_true", help="log more")
+    actions = parser.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser("list", parents=[behind], help="what is behind, why, and when it is tried")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
+    retry = actions.add_parser("retry", parents=[behind], help="have the next sync try them, parked ones too")
+    forget = actions.add_parser("forget", parents=[behind], help="take them off the backlog")
+    forget.add_argument(
+        "--force", action="store_true", help="also what the filters select: it stays behind upstream"
+    )
+    for action, run in ((listing, _run_list), (retry, _run_retry), (forget, _run_forget)):
+        action.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="only these")
+        action.set_defaults(run=run, usage_error=action.error)
+    for action in (retry, forget):
+        action.add_argument("--all", action="store_true", help="every project of the backlog")
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    with _opened(arguments) as mirror:
+        _list(mirror, arguments.projects or None, as_json=arguments.json)
+    return 0
+
+
+def _run_retry(arguments: argparse.Namespace) -> int:
+    chosen = _chosen(arguments)
+    with _opened(arguments) as mirror:
+        retried = retry_backlog(mirror, chosen)
+    for entry in retried:
+        print(f"{entry.project}: the next sync tries it" + (", no longer parked" if entry.parked else ""))
+    if not retried:
+        print("The backlog is empty.")
+    return 0
+
+
+def _run_forget(arguments: argparse.Namespace) -> int:
+    chosen = _chosen(arguments)
+    with _opened(arguments) as mirror:
+        forgotten = forget_backlog(mirror, chosen, force=arguments.force)
+    for each in forgotten:
+        print(_forgotten(each))
+    return 0
+
+
+def _opened(arguments: argparse.Namespace) -> AbstractContextManager[Mirror]:
+    return open_mirror(read_settings(arguments.config), must_exist=True)
+
+
+def _chosen(arguments: argparse.Namespace) -> list[NormalizedName] | None:
+    """The projects that are named, None for all; whoever means all has to say so."""
+    if bool(arguments.projects) == arguments.all:
+        arguments.usage_error("name the projects, or say --all")
+    return arguments.projects or None
+
+
+def _list(mirror: Mirror, projects: Sequence[NormalizedName] | None, *, as_json: bool) -> None:
+    entries = [e for e in mirror.ledger.backlog.all() if projects is None or e.project in projects]
+    if as_json:
+        print(json.dumps([_document(entry) for entry in entries], indent=1))
+        return
+    for entry in entries:
+        print(f"{entry.project}: {entry.reason} ({_state(entry)}, {next_try(entry)})")
+    failed = [entry for entry in entries if not entry.lagging]
+    parked = sum(entry.parked for entry in failed)
+    print(
+        f"{count(len(failed), 'project')} failed, {parked:,} of them parked; "
+        f"{count(len(entries) - len(failed), 'page')} behind upstream's index."
+    )
+
+
+def _state(entry: BacklogEntry) -> str:
+    if entry.lagging:
+        return f"lagging, {count(entry.attempts, 'look')}"
+    return count(entry.attempts, "attempt") + (", parked" if entry.parked else "")
+
+
+def _document(entry: BacklogEntry) -> dict[str, Any]:
+    """The entry with its times in RFC 3339."""
+    times = {name: datetime.fromtimestamp(getattr(entry, name), UTC).isoformat() for name in _TIMES}
+    return {**asdict(entry), **times}
+
+
+def _forgotten(each: Forgotten) -> str:
+    if each.files is None:
+        has = "the mirror has nothing of it"
+    else:
+        at = "" if each.serial is None else f" of serial {each.serial}"
+        has = f"the mirror goes on serving its page{at} with {count(each.files, 'file')}"
+    until = "" if not each.selected else "; it stays so until upstream changes it or a sync with --recheck"
+    return f"{each.project}: forgotten; {has}{until}"
