@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
-from pypi_mirror.ledger.results import UNPUBLISHED, Failed, Results, _seconds
+from pypi_mirror.ledger.results import UNPUBLISHED, Failed, Results, upload_seconds
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import PlanState, Tally
@@ -310,9 +310,9 @@ def test_processes_that_write_at_once(url: str, clock: Hands) -> None:
     ],
 )
 def test_upload_times(upload_time: str | None, seconds: int | None) -> None:
-    assert _seconds(upload_time) == seconds
+    assert upload_seconds(upload_time) == seconds
 
 
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()))
 def test_any_upload_time_is_a_time_or_none(upload_time: str) -> None:
-    assert _seconds(upload_time) is None or -(2**63) < (_seconds(upload_time) or 0) < 2**63
+    assert upload_seconds(upload_time) is None or -(2**63) < (upload_seconds(upload_time) or 0) < 2**63

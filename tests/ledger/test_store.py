@@ -97,7 +97,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"What is this? " * 1000)
     with (
-        pytest.raises(LedgerDamaged, match=r"ledger\.sqlite is damaged .*move it away"),
+        pytest.raises(LedgerDamaged, match=r"ledger\.sqlite is damaged .*ledger rebuild"),
         Ledger.open(f"sqlite:///{path}", Hands()),
     ):
         pass

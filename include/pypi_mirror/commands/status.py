@@ -25,6 +25,13 @@ def run(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
         status = mirror_status(mirror)
         backlog = mirror.ledger.backlog.failed()
+        lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
+    if lost:
+        print(
+            "The ledger is empty and pages are here: `pypi-mirror ledger rebuild` restores it, "
+            "`pypi-mirror sync` takes the tree over",
+            file=sys.stderr,
+        )
     if arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:

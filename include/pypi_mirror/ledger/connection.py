@@ -15,6 +15,15 @@ _BUSY_TIMEOUT: Final = 120
 # SQLite's extended result codes have these in their low byte.
 _PRIMARY_CODE: Final = 0xFF
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_OUT_OF_REACH: Final = frozenset(
+    {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+)
+# data_corrupted and index_corrupted.
+_POSTGRES_DAMAGED: Final = frozenset({"XX001", "XX002"})
+_DAMAGE: Final = (
+    "the ledger at {shown} is damaged ({reason}); `pypi-mirror ledger rebuild` makes a new one from the tree "
+    "and keeps this one aside"
+)
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -73,10 +82,14 @@ def _translated(context: ExceptionContext, shown: str) -> LedgerError | None:
     reason = str(error).strip()
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & _PRIMARY_CODE in _DAMAGED:
-        return LedgerDamaged(
-            f"the ledger at {shown} is damaged ({reason}); "
-            "move it away and let `pypi-mirror sync` make a new one from the tree and upstream"
+        return LedgerDamaged(_DAMAGE.format(shown=shown, reason=reason))
+    if code is not None and code & _PRIMARY_CODE in _OUT_OF_REACH:
+        return LedgerError(
+            f"the ledger at {shown} cannot be used: {reason}; it has to be a file that the mirror's user "
+            "may write, in a directory where that user may make others"
         )
+    if getattr(error, "sqlstate", None) in _POSTGRES_DAMAGED:
+        return LedgerDamaged(_DAMAGE.format(shown=shown, reason=reason))
     if code is not None and code & _PRIMARY_CODE in _BUSY:
         return LedgerUnavailable(f"the ledger at {shown} is kept busy by another process ({reason})")
     if code is None and (context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError)):

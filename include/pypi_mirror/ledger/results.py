@@ -19,7 +19,7 @@ from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import MirroredPage, PlannedProject, PlanState, PooledFile, Tally
 
 # PEP 792.
-_STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
+STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
 # Present in the facts while the root index on the disk may be older than the projects.
 UNPUBLISHED: Final = "unpublished"
 
@@ -252,7 +252,7 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
         "metadata_sha256": _raw(file.metadata_sha256),
         "provenance": file.has_provenance,
         "provenance_sha256": _raw(file.provenance_sha256),
-        "uploaded_at": _seconds(file.remote.upload_time),
+        "uploaded_at": upload_seconds(file.remote.upload_time),
         "verified_at": now,
         "removed_at": None,
     }
@@ -309,7 +309,7 @@ def _status(page: MirroredPage) -> str:
     """One of PEP 792's words: the ledger has words of its own for removed projects, and upstream's are
     not trusted to be others, or to be short.
     """
-    return page.status.status if page.status.status in _STATUSES else "active"
+    return page.status.status if page.status.status in STATUSES else "active"
 
 
 def _changes_index(r: Synced) -> bool:
@@ -323,7 +323,7 @@ def _changes_index(r: Synced) -> bool:
     return before != ((r.planned.display_name, _serial(r)) if is_listed(status) else None)
 
 
-def _seconds(upload_time: str | None) -> int | None:
+def upload_seconds(upload_time: str | None) -> int | None:
     """RFC 3339 to seconds, None for what is no time: the page carries it on, only backfills look at it."""
     # A page can have ten thousand files; pendulum's parser takes eighty times as long.
     try:

@@ -11,6 +11,11 @@ def note_layout(mirror: Mirror) -> None:
         mirror.ledger.facts.put({_FACT: _layout(mirror)})
 
 
+def note_found_layout(mirror: Mirror, *, hashed: bool) -> None:
+    """Pages were found in this layout, which the web server may serve."""
+    mirror.ledger.facts.put({_FACT: "hashed" if hashed else "flat"})
+
+
 def tidy_layout(mirror: Mirror) -> None:
     """Remove the other layout's pages; to be called when the web server serves the settings' layout."""
     before = mirror.ledger.facts.get(_FACT)
