@@ -25,6 +25,7 @@ SCALE ?= 1
 TRIAL := $(or $(CASES),$(filter-out 1,$(SCALE)))
 RESULTS ?= $(if $(TRIAL),var/bench,bench)/results.json
 DOCS ?= $(if $(TRIAL),var/bench/docs,docs)
+BENCH_OUTPUT = --results '$(RESULTS)' --docs '$(DOCS)' $(if $(TRIAL),,--readme README.md)
 CAMPAIGN ?=
 SHARE ?= 1
 SEED ?=
@@ -70,11 +71,11 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 .PHONY: bench
 bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)
 	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' \
-		--results '$(RESULTS)' --docs '$(DOCS)'
+		$(BENCH_OUTPUT)
 
 .PHONY: bench-docs
-bench-docs: $(READY_DEV)  ## make docs/ anew from bench/results.json
-	@$(PY) -m bench --documents-only --results '$(RESULTS)' --docs '$(DOCS)'
+bench-docs: $(READY_DEV)  ## make docs/ and the README's figures anew from bench/results.json
+	@$(PY) -m bench --documents-only $(BENCH_OUTPUT)
 
 .PHONY: torture
 torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAIGN=NAME SHARE=0.05 SEED=1; needs nginx)

@@ -19,6 +19,7 @@ from bench.flames import flame_graph
 from bench.machines import missing_programs, run_machines
 from bench.measure import ProgramFailed
 from bench.profiling import PROFILED, Profile, profile
+from bench.readme import write_figures
 from bench.results import Results, read_results, write_results
 from bench.run_sync import run_sync
 from bench.serving import CLIENTS, run_serving
@@ -89,6 +90,8 @@ def _write_documents(arguments: argparse.Namespace, results: Results) -> None:
     if arguments.docs is not None:
         write_documents(arguments.docs, results)
         write_capacity(arguments.docs, results)
+    if arguments.readme is not None:
+        write_figures(arguments.readme, results)
 
 
 def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> Iterator[Summary]:
@@ -146,6 +149,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--documents-only", action="store_true", help="make them anew from the results that are there"
     )
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="where its figures are put between marks")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="where benchmark.md and its plots go")
     return parser.parse_args()
 
