@@ -19,7 +19,7 @@ def figures(results: Results) -> str:
     lines = [
         f"Where bandersnatch 8.2.0 takes a minute, ours takes, on {results.machine.removesuffix('.')}:\n",
         *(f"- {_share(summary)} for {summary.letter}, {summary.title}" for summary in compared),
-        "\n[docs/benchmark.md](docs/benchmark.md) has every figure, how it was measured and where the time goes;",
+        "\n[docs/benchmark.md](docs/benchmark.md) has every figure, how it was measured and where time goes;",
         "[docs/capacity.md](docs/capacity.md) computes from it what mirrors of four sizes take.\n",
     ]
     return "\n".join(lines)
