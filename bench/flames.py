@@ -30,7 +30,7 @@ _PARTS: Mapping[str, str] = {
     "commands/": "command line and its processes",
 }
 STARTING = "starting: imports"
-LOOP = "event loop"
+LOOP = "event loop, its waiting included"
 OTHER = "everything else"
 # What a process does before its first function and after its last one.
 INTERPRETER = "Python itself: starting and ending"
@@ -153,7 +153,8 @@ def _shape(box: _Box, scale: float, height: int, total: int) -> str:
     function, _, file = box.frame.rpartition(" (")
     colour = next((c for mark, c in _COLOURS if mark in file), _COLOUR)
     letters = int((width - 4) / _PIXELS_A_LETTER)
-    label = box.frame if len(box.frame) <= letters else function[:letters]
+    short = file.rstrip(")") if function == "<module>" else function
+    label = box.frame if len(box.frame) <= letters else short[:letters]
     text = f'<text x="{x + 2:.1f}" y="{y + 11}">{escape(label)}</text>' if letters >= 4 else ""
     return (
         f"<g><title>{escape(box.frame)}: {share}</title>"
