@@ -80,7 +80,7 @@ def pypi_mirror() -> None:
         context = get_current_context()
         context["batch_name"] = f"batch {batch['number'] + 1}, {batch['projects']} projects"
         with task_mirror() as mirror:
-            watch = SiblingWatch(context["ti"], enabled=mirror.settings.stop_on_error)
+            watch = SiblingWatch(context["ti"], enabled=mirror.settings.stops_on_failures)
             result = step(mirror, run, batch["number"], should_stop=watch)
         return {"failed": len(result.failures), "files": result.tally.files_downloaded}
 

@@ -1,4 +1,4 @@
-"""Stop-on-error between batches: a batch asks, now and then, whether another batch of its run has failed.
+"""stop-on-error and max-failures between batches: a batch asks, now and then, whether another one has failed.
 
 Airflow's ``fail_fast`` lets mapped siblings run on and ends the run as a success; a batch that stops
 itself as failed keeps everything after it from running and can be cleared and run again.
@@ -66,4 +66,4 @@ class SiblingWatch:
         except AirflowRuntimeError as error:
             log.warning("Airflow does not say whether another batch failed: %s", error)
             return None
-        return "another batch of this run has failed (stop-on-error)" if failed else None
+        return "another batch of this run has failed (stop-on-error, max-failures)" if failed else None

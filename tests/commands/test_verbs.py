@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from pypi_mirror import mirror as mirror_module
 from pypi_mirror.commands import label, main
 from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from tests.commands.cli import CommandLine
 from tests.steps.audit import audit, compare
-from tests.steps.bench import Bench
-from tests.warehouse import SERIAL_LESS, AddRole, Corrupt, Fault, Server, Status, running, small
+from tests.steps.bench import PATIENCE, Bench
+from tests.warehouse import SERIAL_LESS, AddRole, Corrupt, Fault, Server, Status, many, running, small
 
 
 @pytest.fixture
@@ -82,6 +83,38 @@ def test_an_upstream_that_is_away(conf: str, server: Server, capsys: pytest.Capt
     # The failed run is over: nobody has to wait for its lease.
     server.faults.clear()
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+
+
+def test_an_upstream_that_goes_away_in_mid_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror_module, "Patience", lambda: PATIENCE)
+    with running(many(40, 1, 200).build()) as server:
+        conf = str(CommandLine.of(tmp_path, server).configuration)
+        server.inject(Fault(path="/*", effect=Status(code=503), skip=60, times=None))
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 1
+        err = capsys.readouterr().err
+        assert f"pypi-mirror: upstream is down: {server.url}/" in err
+        assert "answered 503; nothing else was answered for " in err
+        assert "run it again once upstream answers" in err
+        assert "Traceback" not in err
+        # Its lease is released, nothing is on the backlog, and all that was planned comes now.
+        server.faults.clear()
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        bench = Bench(server=server, settings=read_settings(Path(conf), {}))
+        audit(bench)
+        compare(bench)
+
+
+def test_more_failures_than_are_tolerated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(many(40, 1, 200).build()) as server:
+        conf = str(CommandLine.of(tmp_path, server, max_failures="5%%").configuration)
+        server.inject(Fault(path="/packages/*/project_0000*", effect=Status(code=404), times=None))
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 1
+        err = capsys.readouterr().err
+        assert "pypi-mirror: max-failures = 5%: " in err
+        assert "projects of this run have failed, 2 are tolerated; nothing is published" in err
+        assert not (tmp_path / "mirror/status").exists()
 
 
 def test_status_of_no_mirror_makes_none(

@@ -11,6 +11,7 @@ from pypi_mirror.errors import (
     MirrorBusy,
     RunStopped,
     StalePage,
+    UpstreamDown,
     UpstreamMalformed,
     UpstreamUnavailable,
     WebServerError,
@@ -22,7 +23,12 @@ BUSY = MirrorBusy(owner="a run", since="noon", expires="one")
 
 
 @pytest.mark.parametrize(
-    "error", [UpstreamUnavailable("lost", url=URL), StalePage(url=URL, serial=1, wanted=2)]
+    "error",
+    [
+        UpstreamUnavailable("lost", url=URL),
+        StalePage(url=URL, serial=1, wanted=2),
+        UpstreamDown(f"{URL}: answered 503"),
+    ],
 )
 def test_what_a_retry_can_mend_is_left_to_the_tasks_own_backoff(error: Exception) -> None:
     decision = POLICY.evaluate(error, try_number=1, max_tries=3)

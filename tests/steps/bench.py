@@ -35,7 +35,13 @@ async def no_wait(_seconds: float, /) -> None:
 
 
 PATIENCE = Patience(
-    attempts=3, first_delay=0.001, longest_delay=0.002, stale_wait=0.004, missing_wait=0.004, sleep=no_wait
+    attempts=3,
+    first_delay=0.001,
+    longest_delay=0.002,
+    stale_wait=0.004,
+    missing_wait=0.004,
+    outage_wait=0.004,
+    sleep=no_wait,
 )
 
 

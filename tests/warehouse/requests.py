@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 Pairs = list[tuple[bytes, bytes]]
 
-SELECTED = ("accept", "accept-encoding", "if-none-match", "range", "if-range", "user-agent", "content-type")
+SELECTED = (
+    "accept", "accept-encoding", "cache-control", "if-none-match", "range", "if-range", "user-agent",
+    "content-type",
+)  # fmt: skip
 """The request headers that are kept."""
 
 

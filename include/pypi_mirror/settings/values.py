@@ -181,6 +181,11 @@ class Settings:
     alerts: Alerts = field(default_factory=Alerts)
 
     @property
+    def stops_on_failures(self) -> bool:
+        """Whether failed projects, one or many, end the whole run."""
+        return self.stop_on_error or self.max_failures is not None
+
+    @property
     def web(self) -> Path:
         """All that nginx serves."""
         return self.directory / "web"
