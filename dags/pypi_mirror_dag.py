@@ -9,6 +9,7 @@ from datetime import timedelta
 from airflow.sdk import Context, CronDataIntervalTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
+from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
 from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended
@@ -112,8 +113,10 @@ def pypi_mirror() -> None:
             return require_success(step(mirror, run))
 
     run = fetch_changelog()
-    batches = download_projects.partial(run=run).expand(batch=partition_projects(run))
-    batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+    plan = partition_projects(run)
+    approval = ApproveRemovals(task_id="approve_removals", run=run, hours=CONFIGURATION.guard.approval_hours)
+    batches = download_projects.partial(run=run).expand(batch=plan)
+    plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
 
 
 pypi_mirror()

@@ -11,6 +11,10 @@ from local_stack.errors import StackError
 
 TIMEOUT = 30
 UNFINISHED = ("queued", "running")
+_WAITS = {
+    "up_for_retry": "waits to be tried again",
+    "awaiting_input": "waits for a person, see Required Actions in Airflow's UI",
+}
 
 
 class AirflowSilent(StackError):
@@ -28,8 +32,9 @@ class Task:
     try_number: int
 
     def described(self) -> str:
-        """For people: the task, and that it waits for a retry where it does."""
-        return f"{self.task_id} (waits to be tried again)" if self.state == "up_for_retry" else self.task_id
+        """For people: the task, and what it waits for where it does."""
+        waits = _WAITS.get(self.state or "")
+        return f"{self.task_id} ({waits})" if waits else self.task_id
 
 
 class AirflowApi:

@@ -12,7 +12,7 @@ from pathlib import Path
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.settings.values import Alerts, Schedule, Settings
+from pypi_mirror.settings.values import Alerts, RemovalGuard, Schedule, Settings
 
 UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
 
@@ -26,6 +26,10 @@ class Configuration:
     alerts: Alerts
     settings: Settings | None
     mistakes: tuple[str, ...] = ()
+
+    @property
+    def guard(self) -> RemovalGuard:
+        return RemovalGuard() if self.settings is None else self.settings.guard
 
 
 def load_configuration() -> Configuration:

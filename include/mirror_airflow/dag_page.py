@@ -8,6 +8,7 @@ STEPS = """
 | --- | --- |
 | fetch_changelog | asks upstream what changed since the cursor, and takes the mirror's lease |
 | partition_projects | applies the project filters, makes the plan and cuts it into batches |
+| approve_removals | waits for a person, under Required Actions, where the plan removes too much |
 | download_projects | one task a batch: pages, files, verification, the projects' own pages |
 | rebuild_index | writes the root index and the name map, then moves the cursor |
 | reload_nginx | tests and reloads nginx's configuration, then asks the live server as a client would |

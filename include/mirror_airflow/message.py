@@ -1,4 +1,4 @@
-"""The one message about a failed run: what failed, why, and where to look."""
+"""The one message about a run that failed, or that waits for a person: what, why, and where to look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class FailureMessage:
         """Plain text, for a webhook and for the log."""
         return "\n".join(
             (
-                f"The run {self.run} of the mirror {self.mirror} has failed: {self._what()}.",
+                f"The run {self.run} of the mirror {self.mirror} {self._state()}.",
                 *(f"- {name}: {reason}" for name, reason in self._listed()),
                 f"Run: {self.link}",
             )
@@ -57,10 +57,13 @@ class FailureMessage:
             f"<li><b>{escape(name)}</b>: {escape(reason)}</li>" for name, reason in self._listed()
         )
         return (
-            f"<p>The run {escape(self.run)} of the mirror {escape(self.mirror)} has failed: "
-            f"{escape(self._what())}.</p><ul>{items}</ul>"
+            f"<p>The run {escape(self.run)} of the mirror {escape(self.mirror)} "
+            f"{escape(self._state())}.</p><ul>{items}</ul>"
             f'<p>Run: <a href="{escape(self.link)}">{escape(self.link)}</a></p>'
         )
+
+    def _state(self) -> str:
+        return f"has failed: {self._what()}"
 
     def _what(self) -> str:
         if self.projects:
@@ -78,6 +81,23 @@ class FailureMessage:
             listed.append(("and", f"{len(self.projects) - MOST_LISTED} more projects; see the backlog"))
         listed += [(t.task, t.reason) for t in self.tasks[:MOST_LISTED]]
         return [(_one_line(name), _one_line(reason)[:LONGEST_REASON]) for name, reason in listed]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingMessage(FailureMessage):
+    """A run that waits for a person: its plan would remove ``removals``, for ``reasons`` more than it may."""
+
+    removals: str
+    reasons: tuple[str, ...]
+
+    def _state(self) -> str:
+        return self._what()
+
+    def _what(self) -> str:
+        return f"waits for approval to remove {self.removals}"
+
+    def _listed(self) -> Sequence[tuple[str, str]]:
+        return [("limit", _one_line(reason)) for reason in self.reasons]
 
 
 def _one_line(text: str) -> str:

@@ -7,7 +7,7 @@ from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowRuntimeError
 
 from mirror_airflow.alerts import send
-from mirror_airflow.configuration import load_configuration
+from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.message import FailedProject, FailedTask, FailureMessage
 from mirror_airflow.task_errors import failed_tasks
 from pypi_mirror.errors import MirrorError
@@ -32,8 +32,8 @@ def tell_of_failed_run(context: Context) -> None:
         tasks = tuple(t for t in tasks if not t.reason.startswith(CONSEQUENCES))
     message = FailureMessage(
         run=label,
-        mirror=configuration.path.name if configuration.settings is None else _mirror(configuration.settings),
-        link=f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag_id}/runs/{label}",
+        mirror=mirror_name(configuration),
+        link=link_to_run(dag_id, label),
         projects=projects,
         tasks=tasks,
     )
@@ -69,5 +69,13 @@ def _end_run(settings: Settings, label: str, tasks: tuple[FailedTask, ...]) -> t
     return tuple(FailedProject(project=e.project, reason=f"{e.error}: {e.reason}") for e in entries)
 
 
-def _mirror(settings: Settings) -> str:
-    return settings.site.public_url
+def mirror_name(configuration: Configuration) -> str:
+    """What people know the mirror by."""
+    return (
+        configuration.path.name if configuration.settings is None else configuration.settings.site.public_url
+    )
+
+
+def link_to_run(dag_id: str, run_id: str) -> str:
+    """The run's page in Airflow's UI."""
+    return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}/dags/{dag_id}/runs/{run_id}"

@@ -28,6 +28,9 @@ master = {master}
 stop-on-error = {stop_on_error}
 workers = 1
 
+[removal]
+always-allowed = {always_allowed}
+
 [site]
 enabled = {site}
 port = {port}
@@ -85,13 +88,20 @@ class RealAirflow:
         self.api.pause(DAG_ID, paused=False)
 
     def configure(
-        self, directory: Path, master: str, *, site_port: int | None = None, stop: bool = False
+        self,
+        directory: Path,
+        master: str,
+        *,
+        site_port: int | None = None,
+        stop: bool = False,
+        always_allowed: int = 5,
     ) -> None:
         self.conf.write_text(
             CONF.format(
                 directory=directory,
                 master=master,
                 stop_on_error=str(stop).lower(),
+                always_allowed=always_allowed,
                 site=str(site_port is not None).lower(),
                 port=site_port or 8080,
             )

@@ -90,8 +90,15 @@ def test_the_dag_file_is_read_without_complaint_and_without_the_engine(tmp_path:
 def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
     dag = describe(tmp_path, schedule="retries = 5")["dag"]
     assert dag["tasks"] == {
-        "fetch_changelog": ["download_projects", "partition_projects", "rebuild_index", "report"],
-        "partition_projects": ["download_projects"],
+        "fetch_changelog": [
+            "approve_removals",
+            "download_projects",
+            "partition_projects",
+            "rebuild_index",
+            "report",
+        ],
+        "partition_projects": ["approve_removals", "download_projects"],
+        "approve_removals": ["download_projects"],
         "download_projects": ["rebuild_index"],
         "rebuild_index": ["reload_nginx"],
         "reload_nginx": ["report"],

@@ -4,18 +4,22 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
 from local_stack.errors import StackError
 from local_stack.parts import nginx_service
 from local_stack.ports import accepts
 from local_stack.trial import install
+from pypi_mirror.ledger.tables import lease
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port
-from tests.warehouse import Delay, Fault, Upload, Warehouse, Wheel, running
+from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers]
@@ -52,6 +56,7 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
     assert airflow.states(run_id) == {
         "fetch_changelog": ["success"],
         "partition_projects": ["success"],
+        "approve_removals": ["success"],
         "download_projects": ["success", "success"],
         "rebuild_index": ["success"],
         "reload_nginx": ["success"],
@@ -155,6 +160,38 @@ def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) 
         mirror.ledger.lease.take("somebody else")
 
 
+def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
+        airflow.configure(mirror, upstream.url, always_allowed=0)
+        assert airflow.wait(airflow.run()) == "success"
+        before, cursor = pages(mirror), airflow.cursor()
+        upstream.apply(RemoveProject(project="alpha"), Upload(distribution=Wheel(name="newcomer")))
+
+        rejected, question = _asked(airflow)
+        assert "1 project, 1 file" in question["subject"]
+        assert "25 % of the mirror's projects" in question["body"]
+        assert "alpha: 1 files, upstream: remove project" in question["body"]
+        assert _expiry(airflow) == 0, "a run that waits for hours does not hold the lease"
+        _answer(airflow, rejected, "Reject")
+        assert airflow.wait(rejected) == "failed"
+        states = airflow.states(rejected)
+        assert (states["approve_removals"], states["rebuild_index"]) == (["failed"], ["upstream_failed"])
+        assert (pages(mirror), airflow.cursor()) == (before, cursor)
+        _await(lambda: len(_calls(airflow, rejected)) == 2, airflow, rejected)
+        waits, failed = _calls(airflow, rejected)
+        assert "waits for approval to remove 1 project, 1 file" in waits["text"]
+        assert "rejected what the plan" in failed["tasks"][0]["reason"]
+        assert airflow.ledger_run(rejected).state is RunState.FAILED
+
+        approved, again = _asked(airflow)
+        assert again["body"] == question["body"], "the same removals are the same plan"
+        _answer(airflow, approved, "Approve")
+        assert airflow.wait(approved) == "success"
+    assert pages(mirror) == {"beta", "gamma", "delta", "newcomer"}
+    assert airflow.cursor() == upstream.warehouse.serial
+
+
 def test_projects_can_be_asked_for_by_name(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
@@ -223,6 +260,32 @@ def _await(condition: Callable[[], bool], airflow: RealAirflow, run_id: str) -> 
     while not condition():
         assert time.monotonic() < end, airflow.states(run_id)
         time.sleep(0.1)
+
+
+QUESTION = f"/dags/{DAG_ID}/dagRuns/{{run}}/taskInstances/approve_removals/-1/hitlDetails"
+
+
+def _asked(airflow: RealAirflow) -> tuple[str, dict[str, Any]]:
+    """A new run that waits for an answer, and what it asks."""
+    run_id = airflow.api.trigger(DAG_ID, {})
+    _await(lambda: airflow.states(run_id).get("approve_removals") == ["awaiting_input"], airflow, run_id)
+    question = airflow.api._request("GET", QUESTION.format(run=quote(run_id, safe="")))
+    assert question["options"] == ["Approve", "Reject"]
+    return run_id, question
+
+
+def _answer(airflow: RealAirflow, run_id: str, option: str) -> None:
+    body = {"chosen_options": [option], "params_input": {}}
+    airflow.api._request("PATCH", QUESTION.format(run=quote(run_id, safe="")), body=body)
+
+
+def _calls(airflow: RealAirflow, run_id: str) -> list[dict[str, Any]]:
+    return [body for _, body in airflow.webhook.calls if body["run"] == run_id]
+
+
+def _expiry(airflow: RealAirflow) -> int:
+    with airflow.mirror() as mirror, mirror.ledger.engine.connect() as connection:
+        return connection.execute(select(lease.c.expires_at)).scalar_one()
 
 
 def _backfill_run(airflow: RealAirflow) -> str:

@@ -1,4 +1,10 @@
-from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, FailureMessage
+from mirror_airflow.message import (
+    MOST_LISTED,
+    FailedProject,
+    FailedTask,
+    FailureMessage,
+    WaitingMessage,
+)
 
 
 def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> FailureMessage:
@@ -43,3 +49,17 @@ def test_upstreams_words_stay_words() -> None:
     assert "&lt;script&gt;" in html
     assert "\n" not in message(projects=1, reason="a\r\nb").subject
     assert "{{ 7 * 7 }}" in message(projects=1, reason="{{ 7 * 7 }}").html()
+
+
+def test_a_run_that_waits_is_not_said_to_have_failed() -> None:
+    waiting = WaitingMessage(
+        run="manual__2025",
+        mirror="http://mirror.example/pypi",
+        link="http://airflow.example/dags/pypi_mirror/runs/manual__2025",
+        removals="600 projects",
+        reasons=("600 projects, <the limit> is 500",),
+    )
+    assert waiting.subject == "pypi-mirror: waits for approval to remove 600 projects (manual__2025)"
+    assert "mirror.example/pypi waits for approval to remove 600 projects.\n- limit: 600" in waiting.text()
+    assert "&lt;the limit&gt; is 500" in waiting.html()
+    assert "fail" not in waiting.text() + waiting.html()

@@ -1,0 +1,106 @@
+"""The task between the plan and its batches: a plan that removes too much waits for a person in the UI.
+
+It waits without a process, a worker's slot or the mirror's lease (Airflow's ``awaiting_input``); a run that
+takes the mirror meanwhile makes the plan void, which is noticed before anything is removed.
+"""
+
+import logging
+from datetime import timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import TaskAwaitingInput
+
+from mirror_airflow.task_errors import RunFailed
+from mirror_airflow.task_mirror import task_mirror
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from pypi_mirror.mirror import Mirror
+    from pypi_mirror.steps.guard_removals import Removals
+
+log = logging.getLogger(__name__)
+
+MOST_LISTED = 100
+
+
+class ApproveRemovals(ApprovalOperator):
+    """Succeeds when the plan of ``run``, the id of a run in the ledger, may run; else the run fails.
+
+    ``hours`` is how long it waits for an answer.
+    """
+
+    template_fields = ("run",)
+
+    def __init__(self, *, run: Any, hours: float, **kwargs: Any) -> None:
+        super().__init__(
+            subject="Approve what the plan removes", response_timeout=timedelta(hours=hours), **kwargs
+        )
+        self.run = run
+        self.hours = hours
+
+    def execute(self, context: "Context") -> None:
+        """Let the plan pass, or ask; then ``execute_complete`` goes on with the answer."""
+        from mirror_airflow.waiting import tell_of_waiting
+        from pypi_mirror.errors import RemovalsHeld
+        from pypi_mirror.steps.guard_removals import guard_removals, removals_of
+
+        if context["params"]["dry_run"]:
+            return
+        with task_mirror() as mirror:
+            try:
+                guard_removals(mirror, self.run)
+                return
+            except RemovalsHeld as held:
+                plan = held.plan
+            removals = removals_of(mirror, self.run)
+            self.subject = f"Remove {removals.described()}?"
+            self.body = _body(mirror, removals)
+            mirror.ledger.lease.release(mirror.ledger.runs.get(self.run).request.label)
+        tell_of_waiting(context, removals)
+        try:
+            super().execute(context)
+        except TaskAwaitingInput as waiting:
+            waiting.kwargs = {"plan": plan}
+            raise
+
+    def execute_complete(self, context: "Context", event: dict[str, Any], plan: str = "") -> None:
+        """Let ``plan`` pass if that was the answer; raises RunFailed if it was not, or if none came."""
+        from pypi_mirror.steps.guard_removals import guard_removals
+
+        with task_mirror() as mirror:
+            if event.get("error_type") == "timeout":
+                raise RunFailed(
+                    f"nobody approved within {self.hours:g} hours what the plan {plan} removes; nothing was "
+                    "removed, the next run makes a new plan"
+                )
+            if event.get("chosen_options") != [self.APPROVE]:
+                raise RunFailed(
+                    f"{_person(event)} rejected what the plan {plan} removes; nothing was removed"
+                )
+            guard_removals(mirror, self.run, approved=plan)
+        log.info("%s approved the plan %s", _person(event), plan)
+
+
+def _person(event: dict[str, Any]) -> str:
+    user = event.get("responded_by_user")
+    return str(user["name"]) if user else "somebody"
+
+
+def _body(mirror: "Mirror", removals: "Removals") -> str:
+    """What the person sees who decides, as Markdown. Reasons can quote upstream, so they are set as code."""
+    note = (
+        "Removed files stay on the disk for `[removal] grace-days`. Until somebody answers, nothing of this "
+        "plan runs; another run meanwhile, a dry run too, makes it void."
+    )
+    limits = [f"- {limit}" for limit in removals.exceeded]
+    lines = [f"The plan `{removals.plan}` would remove {removals.described()} from the pages:", *limits, ""]
+    lines += [note, "", "```"]
+    for planned in islice(mirror.ledger.plan.losing(removals.run_id), MOST_LISTED):
+        reason = " ".join(planned.reason.split()).replace("`", "'")
+        lines.append(f"{planned.project}: {planned.loses_files} files, {reason}")
+    if removals.touched > MOST_LISTED:
+        lines.append(f"and {removals.touched - MOST_LISTED} projects more")
+    return "\n".join((*lines, "```"))

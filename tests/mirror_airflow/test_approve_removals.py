@@ -1,0 +1,84 @@
+"""The operator's answers that a real run in tests/dags does not show: none at all, and a plan made void."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import pytest
+from packaging.utils import NormalizedName
+
+from mirror_airflow import approve_removals
+from mirror_airflow.approve_removals import ApproveRemovals
+from mirror_airflow.task_errors import RunFailed
+from pypi_mirror.errors import LeaseLost, RemovalsHeld
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.steps.guard_removals import weigh_removals
+
+APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Ada"}}
+TIMEOUT = {"error": "The response timeout has passed.", "error_type": "timeout"}
+
+
+@pytest.fixture
+def opened(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[Mirror]]:
+    """An empty mirror, which the operator opens too."""
+
+    @contextmanager
+    def task_mirror() -> Iterator[Mirror]:
+        with open_mirror(Settings(directory=tmp_path, master="https://index.example")) as mirror:
+            yield mirror
+
+    monkeypatch.setattr(approve_removals, "task_mirror", task_mirror)
+    return task_mirror
+
+
+def plan(mirror: Mirror, label: str, projects: int) -> tuple[int, str]:
+    """Write a plan of a new run that removes so many projects; return the ids of both."""
+    mirror.ledger.lease.take(label)
+    run = mirror.ledger.runs.begin(RunRequest(label=label))
+    names = [NormalizedName(f"p{number}") for number in range(projects)]
+    removed = [
+        PlannedProject(
+            project=name, display_name=name, action=Action.REMOVE, reason="a test", loses_project=True
+        )
+        for name in names
+    ]
+    mirror.ledger.plan.write(run.id, removed)
+    return run.id, weigh_removals(mirror, run.id).plan
+
+
+def answer(run: int, event: dict[str, Any], plan_id: str) -> None:
+    operator = ApproveRemovals(task_id="approve_removals", run=run, hours=2)
+    operator.execute_complete({}, event, plan=plan_id)  # type: ignore[typeddict-item]
+
+
+def test_only_what_was_asked_about_is_approved(
+    opened: Callable[[], AbstractContextManager[Mirror]],
+) -> None:
+    with opened() as mirror:
+        run, plan_id = plan(mirror, "waits", 6)
+    answer(run, APPROVED, plan_id)
+    with opened() as mirror:
+        plan(mirror, "waits", 7)
+    with pytest.raises(RemovalsHeld, match=f"{plan_id} was approved, but that is another plan"):
+        answer(run, APPROVED, plan_id)
+
+
+def test_no_answer_ends_the_run_with_a_sentence(
+    opened: Callable[[], AbstractContextManager[Mirror]],
+) -> None:
+    with pytest.raises(RunFailed, match=r"nobody approved within 2 hours what the plan cafe .* a new plan"):
+        answer(1, TIMEOUT, "cafe")
+
+
+def test_an_answer_that_comes_after_another_run_is_void(
+    opened: Callable[[], AbstractContextManager[Mirror]],
+) -> None:
+    with opened() as mirror:
+        run, plan_id = plan(mirror, "waits", 6)
+        mirror.ledger.lease.release("waits")
+        plan(mirror, "came in between", 1)
+    with pytest.raises(LeaseLost, match="waits may not write to the mirror"):
+        answer(run, APPROVED, plan_id)
