@@ -8,7 +8,8 @@ and shared by all requests of a process; HTTP/2 is used where the server offers 
 import asyncio
 import os
 import re
-from collections.abc import Mapping
+import select
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, Self
@@ -30,9 +31,21 @@ _MAX_ERROR_BODY: Final = 1024 * 1024
 # Answers that ask for fewer requests at once: upstream, or what stands before it, has too much to do.
 _TOO_MUCH: Final = frozenset({429, 502, 503, 504})
 # Errors of libcurl that are not upstream's: a body that is too large or a sink that failed, an address.
-_OURS: Final = frozenset({pycurl.E_WRITE_ERROR, pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
+_TOO_LARGE: Final = pycurl.E_FILESIZE_EXCEEDED
+_NO_ADDRESS: Final = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL})
+_OURS: Final = _NO_ADDRESS | {pycurl.E_WRITE_ERROR, _TOO_LARGE}
 # So many of the requests that may run at once may be for large files: others need not wait hours for them.
 _LARGE_SHARE: Final = 0.75
+# Answers whose body was asked for.
+_WANTED: Final = frozenset({200, 206})
+_END_OF_HEAD: Final = frozenset({b"\r\n", b"\n"})
+# libcurl's wishes about a socket in epoll's words.
+_EVENTS: Final = {
+    pycurl.POLL_NONE: 0,
+    pycurl.POLL_IN: select.EPOLLIN,
+    pycurl.POLL_OUT: select.EPOLLOUT,
+    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+}
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 
 
@@ -97,59 +110,79 @@ class Transport(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
 
-class _Transfer:
-    """One curl handle's current request: collects headers and body, fulfils a future."""
+class Head(Mapping[str, str]):
+    """An answer's headers by lower-case name, read from its lines when somebody asks for one."""
 
-    __slots__ = (
-        "body", "error", "future", "headers", "in_head", "max_bytes", "received", "sink", "status", "wanted",
-    )  # fmt: skip
+    __slots__ = ("_fields", "_lines")
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+        self._fields: dict[str, str] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        if self._fields is None:
+            self._fields = _read_head(self._lines)[1]
+        return self._fields[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_read_head(self._lines)[1])
+
+    def __len__(self) -> int:
+        return len(_read_head(self._lines)[1])
+
+
+def _read_head(lines: list[bytes]) -> tuple[int, dict[str, str], bool]:
+    """The status, the headers, and whether the head has come to its end.
+
+    Of several heads the last counts (it comes after 100 Continue, say); trailers are left out.
+    """
+    status, fields, inside = 0, dict[str, str](), False
+    for line in lines:
+        if not inside:
+            if (started := _STATUS_LINE.match(line)) is not None:
+                status, fields, inside = int(started[1]), {}, True
+        elif line in _END_OF_HEAD:
+            inside = False
+        else:
+            name, colon, value = line.partition(b":")
+            if colon:
+                fields[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+    return status, fields, not inside
+
+
+class _Transfer:
+    """One curl handle's current request: what came of the answer so far, and who waits for it."""
+
+    __slots__ = ("body", "error", "future", "lines", "max_bytes", "received", "sink", "status")
 
     def __init__(self, request: Request, future: "asyncio.Future[None]") -> None:
         self.future = future
-        self.headers: dict[str, str] = {}
+        self.lines: list[bytes] = []
         self.body: list[bytes] = []
         self.sink = request.sink
-        self.status = 0
-        self.wanted = False
-        self.in_head = False
         self.max_bytes = request.max_bytes
+        self.status = 0
         self.received = 0
         self.error: Exception | None = None
 
     @property
     def limit(self) -> int:
-        return self.max_bytes if self.wanted else _MAX_ERROR_BODY
-
-    def on_header(self, line: bytes) -> None:
-        if not self.in_head:
-            if (started := _STATUS_LINE.match(line)) is not None:
-                # The head of a new answer (after 100 Continue, say): what came before is not about it.
-                self.in_head = True
-                self.headers.clear()
-                self.status = int(started[1])
-                self.wanted = self.status in (200, 206)
-            return  # else a trailer, which nothing here needs
-        if line in (b"\r\n", b"\n"):
-            self.in_head = False
-            return
-        name, colon, value = line.partition(b":")
-        if colon:
-            self.headers[name.decode("latin-1").lower()] = value.strip().decode("latin-1")
+        return self.max_bytes if self.status in _WANTED else _MAX_ERROR_BODY
 
     def on_body(self, chunk: bytes) -> int | None:
+        """Only where there is a sink: other bodies are collected, and bounded, without Python."""
         first = not self.received
+        if first:
+            self.status = _read_head(self.lines)[0]
         self.received += len(chunk)
         if self.received > self.limit:
             return 0  # libcurl ends the transfer with E_WRITE_ERROR
+        if self.sink is None or self.status not in _WANTED:
+            return None
         try:
-            if not self.wanted:
-                pass
-            elif self.sink is None:
-                self.body.append(chunk)
-            else:
-                if first:
-                    self.sink.start(self.status)
-                self.sink.write(chunk)
+            if first:
+                self.sink.start(self.status)
+            self.sink.write(chunk)
         except Exception as error:  # noqa: BLE001 - an exception cannot cross libcurl; `get` raises it again
             self.error = error
             return 0
@@ -181,8 +214,9 @@ class CurlTransport:
         self._new_easy = partial(_easy_handle, timeout, global_timeout, proxy)
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, _Transfer] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._watched: dict[int, int] = {}
+        self._timer: asyncio.Handle | None = None
+        self._epoll = select.epoll()
+        self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, workers)
         self._multi.setopt(pycurl.M_MAXCONNECTS, workers * 2)
@@ -192,6 +226,7 @@ class CurlTransport:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._epoll.fileno(), self._on_sockets)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -201,9 +236,9 @@ class CurlTransport:
         self._transfers.clear()
         if self._timer is not None:
             self._timer.cancel()
-        for fd in list(self._watched):
-            self._watch(fd, pycurl.POLL_REMOVE)
+        self._loop.remove_reader(self._epoll.fileno())
         self._multi.close()
+        self._epoll.close()
         for easy in self._idle:
             easy.close()
 
@@ -244,8 +279,15 @@ class CurlTransport:
             easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
         else:
             easy.unsetopt(pycurl.ACCEPT_ENCODING)
-        easy.setopt(pycurl.HEADERFUNCTION, transfer.on_header)
-        easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        # Nothing of ours is called for an answer's lines and small bodies: at 20,000 answers a few seconds,
+        # a Python function for each of their lines takes as long as all of libcurl.
+        easy.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
+        if request.sink is None:
+            easy.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
+            easy.setopt(pycurl.MAXFILESIZE_LARGE, max(request.max_bytes, _MAX_ERROR_BODY))
+        else:
+            easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+            easy.setopt(pycurl.MAXFILESIZE_LARGE, 0)
         self._transfers[easy] = transfer
         self.requests += 1
         self._multi.add_handle(easy)
@@ -260,56 +302,67 @@ class CurlTransport:
             self._idle.append(easy)
             raise self._translated(error, transfer, url) from error
         self._idle.append(easy)
-        if transfer.in_head:
-            # libcurl takes what came for a whole answer without a body.
-            raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
         body = b"".join(transfer.body)
         transfer.body.clear()  # the idle handle keeps the transfer until its next request
-        return Response(url=url, status=transfer.status, headers=transfer.headers, body=body)
+        if not (body or transfer.received or _read_head(transfer.lines)[2]):
+            # libcurl takes what came for a whole answer without a body.
+            raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
+        if len(body) > transfer.limit:
+            raise UpstreamMalformed(f"the body is larger than {transfer.limit} bytes", url=url)
+        if transfer.status not in _WANTED:
+            body = b""
+        return Response(url=url, status=transfer.status, headers=Head(transfer.lines), body=body)
 
     @staticmethod
     def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:
         if transfer.error is not None:
             return transfer.error
-        if transfer.received > transfer.limit:
-            return UpstreamMalformed(f"the body is larger than {transfer.limit} bytes; cut off", url=url)
         code, message = error.args
-        if code in (pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL):
+        if code == _TOO_LARGE or transfer.received > transfer.limit:
+            return UpstreamMalformed(f"the body is larger than {transfer.limit} bytes; cut off", url=url)
+        if code in _NO_ADDRESS:
             return UpstreamError(message, url=url)
         return UpstreamUnavailable(message, url=url)
 
-    # libcurl tells which sockets and which timer it waits for; asyncio waits and calls back.
+    # libcurl tells which sockets and which timer it waits for; asyncio waits and calls back. The sockets are
+    # gathered under a descriptor of their own: libcurl changes its mind about one several times a request,
+    # and asyncio's bookkeeping would take longer than the request.
 
     def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        self._watch(fd, what)
-
-    def _watch(self, fd: int, what: int) -> None:
-        wanted = 0 if what == pycurl.POLL_REMOVE else what
-        before = self._watched.get(fd, 0)
-        for flag, add, remove, event in (
-            (pycurl.POLL_IN, self._loop.add_reader, self._loop.remove_reader, pycurl.CSELECT_IN),
-            (pycurl.POLL_OUT, self._loop.add_writer, self._loop.remove_writer, pycurl.CSELECT_OUT),
-        ):
-            if wanted & flag and not before & flag:
-                add(fd, self._on_ready, fd, event)
-            elif before & flag and not wanted & flag:
-                remove(fd)
-        if wanted:
-            self._watched[fd] = wanted
+        if what == pycurl.POLL_REMOVE:
+            self._watched.discard(fd)
+            self._epoll.unregister(fd)
+        elif fd in self._watched:
+            self._epoll.modify(fd, _EVENTS[what])
         else:
-            self._watched.pop(fd, None)
+            self._watched.add(fd)
+            self._epoll.register(fd, _EVENTS[what])
+
+    def _on_sockets(self) -> None:
+        for fd, events in self._epoll.poll(0):
+            # What was done for another socket may have closed this one.
+            if fd in self._watched:
+                ready = pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0
+                if events & ~select.EPOLLOUT:
+                    ready |= pycurl.CSELECT_IN
+                self._multi.socket_action(fd, ready)
+        self._collect()
 
     def _on_timer(self, timeout_ms: int) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = (
-            None
-            if timeout_ms < 0
-            else self._loop.call_later(timeout_ms / 1000, self._on_ready, pycurl.SOCKET_TIMEOUT, 0)
-        )
+            self._timer = None
+        if timeout_ms == 0:
+            self._timer = self._loop.call_soon(self._on_timeout)
+        elif timeout_ms > 0:
+            self._timer = self._loop.call_later(timeout_ms / 1000, self._on_timeout)
 
-    def _on_ready(self, fd: int, event: int) -> None:
-        self._multi.socket_action(fd, event)
+    def _on_timeout(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()
+
+    def _collect(self) -> None:
         more = 1
         while more:
             more, finished, failed = self._multi.info_read()
@@ -320,6 +373,7 @@ class CurlTransport:
 
     def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
         transfer = self._transfers.pop(easy)
+        transfer.status = easy.getinfo(pycurl.RESPONSE_CODE)
         self._learn(easy, transfer, error)
         self._multi.remove_handle(easy)
         if transfer.future.done():
