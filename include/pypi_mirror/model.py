@@ -80,8 +80,8 @@ def path_of(location: bytes, filename: str) -> str:
 class PooledFile:
     """A file that is in the pool, verified: what a page may list.
 
-    ``path`` is relative to ``web/`` (``packages/aa/bb/<60 hex>/<filename>``). ``metadata_sha256`` and
-    ``provenance_sha256`` are those of ``<path>.metadata`` and ``<path>.provenance``, None where there is none.
+    ``path`` is relative to ``web/`` (``packages/aa/bb/<60 hex>/<filename>``). ``metadata_sha256`` is that of
+    ``<path>.metadata``, ``provenance_sha256`` that of ``<path>.provenance``; None where there is none.
     """
 
     remote: RemoteFile
@@ -122,6 +122,7 @@ class RunKind(StrEnum):
     SYNC = "sync"
     BACKFILL = "backfill"
     SELECTED = "selected"
+    AUDIT = "audit"
 
 
 class RunState(StrEnum):

@@ -14,6 +14,7 @@ from pypi_mirror.settings.options import OPTIONS
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import (
     Alerts,
+    Audit,
     DiskReserve,
     Environment,
     ReleaseRule,
@@ -107,6 +108,12 @@ def all_settings(draw: st.DrawFn) -> Settings:
             batch_size=draw(st.integers(1, 1000)),
             retries=draw(st.integers(0, 20)),
             retry_delay=draw(SECONDS),
+        ),
+        audit=Audit(
+            cron=draw(st.sampled_from([None, "@weekly", "5 * * * *"])),
+            within_days=draw(st.integers(1, 3650)),
+            gigabytes_per_run=draw(st.integers(1, 1_000_000)) / 1000,
+            pages_per_run=draw(st.integers(0, 1_000_000)),
         ),
         alerts=Alerts(
             email_to=(to := tuple(draw(st.lists(MAILS, unique=True, max_size=3)))),

@@ -15,6 +15,8 @@ class Facts:
     that time. ``selection``: the settings' fingerprint of the last complete run, absent once another one
     began to write. ``comparing``: that of the last run's first step. ``unpublished``: present while the root
     index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
+    ``index_serial``: of the root index on the disk, empty where it has none.
+    ``audit_pool``, ``audit_resume``: where the audit goes on.
     ``removals``: what the last plan removes, and whether a person has to approve it.
     """
 

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError
+from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
@@ -31,6 +32,7 @@ class Ledger:
         self.plan = Plan(engine)
         self.backlog = Backlog(engine, clock)
         self.lease = Lease(engine, clock)
+        self.audits = Audits(engine, clock)
 
     @classmethod
     @contextmanager

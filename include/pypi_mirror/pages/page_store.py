@@ -117,6 +117,13 @@ class PageStore:
         """
         return self._remove(name, hashed=not self._hash_index)
 
+    def is_in_other_layout(self, name: NormalizedName) -> bool:
+        """Whether ``remove_other_layout`` would find a page to remove."""
+        directory = self._directory(name, hashed=not self._hash_index)
+        return os.path.isdir(directory) and any(  # noqa: PTH112 - one call where there is none, see disk
+            size_of(f"{directory}/{file}") is not None for file in INDEX_FILES
+        )
+
     def names(self) -> Iterator[NormalizedName]:
         """Where pages may be, in both layouts: the directories whose names are normalized; streamed.
 

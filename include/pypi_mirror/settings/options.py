@@ -424,6 +424,42 @@ _SCHEDULE = (
     ),
 )
 
+_AUDIT = (
+    Option(
+        section="audit",
+        key="cron",
+        field="audit.cron",
+        parse=texts.parse_cron,
+        default="30 * * * *",
+        format=lambda cron: cron or "none",
+        doc="When audits start, in the time zone of [schedule]; none: by hand only.",
+    ),
+    Option(
+        section="audit",
+        key="within-days",
+        field="audit.within_days",
+        parse=texts.number(0.1, 3650, "days"),
+        default="30",
+        doc="Days in which every file is read once and every page compared with upstream's, 0.1 to 3650.",
+    ),
+    Option(
+        section="audit",
+        key="gigabytes-per-run",
+        field="audit.gigabytes_per_run",
+        parse=texts.number(0.001, 1_000_000, "gigabytes"),
+        default="100",
+        doc="What an audit reads at most, 0.001 to 1000000.",
+    ),
+    Option(
+        section="audit",
+        key="pages-per-run",
+        field="audit.pages_per_run",
+        parse=texts.integer(0, 1_000_000),
+        default="1000",
+        doc="Project pages that an audit asks upstream for at most, 0 to 1000000.",
+    ),
+)
+
 _ALERTS = (
     Option(
         section="alerts",
@@ -461,7 +497,7 @@ _ALERTS = (
     ),
 )
 
-OPTIONS: tuple[Option, ...] = (*_MIRROR, *_FILTERS, *_KEEPING, *_SITE, *_SCHEDULE, *_ALERTS)
+OPTIONS: tuple[Option, ...] = (*_MIRROR, *_FILTERS, *_KEEPING, *_SITE, *_SCHEDULE, *_AUDIT, *_ALERTS)
 """In the order of ``mirror.conf``."""
 
 BY_PLACE: dict[tuple[str, str], Option] = {

@@ -30,7 +30,7 @@ from pypi_mirror.settings.syntax import (
     resolve,
 )
 from pypi_mirror.settings.texts import BadValue, nearest
-from pypi_mirror.settings.values import Alerts, RemovalGuard, Schedule, Selection, Settings, Site
+from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Selection, Settings, Site
 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -259,6 +259,7 @@ def _assemble(path: Path, values: dict[str, Any]) -> Settings:
         guard=RemovalGuard(**part("guard")),
         site=_site(part("site"), flat["directory"]),
         schedule=_schedule(part("schedule"), values),
+        audit=Audit(**{**part("audit"), "cron": values["audit.cron"]}),
         alerts=Alerts(**part("alerts")),
         **flat,
     )

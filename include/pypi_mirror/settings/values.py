@@ -135,6 +135,23 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """How much of the mirror is looked at, and when: ``[audit]``; ``cron`` None means by hand only.
+
+    ``cron`` is in the time zone of the schedule.
+    """
+
+    cron: str | None = "30 * * * *"
+    within_days: float = 30.0
+    gigabytes_per_run: float = 100.0
+    pages_per_run: int = 1000
+
+    @property
+    def bytes_per_run(self) -> int:
+        return round(self.gigabytes_per_run * 1e9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
     """Who hears of a failed run: ``[alerts]``; secrets stay in the named Airflow connections."""
 
@@ -178,6 +195,7 @@ class Settings:
     selection: Selection = field(default_factory=Selection)
     site: Site = field(default_factory=Site)
     schedule: Schedule = field(default_factory=Schedule)
+    audit: Audit = field(default_factory=Audit)
     alerts: Alerts = field(default_factory=Alerts)
 
     @property

@@ -27,5 +27,10 @@ def tidy_layout(mirror: Mirror) -> None:
     mirror.ledger.facts.put({_FACT: _layout(mirror)})
 
 
+def is_tidy(mirror: Mirror) -> bool:
+    """Whether nobody is served the other layout's pages any more."""
+    return mirror.ledger.facts.get(_FACT) == _layout(mirror)
+
+
 def _layout(mirror: Mirror) -> str:
     return "hashed" if mirror.settings.hash_index else "flat"

@@ -59,6 +59,8 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
             serial=run.cursor_to,
             simple_format=mirror.settings.simple_format,
         )
+        # The audit writes it once more, to compare.
+        mirror.ledger.facts.put({"index_serial": str(run.cursor_to or "")})
         _remove_pages(mirror)
     _write_name_map(mirror, changed=changed)
     strays = remove_stray_pages(mirror, run) if run.source == "index" else 0

@@ -1,0 +1,132 @@
+"""One project, all of it: its page, its rows, its files on the disk."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pypi_mirror.auditing.files import FileLook, look_at_file
+from pypi_mirror.auditing.findings import Finding, Kind
+from pypi_mirror.auditing.pages import PageAudit, PageLook
+from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
+from pypi_mirror.ledger.projects import KnownProject
+
+
+@dataclass(slots=True, kw_only=True)
+class ProjectLook:
+    """What a look at a project found.
+
+    ``wrong_files`` are names of listed files that are not on the disk as they should be; ``wrong_rows`` of
+    files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled`` and
+    ``orphans`` are paths relative to ``web/``. ``verified`` are the files that were hashed and right.
+    ``complete`` is false where the budget ended before the last file.
+    """
+
+    known: KnownProject
+    findings: list[Finding] = field(default_factory=list)
+    page: PageLook | None = None
+    wrong_files: set[str] = field(default_factory=set)
+    wrong_rows: set[str] = field(default_factory=set)
+    dead_tombstones: list[str] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    verified: list[str] = field(default_factory=list)
+    needs_upstream: bool = False
+    files: int = 0
+    bytes_read: int = 0
+    complete: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Why the project has to be made again, for people."""
+        faults = [str(f) for f in self.findings if f.kind is not Kind.TOMBSTONE]
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return f"the audit found damage: {faults[0] if faults else 'a wrong row'}{more}"
+
+
+def look_at_project(
+    web: str,
+    audited: AuditedProject,
+    pages: PageAudit,
+    *,
+    has_files: bool,
+    hashed_since: int | None,
+    goes_on: Callable[[int], bool],
+) -> ProjectLook:
+    """Look at page and files of one project.
+
+    ``has_files`` is false where the mirror holds none (``release-files = false``). What was verified since
+    ``hashed_since`` is not hashed again: a former audit ended in the middle of this project. ``goes_on`` is
+    told the bytes that were read so far, before each file but the first.
+    """
+    known = audited.project
+    look = ProjectLook(known=known)
+    if known.present:
+        try:
+            look.page = pages.look(audited)
+        except OSError as error:
+            where = error.filename or f"{web}/simple"
+            look.findings.append(
+                Finding(
+                    kind=Kind.UNREADABLE,
+                    path=f"web/{str(where).removeprefix(f'{web}/')}",
+                    project=known.project,
+                    detail=error.strerror or str(error),
+                )
+            )
+            look.needs_upstream = True
+    if look.page is not None:
+        look.findings += look.page.findings
+        look.wrong_rows |= look.page.wrong_rows
+        look.spoiled += look.page.spoiled
+        look.orphans += look.page.orphans
+        look.needs_upstream |= look.page.needs_upstream
+    if has_files:
+        _look_at_files(look, web, audited, hashed_since, goes_on)
+    return look
+
+
+def _look_at_files(
+    look: ProjectLook,
+    web: str,
+    audited: AuditedProject,
+    hashed_since: int | None,
+    goes_on: Callable[[int], bool],
+) -> None:
+    listed = {} if look.page is None else look.page.listed
+    for row in sorted(audited.files, key=lambda row: _inode(web, row)):
+        if look.files and not goes_on(look.bytes_read):
+            look.complete = False
+            return
+        file = row.file
+        hashing = hashed_since is None or row.verified_at < hashed_since
+        seen = look_at_file(
+            web, file, audited.project.project, on_page=listed.get(file.filename), hashing=hashing
+        )
+        look.files += 1
+        look.bytes_read += seen.bytes_read
+        look.findings += seen.findings
+        look.spoiled += seen.spoiled
+        if not seen.findings and hashing:
+            look.verified.append(file.filename)
+        _judge(look, row, seen)
+
+
+def _judge(look: ProjectLook, row: AuditedFile, seen: FileLook) -> None:
+    name = row.file.filename
+    if row.file.removed_at is not None:
+        if seen.findings:
+            look.dead_tombstones.append(name)
+        return
+    if seen.is_wrong:
+        look.wrong_files.add(name)
+    if seen.row_is_wrong:
+        look.wrong_rows.add(name)
+    look.needs_upstream |= bool(seen.findings)
+
+
+def _inode(web: str, row: AuditedFile) -> int:
+    """For the order of reading: file systems keep what was written together near each other, by inode."""
+    try:
+        return os.stat(f"{web}/{row.file.path}", follow_symlinks=False).st_ino  # noqa: PTH116
+    except OSError:
+        return 0

@@ -1,0 +1,344 @@
+"""What the audit reads and writes: whose turn it is, what it distrusts, and what no row accounts for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, Engine, bindparam, case, delete, func, literal, select, tuple_, update
+
+from pypi_mirror.clock import Clock
+from pypi_mirror.ledger.lease import hold
+from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject
+from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.tables import backlog, files, orphans, projects, runs
+from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.model import RunKind, path_of
+
+_GONE: Final = (REMOVING, REMOVED)
+# A statement takes some ten thousand values.
+_CHUNK: Final = 1_000
+# Of so many audits the interval between two is told.
+_RUNS_LOOKED_AT: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedFile:
+    """A row of ``files``, and when its bytes were last known to be right (seconds since 1970)."""
+
+    file: KnownFile
+    verified_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditedProject:
+    """A project whose turn it is. ``turn`` is its place in the order of turns; ``page_digest`` is None where
+    nobody noted it; ``files`` are all its rows, tombstones too.
+    """
+
+    project: KnownProject
+    page_digest: bytes | None
+    turn: tuple[int, int]
+    files: tuple[AuditedFile, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """How far back the audit reaches. ``oldest`` is when the project whose turn is longest ago had it (0: it
+    never had), None in an empty mirror; the ``covered`` ones had it within the window.
+    """
+
+    oldest: int | None
+    projects: int
+    projects_covered: int
+    bytes: int
+    bytes_covered: int
+
+
+class Audits:
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def due(
+        self,
+        *,
+        before: int | None,
+        after: tuple[int, int] | None,
+        names: Sequence[NormalizedName] = (),
+        most_files: int,
+    ) -> list[AuditedProject]:
+        """The next projects whose turn was before ``before``, those whose turn is longest ago first.
+
+        With None all have a turn, by their ids. With ``names`` only these. ``after`` is the turn of the last
+        one that was looked at. As many as have about ``most_files`` files together, one at least.
+        """
+        turn = (projects.c.audited_at, projects.c.id)
+        statement = select(projects.c.page_digest, *turn, *_KNOWN).limit(_CHUNK)
+        statement = statement.order_by(*(turn if before is not None else turn[1:]))
+        if names:
+            statement = statement.where(projects.c.name.in_(names))
+        if before is not None:
+            statement = statement.where(projects.c.audited_at < before)
+        if after is not None and before is None:
+            statement = statement.where(projects.c.id > after[1])
+        elif after is not None:
+            statement = statement.where(tuple_(*turn) > tuple_(*(literal(value) for value in after)))
+        chosen: list[tuple[Any, ...]] = []
+        weight = 0
+        with self._engine.connect().execution_options(reading=True) as connection:
+            for row in connection.execute(statement):
+                known = KnownProject(**dict(zip(_KNOWN_NAMES, row[3:], strict=True)))
+                if chosen and weight + known.files > most_files:
+                    break
+                chosen.append((known, row[0], (row[1], row[2])))
+                weight += known.files
+            rows = self._files(connection, [known.id for known, _, _ in chosen])
+        return [
+            AuditedProject(project=known, page_digest=digest, turn=place, files=tuple(rows[known.id]))
+            for known, digest, place in chosen
+        ]
+
+    def _files(self, connection: Connection, ids: Sequence[int]) -> dict[int, list[AuditedFile]]:
+        found: dict[int, list[AuditedFile]] = {id_: [] for id_ in ids}
+        statement = select(files.c.project_id, files.c.verified_at, *_FILE).where(files.c.project_id.in_(ids))
+        for project_id, verified_at, *row in connection.execute(statement):
+            file = KnownFile(**dict(zip(_FILE_NAMES, row, strict=True)))
+            found[project_id].append(AuditedFile(file=file, verified_at=verified_at))
+        return found
+
+    def verified(
+        self,
+        run_id: int,
+        *,
+        hashed: Iterable[tuple[int, str]],
+        looked_at: Iterable[int],
+        digests: Iterable[tuple[int, bytes]],
+        at: int,
+    ) -> None:
+        """Note that files (project id, name) were right at ``at``, that projects had their turn, and the
+        digests of pages that had none. Raises LeaseLost when another run has taken the mirror over.
+        """
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            _run_many(
+                connection,
+                update(files)
+                .where(files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_"))
+                .values(verified_at=at),
+                [{"id_": id_, "filename_": filename} for id_, filename in hashed],
+            )
+            _run_many(
+                connection,
+                update(projects).where(projects.c.id == bindparam("id_")).values(audited_at=at),
+                [{"id_": id_} for id_ in looked_at],
+            )
+            _run_many(
+                connection,
+                update(projects)
+                .where(projects.c.id == bindparam("id_"), projects.c.page_digest.is_(None))
+                .values(page_digest=bindparam("digest_")),
+                [{"id_": id_, "digest_": digest} for id_, digest in digests],
+            )
+
+    def distrust(
+        self, run_id: int, damaged: Sequence[tuple[KnownProject, Sequence[str], Sequence[str], str]]
+    ) -> None:
+        """Have projects made again from upstream: (project, names of files whose rows go, names of tombstones
+        to forget, reason).
+
+        They go on the backlog, in the same transaction: whatever happens to this run, they are not forgotten.
+        Without their ETag upstream sends their page whole.
+        """
+        now = int(self._clock())
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            _run_many(
+                connection,
+                delete(files).where(
+                    files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
+                ),
+                [{"id_": p.id, "filename_": name} for p, rows, dead, _ in damaged for name in (*rows, *dead)],
+            )
+            again = [(p, reason) for p, _, _, reason in damaged if reason]
+            _run_many(
+                connection,
+                update(projects).where(projects.c.id == bindparam("id_")).values(etag=None),
+                [{"id_": p.id} for p, _ in again],
+            )
+            upsert(
+                connection,
+                backlog,
+                [
+                    {
+                        "project": p.project,
+                        "display_name": p.display_name,
+                        "error": "Damaged",
+                        "reason": reason,
+                        "serial": None,
+                        "exact": False,
+                        # No try has failed yet.
+                        "attempts": 0,
+                        "first_run_id": run_id,
+                        "first_failed_at": now,
+                        "last_failed_at": now,
+                        "next_try_at": now,
+                        "parked": False,
+                        "lagging": False,
+                    }
+                    for p, reason in again
+                ],
+                keep_existing=True,
+            )
+
+    def withhold(
+        self, run_id: int, project_id: int, filenames: Sequence[str], *, page_digest: bytes | None
+    ) -> None:
+        """A project's page was written without ``filenames``, which are not on the disk: their rows go.
+
+        The page is no longer upstream's, so its ETag goes.
+        """
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            _run_many(
+                connection,
+                delete(files).where(
+                    files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
+                ),
+                [{"id_": project_id, "filename_": name} for name in filenames],
+            )
+            listed = select(func.count(), func.coalesce(func.sum(files.c.size), 0)).where(
+                files.c.project_id == project_id, files.c.removed_at.is_(None)
+            )
+            number, size = connection.execute(listed).one()
+            connection.execute(
+                update(projects)
+                .where(projects.c.id == project_id)
+                .values(etag=None, files=number, bytes=size, page_digest=page_digest)
+            )
+
+    def asked_longest_ago(self, *, before: int, limit: int) -> list[KnownProject]:
+        """Up to ``limit`` projects that upstream was last asked for before ``before``, longest ago first.
+
+        Those on the backlog have a time of their own.
+        """
+        statement = (
+            select(*_KNOWN)
+            .where(
+                projects.c.status.not_in(_GONE),
+                projects.c.synced_at < before,
+                ~select(backlog.c.project).where(backlog.c.project == projects.c.name).exists(),
+            )
+            .order_by(projects.c.synced_at, projects.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [
+                KnownProject(**dict(zip(_KNOWN_NAMES, row, strict=True)))
+                for row in connection.execute(statement)
+            ]
+
+    def places(self, low: bytes, high: bytes | None) -> Iterator[tuple[KnownFile, NormalizedName]]:
+        """The rows, with their projects, whose location is in [low, high); streamed, in no order.
+
+        There is no index by location: this reads the whole table, once for so many directories as fit into
+        memory.
+        """
+        statement = (
+            select(projects.c.name, *_FILE)
+            .join(projects, files.c.project_id == projects.c.id)
+            .where(files.c.location >= low)
+        )
+        if high is not None:
+            statement = statement.where(files.c.location < high)
+        for name, *row in stream(self._engine, statement):
+            yield KnownFile(**dict(zip(_FILE_NAMES, row, strict=True))), NormalizedName(name)
+
+    def note_orphans(self, run_id: int, paths: Sequence[str]) -> None:
+        """Remember since when nothing accounts for ``paths``."""
+        now = int(self._clock())
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            rows = [{"path": path, "found_at": now} for path in paths]
+            upsert(connection, orphans, rows, keep_existing=True)
+
+    def orphans(self, *, found_before: int | None = None) -> Iterator[str]:
+        """The paths, relative to ``web/``, for which nothing accounts (since before a time); streamed."""
+        statement = select(orphans.c.path).order_by(orphans.c.path)
+        if found_before is not None:
+            statement = statement.where(orphans.c.found_at < found_before)
+        for (path,) in stream(self._engine, statement):
+            yield path
+
+    def claimed(self, paths: Sequence[str]) -> set[str]:
+        """Those of ``paths`` that a row accounts for by now, as a file of the pool or what is beside it."""
+        names = {_owner(path).rpartition("/")[2] for path in paths}
+        claimed: set[str] = set()
+        with self._engine.connect().execution_options(reading=True) as connection:
+            # By name the whole table is read; the names of many orphans at once make it worth while.
+            statement = select(
+                files.c.location, files.c.filename, files.c.metadata_sha256, files.c.provenance
+            ).where(files.c.filename.in_(names))
+            for location, filename, metadata, provenance in connection.execute(statement):
+                path = path_of(location, filename)
+                claimed.add(path)
+                if metadata is not None:
+                    claimed.add(f"{path}.metadata")
+                if provenance:
+                    claimed.add(f"{path}.provenance")
+        return claimed.intersection(paths)
+
+    def forget_orphans(self, paths: Sequence[str]) -> None:
+        with self._engine.begin() as connection:
+            _run_many(
+                connection,
+                delete(orphans).where(orphans.c.path == bindparam("path_")),
+                [{"path_": path} for path in paths],
+            )
+
+    def coverage(self, since: int) -> Coverage:
+        """How much of the mirror had its turn since ``since``."""
+        covered = projects.c.audited_at >= since
+        statement = select(
+            func.min(projects.c.audited_at),
+            func.count(),
+            func.coalesce(func.sum(case((covered, 1), else_=0)), 0),
+            func.coalesce(func.sum(projects.c.bytes), 0),
+            func.coalesce(func.sum(case((covered, projects.c.bytes), else_=0)), 0),
+        ).where(projects.c.status.not_in(_GONE))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            oldest, number, had, size, size_had = connection.execute(statement).one()
+        return Coverage(
+            oldest=oldest,
+            projects=number,
+            projects_covered=int(had),
+            bytes=int(size),
+            bytes_covered=int(size_had),
+        )
+
+    def interval(self) -> float | None:
+        """Seconds between two audits, on average of the last ones; None before the second."""
+        statement = (
+            select(runs.c.started_at)
+            .where(runs.c.kind == RunKind.AUDIT.value)
+            .order_by(runs.c.id.desc())
+            .limit(_RUNS_LOOKED_AT)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            began = connection.execute(statement).scalars().all()
+        return (began[0] - began[-1]) / (len(began) - 1) if len(began) > 1 else None
+
+
+def _owner(path: str) -> str:
+    return path.removesuffix(".metadata").removesuffix(".provenance")
+
+
+def _run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+_KNOWN_NAMES: Final = tuple(f.name for f in fields(KnownProject))
+_KNOWN: Final = tuple(projects.c["name" if name == "project" else name] for name in _KNOWN_NAMES)
+_FILE_NAMES: Final = tuple(f.name for f in fields(KnownFile))
+_FILE: Final = tuple(files.c[name] for name in _FILE_NAMES)

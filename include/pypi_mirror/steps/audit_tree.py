@@ -1,0 +1,180 @@
+"""The parts of an audit that go by the tree: the pool's directories, stray pages, root index, name map."""
+
+import filecmp
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.auditing.findings import Finding, Kind
+from pypi_mirror.auditing.pool_walk import PARTS, Known, PoolWalk
+from pypi_mirror.auditing.twins import holds
+from pypi_mirror.disk import remove_directory_if_empty, remove_file
+from pypi_mirror.ledger.projects import REMOVING
+from pypi_mirror.ledger.results import UNPUBLISHED
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.pages.formats import TWIN_SUFFIX, names_of
+from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.webserver.name_map import write_name_map
+from pypi_mirror.webserver.render import name_map_path
+
+_CHUNK: Final = 5_000
+_SWEPT_AT_ONCE: Final = 1_000
+# Rows that are held in memory while directories are walked.
+_ROWS: Final = 200_000
+_DAY: Final = 24 * 3600
+# The facts: which part of the pool is next, and when the last one was walked.
+_POOL_TURN: Final = "audit_pool"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolTurn:
+    """The parts of the pool whose turn it is: ``count`` from ``first`` on, over the end to the beginning."""
+
+    first: int
+    count: int
+
+    @classmethod
+    def of(cls, mirror: Mirror, *, everything: bool) -> "PoolTurn":
+        """All parts have their turn within the audit's window, as many a run as time has passed since the
+        last."""
+        noted = mirror.ledger.facts.get(_POOL_TURN)
+        first, _, at = (noted or "0 0").partition(" ")
+        if everything:
+            return cls(first=0, count=PARTS)
+        window = mirror.settings.audit.within_days * _DAY
+        passed = mirror.clock() - int(at) if noted else _DAY
+        return cls(first=int(first), count=max(1, min(PARTS, round(PARTS * passed / window))))
+
+    @property
+    def parts(self) -> list[int]:
+        return [(self.first + number) % PARTS for number in range(self.count)]
+
+    def note(self, mirror: Mirror) -> None:
+        following = (self.first + self.count) % PARTS
+        mirror.ledger.facts.put({_POOL_TURN: f"{following} {int(mirror.clock())}"})
+
+
+def walk_pool(mirror: Mirror, parts: Sequence[int]) -> Iterator[Finding]:
+    """What lies in these parts of the pool that no row accounts for."""
+    totals = mirror.ledger.projects.totals()
+    held = max(1, min(PARTS, _ROWS * PARTS // max(1, totals.files)))
+    for stretch in _stretches(parts, held):
+        low, end = bytes([stretch[0]]), stretch[-1] + 1
+        rows = mirror.ledger.audits.places(low, bytes([end]) if end < PARTS else None)
+        known = Known.of(rows)
+        yield from known.clashes
+        walk = PoolWalk(str(mirror.settings.web), known)
+        for part in stretch:
+            yield from walk.part(part)
+
+
+def _stretches(parts: Sequence[int], most: int) -> Iterator[list[int]]:
+    """``parts`` in runs of consecutive numbers, of ``most`` at most."""
+    stretch: list[int] = []
+    for part in parts:
+        if stretch and (part != stretch[-1] + 1 or len(stretch) == most):
+            yield stretch
+            stretch = []
+        stretch.append(part)
+    if stretch:
+        yield stretch
+
+
+def sweep_orphans(mirror: Mirror) -> int:
+    """Delete what no row has accounted for through the grace period; return how many files that were.
+
+    What a row accounts for by now is forgotten instead.
+    """
+    before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
+    swept = 0
+    while paths := list(islice(mirror.ledger.audits.orphans(found_before=before), _SWEPT_AT_ONCE)):
+        claimed = mirror.ledger.audits.claimed(paths)
+        for path in paths:
+            if path not in claimed and remove_file(mirror.settings.web / path):
+                swept += 1
+                _remove_emptied(mirror.settings.web, path)
+        mirror.ledger.audits.forget_orphans(paths)
+    return swept
+
+
+def _remove_emptied(web: Path, path: str) -> None:
+    """Remove the directories that ``path`` leaves empty, below ``packages`` or ``simple``."""
+    for parent in (web / path).parents:
+        if parent.parent == web or not remove_directory_if_empty(parent):
+            return
+
+
+def stray_pages(mirror: Mirror) -> Iterator[NormalizedName]:
+    """Names of projects that have a page and are not in the ledger, or were removed."""
+    names = mirror.pages.names()
+    while chunk := list(islice(names, _CHUNK)):
+        known = mirror.ledger.projects.known(chunk)
+        for name in sorted(set(chunk)):
+            project = known.get(name)
+            # The page of a project that is being removed goes with the next root index.
+            is_held = project is not None and (project.present or project.status == REMOVING)
+            if not is_held and mirror.pages.has_stray(name):
+                yield name
+
+
+def look_at_root_index(mirror: Mirror) -> list[Finding]:
+    """Compare the root index and its twins with what the ledger would write.
+
+    Not while a sync has left it unpublished on purpose: then the next sync writes it.
+    """
+    if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
+        return []
+    serial = mirror.ledger.facts.get("index_serial")
+    simple = mirror.settings.web / "simple"
+    findings = []
+    with tempfile.TemporaryDirectory(prefix="pypi-mirror-audit-") as scratch:
+        (Path(scratch) / "simple").mkdir()
+        write_root_index(
+            Path(scratch),
+            mirror.ledger.projects.listed(),
+            serial=int(serial) if serial else None,
+            simple_format=mirror.settings.simple_format,
+        )
+        for name in names_of(mirror.settings.simple_format):
+            wanted = Path(scratch) / "simple" / name
+            if not _same(wanted, simple / name):
+                findings.append(Finding(kind=Kind.ROOT_INDEX, path=f"web/simple/{name}"))
+            twin = f"{simple / name}{TWIN_SUFFIX}"
+            if not holds(Path(twin), wanted):
+                findings.append(Finding(kind=Kind.TWIN, path=f"web/simple/{name}{TWIN_SUFFIX}"))
+    return findings
+
+
+def look_at_name_map(mirror: Mirror) -> list[Finding]:
+    path = name_map_path(mirror.settings)
+    if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="pypi-mirror-audit-") as scratch:
+        wanted = Path(scratch) / path.name
+        write_name_map(wanted, mirror.ledger.projects.spelled())
+        if _same(wanted, path):
+            return []
+    shown = os.path.relpath(path, mirror.settings.directory)
+    return [Finding(kind=Kind.NAME_MAP, path=shown, detail="nginx reads it when it is reloaded")]
+
+
+def repair_root_index(mirror: Mirror, findings: Sequence[Finding]) -> None:
+    """Have the run's end write it again, and remove twins first: one that ends as it should is kept."""
+    for finding in findings:
+        if finding.kind is Kind.TWIN:
+            remove_file(mirror.settings.directory / finding.path)
+    mirror.ledger.facts.put({UNPUBLISHED: "audit"})
+
+
+def repair_name_map(mirror: Mirror) -> None:
+    write_name_map(name_map_path(mirror.settings), mirror.ledger.projects.spelled())
+
+
+def _same(wanted: Path, found: Path) -> bool:
+    return found.is_file() and not found.is_symlink() and filecmp.cmp(wanted, found, shallow=False)
