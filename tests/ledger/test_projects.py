@@ -64,6 +64,7 @@ def test_places_that_a_page_still_lists(ledger: Ledger) -> None:
         results.record([removed(ledger, planned(project))])
     tombstones = [file for _, file in ledger.projects.tombstones(NOON + 1, 100)]
     assert len(tombstones) == 6
+    assert ledger.projects.still_listed([]) == set()
     assert {filename for _, filename in ledger.projects.still_listed(tombstones)} == {"shared.whl"}
     assert ledger.projects.still_listed(tombstones) < {(f.location, f.filename) for f in tombstones}
 

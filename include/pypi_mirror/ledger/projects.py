@@ -221,27 +221,32 @@ class Projects:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
 
-    def still_listed(self, tombstones: Iterable[KnownFile]) -> set[tuple[bytes, str]]:
+    def still_listed(self, tombstones: Sequence[KnownFile]) -> set[tuple[bytes, str]]:
         """Of the places of ``tombstones``, (location, filename), those where a page lists a file.
 
         It can be another project's page: nothing upstream says keeps two from naming one address. There is
-        no index by file name, so this reads the whole table; ask for many at once.
+        no index by place, a gigabyte that each download would write to: this goes through the whole table,
+        15 million files in ten seconds, whatever the number of tombstones. Ask for many at once.
         """
         places = {(file.location, file.filename) for file in tombstones}
+        times = [file.removed_at for file in tombstones if file.removed_at is not None]
+        if not times:
+            return set()
+        # A statement takes some ten thousand values, so that the names come from the table itself.
+        due = select(files.c.filename).where(files.c.removed_at.between(min(times), max(times)))
         statement = select(files.c.location, files.c.filename).where(
-            files.c.filename.in_({filename for _, filename in places}), files.c.removed_at.is_(None)
+            files.c.filename.in_(due), files.c.removed_at.is_(None)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return {
-                (location, filename)
-                for location, filename in connection.execute(statement)
-                if (location, filename) in places
-            }
+        return {
+            (location, filename)
+            for location, filename in stream(self._engine, statement)
+            if (location, filename) in places
+        }
 
     def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
         """Delete the rows of tombstones that were swept, and of removed projects left empty."""
         with self._engine.begin() as connection:
-            rows = [{"id_": project_id, "filename_": filename} for project_id, filename in gone]
+            rows: list[dict[str, Any]] = [{"id_": id_, "filename_": filename} for id_, filename in gone]
             if rows:
                 connection.execute(
                     delete(files).where(
@@ -249,7 +254,9 @@ class Projects:
                     ),
                     rows,
                 )
-            connection.execute(_EMPTY.where(projects.c.id.in_({row["id_"] for row in rows})))
+            ids = sorted({row["id_"] for row in rows})
+            for start in range(0, len(ids), _CHUNK):
+                connection.execute(_EMPTY.where(projects.c.id.in_(ids[start : start + _CHUNK])))
 
 
 _LISTED: Final = projects.c.status.not_in(_UNLISTED)

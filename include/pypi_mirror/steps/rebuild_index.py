@@ -18,7 +18,8 @@ from pypi_mirror.steps.stray_pages import remove_stray_pages
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
-_SWEPT_AT_ONCE: Final = 1_000
+# For each the ledger goes through all files once; so many take some 30 MB.
+_SWEPT_AT_ONCE: Final = 50_000
 # Seconds: what is younger may be a file that `pypi-mirror nginx` is writing right now.
 _UNDER_WAY: Final = 60.0
 _DAY: Final = 24 * 3600
@@ -123,7 +124,7 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
     swept = 0
     while tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE):
         mirror.ledger.lease.renew(run.request.label)
-        spared = mirror.ledger.projects.still_listed(file for _, file in tombstones)
+        spared = mirror.ledger.projects.still_listed([file for _, file in tombstones])
         # Two projects can have listed one file, too.
         gone = {(file.location, file.filename) for _, file in tombstones} - spared
         for place in gone:
