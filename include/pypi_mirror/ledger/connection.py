@@ -62,6 +62,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # SQLAlchemy's "begin" event below opens transactions; sqlite3 itself must not.
     connection.isolation_level = None
     connection.execute("PRAGMA journal_mode = WAL")
+    # A power cut can take back the last commits, never a part of one: what they recorded was on the disk
+    # before, and is found there when the next run looks at it again.
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")

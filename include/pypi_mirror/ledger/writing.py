@@ -34,11 +34,11 @@ def upsert(
     columns = tuple(rows[0])
     keys = tuple(key) if key is not None else tuple(column.name for column in table.primary_key)
     if connection.dialect.name == "postgresql":
-        # One statement with an array a column: a third of the time of one a row.
+        # One statement with an array a column: half the work of a statement a row, here and on the wire.
         arrays = {column: list(map(itemgetter(column), rows)) for column in columns}
         connection.execute(_of_arrays(table, columns, keys, keep_existing), arrays)
     else:
-        # SQLite takes the values as they are; SQLAlchemy's own way takes five times as long as SQLite does.
+        # SQLite takes the values as they are; preparing each row as SQLAlchemy does would double the work.
         connection.exec_driver_sql(
             _of_values(table, columns, keys, keep_existing), [tuple(row.values()) for row in rows]
         )

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
+from operator import attrgetter
 
 from packaging.utils import NormalizedName
 
@@ -114,9 +115,12 @@ def _from_index(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     )
 
 
-def _sorted(entries: Iterable[IndexEntry]) -> list[IndexEntry]:
+def _sorted(entries: Iterable[IndexEntry]) -> Iterator[IndexEntry]:
     """By normalized name; of two spellings of one name the later stands."""
-    return sorted({entry.project: entry for entry in entries}.values(), key=lambda e: e.project)
+    ordered = sorted(entries, key=attrgetter("project"))
+    for entry, following in zip_longest(ordered, islice(ordered, 1, None)):
+        if following is None or following.project != entry.project:
+            yield entry
 
 
 def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[PlannedProject]:

@@ -117,7 +117,15 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
     _check_version(index.meta.api_version, url=url)
-    return index.meta.last_serial, index_entries(((p.name, p.last_serial) for p in index.projects), url=url)
+    return index.meta.last_serial, index_entries(_drained(index.projects), url=url)
+
+
+def _drained(projects: list[_Project]) -> Iterator[tuple[str, int | None]]:
+    """(display name, serial) of each, which goes as it is told of: all of PyPI takes a hundred megabytes."""
+    projects.reverse()
+    while projects:
+        project = projects.pop()
+        yield project.name, project.last_serial
 
 
 def index_entries(listed: Iterable[tuple[str, int | None]], *, url: str) -> Iterator[IndexEntry]:
@@ -128,7 +136,8 @@ def index_entries(listed: Iterable[tuple[str, int | None]], *, url: str) -> Iter
         except UpstreamMalformed as error:
             log.warning("an entry of the root index is left out: %s", error)
             continue
-        yield IndexEntry(name=name, project=project, serial=serial)
+        # Most names are normalized as they are; one string for both is enough.
+        yield IndexEntry(name=project if project == name else name, project=project, serial=serial)
 
 
 def _check_version(version: str, *, url: str) -> None:
