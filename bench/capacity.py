@@ -7,9 +7,9 @@ from pathlib import Path
 
 from bench.document import table
 from bench.results import Results
-from bench.run_sync import Figures
+from bench.run_sync import Figures, Round
 
-NEEDED = "ADEFGHJ"
+NEEDED = "ADEFGHIJ"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +106,8 @@ class Costs:
     request: float  # seconds for a small file: ask, check, write, record
     byte: float  # seconds for each byte of a large one
     page: float  # seconds for a page: fetch, read, render, write
-    ledger: float  # bytes of database for each file
+    file_row: float  # bytes of database, indexes included
+    project_row: float  # the same, with its row of the plan of a first sync
     pages: float  # bytes of pages on disk for each file listed
     index: float  # bytes of the root index for each project, not compressed
     memory: float  # peak of all processes in case A
@@ -126,7 +127,8 @@ def costs(results: Results) -> Costs:
         request=first["cpu"] / first["requests"],
         byte=large["cpu"] / large["downloaded"],
         page=pages["cpu"] / pages["requests"],
-        ledger=first["ledger"] / first["files"],
+        file_row=_row(results, "files"),
+        project_row=_row(results, "projects") + _row(results, "plan"),
         pages=first["pages"] / first["files"],
         index=grown["index"] / grown["projects"],
         memory=first["memory"],
@@ -140,10 +142,19 @@ def costs(results: Results) -> Costs:
 
 
 def _medians(results: Results, letter: str) -> Figures:
+    rounds = _rounds(results, letter)
+    return {figure: statistics.median(r["ours"][figure] for r in rounds) for figure in rounds[0]["ours"]}
+
+
+def _row(results: Results, table: str) -> float:
+    return statistics.median(r[f"a row of {table}"]["bytes"] for r in _rounds(results, "I"))
+
+
+def _rounds(results: Results, letter: str) -> Sequence[Round]:
     rounds = next((s.rounds for s in results.cases if s.letter == letter), None)
     if rounds is None:
         raise LookupError(f"case {letter} was not run")
-    return {figure: statistics.median(r["ours"][figure] for r in rounds) for figure in rounds[0]["ours"]}
+    return rounds
 
 
 def requests(size: Size) -> float:
@@ -275,7 +286,7 @@ def _machine(cost: Costs) -> str:
             _bytes(size.bytes),
             _bytes(size.files * cost.pages + size.projects * (cost.index + _INDEX_COMPRESSED) * 2),
             f"{inodes(size):,}",
-            _bytes(size.files * cost.ledger),
+            _bytes(size.files * cost.file_row + size.asked * cost.project_row),
             _bytes(max(cost.memory * _PROCESSES / 2, cost.plan_memory)),
         ]
         for size in SIZES
@@ -309,7 +320,8 @@ def _measured(cost: Costs) -> str:
         ("processor time for a small file or `.metadata`, all told", _microseconds(cost.request), "A"),
         ("processor time for a page, all told", _microseconds(cost.page), "E"),
         ("processor time for a gigabyte of large files", f"{cost.byte * 1e9:.2f} s", "D"),
-        ("database for a file, its project's share included", f"{cost.ledger:,.0f} bytes", "A"),
+        ("database for a file", f"{cost.file_row:,.0f} bytes", "I"),
+        ("database for a project and its place in a plan", f"{cost.project_row:,.0f} bytes", "I"),
         ("pages on disk for a file, its project's share included", f"{cost.pages:,.0f} bytes", "A"),
         ("root index for a project, not compressed", f"{cost.index:,.0f} bytes", "G"),
         ("peak memory of a sync in two processes", _bytes(cost.memory), "A"),

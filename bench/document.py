@@ -143,13 +143,12 @@ def _word(verdict: Verdict) -> str:
 
 # Figures that stand for themselves: what their column is called, and how their value is written.
 _OWN: Mapping[str, tuple[str, Callable[[float], str]]] = {
-    "wall": ("time, s", "{:.2f}".format),
+    "wall": ("time, s", "{:.3f}".format),
     "cpu": ("CPU, s", "{:.2f}".format),
     "memory": ("peak memory, MB", lambda value: f"{value / 1e6:.0f}"),
-    "bytes": ("on disk, MB", lambda value: f"{value / 1e6:,.0f}"),
-    "rows": ("rows", "{:,.0f}".format),
+    "bytes": ("bytes", "{:,.0f}".format),
+    "rows per second": ("rows a second", "{:,.0f}".format),
     "requests": ("requests", "{:,.0f}".format),
-    "slowest": ("slowest query, s", "{:.3f}".format),
     "bound": ("the wire alone, s", "{:.2f}".format),
     "busy": ("processors busy", "{:.0%}".format),
     "wire": ("of it the wire's relay, of one processor", "{:.0%}".format),
@@ -166,12 +165,14 @@ def _own_figures(summary: Summary) -> str:
         cells = [_OWN[figure][1](figures[figure]) if figure in figures else "" for figure in shown]
         if several:
             cells += [f"{next(iter(medians.values()))['wall'] / figures['wall']:.2f}", _limit(figures)]
-        rows.append(["**all**" if name == "ours" else name, *cells])
+        rows.append([_WHOLE.get(summary.letter, name) if name == "ours" else name, *cells])
     head = ["", *(_OWN[figure][0] for figure in shown), *(["speed-up", "limited by"] if several else [])]
     note = _SEVERAL if several else ""
     return table(head, rows) + note
 
 
+# What a case's goals are about, where it is made of parts.
+_WHOLE = {"H": "**all steps**", "I": "**the slowest question**"}
 _SEVERAL = """
 *The wire alone* is the time that the requests would take if every worker always had as many of them under way
 as `[mirror] workers` allows and nothing cost anything. *Processors busy* is of this whole machine: workers,

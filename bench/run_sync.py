@@ -94,7 +94,6 @@ def _turn(
 def _left(job: Job) -> Figures:
     """What a mirror has on its disk afterwards, in bytes and numbers; `bench.capacity` computes with it."""
     simple = job.web / "simple"
-    ledger = job.directory / "ledger.sqlite"
     index = simple / "index.v1_json"
     return {
         "projects": len(job.tree.names),
@@ -104,7 +103,6 @@ def _left(job: Job) -> Figures:
         else 0,
         "pages": sum(path.stat().st_size for path in simple.glob("*/*")),
         "index": index.stat().st_size if index.exists() else 0,
-        "ledger": ledger.stat().st_size if ledger.exists() else 0,
     }
 
 

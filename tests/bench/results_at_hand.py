@@ -12,7 +12,6 @@ _LEFT = {
     "downloaded": 1e9,
     "pages": 4e6,
     "index": 50_000.0,
-    "ledger": 3e6,
 }
 
 
@@ -23,6 +22,15 @@ def figures(**others: float) -> Figures:
 def made_up() -> Results:
     tools = {"ours": figures(), "bandersnatch": figures(wall=16.0, cpu=20.0), "curl": figures(wall=1.0)}
     own = {"ours": {"wall": 5.0, "memory": 3e8}, "report": {"wall": 1.0, "memory": 1e8}}
+    ledger = {
+        "ours": {"wall": 0.5},
+        "status": {"wall": 0.5},
+        "all projects": {"wall": 2.0, "rows per second": 1e6},
+    }
+    rows = {
+        f"a row of {name}": {"bytes": size}
+        for name, size in (("files", 400.0), ("projects", 250.0), ("plan", 100.0))
+    }
     client = {"wall": 1.0, "cpu": 1.0, "bytes": 500_000.0, "requests": 120.0}
     workers = {
         "1 worker": {"wall": 40.0, "cpu": 5.0, "bound": 35.0, "busy": 0.2, "wire": 0.1},
@@ -36,6 +44,7 @@ def made_up() -> Results:
         cases=(
             *(summarize(letter, f"case {letter}", [goal], [tools]) for letter in "ABCDEFG"),
             summarize("H", "plan and publish", [Goal(figure="wall", to=None, at_most=4.0)], [own]),
+            summarize("I", "ledger", [Goal(figure="wall", to=None, at_most=1.0)], [ledger | rows]),
             summarize("J", "pip", (), [{"ours": client, "bandersnatch": client}]),
             summarize("K", "machines", (), [workers]),
         ),

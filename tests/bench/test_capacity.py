@@ -16,7 +16,7 @@ _COST = costs(made_up())
 def test_costs_are_those_of_the_cases() -> None:
     assert _COST.request == 4.0 / 20_000
     assert _COST.byte == 4.0 / 1e9
-    assert _COST.ledger == 300
+    assert (_COST.file_row, _COST.project_row) == (400, 350)
     assert _COST.index == 50
     assert _COST.plan == 5.0
 

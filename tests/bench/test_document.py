@@ -20,13 +20,19 @@ def _page() -> str:
 
 def test_a_goal_is_shown_as_met_or_missed() -> None:
     assert "| A. case A | time ≤ 0.125 of bandersnatch's | 0.125 | met |" in _page()
-    assert "| H. plan and publish | time ≤ 4.00 s | 5.00 s | **missed** |" in _page()
+    assert "| H. plan and publish | time ≤ 4.000 s | 5.000 s | **missed** |" in _page()
 
 
 def test_every_case_is_in_the_table_of_each_tool_that_took_part() -> None:
     against = _page().partition("## Against curl")[2].partition("\n## ")[0]
     assert "| A. case A | **2.00** (2.00 to 2.00) |" in against
     assert "| J. pip |" not in against
+
+
+def test_a_case_of_parts_names_what_its_goal_is_about() -> None:
+    page = _page()
+    assert "| **all steps** | 5.000 |" in page
+    assert "| **the slowest question** | 0.500 |" in page
 
 
 @pytest.mark.parametrize(
