@@ -52,6 +52,8 @@ class Scene:
         self, *index: Answer, other: Answer | None = None, attempts: int = 5, outage_wait: float = 10.0
     ) -> None:
         self.waits = Waits()
+        # What happens during the pause of that number.
+        self.during: dict[int, Callable[[], Awaitable[None]]] = {}
         self.transport = FakeTransport({INDEX: index or [said()], OTHER: [other or said()]})
         patience = Patience(attempts=attempts, outage_wait=outage_wait, sleep=self.sleep)
         self.retries = Retries(self.transport, patience, index=INDEX)
@@ -59,6 +61,8 @@ class Scene:
     async def sleep(self, seconds: float, /) -> None:
         await self.waits(seconds)
         await asyncio.sleep(0)
+        if (happens := self.during.pop(len(self.waits.seconds), None)) is not None:
+            await happens()
 
     def run(self, attempt: Callable[[MirrorError | None], Awaitable[str]], url: str = URL) -> str:
         return asyncio.run(self.retries.run(url, attempt))
@@ -73,6 +77,11 @@ class Scene:
 
 async def works(_after: MirrorError | None) -> str:
     return "here"
+
+
+async def never(_after: MirrorError | None) -> str:
+    await asyncio.Event().wait()
+    return "never"
 
 
 def for_ever(error: MirrorError) -> Script:
@@ -204,15 +213,40 @@ class TestBreaker:
         async def run() -> None:
             first = asyncio.create_task(scene.retries.run(OTHER, large))
             await asyncio.sleep(0)
-            other = asyncio.create_task(scene.retries.run(URL, for_ever(LOST)))
-            while len(scene.waits.seconds) < 4:
+
+            async def ends() -> None:
+                silent.append(asyncio.create_task(scene.retries.run(URL, never)))
                 await asyncio.sleep(0)
-            going_on.set()
-            await first
+                going_on.set()
+                await first
+
+            silent: list[asyncio.Task[str]] = []
+            scene.during[4] = ends
             with pytest.raises(UpstreamDown):
-                await other
+                await scene.retries.run(URL, for_ever(LOST))
+            silent[0].cancel()
 
         asyncio.run(run())
+
+    def test_what_was_answered_before_the_last_tries_does_not_speak_for_upstream(self) -> None:
+        scene = Scene(LOST, other=LOST)
+
+        async def another() -> None:
+            await scene.retries.run(OTHER, works)
+
+        scene.during[2] = another
+        with pytest.raises(UpstreamDown):
+            scene.run(for_ever(LOST))
+
+    def test_what_was_answered_between_the_last_tries_does(self) -> None:
+        scene = Scene(LOST, other=LOST)
+
+        async def another() -> None:
+            await scene.retries.run(OTHER, works)
+
+        scene.during[4] = another
+        with pytest.raises(UpstreamUnavailable):
+            scene.run(for_ever(LOST))
 
     @pytest.mark.parametrize(
         "trouble",

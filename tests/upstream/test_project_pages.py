@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import StalePage, UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import ProjectPage
+from pypi_mirror.retries import NO_CACHE
 from pypi_mirror.transport import CurlTransport, Response, Transport
 from pypi_mirror.upstream.project_pages import ACCEPT, Gone, NotModified, PageAnswer, ProjectPages
 from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
@@ -133,6 +134,19 @@ class TestStalePages:
         assert found(answer).serial == 8
         assert transport.requests == 3
         assert len(waits.seconds) == 2
+        # It was a cache's copy.
+        assert [NO_CACHE in request.headers for request in transport.asked] == [False, True, True]
+
+    def test_are_not_asked_for_again_beyond_the_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pypi_mirror.retries._FLOOR", 0)
+        waits, transport = Waits(), FakeTransport({URL: [page(5)]})
+        pages = ProjectPages(MASTER, transport, retries(transport, waits.patience()))
+        with pytest.raises(StalePage):
+            asyncio.run(pages.fetch(ALPHA, serial=7, exact=True))
+
+        # A third of so few requests is no second retry; the time for it goes by all the same.
+        assert transport.requests == 2
+        assert sum(waits.seconds) == pytest.approx(10)
 
     @pytest.mark.parametrize(
         "answer", [page(5), page(None), said(status=304, headers={"x-pypi-last-serial": "5"})]
