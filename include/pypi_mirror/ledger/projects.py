@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
@@ -108,19 +109,19 @@ class Projects:
         """(project, filename, size) of the listed files whose page was made under another fingerprint than
         ``selection``, those of a project together; streamed.
         """
-        otherwise = (projects.c.selection != selection, projects.c.status.not_in((REMOVING, REMOVED)))
-        with self._engine.connect().execution_options(reading=True) as connection:
-            # Without this look all files would be read to find that nothing is asked for.
-            if connection.execute(select(projects.c.id).where(*otherwise).limit(1)).first() is None:
-                return
-        statement = (
-            select(projects.c.name, files.c.filename, files.c.size)
-            .join(files, files.c.project_id == projects.c.id)
-            .where(*otherwise, files.c.removed_at.is_(None))
-            .order_by(files.c.project_id)
+        otherwise = select(projects.c.id, projects.c.name).where(
+            projects.c.selection != selection, projects.c.status.not_in((REMOVING, REMOVED))
         )
-        for project, filename, size in stream(self._engine, statement):
-            yield NormalizedName(project), filename, size
+        remaining = stream(self._engine, otherwise)
+        # Joined, SQLite would read every file to find those of one project.
+        while names := dict(islice(remaining, _CHUNK)):
+            statement = (
+                select(files.c.project_id, files.c.filename, files.c.size)
+                .where(files.c.project_id.in_(names), files.c.removed_at.is_(None))
+                .order_by(files.c.project_id)
+            )
+            for project_id, filename, size in stream(self._engine, statement):
+                yield NormalizedName(names[project_id]), filename, size
 
     def listed(self) -> Iterator[IndexEntry]:
         """What the root index lists, by name; streamed."""

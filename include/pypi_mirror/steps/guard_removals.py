@@ -6,8 +6,10 @@ a digest of all that it removes: when upstream or the filters change that, it is
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import msgspec
@@ -116,25 +118,23 @@ def note_files_left_out(mirror: Mirror, run_id: int) -> None:
     No page is needed for that: filters of files look at names. Files that a page has gained meanwhile are
     not in the mirror and cannot be lost.
     """
-    label = mirror.ledger.runs.get(run_id).request.label
-    files, size = 0, 0
-    losses: list[tuple[NormalizedName, int, int]] = []
-    current: NormalizedName | None = None
-    for number, (project, filename, bytes_) in enumerate(
-        mirror.ledger.projects.files_chosen_otherwise(mirror.page_selection)
-    ):
-        if number % _RENEW_AFTER == 0:
-            mirror.ledger.lease.renew(label)
-        if project != current:
-            if current is not None and files:
-                losses.append((current, files, size))
-            current, files, size = project, 0, 0
-        remote = RemoteFile(filename=filename, url="", size=bytes_)
-        if mirror.selector.why_not_file(project, remote) is not None:
-            files, size = files + 1, size + bytes_
-    if current is not None and files:
-        losses.append((current, files, size))
-    mirror.ledger.plan.note_losses(run_id, losses)
+    mirror.ledger.plan.note_losses(run_id, _left_out(mirror, mirror.ledger.runs.get(run_id).request.label))
+
+
+def _left_out(mirror: Mirror, label: str) -> Iterator[tuple[NormalizedName, int, int]]:
+    """(project, files, bytes) that the filters leave out by now, of each project that loses any."""
+    files = mirror.ledger.projects.files_chosen_otherwise(mirror.page_selection)
+    read = 0
+    for project, of_project in groupby(files, key=itemgetter(0)):
+        lost = []
+        for _, filename, bytes_ in of_project:
+            if read % _RENEW_AFTER == 0:
+                mirror.ledger.lease.renew(label)
+            read += 1
+            if mirror.selector.why_not_file(project, RemoteFile(filename=filename, url="")) is not None:
+                lost.append(bytes_)
+        if lost:
+            yield project, len(lost), sum(lost)
 
 
 def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
