@@ -57,15 +57,6 @@ def write_atomically(
     target = os.fspath(path)
     if _holds(target, data):
         return False
-    replace_atomically(target, data, durable=durable, modified=modified)
-    return True
-
-
-def replace_atomically(
-    path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
-) -> None:
-    """As ``write_atomically``, for who knows that ``path`` does not hold ``data`` yet."""
-    target = os.fspath(path)
     directory = os.path.dirname(target) or "."  # noqa: PTH120
     descriptor, temporary = _create_temporary(directory)
     try:
@@ -83,18 +74,7 @@ def replace_atomically(
         raise
     if durable:
         _flush_directory(directory)
-
-
-def make_directories(path: str) -> None:
-    """Make the directory ``path`` and those above it that are missing; ``Path.mkdir`` takes longer."""
-    try:
-        os.mkdir(path)  # noqa: PTH102
-    except FileExistsError:
-        pass
-    except FileNotFoundError:
-        make_directories(os.path.dirname(path))  # noqa: PTH120
-        with suppress(FileExistsError):
-            os.mkdir(path)  # noqa: PTH102
+    return True
 
 
 class AtomicFile:
@@ -251,7 +231,7 @@ def _create_temporary(directory: str) -> tuple[int, str]:
         return os.open(name, _CREATE, _MODE), name
     except FileNotFoundError:
         # Nearly every write finds its directory, so asking first would be a wasted call.
-        make_directories(directory)
+        Path(directory).mkdir(parents=True, exist_ok=True)
         return os.open(name, _CREATE, _MODE), name
 
 

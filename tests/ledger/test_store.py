@@ -197,3 +197,15 @@ def test_what_the_server_cannot_store_is_a_ledger_error(empty_postgres: str) -> 
 def test_a_number_that_no_database_has_is_a_ledger_error(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="cannot be used"):
         ledger.events.forget_before(10**30)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("state", ["XX001", "XX002"])
+def test_damage_that_postgresql_reports(empty_postgres: str, state: str) -> None:
+    """data_corrupted and index_corrupted, as of a page or an index that a broken disk changed."""
+    with (
+        Ledger.open(empty_postgres, Hands()) as ledger,
+        pytest.raises(LedgerDamaged, match=r"(?s)damaged .*`pypi-mirror ledger rebuild`"),
+        ledger.engine.connect() as connection,
+    ):
+        connection.exec_driver_sql(f"DO $$ BEGIN RAISE 'invalid page' USING ERRCODE = '{state}'; END $$")
