@@ -16,6 +16,8 @@ from bench.capacity import write_capacity
 from bench.cases import sync_cases
 from bench.document import verdict_line, write_documents
 from bench.flames import flame_graph
+from bench.ledger_size import GOALS as LEDGER_GOALS
+from bench.ledger_size import run_ledger
 from bench.machines import missing_programs, run_machines
 from bench.measure import ProgramFailed
 from bench.profiling import PROFILED, Profile, profile
@@ -42,7 +44,7 @@ _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHJK"
+_LETTERS = "ABCDEFGHIJK"
 
 
 def main() -> int:
@@ -105,6 +107,10 @@ def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> I
         _say("H. plan and publish")
         title, rounds = run_steps(home=home / "H", scale=scale, repeat=repeat, say=_say)
         yield summarize("H", title, STEPS_GOALS, rounds)
+    if "I" in arguments.cases:
+        _say("I. a large ledger")
+        title, rounds = run_ledger(home=home / "I", scale=scale, repeat=repeat, say=_say)
+        yield summarize("I", title, LEDGER_GOALS, rounds)
     if "J" in arguments.cases:
         for client in CLIENTS:
             _say(f"J. serving {client}")
