@@ -57,6 +57,15 @@ def write_atomically(
     target = os.fspath(path)
     if _holds(target, data):
         return False
+    replace_atomically(target, data, durable=durable, modified=modified)
+    return True
+
+
+def replace_atomically(
+    path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
+) -> None:
+    """As ``write_atomically``, for who knows that ``path`` does not hold ``data`` yet."""
+    target = os.fspath(path)
     directory = os.path.dirname(target) or "."  # noqa: PTH120
     descriptor, temporary = _create_temporary(directory)
     try:
@@ -74,7 +83,18 @@ def write_atomically(
         raise
     if durable:
         _flush_directory(directory)
-    return True
+
+
+def make_directories(path: str) -> None:
+    """Make the directory ``path`` and those above it that are missing; ``Path.mkdir`` takes longer."""
+    try:
+        os.mkdir(path)  # noqa: PTH102
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        make_directories(os.path.dirname(path))  # noqa: PTH120
+        with suppress(FileExistsError):
+            os.mkdir(path)  # noqa: PTH102
 
 
 class AtomicFile:
@@ -231,7 +251,7 @@ def _create_temporary(directory: str) -> tuple[int, str]:
         return os.open(name, _CREATE, _MODE), name
     except FileNotFoundError:
         # Nearly every write finds its directory, so asking first would be a wasted call.
-        Path(directory).mkdir(parents=True, exist_ok=True)
+        make_directories(directory)
         return os.open(name, _CREATE, _MODE), name
 
 

@@ -96,3 +96,37 @@ def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None
     acquired = asyncio.run(pool.acquire(FILE, None, verify=False))
 
     assert (acquired.files_downloaded, transport.requests, final.read_bytes() == DATA) == (0, 1, True)
+
+
+class TestSmall:
+    """A file that is taken as a whole."""
+
+    DATA = b"the bytes of a wheel"
+    FILE = RemoteFile(
+        filename=NAME, url=URL, hashes=(("sha256", hashlib.sha256(DATA).hexdigest()),), size=len(DATA)
+    )
+
+    def download(self, final: Path) -> None:
+        asyncio.run(download_once(FakeTransport({URL: [said(self.DATA)]}), str(final), self.FILE))
+
+    def test_what_a_killed_try_left_is_written_over(self, tmp_path: Path) -> None:
+        final = tmp_path / NAME
+        final.with_name(f".tmp-{NAME}.part").write_bytes(b"longer than the file, and something else")
+        self.download(final)
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {NAME: self.DATA}
+
+    def test_is_left_to_another_who_is_at_it(self, tmp_path: Path) -> None:
+        final = tmp_path / NAME
+        first = begun(final, self.DATA[:5])
+        with pytest.raises(FileBusy):
+            self.download(final)
+        first.write(self.DATA[5:])
+        first.publish(str(final))
+        assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {NAME: self.DATA}
+
+    def test_a_write_that_fails_leaves_nothing(self, tmp_path: Path) -> None:
+        final = tmp_path / NAME
+        final.mkdir()  # nothing can be renamed to it
+        with pytest.raises(OSError, match=NAME):
+            self.download(final)
+        assert list(tmp_path.iterdir()) == [final]

@@ -1,6 +1,6 @@
 """What upstream says becomes a path, a request or a link only when it can do no harm there."""
 
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from hypothesis import given
@@ -38,6 +38,22 @@ class TestNames:
         assert not set(normalized) & set("._")
         assert "--" not in normalized
         assert checked_name(normalized, url=URL) == normalized
+
+    @given(
+        st.sampled_from(
+            ["", "https://files.example", "http://files.example", "https://files.example:44300", "h"]
+        ),
+        st.lists(st.sampled_from(["a", "b.whl", ".", "..", "", "%2e", "x+y", "a;b", "é"]), max_size=5),
+    )
+    def test_the_short_way_leads_where_the_long_one_does(self, origin: str, parts: list[str]) -> None:
+        """RFC 3986, section 5.2, as the standard library has it."""
+        address = origin + "".join(f"/{part}" for part in parts)
+        try:
+            absolute = checked_address(address, base=URL)
+        except FileRefused:
+            assert "é" in address or origin.startswith("http:")
+        else:
+            assert absolute == urljoin(URL, address)
 
     @given(nasty)
     def test_whatever_is_taken_is_one_safe_directory(self, name: str) -> None:

@@ -10,11 +10,10 @@ import fcntl
 import hashlib
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from pypi_mirror.answers import failure
-from pypi_mirror.disk import TEMPORARY_PREFIX, remove_file
+from pypi_mirror.disk import TEMPORARY_PREFIX, make_directories, remove_file
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
@@ -30,6 +29,8 @@ from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 MAX_FILE: Final = 20 * 1024**3
 # Below this a lost download is started over: asking for the rest costs as much.
 WORTH_KEEPING: Final = 1024**2
+# Up to this a file is taken as a whole and written at once; so much memory a request is spent on it.
+SMALL: Final = 256 * 1024
 
 _FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 # What file systems answer that have no locks; there two tries at once remain a risk.
@@ -44,6 +45,8 @@ async def download_once(
     ``fresh`` asks caches on the way to look again: what they gave was wrong.
     Raises UpstreamUnavailable, FileBusy, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
     """
+    if file.sha256 is not None and file.size is not None and file.size <= SMALL:
+        return await _download_small(transport, path, file, file.sha256, fresh=fresh)
     directory, _, filename = path.rpartition("/")
     part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}.part", file)
     try:
@@ -70,6 +73,56 @@ async def download_once(
         raise
     part.publish(path)
     return part.size, part.sha256.hexdigest()
+
+
+async def _download_small(
+    transport: Transport, path: str, file: RemoteFile, sha256: str, *, fresh: bool
+) -> tuple[int, str]:
+    headers = (NO_CACHE,) if fresh else ()
+    response = await transport.get(Request(url=file.url, headers=headers, max_bytes=SMALL))
+    if response.status != 200:
+        raise failure(file.url, response.status, response.retry_after)
+    body = response.body
+    if len(body) != file.size:
+        raise SizeMismatch(url=file.url, expected=file.size or 0, actual=len(body))
+    digest = hashlib.sha256(body).hexdigest()
+    if digest != sha256:
+        raise DigestMismatch(url=file.url, algorithm="sha256", expected=sha256, actual=digest)
+    _place(path, body, file)
+    return len(body), digest
+
+
+def _place(path: str, body: bytes, file: RemoteFile) -> None:
+    """Make ``body`` the file at ``path`` with as few calls as that takes: most files come this way."""
+    directory, _, filename = path.rpartition("/")
+    temporary = f"{directory}/{TEMPORARY_PREFIX}{filename}.part"
+    make_directories(directory)
+    try:
+        descriptor = os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        # Left by a try that was killed; or one is at it right now.
+        part = Part(temporary, file)
+        try:
+            part.start(200)
+            part.write(body)
+            part.publish(path)
+        except BaseException:
+            part.discard()
+            raise
+        return
+    try:
+        try:
+            _lock(descriptor)
+        except BlockingIOError as error:
+            raise FileBusy(path=temporary) from error
+        try:
+            _write(descriptor, body)
+            os.rename(temporary, path)
+        except BaseException:
+            remove_file(temporary)
+            raise
+    finally:
+        os.close(descriptor)
 
 
 class Part:
@@ -124,7 +177,7 @@ class Part:
         try:
             self._descriptor = self._claim(_FLAGS | os.O_CREAT)
         except FileNotFoundError:
-            Path(self._path).parent.mkdir(parents=True, exist_ok=True)
+            make_directories(self._path.rpartition("/")[0])
             self._descriptor = self._claim(_FLAGS | os.O_CREAT)
         if status == 206 and self._taken_up is not None:
             self._require_untouched(self._taken_up)
@@ -167,9 +220,7 @@ class Part:
             # Cut off here, not at the end: it may have none.
             raise SizeMismatch(url=self._file.url, expected=self._file.size, actual=self.size + len(chunk))
         self._update(chunk)
-        view = memoryview(chunk)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        _write(self._descriptor, chunk)
 
     def check(self) -> None:
         """Raises SizeMismatch or DigestMismatch when the whole is not what the page announces."""
@@ -209,6 +260,12 @@ class Part:
                 pass  # Not there, or a symbolic link: then nobody writes to it.
         remove_file(self._path)
         self.close()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    written = os.write(descriptor, data)
+    while written < len(data):
+        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def _lock(descriptor: int) -> None:

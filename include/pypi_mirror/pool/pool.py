@@ -46,7 +46,7 @@ class Pool:
         core_metadata: bool,
         before_download: Callable[[int], None] = lambda _size: None,
     ) -> None:
-        self._web = web
+        self._root = os.fspath(web)
         self._transport = transport
         self._retries = retries
         self._compare_method = compare_method
@@ -62,7 +62,7 @@ class Pool:
         """
         location = location_of(file)
         path = path_of(location, file.filename)
-        absolute = f"{self._web}/{path}"
+        absolute = f"{self._root}/{path}"
         if known is not None and (known.location != location or not _agrees(known, file)):
             if known.removed_at is None and known.location == location:
                 raise FileRefused("the page announces another digest than it did before", url=file.url)

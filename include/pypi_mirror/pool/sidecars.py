@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from pypi_mirror.answers import failure
-from pypi_mirror.disk import remove_file, sha256_of, write_atomically
+from pypi_mirror.disk import remove_file, replace_atomically, sha256_of, write_atomically
 from pypi_mirror.errors import (
     DigestMismatch,
     MirrorError,
@@ -76,7 +76,8 @@ class Sidecars:
             return None, 0
         if not _METADATA_VERSION.search(body):
             raise UpstreamMalformed("this is no core metadata", url=url)
-        write_atomically(target, body)
+        # With a digest to go by, the file would not have been fetched if this were in it.
+        (write_atomically if wanted is None else replace_atomically)(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
 
     async def provenance(
