@@ -335,3 +335,13 @@ class TestSweepLeftovers:
 
         assert len(leftovers(tmp_path)) == 1
         assert sweep_leftovers(tmp_path, older_than=0) == 1
+
+
+def test_leftovers_of_other_writers_are_swept_and_ours_and_parts_stay(tmp_path: Path) -> None:
+    with disk.open_temporary(tmp_path) as ours:
+        for name in (".tmp-0-1-2", ".tmp-x.whl.part", "x.whl", "x.whl.metadata"):
+            (tmp_path / name).touch()
+        disk.sweep_dead_writers(tmp_path, keep_suffix=".part")
+        assert {path.name for path in tmp_path.iterdir()} == {
+            ".tmp-x.whl.part", "x.whl", "x.whl.metadata", ours.temporary.name
+        }  # fmt: skip

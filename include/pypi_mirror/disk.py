@@ -245,6 +245,16 @@ def sweep_leftovers(directory: StrPath, *, older_than: float, recursive: bool = 
     return swept
 
 
+def sweep_dead_writers(directory: StrPath, *, keep_suffix: str) -> None:
+    """Remove the temporary files in ``directory`` that are not of this process; names that end in
+    ``keep_suffix`` stay. For directories that nobody else writes to at the same time.
+    """
+    own = f"{TEMPORARY_PREFIX}{_TOKEN}-{os.getpid()}-"
+    for name in os.listdir(directory):  # noqa: PTH208
+        if name.startswith(TEMPORARY_PREFIX) and not name.startswith(own) and not name.endswith(keep_suffix):
+            remove_file(f"{os.fspath(directory)}/{name}")
+
+
 def _create_temporary(directory: str) -> tuple[int, str]:
     name = f"{directory}/{TEMPORARY_PREFIX}{_TOKEN}-{os.getpid()}-{next(_counter)}"
     try:

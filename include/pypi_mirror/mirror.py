@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pypi_mirror.clock import Clock, SystemClock
+from pypi_mirror.disk import flush_filesystem
 from pypi_mirror.disk_faults import named_disk_faults
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError
@@ -73,6 +74,12 @@ class Mirror:
     @cached_property
     def room(self) -> RoomGuard:
         return RoomGuard(self.places, self.settings.disk_reserve)
+
+    def flush(self) -> None:
+        """Bring onto their devices what was written and removed; the pool may be on a disk of its own."""
+        for place in (self.settings.web, self.settings.web / "packages"):
+            if place == self.settings.web or place.is_symlink() or place.is_mount():
+                flush_filesystem(place)
 
     @contextmanager
     def control(self) -> Iterator[Control]:
@@ -144,8 +151,9 @@ def open_mirror(
     if must_exist and not settings.web.is_dir():
         raise MirrorError(f"{settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it")
     try:
-        (settings.web / "simple").mkdir(parents=True, exist_ok=True)
-        (settings.web / "packages").mkdir(exist_ok=True)
+        with named_disk_faults((settings.directory,)):
+            (settings.web / "simple").mkdir(parents=True, exist_ok=True)
+            (settings.web / "packages").mkdir(exist_ok=True)
     except OSError as error:
         raise MirrorError(
             f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"

@@ -273,8 +273,9 @@ def _audit_cursor(bench: Bench, mirror: Mirror, *, crashed: bool = False) -> Non
 def _audit_leftovers(bench: Bench) -> None:
     recent = time.time() - 60
     for path in bench.settings.directory.rglob(".tmp-*"):
-        # What a process writes into the two upper directories is swept when it is a minute old.
-        young = path.parent in (bench.web, bench.settings.directory) and path.stat().st_mtime > recent
+        # What a process writes into these directories is swept when it is a minute old.
+        shared = (bench.web, bench.settings.directory, bench.settings.directory / "nginx")
+        young = path.parent in shared and path.stat().st_mtime > recent
         assert young, f"{path} was left behind"
 
 

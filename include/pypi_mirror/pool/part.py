@@ -27,6 +27,7 @@ from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 
 # More than upstream ever takes; for files whose size the page does not say.
 MAX_FILE: Final = 20 * 1024**3
+PART_SUFFIX: Final = ".part"
 # Below this a lost download is started over: asking for the rest costs as much.
 WORTH_KEEPING: Final = 1024**2
 # Up to this a file is taken as a whole and written at once; so much memory a request is spent on it.
@@ -48,7 +49,7 @@ async def download_once(
     if file.sha256 is not None and file.size is not None and file.size <= SMALL:
         return await _download_small(transport, path, file, file.sha256, fresh=fresh)
     directory, _, filename = path.rpartition("/")
-    part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}.part", file)
+    part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}{PART_SUFFIX}", file)
     try:
         if part.is_worth_keeping:
             await asyncio.to_thread(part.take_up)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pypi_mirror.disk import sha256_of
+from pypi_mirror.disk import sha256_of, sweep_dead_writers
 from pypi_mirror.errors import FileRefused, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, RemoteFile, path_of
 from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.layout import location_of
-from pypi_mirror.pool.part import MAX_FILE, download_once
+from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, download_once
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.retries import Retries
 from pypi_mirror.settings.values import CompareMethod
@@ -76,6 +76,9 @@ class Pool:
         listed = file if self._core_metadata else replace(file, core_metadata=None)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
         provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
+        if not downloaded and (known is None or metadata_bytes or provenance_bytes):
+            # A run may have died over the documents beside it; the file's own part is continued, or gone.
+            sweep_dead_writers(os.path.dirname(absolute), keep_suffix=PART_SUFFIX)
         return Acquired(
             file=PooledFile(
                 remote=file,

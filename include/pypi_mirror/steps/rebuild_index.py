@@ -93,6 +93,7 @@ def _sweep_leftovers(mirror: Mirror) -> None:
     for place, older_than in (
         (directory, _UNDER_WAY),
         (web, _UNDER_WAY),
+        (name_map_path(mirror.settings).parent, _UNDER_WAY),
         (directory / "state", 0.0),
         (web / "simple", 0.0),
     ):
@@ -105,6 +106,8 @@ def _remove_pages(mirror: Mirror) -> None:
     for name in names:
         mirror.pages.remove(name)
     if names:
+        # Where a power cut brought a page back that the ledger has forgotten, nobody would look for it.
+        mirror.flush()
         mirror.ledger.projects.removed(names)
 
 
@@ -134,6 +137,7 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
             for parent in path.parents[:3]:
                 if not remove_directory_if_empty(parent):
                     break
+        mirror.flush()
         mirror.ledger.projects.forget_files([(id_, file.filename) for id_, file in tombstones])
         swept += len(gone)
     return swept
