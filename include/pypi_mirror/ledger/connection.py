@@ -24,6 +24,11 @@ _DAMAGE: Final = (
     "the ledger at {shown} is damaged ({reason}); `pypi-mirror ledger rebuild` makes a new one from the tree "
     "and keeps this one aside"
 )
+# Of the disk, in mid-run.
+_REFUSED: Final = {
+    sqlite3.SQLITE_FULL: "make room on that disk (bytes, inodes or quota)",
+    sqlite3.SQLITE_IOERR: "see that the disk has room and is sound (the kernel's log says more)",
+}
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
@@ -88,12 +93,19 @@ def _translated(context: ExceptionContext, shown: str) -> LedgerError | None:
     if code is not None and code & _PRIMARY_CODE in _OUT_OF_REACH:
         return LedgerError(
             f"the ledger at {shown} cannot be used: {reason}; it has to be a file that the mirror's user "
-            "may write, in a directory where that user may make others"
+            "may write, in a directory where that user may make others, on a disk that is writable and has "
+            "inodes left"
         )
     if getattr(error, "sqlstate", None) in _POSTGRES_DAMAGED:
         return LedgerDamaged(_DAMAGE.format(shown=shown, reason=reason))
     if code is not None and code & _PRIMARY_CODE in _BUSY:
         return LedgerUnavailable(f"the ledger at {shown} is kept busy by another process ({reason})")
+    advice = None if code is None else _REFUSED.get(code & _PRIMARY_CODE)
+    if advice is not None:
+        return LedgerError(
+            f"the ledger at {shown} cannot be written: {reason}; {advice}, then sync again: "
+            "what was recorded is kept"
+        )
     if code is None and (context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError)):
         return LedgerUnavailable(f"the ledger at {shown} cannot be reached: {reason}")
     return LedgerError(f"the ledger at {shown} cannot be used: {reason}")
