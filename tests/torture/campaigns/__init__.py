@@ -1,6 +1,11 @@
 """The campaigns, in the order of the table."""
 
 from tests.torture.campaign import Campaign
-from tests.torture.campaigns import reader_hammer, request_faults
+from tests.torture.campaigns import bad_disks, random_kills, reader_hammer, request_faults
 
-CAMPAIGNS: tuple[Campaign, ...] = (request_faults.CAMPAIGN, reader_hammer.CAMPAIGN)
+CAMPAIGNS: tuple[Campaign, ...] = (
+    random_kills.CAMPAIGN,
+    request_faults.CAMPAIGN,
+    reader_hammer.CAMPAIGN,
+    bad_disks.CAMPAIGN,
+)
