@@ -176,6 +176,22 @@ def test_a_label_tells_whether_its_process_is_dead() -> None:
     assert not label.is_dead("scheduled__2026-11-22T13:00:00")
 
 
+def test_a_process_with_the_number_of_a_dead_one_is_not_taken_for_it() -> None:
+    """As after a restart, or when the numbers have come round; a container has numbers of its own."""
+    own = label.new_label()
+    before, place = own.rsplit(", ", 1)
+    boot, space, start, unique = place.split("-")
+
+    def dead(*parts: str) -> bool:
+        return label.is_dead(f"{before}, {'-'.join(parts)}")
+
+    assert not dead(boot, space, start, unique)
+    assert dead(boot, space, str(int(start) - 1), unique)
+    assert dead("0" * len(boot), space, start, unique)
+    assert not dead(boot, str(int(space) + 1), str(int(start) - 1), unique)
+    assert not dead("", "", "", unique)
+
+
 BROKEN = Fault(path="/packages/*/old-1.0-*", effect=Corrupt(), times=None)
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 import requests
 
 from pypi_mirror.settings.values import Site
+from pypi_mirror.webserver.render import Runtime
 from pypi_mirror.webserver.server import NginxProcess
 from tests.commands.cli import Said
 from tests.torture.campaign import Campaign, Outcome, Wrong
@@ -54,15 +55,16 @@ class _Mirror:
         self._site: str | None = None
         self.wrong: list[Wrong] = []
 
-    def serve(self, stack: ExitStack) -> None:
-        """From the same disk, its configuration and its logs too."""
+    def serve(self, stack: ExitStack, logs: Path) -> None:
+        """From the same disk; its logs too, but where an open log would keep the disk writable."""
         settings, port = self._bench.settings, free_port()
         site = Site(
             port=port,
             public_url=f"http://localhost:{port}/pypi",
             config=settings.directory / "nginx/pypi-mirror.conf",
         )
-        stack.enter_context(NginxProcess(replace(settings, site=site)))
+        runtime = Runtime(folder=logs) if self._kind == "read-only" else None
+        stack.enter_context(NginxProcess(replace(settings, site=site), runtime=runtime))
         self._site = f"http://127.0.0.1:{port}/pypi/"
 
     def moment(self, chance: random.Random) -> bool:
@@ -105,7 +107,8 @@ class _Mirror:
     def _turned_read_only(self, chance: random.Random) -> Said:
         """With the ledger apart in the middle of the run; SQLite keeps its file open, so with it before."""
         if not self._ledger_apart:
-            self._disk.forbid_writing()
+            if not self._disk.forbid_writing():
+                raise RuntimeError(f"{self._disk.place} cannot be made read-only: who writes there?")
             return self._sync()
         with self._line.start("sync", "--processes", "2") as process:
             wait_for(self._server, process, chance.randrange(1, 60), 0)
@@ -187,7 +190,7 @@ def _on_one_disk(
             if met >= goal or len(wrong) >= _TRIES:
                 break
             if not number:
-                mirror.serve(stack)
+                mirror.serve(stack, directory / f"{name}-logs")
     wrong += mirror.wrong
     return met
 
