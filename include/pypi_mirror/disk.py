@@ -85,16 +85,19 @@ def replace_atomically(
         _flush_directory(directory)
 
 
-def make_directories(path: str) -> None:
-    """Make the directory ``path`` and those above it that are missing; ``Path.mkdir`` takes longer."""
+def make_directories(path: str) -> bool:
+    """Make the directory ``path`` and those above it that are missing; return whether it was missing itself.
+
+    ``Path.mkdir`` does the same and takes longer.
+    """
     try:
         os.mkdir(path)  # noqa: PTH102
     except FileExistsError:
-        pass
+        return False
     except FileNotFoundError:
         make_directories(os.path.dirname(path))  # noqa: PTH120
-        with suppress(FileExistsError):
-            os.mkdir(path)  # noqa: PTH102
+        return make_directories(path)
+    return True
 
 
 class AtomicFile:

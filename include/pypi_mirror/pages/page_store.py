@@ -15,8 +15,10 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import (
     TEMPORARY_PREFIX,
+    make_directories,
     remove_directory_if_empty,
     remove_file,
+    replace_atomically,
     size_of,
     sweep_leftovers,
     write_atomically,
@@ -91,6 +93,9 @@ class PageStore:
     def write_rendered(self, project: NormalizedName, rendered: Rendered) -> int:
         """As ``write``, for a page that ``render`` has made."""
         directory = self._directory(project, hashed=self._hash_index)
+        if make_directories(directory):
+            # A new project: there is nothing to compare with, nothing to clear away.
+            return sum(_write_first(f"{directory}/{name}", content) for name, content in rendered.items())
         written = 0
         for name, content in rendered.items():
             written += _write_with_twin(f"{directory}/{name}", content)
@@ -240,6 +245,13 @@ def _checked(name: NormalizedName) -> NormalizedName:
     if _NORMALIZED.fullmatch(name) is None:
         raise ValueError(f"{name!r} is not a normalized project name")
     return name
+
+
+def _write_first(path: str, content: bytes) -> int:
+    compressed = zlib.compress(content, _LEVEL, wbits=GZIP_WINDOW)
+    replace_atomically(path, content, modified=index_time)
+    replace_atomically(path + TWIN_SUFFIX, compressed, modified=index_time)
+    return len(content) + len(compressed)
 
 
 def _write_with_twin(path: str, content: bytes) -> int:
