@@ -2,6 +2,7 @@
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -136,9 +137,42 @@ class TestProjectPages:
         with pytest.raises(UpstreamMalformed, match="twice"):
             parse(document(files=[FILE, FILE | {"url": "/y"}]))
 
-    def test_a_key_twice_counts_once(self) -> None:
-        body = json.dumps(document()).replace('"name": "foo-bar"', '"name": "other", "name": "foo-bar"')
-        assert parse(body.encode()).name == NAME
+    @pytest.mark.parametrize(
+        ("once", "twice"),
+        [
+            ('"files": [', '"files": [], "files": ['),
+            ('"filename": ', '"filename": "other.zip", "filename": '),
+            ('"url": ', '"\\u0075rl": "elsewhere", "url": '),
+            ('"sha256": ', '"sha256": "00", "sha256": '),
+            ('"size": ', '"size": 7, "size": '),
+        ],
+    )
+    def test_a_key_twice_is_two_pages_in_one(self, once: str, twice: str) -> None:
+        body = json.dumps(document(files=[FILE | {"hashes": {"sha256": DIGEST}, "size": 5}]))
+        assert once in body
+        with pytest.raises(UpstreamMalformed, match="twice"):
+            parse(body.replace(once, twice, 1).encode())
+
+    def test_a_word_of_the_protocol_may_be_said_in_a_text(self) -> None:
+        reason = 'see "files" and \\ "url", "filename"'
+        assert file(yanked=reason).yanked == reason
+
+    @pytest.mark.parametrize(
+        "time", ["now", "2025-13-01T00:00:00Z", "2025-01-01", "<b>", "2025-01-01T00:00:00"]
+    )
+    def test_an_upload_time_that_clients_choke_on(self, time: str) -> None:
+        with pytest.raises(UpstreamMalformed, match="upload time"):
+            file(**{"upload-time": time})
+
+    @pytest.mark.parametrize("key", ["yanked", "requires-python"])
+    def test_a_text_beyond_measure(self, key: str) -> None:
+        with pytest.raises(UpstreamMalformed, match="too long"):
+            file(**{key: "x" * 70_000})
+
+    def test_more_values_than_fit_into_memory(self) -> None:
+        body = json.dumps(document())[:-1] + ', "x": [' + "0," * 1_500_000 + "0]}"
+        with pytest.raises(UpstreamMalformed, match="values"):
+            parse(body.encode())
 
     @pytest.mark.parametrize(
         "changes",
@@ -222,7 +256,7 @@ class TestRoundTrip:
             filename=st.from_regex(r"[a-z0-9][a-z0-9+._-]{0,30}\.whl", fullmatch=True),
             url=st.just("https://files.example/x"),
             hashes=st.just(()),
-            upload_time=st.none() | texts.filter(bool),
+            upload_time=st.none() | st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat),
             requires_python=st.none() | texts.filter(bool),
             yanked=st.none() | texts,
             gpg_sig=st.none() | st.just(False),

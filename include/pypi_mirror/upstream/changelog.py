@@ -19,7 +19,8 @@ from pypi_mirror.upstream.control import Control, ControlAnswer
 
 log = logging.getLogger(__name__)
 
-MAX_ANSWER: Final = 256 * 1024 * 1024
+# Upstream's 50,000 events are some 20 MB of XML.
+MAX_ANSWER: Final = 48 * 1024 * 1024
 # Upstream gives at most 50,000 events a call; this many calls are cheaper to replace by the root index.
 MAX_CALLS: Final = 20
 _RATE_LIMITED: Final = "HTTPTooManyRequests"

@@ -5,12 +5,14 @@ Upstream is not trusted (DESIGN invariant 6): a bad name or address is refused f
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.answers import leads_inside
 from pypi_mirror.errors import FileRefused, UpstreamMalformed
 
 # The longest name that still leaves room for ".provenance" and a temporary name in 255 bytes.
@@ -21,6 +23,10 @@ MAX_NAME: Final = MAX_FILENAME
 MAX_SERIAL: Final = 2**63 - 1
 # No file has more bytes; sums over a mirror's files then fit into 64 bits, too.
 MAX_SIZE: Final = 2**40
+# Of one text on a page: a reason, a version, the Pythons that a file is for. Upstream's are below 1 kB.
+MAX_TEXT: Final = 64 * 1024
+# Of one page. Upstream's largest have some 30,000 files.
+MAX_FILES: Final = 100_000
 # What the pool itself puts beside a file.
 _OURS: Final = (".metadata", ".provenance")
 # What a file name may hold: printable ASCII without the separators of any system. Upstream's own rule
@@ -29,6 +35,8 @@ _FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 !#$%&'()+,.=@\[\]^_`{}~;-]
 # RFC 3986 has no backslash; parsers disagree about what it means, so that one would check another host
 # than the other asks.
 _ADDRESS: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+", re.ASCII)
+# RFC 3339, and so PEP 700; uv takes no page with another one on it.
+_UPLOAD_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 # A path that means what it says, as nearly all do: none of its parts is empty or begins with a dot.
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_%+~!@=,-][A-Za-z0-9._%+~!@=,-]*)+", re.ASCII)
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"', re.ASCII)
@@ -90,6 +98,10 @@ def _resolved(address: str, base: str) -> str:
         raise FileRefused(f"{address[:300]!r} is not an address a mirror follows", url=base)
     if parts.scheme == "http" and base.startswith("https:"):
         raise FileRefused(f"{address[:300]!r} leaves https", url=base)
+    if leads_inside(parts.hostname, base=urlsplit(base).hostname or ""):
+        raise FileRefused(
+            f"{address[:300]!r} is an address inside; a mirror does not ask there for one outside", url=base
+        )
     return absolute
 
 
@@ -103,6 +115,32 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
             raise FileRefused(f"{digest[:200]!r} is no {algorithm[:20]} digest", url=url)
         checked.append((algorithm, lowered))
     return tuple(checked)
+
+
+def checked_text(text: str | None, what: str, *, url: str) -> str | None:
+    """``text`` when it is no longer than anybody needs, UpstreamMalformed with ``what`` it is otherwise."""
+    if text is not None and len(text) > MAX_TEXT:
+        raise UpstreamMalformed(f"{what} of {len(text)} characters, {text[:60]!r}..., is too long", url=url)
+    return text
+
+
+def checked_upload_time(text: str | None, *, url: str) -> str | None:
+    """``text`` when it is a time as PEP 700 has it, None for none; UpstreamMalformed otherwise."""
+    if not text:
+        return None
+    try:
+        if _UPLOAD_TIME.fullmatch(text):
+            datetime.fromisoformat(text)
+            return text
+    except ValueError:
+        pass
+    raise UpstreamMalformed(f"{text[:100]!r} is no upload time (RFC 3339)", url=url)
+
+
+def checked_count(number: int, what: str, *, url: str) -> None:
+    """UpstreamMalformed when a page has more of ``what`` than any project has."""
+    if number > MAX_FILES:
+        raise UpstreamMalformed(f"the page has {number} {what}; {MAX_FILES} are the most", url=url)
 
 
 def checked_etag(etag: str | None) -> str | None:

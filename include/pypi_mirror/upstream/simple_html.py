@@ -23,9 +23,13 @@ from pypi_mirror.upstream.checks import (
     checked_hashes,
     checked_serial,
     checked_status,
+    checked_text,
 )
 from pypi_mirror.upstream.simple_json import index_entries
 
+# Of one project's page: its tree takes some two kilobytes a tag in memory. A link has three, with its <br>.
+_MAX_TAGS: Final = 60_000
+_MAX_PAGE: Final = 16 * 1024 * 1024
 _SERIAL: Final = re.compile(rb"<!--SERIAL (\d{1,19})-->\s*$", re.ASCII)
 # What has ever been taken for a release, by upstream or by tools that install.
 _FILE_ENDINGS: Final = (
@@ -42,6 +46,8 @@ def parse_project_page(
     HTML has no sizes, upload times or versions (PEP 700 adds them to JSON alone); they stay unknown.
     A page without any link is taken for a project without files only where it says it is such a page.
     """
+    if len(body) > _MAX_PAGE or body.count(b"<") > _MAX_TAGS or body.count(b"=") > 4 * _MAX_TAGS:
+        raise UpstreamMalformed("this HTML is longer than any project's page", url=url)
     page = _parse(body, url)
     links = [link for link in page.links if link.text.endswith(_FILE_ENDINGS)]
     if not links and page.repository_version is None and b"inks for" not in body:
@@ -98,7 +104,10 @@ def _status(page: RepositoryPage, url: str) -> ProjectStatus:
     said = page.pypi_meta.get("project-status")
     if not said:
         return ProjectStatus()
-    return ProjectStatus(status=checked_status(said[0], url=url), reason=page.status_reason)
+    return ProjectStatus(
+        status=checked_status(said[0], url=url),
+        reason=checked_text(page.status_reason, "a status reason", url=url),
+    )
 
 
 def _with_metadata(link: Link) -> Link:
@@ -116,8 +125,10 @@ def _file(package: DistributionPackage, base: str) -> RemoteFile:
         url=checked_address(package.url, base=base),
         hashes=checked_hashes(digests, url=base),
         size=package.size,
-        requires_python=package.requires_python,
-        yanked=(package.yanked_reason or "") if package.is_yanked else None,
+        requires_python=checked_text(package.requires_python, "requires-python", url=base),
+        yanked=checked_text(package.yanked_reason or "", "a yank reason", url=base)
+        if package.is_yanked
+        else None,
         core_metadata=(
             checked_hashes(package.metadata_digests or {}, url=base) if package.has_metadata else None
         ),

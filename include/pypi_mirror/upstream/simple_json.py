@@ -3,9 +3,11 @@
 Unknown keys are ignored, as PEP 691 asks; a known key of a wrong type makes the document malformed.
 """
 
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -16,10 +18,13 @@ from pypi_mirror.upstream.checks import (
     MAX_SERIAL,
     MAX_SIZE,
     checked_address,
+    checked_count,
     checked_filename,
     checked_hashes,
     checked_name,
     checked_status,
+    checked_text,
+    checked_upload_time,
 )
 
 log = logging.getLogger(__name__)
@@ -72,6 +77,15 @@ class _Index(msgspec.Struct):
     projects: list[_Project]
 
 
+# Each value of an array or an object but its first follows a comma, so this bounds what decoding makes: some
+# 250 bytes a comma at most. Upstream's files have 13 each, its projects two.
+_MAX_PAGE_COMMAS: Final = 1_500_000
+# So many algorithms of digests are looked for one by one.
+_FEW: Final = 8
+
+# What decides over bytes; each is looked for in every page, so there are no more of them than need be.
+_FILE_KEYS: Final = (b'"filename"', b'"url"', b'"hashes"', b'"size"')
+
 _page_decoder = msgspec.json.Decoder(_Page)
 _index_decoder = msgspec.json.Decoder(_Index)
 
@@ -85,6 +99,8 @@ def parse_project_page(
     serves where the body has none. Raises UpstreamMalformed (CutOff for what is no JSON), or FileRefused
     for a file that is not safe.
     """
+    if (commas := body.count(b",")) > _MAX_PAGE_COMMAS:
+        raise UpstreamMalformed(f"the page has {commas} values, no project has that many", url=url)
     try:
         page = _page_decoder.decode(body)
     except (msgspec.ValidationError, RecursionError) as error:
@@ -92,6 +108,9 @@ def parse_project_page(
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CutOff(f"the page is no PEP 691 document: {error}", url=url) from error
     _check_version(page.meta.api_version, url=url)
+    checked_count(len(page.files), "files", url=url)
+    checked_count(len(page.versions or ()), "versions", url=url)
+    _check_unique_keys(body, page, url=url)
     if (named := checked_name(page.name, url=url)) != project:
         raise UpstreamMalformed(f"this is the page of {named!r}, not of {project!r}", url=url)
     status = page.project_status or _Status()
@@ -100,8 +119,11 @@ def parse_project_page(
         name=project,
         serial=header_serial if serial is None else serial,
         etag=etag,
-        status=ProjectStatus(status=checked_status(status.status, url=url), reason=status.reason),
-        versions=tuple(page.versions or ()),
+        status=ProjectStatus(
+            status=checked_status(status.status, url=url),
+            reason=checked_text(status.reason, "a status reason", url=url),
+        ),
+        versions=tuple([str(checked_text(v, "a version", url=url)) for v in page.versions or ()]),
         files=_unique(tuple(_file(f, url) for f in page.files), url),
     )
 
@@ -140,6 +162,41 @@ def index_entries(listed: Iterable[tuple[str, int | None]], *, url: str) -> Iter
         yield IndexEntry(name=project if project == name else name, project=project, serial=serial)
 
 
+def _check_unique_keys(body: bytes, page: _Page, *, url: str) -> None:
+    """UpstreamMalformed for an object that has a key twice: what it says depends on who reads it (RFC 8259).
+
+    Our decoder takes the last. To ask the other one costs ten times as much, so it is asked only about a page
+    that has more keys than the page it became, or hides some behind escapes.
+    """
+    algorithms: Counter[str] = Counter()
+    for file in page.files:
+        algorithms.update(file.hashes.keys())
+        for metadata in (file.core_metadata, file.legacy_metadata):
+            if isinstance(metadata, dict):
+                algorithms.update(metadata.keys())
+    number = len(page.files)
+    if (
+        b"\\" not in body
+        and len(algorithms) <= _FEW
+        and body.count(b'"files"') <= 1
+        and all(body.count(key) <= number for key in _FILE_KEYS)
+        and all(body.count(b'"%s"' % name.encode()) <= times for name, times in algorithms.items())
+    ):
+        return
+    try:
+        json.loads(body, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise UpstreamMalformed(f"the page is ambiguous: {error}", url=url) from error
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> None:
+    seen = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise ValueError(f"an object has the key {key[:100]!r} twice")
+        seen.add(key)
+
+
 def _check_version(version: str, *, url: str) -> None:
     # PEP 629: a client must refuse a major version that it does not know.
     if version.partition(".")[0] != "1":
@@ -155,10 +212,16 @@ def _file(file: _File, base: str) -> RemoteFile:
         url=checked_address(file.url.partition("#")[0], base=base),
         hashes=checked_hashes(file.hashes, url=base),
         size=file.size,
-        upload_time=file.upload_time,
-        requires_python=file.requires_python,
+        upload_time=checked_upload_time(file.upload_time, url=base),
+        requires_python=checked_text(file.requires_python, "requires-python", url=base),
         # PEP 592: true is "yanked without a reason", a string is the reason.
-        yanked=file.yanked if isinstance(file.yanked, str) else "" if file.yanked else None,
+        yanked=(
+            checked_text(file.yanked, "a yank reason", url=base)
+            if isinstance(file.yanked, str)
+            else ""
+            if file.yanked
+            else None
+        ),
         core_metadata=_metadata(metadata, base),
         provenance=checked_address(file.provenance, base=base) if file.provenance else None,
         gpg_sig=file.gpg_sig,
