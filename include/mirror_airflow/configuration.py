@@ -8,13 +8,17 @@ fails in its first task with the same words.
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.settings.values import Alerts, RemovalGuard, Schedule, Settings
+from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Settings
 
 UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
+
+
+Timed = TypeVar("Timed", Schedule, Audit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,7 @@ class Configuration:
     path: Path
     schedule: Schedule
     alerts: Alerts
+    audit: Audit
     settings: Settings | None
     mistakes: tuple[str, ...] = ()
 
@@ -46,15 +51,20 @@ def load_configuration() -> Configuration:
             path=path,
             schedule=_heeded(Schedule()),
             alerts=Alerts(),
+            audit=_heeded(Audit()),
             settings=None,
             mistakes=tuple(str(error).splitlines()),
         )
     return Configuration(
-        path=path, schedule=_heeded(settings.schedule), alerts=settings.alerts, settings=settings
+        path=path,
+        schedule=_heeded(settings.schedule),
+        alerts=settings.alerts,
+        audit=_heeded(settings.audit),
+        settings=settings,
     )
 
 
-def _heeded(schedule: Schedule) -> Schedule:
+def _heeded(timed: Timed) -> Timed:
     if not os.environ.get(UNSCHEDULED_VARIABLE):
-        return schedule
-    return replace(schedule, cron=None)
+        return timed
+    return replace(timed, cron=None)

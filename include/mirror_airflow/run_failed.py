@@ -22,10 +22,14 @@ log = logging.getLogger(__name__)
 CONSEQUENCES = ("RunStopped:", "RunFailed:")
 
 
-def tell_of_failed_run(context: Context) -> None:
-    """The DAG's ``on_failure_callback``: Airflow calls it once a run, in its DAG processor."""
+def tell_of_failed_run(context: Context, *, label: str | None = None) -> None:
+    """The DAG's ``on_failure_callback``: Airflow calls it once a run, in its DAG processor.
+
+    ``label`` is the run's in the ledger, by default Airflow's own.
+    """
     configuration = load_configuration()
-    dag_id, label = context["dag"].dag_id, context["run_id"]
+    dag_id, run_id = context["dag"].dag_id, context["run_id"]
+    label = run_id if label is None else label
     tasks = _tasks(context)
     projects = () if configuration.settings is None else _end_run(configuration.settings, label, tasks)
     if projects:
@@ -33,7 +37,7 @@ def tell_of_failed_run(context: Context) -> None:
     message = FailureMessage(
         run=label,
         mirror=mirror_name(configuration),
-        link=link_to_run(dag_id, label),
+        link=link_to_run(dag_id, run_id),
         projects=projects,
         tasks=tasks,
     )

@@ -1,0 +1,47 @@
+"""The DAG ``pypi_mirror_audit``: wiring only, the work is done by ``include/pypi_mirror/steps/audit.py``."""
+
+from datetime import timedelta
+
+from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
+
+from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
+from mirror_airflow.configuration import load_configuration
+from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended
+from mirror_airflow.task_mirror import task_mirror
+
+CONFIGURATION = load_configuration()
+SCHEDULE = CONFIGURATION.schedule
+CRON = CONFIGURATION.audit.cron
+
+
+@dag(
+    schedule=CronDataIntervalTimetable(CRON, timezone=SCHEDULE.timezone) if CRON else None,
+    catchup=False,
+    max_active_runs=1,
+    params=audit_form(),
+    on_failure_callback=tell_of_failed_audit,
+    description="Finds damage in the mirror and repairs it, a part of the mirror a run",
+    doc_md=audit_page(CONFIGURATION),
+    tags=["mirror"],
+)
+def pypi_mirror_audit() -> None:
+    @task(
+        retries=WAITS_FOR_TURN,
+        retry_delay=timedelta(seconds=SCHEDULE.retry_delay),
+        retry_exponential_backoff=2.0,
+        max_retry_delay=timedelta(hours=1),
+        retry_policy=RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=SCHEDULE.retry_delay),
+    )
+    def audit() -> dict[str, int]:
+        """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""
+        from mirror_airflow.audit_run import audit_request, require_clean
+        from pypi_mirror.steps.audit import audit as step
+
+        context = get_current_context()
+        with task_mirror() as mirror:
+            return require_clean(step(mirror, audit_request(context["run_id"], context["params"])))
+
+    audit()
+
+
+pypi_mirror_audit()

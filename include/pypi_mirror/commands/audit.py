@@ -1,0 +1,140 @@
+"""``pypi-mirror audit``: look for damage in ledger and tree, and repair it.
+
+Exit codes: 0 nothing is wrong any more, 1 something is that was not repaired (in a dry run: anything).
+"""
+
+import argparse
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.commands.label import is_dead, new_label
+from pypi_mirror.commands.sync import project_name, terminated_like_interrupted
+from pypi_mirror.errors import MirrorBusy
+from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.steps.audit import AuditRequest, audit
+from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport
+from pypi_mirror.webserver.wording import count, moment, size
+
+_SHOWN: Final = 50
+_ASKED_AGAIN: Final = 5.0
+
+
+def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
+    parser = verbs.add_parser("audit", parents=[common], help="find damage in the mirror and repair it")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="only tell; beside whatever run is at work, and change nothing"
+    )
+    parser.add_argument("--all", action="store_true", help="the whole mirror, not a part of it")
+    parser.add_argument(
+        "--gigabytes",
+        type=_amount,
+        metavar="N",
+        help="read N GB at most (default: [audit] gigabytes-per-run)",
+    )
+    parser.add_argument(
+        "--pages",
+        type=int,
+        metavar="N",
+        help="ask upstream for N pages at most (default: [audit] pages-per-run)",
+    )
+    parser.add_argument(
+        "--wait", action="store_true", help="wait for the run that has the mirror, if one has"
+    )
+    parser.add_argument("--json", action="store_true", help="print all that came of it as one JSON object")
+    parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="only these, whole")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    request = AuditRequest(
+        label=new_label(),
+        budget=None if arguments.gigabytes is None else round(arguments.gigabytes * 1e9),
+        pages=arguments.pages,
+        projects=tuple(arguments.projects),
+        everything=arguments.all,
+        dry_run=arguments.dry_run,
+    )
+    settings = read_settings(arguments.config)
+    with open_mirror(settings, must_exist=True) as mirror, terminated_like_interrupted():
+        report = _audit(mirror, request, wait=arguments.wait)
+    if arguments.json:
+        sys.stdout.write(report.as_json())
+    else:
+        _print(report)
+    return 0 if report.is_clean else 1
+
+
+def _audit(mirror: Mirror, request: AuditRequest, *, wait: bool) -> AuditReport:
+    """Audit as soon as the mirror is free, or, without ``wait``, now or not at all."""
+    while True:
+        try:
+            return audit(mirror, request)
+        except MirrorBusy as busy:
+            if is_dead(busy.owner):
+                mirror.ledger.lease.release(busy.owner)
+            elif wait:
+                time.sleep(_ASKED_AGAIN)
+            else:
+                raise
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = -1.0
+    if not 0 < amount < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of gigabytes above 0")
+    return amount
+
+
+def _print(report: AuditReport) -> None:
+    print(
+        f"{count(report.projects, 'project')}, {count(report.files, 'file')} and {size(report.bytes)} read; "
+        f"{report.directories} of 256 parts of the pool walked; {count(report.rechecked, 'page')} asked for "
+        f"upstream, {report.changed} of them changed."
+    )
+    for kind, number in sorted(report.found.items()):
+        print(f"  {number:>7,}  {Kind(kind)}")
+    if report.found:
+        print(
+            f"{report.repaired} repaired, {report.unrepaired} not, {report.waiting} wait for the end of the "
+            "grace period."
+        )
+    else:
+        print("Nothing is wrong.")
+    for line in _coverage(report.coverage):
+        print(line)
+    for finding in report.examples[:_SHOWN]:
+        print(f"found: {finding}", file=sys.stderr)
+    if sum(report.found.values()) > _SHOWN:
+        print(f"found: {sum(report.found.values()) - _SHOWN} more; -v logs all of them", file=sys.stderr)
+    for filename in report.withheld:
+        print(f"withheld: {filename}: its page lists it no more", file=sys.stderr)
+    for failure in report.failures:
+        print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
+    if report.reason is not None:
+        print(f"ended early: {report.reason}", file=sys.stderr)
+
+
+def _coverage(coverage: AuditCoverage) -> list[str]:
+    if coverage.oldest is None:
+        return ["The mirror is empty."]
+    shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
+    oldest = (
+        "some had no turn yet"
+        if coverage.oldest == 0
+        else f"the longest ago at {moment(datetime.fromtimestamp(coverage.oldest, UTC))}"
+    )
+    lines = [f"Within {coverage.days:g} days: {shares}; {oldest}."]
+    if coverage.needed_bytes is not None:
+        verdict = "is enough" if coverage.suffices else "is not enough"
+        needed = f"{max(coverage.needed_bytes / 1e9, 0.001):.3g}"
+        lines.append(
+            f"gigabytes-per-run {verdict}: at the pace of the last audits {needed} is what it takes."
+        )
+    return lines
