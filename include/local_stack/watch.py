@@ -157,6 +157,8 @@ class _Look:
         if self._state in FINISHED:
             self._tasks = (self._state,)
         run = self._ledger.runs.labelled(self._run_id)
+        if run is None and self._state not in FINISHED:
+            self._tasks = self._waiting_for() or self._tasks
         progress = NOTHING if run is None else self._ledger.plan.progress(run.id)
         tally = progress.tally
         done = tally.projects_done + tally.projects_failed
@@ -167,6 +169,14 @@ class _Look:
             left=self._speed.left(now, done, progress.planned) if progress.planned else None,
             elapsed=now - self._started,
         )
+
+    def _waiting_for(self) -> tuple[str, ...]:
+        """A run that has not begun may wait for another; one that was killed cannot say so itself."""
+        busy = self._ledger.lease.holder()
+        if busy is None or busy.owner == self._run_id:
+            return ()
+        until = f"since {busy.since} and, if it was killed, until {busy.expires}"
+        return (f"waits for {busy.owner}, which has the mirror {until}",)
 
     def _rate(self, now: float, size: int) -> float:
         """Of the last seconds while the run goes on, of the whole run when it has ended."""

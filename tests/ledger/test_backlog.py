@@ -43,6 +43,14 @@ def test_an_entry_is_due_when_its_time_has_come(ledger: Ledger, clock: Hands) ->
     assert [e.project for e in ledger.backlog.due()] == ["b", "a"], "oldest first"
 
 
+def test_a_clock_that_was_ahead_by_years_makes_nobody_wait_for_years(ledger: Ledger, clock: Hands) -> None:
+    clock.now = NOON + 3 * 365 * 24 * HOUR
+    _, results = begin(ledger, clock=clock)
+    results.record([failed(planned("a"))])
+    clock.now = NOON
+    assert [e.project for e in ledger.backlog.due()] == ["a"]
+
+
 def test_the_first_run_that_failed_stays_known(ledger: Ledger) -> None:
     first, results = begin(ledger, "first")
     results.record([failed(planned("a"))])

@@ -38,6 +38,19 @@ def test_the_owner_may_take_it_again(lease: Lease, clock: Hands) -> None:
         lease.take("second")
 
 
+def test_who_has_it_can_be_asked(lease: Lease, clock: Hands) -> None:
+    assert lease.holder() is None
+    lease.take("first")
+    held = lease.holder()
+    assert held is not None
+    assert (held.owner, held.expires) == ("first", "2023-11-14 22:28:20 UTC")
+    clock.now += SECONDS
+    assert lease.holder() is None
+    lease.take("second")
+    clock.now -= 10 * 365 * 86_400
+    assert lease.holder() is None, "no clock that is right made it"
+
+
 def test_renewing_keeps_others_out(lease: Lease, clock: Hands) -> None:
     lease.take("first")
     for _ in range(3):

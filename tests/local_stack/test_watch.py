@@ -7,6 +7,7 @@ from rich.console import Console
 from local_stack import watch as watching
 from local_stack.airflow_api import AirflowSilent, Task
 from local_stack.watch import Speed, View, clock, watch
+from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.plan import Progress
 from pypi_mirror.model import Tally
 
@@ -17,13 +18,18 @@ def progress(done: int, planned: int = 40, size: int = 0, failed: int = 0) -> Pr
 
 
 class Ledger:
-    """The two calls of the ledger that are used, with what each look sees."""
+    """The three calls of the ledger that are used, with what each look sees."""
 
-    def __init__(self, looks: Sequence[Progress | None]) -> None:
+    def __init__(self, looks: Sequence[Progress | None], busy: MirrorBusy | None = None) -> None:
+        self._busy = busy
         self._looks = list(looks)
         self.runs = self
         self.plan = self
+        self.lease = self
         self.id = 7
+
+    def holder(self) -> MirrorBusy | None:
+        return self._busy
 
     def labelled(self, label: str) -> "Ledger | None":
         assert label == "a run"
@@ -132,3 +138,13 @@ def test_a_line_says_what_there_is_to_say() -> None:
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (61.9, "1:01"), (3723, "1:02:03")])
 def test_durations_are_read_at_a_glance(seconds: float, shown: str) -> None:
     assert clock(seconds) == shown
+
+
+def test_a_run_that_waits_for_another_says_for_which_and_until_when() -> None:
+    busy = MirrorBusy(owner="manual__yesterday", since="noon", expires="a quarter past noon")
+    _, said = run(Api(["running", "running", "success"]), Ledger([None, progress(1)], busy))
+    assert (
+        "waits for manual__yesterday, which has the mirror since noon and, if it was killed, until a quarter "
+        "past noon" in said
+    )
+    assert said.count("waits for") == 1

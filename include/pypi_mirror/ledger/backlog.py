@@ -73,8 +73,12 @@ class Backlog:
         self._clock = clock
 
     def due(self) -> list[BacklogEntry]:
-        """The entries whose next try has come, lagging ones too, oldest first."""
-        return self._read(backlog.c.next_try_at <= int(self._clock()))
+        """The entries whose next try has come, lagging ones too, oldest first.
+
+        One that a clock made which was ahead by years does not wait for years.
+        """
+        now = int(self._clock())
+        return self._read((backlog.c.next_try_at <= now) | (backlog.c.next_try_at > now + _PARKED_DELAY))
 
     def failed(self) -> list[BacklogEntry]:
         """Every project that failed, oldest first."""

@@ -56,6 +56,15 @@ class Lease:
                 held = connection.execute(select(lease)).one()
                 raise MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
 
+    def holder(self) -> MirrorBusy | None:
+        """Who keeps others from the mirror at this moment, as the error that they would get."""
+        now = int(self._clock())
+        with self._engine.connect().execution_options(reading=True) as connection:
+            held = connection.execute(select(lease)).one_or_none()
+        if held is None or not now < held.expires_at <= now + SECONDS + _CLOCK_ERROR:
+            return None
+        return MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
+
     def renew(self, owner: str) -> None:
         """Extend ``owner``'s lease; raises LeaseLost when another run has taken it over."""
         now = int(self._clock())
