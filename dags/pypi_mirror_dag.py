@@ -1,7 +1,7 @@
 """The DAG ``pypi_mirror``: wiring only, the work is done by the steps in ``include/pypi_mirror/steps``.
 
 A task forks and reads this file again, so the engine is imported where a task needs it. XCom carries ids
-and counts. ``Batch`` is the number of a batch and how many projects it holds.
+and counts. ``Batch`` is the number of a batch, how many projects it holds, and how many batches run at once.
 """
 
 from datetime import timedelta
@@ -19,8 +19,8 @@ from mirror_airflow.trigger_form import trigger_form
 CONFIGURATION = load_configuration()
 SCHEDULE = CONFIGURATION.schedule
 Batch = dict[str, int]
-# The stack's executor on SQLite runs this many tasks at a time; a plan of any size keeps them busy.
-BATCHES_AT_ONCE = 4
+# They share the administrator's limits, so there are never more of them than requests at once.
+BATCHES_AT_ONCE = CONFIGURATION.batches_at_once
 
 
 def tell_of_failed_run(context: Context) -> None:
@@ -70,9 +70,10 @@ def pypi_mirror() -> None:
                 end_with_plan(mirror, plan)
                 return []
             say_plan(plan)
-        return [{"number": batch.number, "projects": batch.projects} for batch in plan.batches]
+        sharers = min(BATCHES_AT_ONCE, len(plan.batches))
+        return [{"number": b.number, "projects": b.projects, "sharers": sharers} for b in plan.batches]
 
-    @task(map_index_template="{{ batch_name }}")
+    @task(map_index_template="{{ batch_name }}", max_active_tis_per_dagrun=BATCHES_AT_ONCE)
     def download_projects(run: int, batch: Batch) -> dict[str, int]:
         """Sync the projects of one batch; return what was done."""
         from mirror_airflow.siblings import SiblingWatch
@@ -82,7 +83,7 @@ def pypi_mirror() -> None:
         context["batch_name"] = f"batch {batch['number'] + 1}, {batch['projects']} projects"
         with task_mirror() as mirror:
             watch = SiblingWatch(context["ti"], enabled=mirror.settings.stops_on_failures)
-            result = step(mirror, run, batch["number"], should_stop=watch)
+            result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
         return {"failed": len(result.failures), "files": result.tally.files_downloaded}
 
     @task(trigger_rule="none_failed")

@@ -4,10 +4,12 @@ import asyncio
 import gzip
 import time
 from collections.abc import Callable
+from typing import Any
 
 import certifi
 import pytest
 
+from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.transport import USER_AGENT, CurlTransport, Request, Response, ca_bundle
 from tests.upstream.raw_server import Heard, Say, answer, saying
@@ -16,6 +18,7 @@ from tests.upstream.raw_server import Heard, Say, answer, saying
 def transport(
     *,
     workers: int = 2,
+    bandwidth: Bandwidth | None = None,
     timeout: float = 10,
     global_timeout: float = 10,
     proxy: str | None = None,
@@ -23,6 +26,7 @@ def transport(
 ) -> CurlTransport:
     return CurlTransport(
         workers=workers,
+        bandwidth=bandwidth,
         timeout=timeout,
         global_timeout=global_timeout,
         proxy=proxy,
@@ -395,6 +399,120 @@ class TestManyAtOnce:
 
         assert [n for n, each in enumerate(results) if isinstance(each, BaseException)] == [7]
         assert isinstance(results[7], UpstreamUnavailable)
+
+
+class TestBandwidth:
+    def test_bytes_wait_for_their_turn_and_none_is_lost(self) -> None:
+        sizes = [1, 5_000, 60_000, 0, 200_000]
+        bandwidth = Bandwidth(2_000_000)
+        bodies = [bytes([65 + n]) * size for n, size in enumerate(sizes)]
+
+        async def run(url: str) -> tuple[list[Response], int]:
+            async with transport(workers=8, bandwidth=bandwidth) as opened:
+                held = 0
+
+                def hold(*arguments: Any) -> bool:
+                    nonlocal held
+                    waits = type(opened)._hold(opened, *arguments)
+                    held += waits
+                    return waits
+
+                opened._hold = hold  # type: ignore[method-assign]
+                # More than a quiet line makes up for: whatever comes first has to wait.
+                bandwidth.take(300_000)
+                requests = [opened.get(Request(url=f"{url}/{n}")) for n in range(len(sizes))]
+                return await asyncio.gather(*requests), held
+
+        with saying(lambda heard: answer(200, bodies[int(heard.path[1:])])) as server:
+            responses, held = asyncio.run(run(server.url))
+
+        assert [response.body for response in responses] == bodies
+        assert held >= len([size for size in sizes if size])
+
+    def test_a_compressed_body_counts_as_it_came(self) -> None:
+        body = gzip.compress(b"x" * 1_000_000)
+        taken = []
+
+        class Counted(Bandwidth):
+            def take(self, number: int) -> None:
+                taken.append(number)
+                super().take(number)
+
+        bandwidth = Counted(10_000_000)
+        bandwidth.take(2_000_000)
+        with saying(always(answer(200, body, "Content-Encoding: gzip"))) as server:
+            (response,) = ask(
+                Request(url=server.url, compressed=True), through=transport(bandwidth=bandwidth)
+            )
+
+        assert len(response.body) == 1_000_000
+        assert len(body) < sum(taken[1:]) < len(body) + 300
+
+    def test_a_page_waits_until_the_bytes_before_it_are_paid(self) -> None:
+        async def run(url: str) -> float:
+            bandwidth = Bandwidth(10_000_000)
+            async with transport(bandwidth=bandwidth) as opened:
+                bandwidth.take(3_000_000)
+                task = asyncio.create_task(opened.get(Request(url=url, compressed=True)))
+                await asyncio.sleep(0.01)
+                assert not opened._transfers
+                await task
+                return bandwidth.wait()
+
+        with saying(always(answer(200, b"x"))) as server:
+            assert asyncio.run(run(server.url)) < 0.01
+
+    def test_a_sink_that_fails_when_its_turn_has_come(self) -> None:
+        bandwidth = Bandwidth(10_000_000)
+        bandwidth.take(2_000_000)
+        with (
+            saying(always(answer(200, b"x"))) as server,
+            pytest.raises(OSError, match="No space left"),
+        ):
+            ask(Request(url=server.url, sink=Full()), through=transport(bandwidth=bandwidth))
+
+    def test_who_is_cancelled_while_held_is_forgotten(self) -> None:
+        async def run(url: str) -> Response:
+            bandwidth = Bandwidth(10_000_000)
+            async with transport(workers=1, bandwidth=bandwidth) as opened:
+                bandwidth.take(3_000_000)
+                task = asyncio.create_task(opened.get(Request(url=url)))
+                while not opened._held:
+                    await asyncio.sleep(0.001)
+                task.cancel()
+                await asyncio.wait([task])
+                return await opened.get(Request(url=url))
+
+        with saying(always(answer(200, b"x"))) as server:
+            assert asyncio.run(run(server.url)).body == b"x"
+
+
+class TestConcurrency:
+    def test_it_follows_what_upstream_takes(self) -> None:
+        async def run(url: str) -> tuple[int, int]:
+            async with transport(workers=64) as opened:
+                good = [opened.get(Request(url=f"{url}/good")) for _ in range(100)]
+                await asyncio.gather(*good)
+                before = opened._concurrency.limit
+                bad = [opened.get(Request(url=f"{url}/busy")) for _ in range(3 * before)]
+                assert {response.status for response in await asyncio.gather(*bad)} == {503}
+                return before, opened._concurrency.limit
+
+        with saying(lambda heard: answer(503 if heard.path == "/busy" else 200, b"x")) as server:
+            before, after = asyncio.run(run(server.url))
+
+        assert after <= before // 2
+
+    def test_what_we_cut_off_ourselves_is_no_refusal(self) -> None:
+        async def run(url: str) -> int:
+            async with transport(workers=8) as opened:
+                for request in (Request(url=url, max_bytes=1), Request(url=url, sink=Full())):
+                    with pytest.raises((UpstreamMalformed, OSError)):
+                        await opened.get(request)
+                return opened._concurrency.limit
+
+        with saying(always(answer(200, b"xxx"))) as server:
+            assert asyncio.run(run(server.url)) == 8
 
 
 class TestCancelling:

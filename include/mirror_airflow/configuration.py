@@ -33,6 +33,11 @@ class Configuration:
     mistakes: tuple[str, ...] = ()
 
     @property
+    def batches_at_once(self) -> int:
+        workers = self.schedule.batches_at_once if self.settings is None else self.settings.workers
+        return min(self.schedule.batches_at_once, workers)
+
+    @property
     def guard(self) -> RemovalGuard:
         return RemovalGuard() if self.settings is None else self.settings.guard
 

@@ -9,8 +9,8 @@ import asyncio
 from collections import deque
 from typing import Final
 
-# Bandersnatch's highest number: upstream is used to it, and slower answers alone never lead below it.
-START: Final = 10
+# About what bandersnatch asks for at most: upstream is used to it, and later answers alone lead no lower.
+START: Final = 16
 # How much later than without a queue answers may begin: up to the first there is no queue worth the name,
 # beyond the second it is ours, and it only costs. Seconds below which a delay is no queue of upstream's,
 # but our own loop going round.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk import flush_filesystem
 from pypi_mirror.disk_faults import named_disk_faults
@@ -97,11 +98,17 @@ class Mirror:
         finally:
             control.close()
 
-    def transport(self) -> CurlTransport:
-        """For bulk requests, ``workers`` at once; to be entered inside an event loop."""
+    def transport(self, *, sharers: int = 1) -> CurlTransport:
+        """For bulk requests; to be entered inside an event loop.
+
+        ``sharers`` is the number of transports at work at once in this run: each has an equal part of what
+        the settings allow the run as a whole.
+        """
         s = self.settings
+        limit = s.bandwidth_limit
         return CurlTransport(
-            workers=s.workers,
+            workers=share(s.workers, sharers),
+            bandwidth=None if limit is None else Bandwidth(limit / sharers),
             timeout=s.timeout,
             global_timeout=s.global_timeout,
             proxy=s.proxy,
@@ -118,6 +125,7 @@ class Mirror:
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
             before_download=self.room.before,
+            is_listed=self.ledger.projects.is_listed,
         )
         return ProjectSync(
             web=s.web,
@@ -131,6 +139,11 @@ class Mirror:
 
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)
+
+
+def share(workers: int, sharers: int) -> int:
+    """The part of ``workers`` that each of ``sharers`` has; one at least."""
+    return max(1, workers // sharers)
 
 
 @contextmanager

@@ -9,7 +9,8 @@ import asyncio
 import os
 import re
 import select
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol, Self
@@ -19,6 +20,7 @@ import pycurl
 
 from pypi_mirror import __version__
 from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, parse_retry_after, redirect_target
+from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 
@@ -36,6 +38,8 @@ _NO_ADDRESS: Final = frozenset({pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PRO
 _OURS: Final = _NO_ADDRESS | {pycurl.E_WRITE_ERROR, _TOO_LARGE}
 # So many of the requests that may run at once may be for large files: others need not wait hours for them.
 _LARGE_SHARE: Final = 0.75
+# Bytes a second that each of them should get: where the bandwidth is bounded, more at once only take longer.
+_LARGE_RATE: Final = 250_000
 # Answers whose body was asked for.
 _WANTED: Final = frozenset({200, 206})
 _END_OF_HEAD: Final = frozenset({b"\r\n", b"\n"})
@@ -153,10 +157,17 @@ def _read_head(lines: list[bytes]) -> tuple[int, dict[str, str], bool]:
 class _Transfer:
     """One curl handle's current request: what came of the answer so far, and who waits for it."""
 
-    __slots__ = ("body", "error", "future", "lines", "max_bytes", "received", "sink", "status")
+    __slots__ = (
+        "body", "compressed", "error", "future", "hold", "lines", "max_bytes", "received", "sink", "status",
+    )  # fmt: skip
 
-    def __init__(self, request: Request, future: "asyncio.Future[None]") -> None:
+    def __init__(
+        self, request: Request, future: "asyncio.Future[None]", hold: Callable[[int], bool] | None
+    ) -> None:
+        """``hold`` is asked whether so many bytes, which came, have to wait; None where they never do."""
         self.future = future
+        self.hold = hold
+        self.compressed = request.compressed
         self.lines: list[bytes] = []
         self.body: list[bytes] = []
         self.sink = request.sink
@@ -170,14 +181,19 @@ class _Transfer:
         return self.max_bytes if self.status in _WANTED else _MAX_ERROR_BODY
 
     def on_body(self, chunk: bytes) -> int | None:
-        """Only where there is a sink: other bodies are collected, and bounded, without Python."""
+        """Only for a sink, or under a bandwidth: other bodies are collected, and bounded, without Python."""
+        if self.hold is not None and self.hold(len(chunk)):
+            return pycurl.WRITEFUNC_PAUSE  # type: ignore[no-any-return]
         first = not self.received
         if first:
             self.status = _read_head(self.lines)[0]
         self.received += len(chunk)
         if self.received > self.limit:
             return 0  # libcurl ends the transfer with E_WRITE_ERROR
-        if self.sink is None or self.status not in _WANTED:
+        if self.status not in _WANTED:
+            return None
+        if self.sink is None:
+            self.body.append(chunk)
             return None
         try:
             if first:
@@ -196,6 +212,7 @@ class CurlTransport:
         self,
         *,
         workers: int,
+        bandwidth: Bandwidth | None = None,
         timeout: float,
         global_timeout: float,
         proxy: str | None = None,
@@ -204,13 +221,17 @@ class CurlTransport:
         """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
 
         One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
-        given up. Without ``allow_non_https`` no redirect leaves https.
+        given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
+        redirect leaves https.
         """
         self.requests = 0
         self._allow_non_https = allow_non_https
         self._concurrency = Controller(workers)
         self._gate = Gate(self._concurrency.limit)
-        self._large_gate = Gate(_large_share(self._concurrency.limit))
+        self._large_gate = Gate(_large_share(self._concurrency.limit, bandwidth))
+        self._bandwidth = bandwidth
+        self._held: deque[pycurl.Curl] = deque()
+        self._resuming: asyncio.TimerHandle | None = None
         self._new_easy = partial(_easy_handle, timeout, global_timeout, proxy)
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, _Transfer] = {}
@@ -234,8 +255,9 @@ class CurlTransport:
             self._multi.remove_handle(easy)
             transfer.future.cancel()
         self._transfers.clear()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._resuming):
+            if timer is not None:
+                timer.cancel()
         self._loop.remove_reader(self._epoll.fileno())
         self._multi.close()
         self._epoll.close()
@@ -268,26 +290,13 @@ class CurlTransport:
 
     async def _get_once(self, request: Request, url: str) -> Response:
         easy = self._idle.pop() if self._idle else self._new_easy()
-        transfer = _Transfer(request, self._loop.create_future())
-        easy.setopt(pycurl.URL, url)
-        # A handle keeps its last request's options; an empty list would leave the old headers standing.
-        if request.headers:
-            easy.setopt(pycurl.HTTPHEADER, list(request.headers))
-        else:
-            easy.unsetopt(pycurl.HTTPHEADER)
-        if request.compressed:
-            easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
-        else:
-            easy.unsetopt(pycurl.ACCEPT_ENCODING)
-        # Nothing of ours is called for an answer's lines and small bodies: at 20,000 answers a few seconds,
-        # a Python function for each of their lines takes as long as all of libcurl.
-        easy.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
-        if request.sink is None:
-            easy.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
-            easy.setopt(pycurl.MAXFILESIZE_LARGE, max(request.max_bytes, _MAX_ERROR_BODY))
-        else:
-            easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
-            easy.setopt(pycurl.MAXFILESIZE_LARGE, 0)
+        bandwidth = self._bandwidth
+        if bandwidth is not None and request.compressed:
+            # How much came shows at the end of a compressed body, so such requests wait before.
+            await bandwidth.is_paid()
+        hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
+        transfer = _Transfer(request, self._loop.create_future(), hold)
+        _set_up(easy, url, request, transfer)
         self._transfers[easy] = transfer
         self.requests += 1
         self._multi.add_handle(easy)
@@ -302,16 +311,7 @@ class CurlTransport:
             self._idle.append(easy)
             raise self._translated(error, transfer, url) from error
         self._idle.append(easy)
-        body = b"".join(transfer.body)
-        transfer.body.clear()  # the idle handle keeps the transfer until its next request
-        if not (body or transfer.received or _read_head(transfer.lines)[2]):
-            # libcurl takes what came for a whole answer without a body.
-            raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
-        if len(body) > transfer.limit:
-            raise UpstreamMalformed(f"the body is larger than {transfer.limit} bytes", url=url)
-        if transfer.status not in _WANTED:
-            body = b""
-        return Response(url=url, status=transfer.status, headers=Head(transfer.lines), body=body)
+        return _answer(transfer, url)
 
     @staticmethod
     def _translated(error: pycurl.error, transfer: _Transfer, url: str) -> Exception:
@@ -374,6 +374,10 @@ class CurlTransport:
     def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
         transfer = self._transfers.pop(easy)
         transfer.status = easy.getinfo(pycurl.RESPONSE_CODE)
+        if self._bandwidth is not None:
+            # What did not pass through `_hold`: the head, and a compressed body in the size that it came in.
+            body = easy.getinfo(pycurl.SIZE_DOWNLOAD_T) if transfer.compressed else 0
+            self._bandwidth.take(int(body) + easy.getinfo(pycurl.HEADER_SIZE))
         self._learn(easy, transfer, error)
         self._multi.remove_handle(easy)
         if transfer.future.done():
@@ -397,11 +401,78 @@ class CurlTransport:
             changed = self._concurrency.answered(delay, waiting=self._gate.waiting)
         if changed:
             self._gate.resize(self._concurrency.limit)
-            self._large_gate.resize(_large_share(self._concurrency.limit))
+            self._large_gate.resize(_large_share(self._concurrency.limit, self._bandwidth))
+
+    # Where the bandwidth is bounded, libcurl keeps bytes for us until it is their turn, and upstream sees a
+    # slow reader.
+
+    def _hold(self, bandwidth: Bandwidth, easy: pycurl.Curl, size: int) -> bool:
+        """Whether ``size`` bytes that came for ``easy`` have to wait; else they are taken."""
+        wait = bandwidth.wait()
+        if not wait:
+            bandwidth.take(size)
+            return False
+        self._held.append(easy)
+        if self._resuming is None:
+            self._resuming = self._loop.call_later(wait, self._resume, bandwidth)
+        return True
+
+    def _resume(self, bandwidth: Bandwidth) -> None:
+        """Let go on what waits, in turn, as far as the bandwidth goes."""
+        self._resuming = None
+        for _ in range(len(self._held)):
+            if bandwidth.wait():
+                break
+            easy = self._held.popleft()
+            if easy in self._transfers:
+                try:
+                    # Comes back with the bytes it was held with, or asks to be held again.
+                    easy.pause(pycurl.PAUSE_CONT)
+                except pycurl.error as error:
+                    self._end(easy, error)
+        if self._held and self._resuming is None:
+            self._resuming = self._loop.call_later(bandwidth.wait(), self._resume, bandwidth)
 
 
-def _large_share(limit: int) -> int:
-    return max(1, int(limit * _LARGE_SHARE))
+def _set_up(easy: pycurl.Curl, url: str, request: Request, transfer: _Transfer) -> None:
+    easy.setopt(pycurl.URL, url)
+    # A handle keeps its last request's options; an empty list would leave the old headers standing.
+    if request.headers:
+        easy.setopt(pycurl.HTTPHEADER, list(request.headers))
+    else:
+        easy.unsetopt(pycurl.HTTPHEADER)
+    if request.compressed:
+        easy.setopt(pycurl.ACCEPT_ENCODING, "gzip")
+    else:
+        easy.unsetopt(pycurl.ACCEPT_ENCODING)
+    # Nothing of ours is called for an answer's lines and small bodies: at 20,000 answers a few seconds,
+    # a Python function for each of their lines takes as long as all of libcurl.
+    easy.setopt(pycurl.HEADERFUNCTION, transfer.lines.append)
+    if request.sink is None and transfer.hold is None:
+        easy.setopt(pycurl.WRITEFUNCTION, transfer.body.append)
+        easy.setopt(pycurl.MAXFILESIZE_LARGE, max(request.max_bytes, _MAX_ERROR_BODY))
+    else:
+        easy.setopt(pycurl.WRITEFUNCTION, transfer.on_body)
+        easy.setopt(pycurl.MAXFILESIZE_LARGE, 0)
+
+
+def _answer(transfer: _Transfer, url: str) -> Response:
+    """The whole answer to a request that came to its end; raises UpstreamError for one that is none."""
+    body = b"".join(transfer.body)
+    transfer.body.clear()  # the idle handle keeps the transfer until its next request
+    if not (body or transfer.received or _read_head(transfer.lines)[2]):
+        # libcurl takes what came for a whole answer without a body.
+        raise UpstreamUnavailable("the connection was lost in the head of the answer", url=url)
+    if len(body) > transfer.limit:
+        raise UpstreamMalformed(f"the body is larger than {transfer.limit} bytes", url=url)
+    if transfer.status not in _WANTED:
+        body = b""
+    return Response(url=url, status=transfer.status, headers=Head(transfer.lines), body=body)
+
+
+def _large_share(limit: int, bandwidth: Bandwidth | None) -> int:
+    share = int(limit * _LARGE_SHARE)
+    return max(1, share if bandwidth is None else min(share, int(bandwidth.rate // _LARGE_RATE)))
 
 
 def ca_bundle() -> str:

@@ -44,7 +44,7 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "not a finite number": ("timeout = nan", 4, "[mirror] timeout", "not a number of seconds"),
     "bad choice": ("simple-format = HMTL", 4, "[mirror] simple-format", "Did you mean 'HTML'?"),
     "value on two lines": ("workers = 3\n  4", 4, "[mirror] workers", "not a whole number"),
-    "empty value": ("workers =", 4, "[mirror] workers", "has no value; remove the line for 32"),
+    "empty value": ("workers =", 4, "[mirror] workers", "has no value; remove the line for 128"),
     "duplicate key": ("json = true\njson = true", 5, "[mirror] json", "there twice, first in line 4"),
     "one key, two spellings": (
         "root_uri = https://files.example\nroot-uri = https://files.example",

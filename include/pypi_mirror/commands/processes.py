@@ -40,7 +40,9 @@ def run_batches(
     Raises RunStopped under stop-on-error, after the other batches have stopped too, and MirrorError when a
     process dies; what was finished is recorded in every case.
     """
-    if min(processes, len(batches)) <= 1:
+    # No more processes than requests at once, or the administrator's limit would not hold.
+    processes = min(processes, len(batches), mirror.settings.workers)
+    if processes <= 1:
         failures: list[Failure] = []
         with progress as on_progress:
             for batch in batches:
@@ -51,9 +53,7 @@ def run_batches(
     mirror.ledger.engine.dispose()
     tallies: Queue[Tally] = context.Queue()
     stop = context.Event()
-    with ProcessPoolExecutor(
-        min(processes, len(batches)), context, _begin, (mirror.settings, tallies, stop)
-    ) as pool:
+    with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, tallies, stop)) as pool:
         with _interrupts_held_back():
             running = {pool.submit(_run, run_id, batch) for batch in batches}
         try:
@@ -116,13 +116,14 @@ def _drain(tallies: "Queue[Tally]", on_progress: Callable[[Tally], None]) -> Non
 
 # What a worker process got from its parent when it began.
 _settings: Settings
+_sharers: int
 _tallies: "Queue[Tally]"
 _stop: Event
 
 
-def _begin(settings: Settings, tallies: "Queue[Tally]", stop: Event) -> None:
-    global _settings, _tallies, _stop
-    _settings, _tallies, _stop = settings, tallies, stop
+def _begin(settings: Settings, sharers: int, tallies: "Queue[Tally]", stop: Event) -> None:
+    global _settings, _sharers, _tallies, _stop
+    _settings, _sharers, _tallies, _stop = settings, sharers, tallies, stop
     # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Progress that nobody reads any more must not keep this process from ending.
@@ -153,5 +154,5 @@ def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
         return "another batch stopped the run" if _stop.is_set() else None
 
     return download_projects(
-        _mirror(), run_id, batch, should_stop=should_stop, on_progress=_tallies.put
+        _mirror(), run_id, batch, sharers=_sharers, should_stop=should_stop, on_progress=_tallies.put
     ).failures

@@ -40,8 +40,8 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--processes",
         type=_number_of_processes,
         metavar="N",
-        help="batches at once, each with [mirror] workers downloads (default: as many as the work is worth, "
-        "one a core at most)",
+        help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
+        "the work is worth, one a core at most)",
     )
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(

@@ -30,6 +30,8 @@ MAX_FILE: Final = 20 * 1024**3
 PART_SUFFIX: Final = ".part"
 # Below this a lost download is started over: asking for the rest costs as much.
 WORTH_KEEPING: Final = 1024**2
+# From here on a file takes longer to come than to be asked for, on any line.
+LARGE: Final = 8 * 1024**2
 # Up to this a file is taken as a whole and written at once; so much memory a request is spent on it.
 SMALL: Final = 256 * 1024
 
@@ -55,7 +57,10 @@ async def download_once(
             await asyncio.to_thread(part.take_up)
         ranged = (f"Range: bytes={part.size}-",) if part.size else ()
         headers = (*ranged, NO_CACHE) if fresh else ranged
-        response = await transport.get(Request(url=file.url, headers=headers, sink=part, max_bytes=MAX_FILE))
+        large = file.size is None or file.size > LARGE
+        response = await transport.get(
+            Request(url=file.url, headers=headers, sink=part, max_bytes=MAX_FILE, large=large)
+        )
         if response.status == 416:
             # The part is as long as the file or longer: it is not a part of it.
             raise SizeMismatch(url=file.url, expected=file.size or 0, actual=part.size)

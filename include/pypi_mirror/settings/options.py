@@ -6,6 +6,7 @@ To add an option: a field in ``values.py``, a row here, a commented line in ``in
 import shlex
 
 from pypi_mirror.settings import texts
+from pypi_mirror.settings.bandwidth import format_bandwidth, parse_bandwidth
 from pypi_mirror.settings.disk_reserve import format_disk_reserve, parse_disk_reserve
 from pypi_mirror.settings.environments import format_environment, parse_environment
 from pypi_mirror.settings.ledger_url import (
@@ -82,8 +83,17 @@ _MIRROR = (
         key="workers",
         field="workers",
         parse=texts.integer(1, 256),
-        default="32",
-        doc="Parallel downloads of each process, 1 to 256.",
+        default="128",
+        doc="The most requests to upstream at once, of all processes of a run together, 1 to 256.",
+    ),
+    Option(
+        section="mirror",
+        key="bandwidth-limit",
+        field="bandwidth_limit",
+        parse=parse_bandwidth,
+        format=format_bandwidth,
+        empty=True,
+        doc="The most that a run downloads in a second (20MB/s, 100Mbit/s); empty: as much as comes.",
     ),
     Option(
         section="mirror",
@@ -405,6 +415,14 @@ _SCHEDULE = (
         parse=texts.integer(1, 100_000),
         default="500",
         doc="Projects that one task of a run downloads, 1 to 100000; large plans use more.",
+    ),
+    Option(
+        section="schedule",
+        key="batches-at-once",
+        field="schedule.batches_at_once",
+        parse=texts.integer(1, 256),
+        default="4",
+        doc="Tasks of a run that download at once, 1 to 256; workers and bandwidth-limit are cut in as many.",
     ),
     Option(
         section="schedule",

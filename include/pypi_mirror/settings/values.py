@@ -130,6 +130,7 @@ class Schedule:
     cron: str | None = "0 * * * *"
     timezone: str = "UTC"
     batch_size: int = 500
+    batches_at_once: int = 4
     retries: int = 3
     retry_delay: float = 60.0
 
@@ -165,6 +166,8 @@ class Alerts:
 class Settings:
     """Everything one mirror's configuration file says. Durations are seconds, paths are absolute.
 
+    ``workers`` and ``bandwidth_limit``, in bytes a second, are for all processes of a run together.
+
     ``master`` is upstream's root, without ``/simple`` and without a trailing slash; ``root_uri`` and
     ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
     when the environment gave them, and so are left out of the ``repr``.
@@ -176,7 +179,8 @@ class Settings:
     allow_non_https: bool = False
     timeout: float = 30.0
     global_timeout: float = 1800.0
-    workers: int = 32
+    workers: int = 128
+    bandwidth_limit: float | None = None
     hash_index: bool = False
     stop_on_error: bool = False
     max_failures: MaxFailures | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.results import Failed, Result
-from pypi_mirror.mirror import Mirror
+from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.sync.batch import Batch
@@ -38,15 +38,19 @@ def download_projects(
     run_id: int,
     batch: int,
     *,
+    sharers: int = 1,
     should_stop: Callable[[], str | None] = lambda: None,
     on_progress: Callable[[Tally], None] = lambda _: None,
 ) -> BatchResult:
     """Sync what is still to do in ``batch``; what an earlier try finished is not touched again.
 
-    ``should_stop`` is asked before each project and every second, ``on_progress`` is told what each recorded
-    group has done. Raises RunStopped under stop-on-error and past max-failures (or when ``should_stop`` says
-    so), UpstreamDown when upstream answers nothing any more, LeaseLost when another run has taken the mirror
-    over, DiskFull before the disk is full, LedgerError and OSError when the mirror itself is at fault.
+    ``sharers`` batches of the run at most are at work at once, this one among them: each has an equal part of
+    what the settings allow the run. ``should_stop`` is asked before each project and every second,
+    ``on_progress`` is told what each recorded group has done.
+
+    Raises RunStopped under stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown
+    when upstream answers nothing any more, LeaseLost when another run has taken the mirror over, DiskFull
+    before the disk is full, LedgerError and OSError when the mirror itself is at fault.
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
@@ -58,7 +62,7 @@ def download_projects(
     limit = _limit(mirror, run_id)
     recorder = _Recorder(on_progress, limit)
     with _rare_collections():
-        asyncio.run(_run(mirror, run_id, planned, should_stop, recorder, lease))
+        asyncio.run(_run(mirror, run_id, planned, sharers, should_stop, recorder, lease))
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
@@ -80,6 +84,7 @@ async def _run(
     mirror: Mirror,
     run_id: int,
     planned: list[PlannedProject],
+    sharers: int,
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
     lease: "_Lease",
@@ -88,13 +93,13 @@ async def _run(
         lease.keep()
         mirror.room.meanwhile()
 
-    async with mirror.transport() as transport:
+    async with mirror.transport(sharers=sharers) as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run_id), recorder)
         await Batch(
             sync=mirror.project_sync(transport),
             commit=commit,
             projects=mirror.ledger.projects,
-            parallel=mirror.settings.workers * _PROJECTS_PER_WORKER,
+            parallel=share(mirror.settings.workers, sharers) * _PROJECTS_PER_WORKER,
             should_stop=lambda: recorder.limit() or should_stop(),
             on_failed=recorder.limit.failed,
             keep_alive=keep_alive,

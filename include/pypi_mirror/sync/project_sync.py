@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from packaging.version import Version
 
@@ -30,6 +31,9 @@ from pypi_mirror.model import (
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.pool import Acquired, Pool, location_of
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
+
+# As many as requests can be under way: more files of one project would only wait, and others behind them.
+_FILES_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +151,18 @@ class ProjectSync:
     ) -> list[Acquired]:
         if self._pool is None:
             return [Acquired(file=_elsewhere(file)) for file in files]
+        acquired: list[Acquired | None] = [None] * len(files)
+        remaining = iter(enumerate(files))
+
+        async def acquire_next(pool: Pool) -> None:
+            for number, file in remaining:
+                known = before.files.get(file.filename)
+                acquired[number] = await pool.acquire(file, known, verify=verify)
+
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._pool.acquire(file, before.files.get(file.filename), verify=verify))
-                for file in files
-            ]
-        return [task.result() for task in tasks]
+            for _ in range(min(len(files), _FILES_AT_ONCE)):
+                group.create_task(acquire_next(self._pool))
+        return [each for each in acquired if each is not None]
 
     def _removed(self, planned: PlannedProject, before: Before) -> Synced:
         # Readers see an empty page from now on, until the root index no longer lists the project and the
