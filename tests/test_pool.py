@@ -342,6 +342,32 @@ class TestResuming:
         assert list(bench.files.values()) == [BIG[: self.HALF]]
 
 
+class TestAnotherProjectsPlace:
+    """Upstream chooses where a file lies, so that two projects can name one place."""
+
+    PLACE = URL.rpartition("/")[0] + f"/packages/ab/cd/{'e' * 60}/foo-1.0.tar.gz"
+    OTHER = DATA + b" of another project"
+
+    def test_is_taken_in_the_same_batch(self, tmp_path: Path) -> None:
+        bench = Bench(tmp_path, {self.PLACE: [said(DATA), said(self.OTHER)]})
+        bench.acquire(remote(url=self.PLACE))
+        with pytest.raises(FileRefused, match="another project's file"):
+            bench.acquire(remote(self.OTHER, url=self.PLACE))
+        assert list(bench.files.values()) == [DATA]
+
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_is_taken_when_a_page_lists_it_and_else_is_nobodys(self, tmp_path: Path, listed: bool) -> None:
+        Bench(tmp_path, {self.PLACE: [said(DATA)]}).acquire(remote(url=self.PLACE))
+        bench = Bench(tmp_path, {self.PLACE: [said(self.OTHER)]})
+        bench.pool._is_listed = lambda location, filename: listed
+        if listed:
+            with pytest.raises(FileRefused, match="another project's file"):
+                bench.acquire(remote(self.OTHER, url=self.PLACE))
+        else:
+            bench.acquire(remote(self.OTHER, url=self.PLACE))
+        assert list(bench.files.values()) == [DATA if listed else self.OTHER]
+
+
 class TestWhatIsThereAlready:
     def test_the_ledger_is_trusted(self, tmp_path: Path) -> None:
         bench = Bench(tmp_path, {URL: [said(DATA)]})

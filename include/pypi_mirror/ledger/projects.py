@@ -222,6 +222,19 @@ class Projects:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
 
+    def is_listed(self, location: bytes, filename: str) -> bool:
+        """Whether any project's page lists a file at this place.
+
+        Goes through the whole table, as :meth:`still_listed` does: for what hardly ever happens.
+        """
+        statement = (
+            select(files.c.project_id)
+            .where(files.c.filename == filename, files.c.location == location, files.c.removed_at.is_(None))
+            .limit(1)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(statement).first() is not None
+
     def still_listed(self, tombstones: Sequence[KnownFile]) -> set[tuple[bytes, str]]:
         """Of the places of ``tombstones``, (location, filename), those where a page lists a file.
 

@@ -33,7 +33,7 @@ class Pool:
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
 
     ``before_download`` is told the size of each file, 0 where the page does not say; what it raises ends
-    the try.
+    the try. ``is_listed`` says of a place, location and file name, whether any project's page lists it.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class Pool:
         compare_method: CompareMethod,
         core_metadata: bool,
         before_download: Callable[[int], None] = lambda _size: None,
+        is_listed: Callable[[bytes, str], bool] = lambda _location, _filename: False,
     ) -> None:
         self._root = os.fspath(web)
         self._transport = transport
@@ -52,6 +53,9 @@ class Pool:
         self._compare_method = compare_method
         self._core_metadata = core_metadata
         self._before_download = before_download
+        self._is_listed = is_listed
+        # Where files are by now whose projects the ledger may not have yet; as many as the batch has files.
+        self._brought: set[str] = set()
         self._sidecars = Sidecars(transport, retries)
 
     async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
@@ -66,6 +70,8 @@ class Pool:
         if known is not None and (known.location != location or not _agrees(known, file)):
             if known.removed_at is None and known.location == location:
                 raise FileRefused("the page announces another digest than it did before", url=file.url)
+            if known.location == location:
+                self._brought.discard(absolute)  # what lies there is this project's own, a tombstone
             known = None
         found = await self._on_disk(absolute, file, known, verify=verify)
         size, sha256, downloaded = (
@@ -73,6 +79,7 @@ class Pool:
             if found is not None
             else await self._retries.run(file.url, lambda after: self._download(absolute, file, known, after))
         )
+        self._brought.add(absolute)
         listed = file if self._core_metadata else replace(file, core_metadata=None)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
         provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
@@ -101,9 +108,25 @@ class Pool:
             return *found, 0
         if file.size is not None and file.size > MAX_FILE:
             raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
+        if known is None:
+            self._require_free(path, file)
         self._before_download(file.size or 0)
         fresh = isinstance(after, WRONG_BYTES)
         return *await download_once(self._transport, path, file, fresh=fresh), 1
+
+    def _require_free(self, path: str, file: RemoteFile) -> None:
+        """FileRefused when the other bytes at ``path`` are another project's, which its page lists.
+
+        Upstream chooses the place, and nothing it says keeps two projects from naming one. What nobody lists,
+        a crash or another tool left there.
+        """
+        if os.path.lexists(path) and (
+            path in self._brought or self._is_listed(location_of(file), file.filename)
+        ):
+            raise FileRefused(
+                f"another project's file is at {path}, and its bytes are others than this page announces",
+                url=file.url,
+            )
 
     async def _on_disk(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
