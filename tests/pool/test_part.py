@@ -1,6 +1,7 @@
 """Two that download one file at the same time: whatever gets the file's name is the file."""
 
 import asyncio
+import errno
 import hashlib
 import os
 from pathlib import Path
@@ -29,6 +30,7 @@ def begun(final: Path, data: bytes = DATA) -> Part:
     part = Part(str(final.with_name(f".tmp-{final.name}.part")), FILE)
     part.start(200)
     part.write(data)
+    part.flush()
     return part
 
 
@@ -52,6 +54,7 @@ def test_what_another_is_still_writing_to_is_not_continued(tmp_path: Path, more:
     class GoesOn(FakeTransport):
         async def get(self, request: Request) -> Response:
             first.write(more)
+            first.flush()
             return await super().get(request)
 
     with pytest.raises(FileBusy):
@@ -70,6 +73,7 @@ def test_what_another_left_longer_than_it_was_is_not_continued(tmp_path: Path) -
     class DiesLater(FakeTransport):
         async def get(self, request: Request) -> Response:
             first.write(DATA[HALF : HALF + 1000])
+            first.flush()
             first.close()
             return await super().get(request)
 
@@ -130,3 +134,30 @@ class TestSmall:
         with pytest.raises(OSError, match=NAME):
             self.download(final)
         assert list(tmp_path.iterdir()) == [final]
+
+
+class TestBlocks:
+    """A large file is hashed and written block by block, beside the event loop."""
+
+    def test_a_disk_that_fails_ends_the_download(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), NAME)
+
+        def write(descriptor: int, data: bytes) -> int:
+            raise full
+
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(OSError, match="No space left") as raised:
+            asyncio.run(download_once(FakeTransport({URL: [said(DATA)]}), str(tmp_path / NAME), FILE))
+        assert raised.value is full
+        assert list(tmp_path.iterdir()) == []
+
+    def test_closing_waits_for_the_block_that_is_being_written(self, tmp_path: Path) -> None:
+        """Or its descriptor is another file's by then."""
+        final = tmp_path / NAME
+        for _ in range(20):
+            part = begun(final, b"")
+            part.write(DATA[: 2**20])
+            part.close()
+            assert final.with_name(f".tmp-{NAME}.part").stat().st_size == 2**20

@@ -9,7 +9,9 @@ import errno
 import fcntl
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import cache
 from typing import Final
 
 from pypi_mirror.answers import failure
@@ -34,6 +36,10 @@ WORTH_KEEPING: Final = 1024**2
 LARGE: Final = 8 * 1024**2
 # Up to this a file is taken as a whole and written at once; so much memory a request is spent on it.
 SMALL: Final = 256 * 1024
+
+# What comes is gathered to blocks of this size, which are hashed and written in a thread: libcurl hands over
+# 16 kB at a time, and a large file would keep the event loop from all others.
+_BLOCK: Final = 1024**2
 
 _FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 # What file systems answer that have no locks; there two tries at once remain a risk.
@@ -69,6 +75,7 @@ async def download_once(
             raise failure(file.url, response.status, response.retry_after)
         part.check()
     except (UpstreamUnavailable, FileBusy, asyncio.CancelledError):
+        part.flush()
         if part.is_worth_keeping:
             part.close()
         else:
@@ -139,6 +146,7 @@ class Part:
         self._file = file
         self._descriptor: int | None = None
         self._taken_up: os.stat_result | None = None
+        self._storing: Future[None] | None = None
         self._start_over()
 
     @property
@@ -154,7 +162,11 @@ class Part:
         return False
 
     def _start_over(self) -> None:
+        # How many bytes are hashed and written, how many came, and those between the two.
         self.size = 0
+        self._received = 0
+        self._block: list[bytes] = []
+        self._block_size = 0
         self.sha256 = hashlib.sha256()
         # Where the page has no SHA-256, whatever it has is checked as well.
         self._other = [
@@ -188,6 +200,7 @@ class Part:
         if status == 206 and self._taken_up is not None:
             self._require_untouched(self._taken_up)
             os.lseek(self._descriptor, 0, os.SEEK_END)
+            self._received = self.size
         else:
             # The server sends the whole file again.
             self._start_over()
@@ -222,16 +235,45 @@ class Part:
 
     def write(self, chunk: bytes, /) -> None:
         assert self._descriptor is not None  # noqa: S101 - the transport calls start() first
-        if self._file.size is not None and self.size + len(chunk) > self._file.size:
+        self._received += len(chunk)
+        if self._file.size is not None and self._received > self._file.size:
             # Cut off here, not at the end: it may have none.
-            raise SizeMismatch(url=self._file.url, expected=self._file.size, actual=self.size + len(chunk))
-        self._update(chunk)
-        _write(self._descriptor, chunk)
+            raise SizeMismatch(url=self._file.url, expected=self._file.size, actual=self._received)
+        self._block.append(chunk)
+        self._block_size += len(chunk)
+        if self._block_size >= _BLOCK:
+            # Where the disk is slower than upstream, it is waited for here: two blocks a file are in memory.
+            self._await_block()
+            self._storing = _threads().submit(self._store, self._take_block())
+
+    def flush(self) -> None:
+        """Hash and write what came and still waits."""
+        self._await_block()
+        if self._block:
+            self._store(self._take_block())
+
+    def _take_block(self) -> bytes:
+        block = b"".join(self._block)
+        self._block.clear()
+        self._block_size = 0
+        return block
+
+    def _store(self, block: bytes) -> None:
+        assert self._descriptor is not None  # noqa: S101 - it is not closed before this is done
+        _write(self._descriptor, block)
+        self._update(block)
+
+    def _await_block(self) -> None:
+        """Wait for the block that is being stored; raises what went wrong with it."""
+        storing, self._storing = self._storing, None
+        if storing is not None:
+            storing.result()
 
     def check(self) -> None:
         """Raises SizeMismatch or DigestMismatch when the whole is not what the page announces."""
         if self._descriptor is None:
             self.start(200)  # an empty body never starts; the file may be announced as empty
+        self.flush()
         file = self._file
         if file.size is not None and self.size != file.size:
             raise SizeMismatch(url=file.url, expected=file.size, actual=self.size)
@@ -246,11 +288,16 @@ class Part:
                 )
 
     def publish(self, path: str) -> None:
+        self.flush()
         # The lock is held until the part has its name.
         os.rename(self._path, path)
         self.close()
 
     def close(self) -> None:
+        if self._storing is not None:
+            # Its descriptor must not become another file's under it. What it failed of is told already.
+            wait([self._storing])
+            self._storing = None
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -266,6 +313,12 @@ class Part:
                 pass  # Not there, or a symbolic link: then nobody writes to it.
         remove_file(self._path)
         self.close()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Two: beside the event loop, which waits for the network, they keep a fast disk busy."""
+    return ThreadPoolExecutor(2, thread_name_prefix="hash and write")
 
 
 def _write(descriptor: int, data: bytes) -> None:

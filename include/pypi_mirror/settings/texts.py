@@ -10,7 +10,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 T = TypeVar("T")
@@ -226,6 +226,20 @@ def parse_mail(text: str) -> str:
     return text
 
 
+# The least and the greatest number in each of a cron expression's fields.
+_CRON_FIELDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_PLAIN_FIELD: Final = re.compile(r"\*|([0-9]{1,2})|\*/[1-9]")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether every cron field is like ``*``, ``17`` or ``*/5``: to see that needs no library."""
+    fields = [_PLAIN_FIELD.fullmatch(field) for field in text.split()]
+    return len(fields) == len(_CRON_FIELDS) and all(
+        field is not None and (field[1] is None or least <= int(field[1]) <= most)
+        for field, (least, most) in zip(fields, _CRON_FIELDS, strict=True)
+    )
+
+
 def parse_cron(text: str) -> str | None:
     """Five fields, a preset like ``@daily``, or ``none``.
 
@@ -236,6 +250,8 @@ def parse_cron(text: str) -> str | None:
         return None
     if not text.startswith("@") and len(text.split()) != 5:
         raise BadValue(f"{text!r} must have five fields (minute hour day month weekday), or be none")
+    if _is_plain(text):
+        return text
     try:
         from croniter import CroniterError, croniter  # type: ignore[import-untyped,unused-ignore]
     except ImportError:
