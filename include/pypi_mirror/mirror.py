@@ -126,7 +126,6 @@ class Mirror:
             core_metadata=s.core_metadata,
             before_download=self.room.before,
             is_listed=self.ledger.projects.is_listed,
-            is_listed=self.ledger.projects.is_listed,
         )
         return ProjectSync(
             web=s.web,
