@@ -12,7 +12,7 @@ from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, HTML, JSON
 
 # Upstream's own is some 40 MB of JSON for 730,000 projects.
-MAX_INDEX: Final = 512 * 1024 * 1024
+MAX_INDEX: Final = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Unknown keys are ignored, as PEP 691 asks; a known key of a wrong type makes the
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Final
@@ -80,6 +81,9 @@ class _Index(msgspec.Struct):
 # Each value of an array or an object but its first follows a comma, so this bounds what decoding makes: some
 # 250 bytes a comma at most. Upstream's files have 13 each, its projects two.
 _MAX_PAGE_COMMAS: Final = 1_500_000
+# Upstream's root index has two for each of its 730,000 projects.
+_MAX_INDEX_COMMAS: Final = 5_000_000
+_PROJECTS_KEY: Final = re.compile(rb'"projects"\s*:')
 # So many algorithms of digests are looked for one by one.
 _FEW: Final = 8
 
@@ -134,6 +138,11 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     Raises UpstreamMalformed for a document that is none. An entry whose name is none is no project that
     any client could ask for; it is left out, and must not keep the others away.
     """
+    if body.count(b",") > _MAX_INDEX_COMMAS:
+        raise UpstreamMalformed("the root index has more values than any index", url=url)
+    # Which of two lists is meant nobody can tell; one of them could remove every project.
+    if len(_PROJECTS_KEY.findall(body)) > 1:
+        raise UpstreamMalformed("the root index has the key 'projects' twice", url=url)
     try:
         index = _index_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,12 +1,20 @@
 """The campaigns, in the order of the table."""
 
 from tests.torture.campaign import Campaign
-from tests.torture.campaigns import bad_disks, planted_damage, random_kills, reader_hammer, request_faults
+from tests.torture.campaigns import (
+    bad_disks,
+    hostile_upstream,
+    planted_damage,
+    random_kills,
+    reader_hammer,
+    request_faults,
+)
 
 CAMPAIGNS: tuple[Campaign, ...] = (
     random_kills.CAMPAIGN,
     request_faults.CAMPAIGN,
     reader_hammer.CAMPAIGN,
+    hostile_upstream.CAMPAIGN,
     bad_disks.CAMPAIGN,
     planted_damage.CAMPAIGN,
 )

@@ -1,0 +1,65 @@
+"""The decent part of a hostile upstream: projects that must come through, and what pages are made of."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from tests.torture.hostile.server import Answer, page
+
+NAMES = ("honest-a", "Honest.B", "honest-c")
+
+
+def content(name: str) -> bytes:
+    return f"the bytes of {name}\n".encode() * 50
+
+
+def file(filename: str, body: bytes | None = None, /, **changes: Any) -> dict[str, Any]:
+    """An entry of ``files``, right in everything but ``changes``; a change to None takes the key away."""
+    body = content(filename) if body is None else body
+    entry = {
+        "filename": filename,
+        "url": f"../../files/{filename}",
+        "hashes": {"sha256": hashlib.sha256(body).hexdigest()},
+        "size": len(body),
+        "upload-time": "2025-03-01T12:00:00.172437Z",
+        "yanked": False,
+    } | changes
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def document(name: str, /, *files: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A project page, right in everything but ``changes``."""
+    return {
+        "meta": {"api-version": "1.4", "_last-serial": 7},
+        "name": name,
+        "versions": ["1.0"],
+        "files": list(files),
+    } | changes
+
+
+def project(name: str) -> dict[str, Answer]:
+    """The page of a project and its one file."""
+    normalized = name.lower().replace(".", "-")
+    filename = f"{normalized.replace('-', '_')}-1.0.tar.gz"
+    return {
+        f"/simple/{normalized}/": page(document(name, file(filename))),
+        f"/files/{filename}": Answer(body=content(filename), content_type="application/gzip"),
+    }
+
+
+def filename_of(name: str) -> str:
+    return f"{name.lower().replace('.', '_').replace('-', '_')}-1.0.tar.gz"
+
+
+def root(names: Iterable[str], *, serial: int = 7) -> Answer:
+    """The root index."""
+    projects = [{"name": name, "_last-serial": serial} for name in names]
+    return page({"meta": {"api-version": "1.4", "_last-serial": serial}, "projects": projects})
+
+
+def upstream(*more: str) -> dict[str, Answer]:
+    """The honest projects, and a root index that lists ``more`` beside them. No XML-RPC."""
+    answers = {"/simple/": root([*NAMES, *more])}
+    for name in NAMES:
+        answers |= project(name)
+    return answers
