@@ -6,7 +6,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 
 from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended
+from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended, busy_delay
 from mirror_airflow.task_mirror import task_mirror
 
 CONFIGURATION = load_configuration()
@@ -30,7 +30,7 @@ def pypi_mirror_audit() -> None:
         retry_delay=timedelta(seconds=SCHEDULE.retry_delay),
         retry_exponential_backoff=2.0,
         max_retry_delay=timedelta(hours=1),
-        retry_policy=RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=SCHEDULE.retry_delay),
+        retry_policy=RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=busy_delay(SCHEDULE)),
     )
     def audit() -> dict[str, int]:
         """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""

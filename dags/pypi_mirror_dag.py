@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
-from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended
+from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended, busy_delay
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.trigger_form import trigger_form
 
@@ -43,7 +43,7 @@ def tell_of_failed_run(context: Context) -> None:
         "retry_delay": timedelta(seconds=SCHEDULE.retry_delay),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
-        "retry_policy": RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=SCHEDULE.retry_delay),
+        "retry_policy": RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=busy_delay(SCHEDULE)),
     },
 )
 def pypi_mirror() -> None:

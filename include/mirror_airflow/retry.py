@@ -7,6 +7,7 @@ from airflow.sdk import RetryAction, RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException
 
 from pypi_mirror.errors import MirrorBusy, MirrorError, UpstreamUnavailable
+from pypi_mirror.settings.values import Schedule
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -15,17 +16,23 @@ if TYPE_CHECKING:
 WAITS_FOR_TURN = 1000
 
 
+def busy_delay(schedule: Schedule) -> float | None:
+    """Seconds between two questions whether the mirror is free; None: a busy one ends the run."""
+    return schedule.retry_delay if schedule.when_busy == "wait" else None
+
+
 class RetryWhatCanBeMended(RetryPolicy):
     """Asks each engine error whether a retry can help; retries it ``tries`` times at most.
 
     The delay is the task's exponential backoff, except where something better is known: upstream's own
     word (``Retry-After``), and the mirror's lease, which a run asks for every ``busy_delay`` seconds
-    until the run that holds it has ended, without using up the tries it has for real errors.
+    until the run that holds it has ended, without using up the tries it has for real errors; with None it
+    fails at once.
     An error that is not the engine's is a bug, a full disk or the like: trying again changes nothing. What
     Airflow's own services did wrong is Airflow's to retry.
     """
 
-    def __init__(self, *, tries: int, busy_delay: float) -> None:
+    def __init__(self, *, tries: int, busy_delay: float | None) -> None:
         self._tries = tries
         self._busy_delay = busy_delay
 
@@ -37,6 +44,8 @@ class RetryWhatCanBeMended(RetryPolicy):
         context: "Context | None" = None,
     ) -> RetryDecision:
         if isinstance(exception, MirrorBusy):
+            if self._busy_delay is None:
+                return RetryDecision.fail(reason="[schedule] when-busy = fail")
             return RetryDecision.retry(delay=timedelta(seconds=self._busy_delay), reason="waits for its turn")
         if isinstance(exception, AirflowException):
             return RetryDecision.default() if try_number <= self._tries else RetryDecision.fail()

@@ -164,6 +164,17 @@ def test_a_second_sync_while_one_runs(slow: tuple[Server, CommandLine]) -> None:
     audit(bench_of(line, server))
 
 
+def test_a_second_sync_that_is_to_wait_says_so_and_has_its_turn(slow: tuple[Server, CommandLine]) -> None:
+    server, line = slow
+    with line.start("sync", "--processes", "1") as first:
+        under_way(server)
+        second = line.run("sync", "--wait")
+        assert finish(first).code == 0
+    assert second.code == 0
+    assert second.err.count("waiting: the mirror is in use by command line, ") == 1
+    assert "Nothing changed upstream" in second.out
+
+
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_stop_on_error_ends_all_processes(tmp_path: Path, processes: str) -> None:
     faults = [Fault(path="/packages/*/project_00090-*", effect=Corrupt(), times=None)]

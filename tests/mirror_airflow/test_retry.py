@@ -5,7 +5,7 @@ import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowException
 
-from mirror_airflow.retry import RetryWhatCanBeMended
+from mirror_airflow.retry import RetryWhatCanBeMended, busy_delay
 from pypi_mirror.errors import (
     ConfigurationError,
     MirrorBusy,
@@ -16,6 +16,7 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
     WebServerError,
 )
+from pypi_mirror.settings.values import Schedule
 
 POLICY = RetryWhatCanBeMended(tries=3, busy_delay=7.0)
 URL = "https://index.example/simple/"
@@ -68,6 +69,13 @@ def test_a_run_waits_for_its_turn_beyond_the_tries_for_errors() -> None:
     decision = POLICY.evaluate(BUSY, try_number=200, max_tries=1000)
     assert decision.action is RetryAction.RETRY
     assert decision.retry_delay == timedelta(seconds=7)
+
+
+def test_a_run_that_is_not_to_wait_fails_at_once() -> None:
+    assert busy_delay(Schedule(when_busy="wait", retry_delay=9)) == 9
+    policy = RetryWhatCanBeMended(tries=3, busy_delay=busy_delay(Schedule(when_busy="fail")))
+    again = RetryWhatCanBeMended.deserialize(policy.serialize())
+    assert again.evaluate(BUSY, try_number=1, max_tries=1000).action is RetryAction.FAIL
 
 
 def test_airflows_own_trouble_is_retried_as_often_as_other_trouble() -> None:

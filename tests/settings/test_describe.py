@@ -108,6 +108,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
             batch_size=draw(st.integers(1, 1000)),
             retries=draw(st.integers(0, 20)),
             retry_delay=draw(SECONDS),
+            when_busy=draw(st.sampled_from(["wait", "fail"])),
         ),
         audit=Audit(
             cron=draw(st.sampled_from([None, "@weekly", "5 * * * *"])),

@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +28,8 @@ from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
 from pypi_mirror.webserver.wording import count, size
 
+# Seconds between two questions whether another run has ended.
+_ASK_AGAIN = 2.0
 # Enough batches for every process to find one until the end.
 _BATCHES_PER_PROCESS = 4
 # What makes a process more worth starting.
@@ -43,6 +46,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
         "the work is worth, one a core at most)",
     )
+    parser.add_argument("--wait", action="store_true", help="wait while another run has the mirror")
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
         "--approve",
@@ -63,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
     with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
         try:
-            outcome = _sync(mirror, request, arguments.processes, approved=arguments.approve)
+            outcome = _sync(mirror, request, arguments)
         except BaseException as error:
             fail_run(mirror, request.label, str(error) or type(error).__name__)
             raise
@@ -93,15 +97,25 @@ def make_request(arguments: argparse.Namespace) -> RunRequest:
     )
 
 
-def begin(mirror: Mirror, request: RunRequest) -> Fetched:
-    """Step 1, which need not wait out the lease of a process of this host that was killed."""
-    try:
-        return fetch_changelog(mirror, request)
-    except MirrorBusy as busy:
-        if not is_dead(busy.owner):
-            raise
-        mirror.ledger.lease.release(busy.owner)
-        return fetch_changelog(mirror, request)
+def begin(mirror: Mirror, request: RunRequest, *, wait: bool = False) -> Fetched:
+    """Step 1, which need not wait out the lease of a process of this host that was killed.
+
+    Raises MirrorBusy while another run has the mirror, unless it is to ``wait``.
+    """
+    told = None
+    while True:
+        try:
+            return fetch_changelog(mirror, request)
+        except MirrorBusy as busy:
+            if is_dead(busy.owner):
+                mirror.ledger.lease.release(busy.owner)
+                continue
+            if not wait:
+                raise
+            if busy.owner != told:
+                print(f"waiting: {busy}", file=sys.stderr, flush=True)
+                told = busy.owner
+        time.sleep(_ASK_AGAIN)
 
 
 @contextmanager
@@ -120,11 +134,12 @@ def _number_of_processes(text: str) -> int:
     return int(text)
 
 
-def _sync(mirror: Mirror, request: RunRequest, processes: int | None, *, approved: str | None) -> Report:
-    fetched = begin(mirror, request)
+def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> Report:
+    fetched = begin(mirror, request, wait=arguments.wait)
+    processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
     partition = partition_projects(mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS)
-    guard_removals(mirror, fetched.run_id, approved=approved)
+    guard_removals(mirror, fetched.run_id, approved=arguments.approve)
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     rebuild_index(mirror, fetched.run_id)

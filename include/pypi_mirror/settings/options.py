@@ -440,6 +440,14 @@ _SCHEDULE = (
         default="60",
         doc="Seconds before the first retry, 1 to 86400; they double each time.",
     ),
+    Option(
+        section="schedule",
+        key="when-busy",
+        field="schedule.when_busy",
+        parse=texts.choice("wait", "fail"),
+        default="wait",
+        doc="What a run does while another one has the mirror: wait for its turn, or fail.",
+    ),
 )
 
 _AUDIT = (

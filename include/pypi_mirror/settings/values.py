@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 SimpleFormat = Literal["ALL", "HTML", "JSON"]
 CompareMethod = Literal["hash", "stat"]
+WhenBusy = Literal["wait", "fail"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +126,7 @@ class Schedule:
     """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only.
 
     ``timezone`` is the IANA name of the zone the cron expression is in. ``retry_delay`` is in seconds.
+    ``when_busy`` is what a run does while another one has the mirror.
     """
 
     cron: str | None = "0 * * * *"
@@ -133,6 +135,7 @@ class Schedule:
     batches_at_once: int = 4
     retries: int = 3
     retry_delay: float = 60.0
+    when_busy: WhenBusy = "wait"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
