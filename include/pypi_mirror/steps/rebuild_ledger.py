@@ -37,8 +37,8 @@ log = logging.getLogger(__name__)
 
 _GROUP: Final = 200
 _OWNER: Final = "pypi-mirror ledger rebuild"
-# Where relative links of our pages start; nothing is asked of it.
-_SITE: Final = "http://mirror.invalid"
+# Where links of our pages start; nothing is asked of it. The mirror itself often has an address inside.
+_SITE: Final = "http://localhost"
 # A line of a root index in HTML, ours or bandersnatch's.
 _ANCHOR: Final = re.compile(r"<a [^>]*>([^<]*)</a>")
 # Of a page that may be wrong, so that the next run makes it again.
