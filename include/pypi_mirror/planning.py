@@ -19,8 +19,8 @@ MAX_BATCHES: Final = 1000
 # What a project costs besides its files' bytes (requests, pages, rows), in bytes; unknown files count
 # for nothing, so that in a first sync batches are equal in projects.
 _FIXED_COST: Final = 2_000_000
-# A batch of fewer projects is not cut further.
-_WORTH_STARTING: Final = 25
+# A batch of fewer projects is not worth a task of Airflow's, which takes a second to begin.
+WORTH_A_TASK: Final = 25
 
 
 class ProjectSelector(Protocol):
@@ -137,7 +137,13 @@ def losing(planned: PlannedProject, known: KnownProject) -> PlannedProject:
 
 
 def cut(
-    known_bytes: Iterable[int], *, projects: int, total_bytes: int, batch_size: int, at_least: int = 1
+    known_bytes: Iterable[int],
+    *,
+    projects: int,
+    total_bytes: int,
+    batch_size: int,
+    at_least: int = 1,
+    smallest: int = WORTH_A_TASK,
 ) -> Iterator[int]:
     """The number of the batch of each project; ``known_bytes`` are those of a plan's projects, by name.
 
@@ -145,10 +151,10 @@ def cut(
     to be cut. A batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches
     are equal in cost: by the bytes known from earlier syncs, by projects where nothing is known.
     ``batch_size`` is the number of projects a batch has on average, more where that would make over
-    MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches (as long as each is
-    worth starting).
+    MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches, of ``smallest`` projects
+    or more.
     """
-    worth_starting = math.ceil(projects / _WORTH_STARTING)
+    worth_starting = math.ceil(projects / smallest)
     wanted = max(math.ceil(projects / batch_size), min(at_least, worth_starting))
     batches = max(1, min(MAX_BATCHES, wanted))
     total = total_bytes + projects * _FIXED_COST

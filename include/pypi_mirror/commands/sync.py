@@ -32,9 +32,8 @@ from pypi_mirror.webserver.wording import count, size
 _ASK_AGAIN = 2.0
 # Enough batches for every process to find one until the end.
 _BATCHES_PER_PROCESS = 4
-# What makes a process more worth starting.
-_PROJECTS_A_PROCESS = 100
-_BYTES_A_PROCESS = 200_000_000
+# What makes a process more worth starting: a fork and an open ledger take as long as a few projects.
+_PROJECTS_A_PROCESS = 4
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -138,7 +137,9 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     fetched = begin(mirror, request, wait=arguments.wait)
     processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
-    partition = partition_projects(mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS)
+    partition = partition_projects(
+        mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS, smallest=_PROJECTS_A_PROCESS
+    )
     guard_removals(mirror, fetched.run_id, approved=arguments.approve)
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
@@ -149,9 +150,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
 
 
 def _worth_starting(partition: Partition) -> int:
-    """How many processes the work is worth: to start one costs about as much as to sync 100 projects."""
-    known_bytes = sum(batch.known_bytes for batch in partition.batches)
-    return max(1, partition.projects // _PROJECTS_A_PROCESS, known_bytes // _BYTES_A_PROCESS)
+    return max(1, partition.projects // _PROJECTS_A_PROCESS)
 
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:

@@ -15,7 +15,15 @@ from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
-from pypi_mirror.planning import candidates, cut, plan_candidate, plan_from_index, plan_named, removal
+from pypi_mirror.planning import (
+    WORTH_A_TASK,
+    candidates,
+    cut,
+    plan_candidate,
+    plan_from_index,
+    plan_named,
+    removal,
+)
 from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
 from pypi_mirror.steps.stray_pages import StrayPages
@@ -45,12 +53,17 @@ class Partition:
 
 
 def partition_projects(
-    mirror: Mirror, run_id: int, *, batch_size: int | None = None, at_least: int = 1
+    mirror: Mirror,
+    run_id: int,
+    *,
+    batch_size: int | None = None,
+    at_least: int = 1,
+    smallest: int = WORTH_A_TASK,
 ) -> Partition:
     """Write the plan of run ``run_id`` to the ledger; a plan that is there already is made anew.
 
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
-    ``at_least`` as many batches.
+    ``at_least`` as many batches of ``smallest`` projects or more.
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
@@ -59,7 +72,7 @@ def partition_projects(
         # What the plan has of a project already stands.
         plan = chain(plan, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
     size = batch_size or mirror.settings.schedule.batch_size
-    into_batches = partial(cut, batch_size=size, at_least=at_least)
+    into_batches = partial(cut, batch_size=size, at_least=at_least, smallest=smallest)
     mirror.ledger.plan.write(run_id, plan, into_batches)
     pages = 0
     if run.source == "index":
