@@ -22,12 +22,12 @@ changed without an event.
 
 - configuration: `{path}`
 - schedule: {cron}
-- within {days} days every file is read and every page compared; a run reads {gigabytes} GB and asks for {pages}
-  pages at most
+- within {days} days every file is read and every page compared; a run reads {gigabytes} GB and asks for
+  {pages} pages at most
 
-An audit and a run of `pypi_mirror` wait for each other. What is damaged and cannot be downloaded again is taken
-off its page, and its project goes on the backlog; then the run fails. So does a dry run that finds anything.
-What lies in the pool and nothing accounts for is deleted after the grace period.
+An audit and a run of `pypi_mirror` wait for each other. What is damaged and cannot be downloaded again is
+taken off its page, and its project goes on the backlog; then the run fails. So does a dry run that finds
+anything. What lies in the pool and nothing accounts for is deleted after the grace period.
 
 Mistakes in the configuration; with any, every run fails until they are mended:
 

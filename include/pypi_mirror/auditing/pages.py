@@ -57,7 +57,9 @@ class PageAudit:
         self._pages = pages
         self._names = names_of(settings.simple_format)
         self._one_layout = one_layout
-        self._site = urlsplit(settings.root_uri or settings.site.public_url).path.rstrip("/")
+        # Absolute links lead there, and relative ones are meant from there.
+        self._base = settings.root_uri or settings.site.public_url
+        self._site = urlsplit(self._base).path.rstrip("/")
 
     def look(self, audited: AuditedProject) -> PageLook:
         """Compare the page of a project that the mirror holds with its rows. Raises OSError for what cannot
@@ -228,9 +230,10 @@ class PageAudit:
             from pypi_mirror.upstream import simple_html
 
             parse = simple_html.parse_project_page
-        site = self._settings.site.public_url
         try:
-            return parse(content, url=f"{site}/simple/{name}/", project=name, header_serial=None, etag=None)
+            return parse(
+                content, url=f"{self._base}/simple/{name}/", project=name, header_serial=None, etag=None
+            )
         except UpstreamError:
             return None
 

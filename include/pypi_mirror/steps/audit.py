@@ -8,6 +8,7 @@ changes come without an event (archiving, provenance and metadata that came late
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -44,6 +45,7 @@ from pypi_mirror.steps.report import fail_run, report
 log = logging.getLogger(__name__)
 
 _DAY: Final = 24 * 3600
+_RENEW_SECONDS: Final = 60.0
 # Rows that are looked at between two notes in the ledger, and bytes: what a crash makes the next run repeat.
 _FILES_A_CHUNK: Final = 5_000
 # Damaged projects that are held in memory before they are repaired.
@@ -128,6 +130,10 @@ class _Audit:
         self._budget = None if unlimited and request.budget is None else budget
         self._damaged: list[ProjectLook] = []
         self._gone = 0
+        self._renewed = time.monotonic()
+        # Project and time of the fact.
+        noted = None if self._budget is None else mirror.ledger.facts.get(_RESUME)
+        self._resume = None if noted is None else tuple(map(int, noted.split()))
 
     def look(self) -> str | None:
         """Everything in its order; a reason why the audit ended early, None when it did not."""
@@ -187,11 +193,10 @@ class _Audit:
         return look
 
     def _resumed(self, audited: AuditedProject) -> int | None:
-        noted = self._mirror.ledger.facts.get(_RESUME)
-        if noted is None or self._budget is None:
+        """Since when files of this project are being read, None when all of them have to be."""
+        if self._resume is None or self._resume[0] != audited.project.id:
             return None
-        project_id, _, since = noted.partition(" ")
-        return int(since) if int(project_id) == audited.project.id else None
+        return self._resume[1]
 
     def _is_spent(self) -> bool:
         return self._budget is not None and self._tally.bytes >= self._budget
@@ -214,21 +219,20 @@ class _Audit:
             ],
             at=now,
         )
-        last = looks[-1]
-        if not last.complete:
-            if self._resumed_id() != last.known.id:
-                self._mirror.ledger.facts.put({_RESUME: f"{last.known.id} {now}"})
-        elif self._resumed_id() is not None:
-            self._mirror.ledger.facts.put({_RESUME: None})
+        self._note_resume(looks[-1], now)
         self._note_orphans([path for look in looks for path in look.orphans])
         self._damaged += damaged
         self._gone += sum(1 for look in damaged for f in look.findings if f.kind is Kind.MISSING)
         if len(self._damaged) >= _REPAIRED_AT_ONCE:
             self._repair_damaged()
 
-    def _resumed_id(self) -> int | None:
-        noted = self._mirror.ledger.facts.get(_RESUME)
-        return None if noted is None else int(noted.partition(" ")[0])
+    def _note_resume(self, last: ProjectLook, now: int) -> None:
+        if not last.complete and (self._resume is None or self._resume[0] != last.known.id):
+            self._resume = (last.known.id, now)
+            self._mirror.ledger.facts.put({_RESUME: f"{last.known.id} {now}"})
+        elif last.complete and self._resume is not None:
+            self._resume = None
+            self._mirror.ledger.facts.put({_RESUME: None})
 
     def _repair_damaged(self, lost: Sequence[NormalizedName] = ()) -> None:
         if self._repair is None or self._run is None or not (self._damaged or lost):
@@ -339,8 +343,10 @@ class _Audit:
         return None
 
     def _keep_lease(self) -> None:
-        if self._run is not None:
+        now = time.monotonic()
+        if self._run is not None and now - self._renewed > _RENEW_SECONDS:
             self._mirror.ledger.lease.renew(self._run.request.label)
+            self._renewed = now
 
 
 def _asked_again(project: NormalizedName, display_name: str, known_bytes: int) -> PlannedProject:

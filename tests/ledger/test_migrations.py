@@ -1,0 +1,48 @@
+"""A ledger of an earlier schema, with rows in it, is brought to this one."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from pypi_mirror.ledger import migrations
+from pypi_mirror.ledger.store import Ledger
+from tests.ledger.samples import Hands
+
+
+@pytest.fixture
+def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of a ledger as the first schema made it, with a project and a file."""
+    from alembic import command
+
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    whole = command.upgrade
+    monkeypatch.setattr(command, "upgrade", lambda config, _: whole(config, "0001"))
+    engine = create_engine(url)
+    migrations.upgrade(engine)
+    monkeypatch.undo()
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO projects (id, name, display_name, status, selection, files, bytes, "
+                "dropped_files, dropped_bytes, synced_at) "
+                "VALUES (7, 'alpha', 'alpha', 'active', 'all', 1, 3, 0, 0, 5)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO files (project_id, filename, location, sha256, size, provenance, verified_at) "
+                "VALUES (7, 'a.whl', zeroblob(32), zeroblob(32), 3, 1, 5)"
+            )
+        )
+    engine.dispose()
+    return url
+
+
+def test_what_was_there_before_the_audit_has_its_turn_first(first: str) -> None:
+    with Ledger.open(first, Hands()) as ledger:
+        (audited,) = ledger.audits.due(before=1, after=None, most_files=10)
+        assert audited.turn == (0, 7)
+        assert audited.page_digest is None
+        (row,) = audited.files
+        assert (row.file.provenance, row.file.provenance_sha256, row.verified_at) == (True, None, 5)
