@@ -25,13 +25,13 @@ from tests.torture.kills import (
 )
 from tests.warehouse import Delay, Drip, Fault, Scenario, Server, Upload, Wheel, running
 
-_PROJECTS = 60
+_PROJECTS = 50
 _LARGE_PROJECTS = 4
-_LARGE = 3_000_000
+_LARGE = 2_400_000
 _CHANGES = 20
 _SYNCS_A_ROUND = 4
 # One in so many runs may come to its end.
-_ENDS = 4
+_ENDS = 6
 _ENOUGH = 40
 # So that a run has a middle: small files take a moment, large ones arrive in pieces.
 _FAULTS = (
