@@ -673,3 +673,15 @@ def test_the_report_as_json(synced: Bench) -> None:
     assert document["found"] == {"corrupt file": 1}
     assert document["examples"][0]["project"] == "alpha"
     assert hashlib.sha256(pooled(synced, ALPHA).read_bytes()).hexdigest() in document["examples"][0]["detail"]
+
+
+def test_the_status_tells_of_syncs_and_not_of_audits(synced: Bench) -> None:
+    before = json.loads((synced.web / "mirror.json").read_bytes())
+    flip(pooled(synced, ALPHA))
+    synced.server.inject(Fault(path=f"/packages/*/{ALPHA.file_name}", effect=Status(code=404), times=None))
+    audited(synced)
+    after = json.loads((synced.web / "mirror.json").read_bytes())
+    assert after["backlog"] == 1
+    assert {key: after[key] for key in ("last_run", "checked_at", "upstream_serial")} == {
+        key: before[key] for key in ("last_run", "checked_at", "upstream_serial")
+    }
