@@ -35,6 +35,9 @@ INDEX_FILES = frozenset(name + suffix for name in _EVERY_NAME for suffix in ("",
 _VARIANTS = (HTML_NAME, HTML_NAME + TWIN_SUFFIX, JSON_NAME, JSON_NAME + TWIN_SUFFIX)
 
 GZIP_WINDOW = zlib.MAX_WBITS | 16
+# Measured on pages of 5 to 1,000 files: level 6 costs 1 to 4 microseconds a file more than level 1 and
+# sends 8 % less for as long as the page is served; level 9 gains another 1 %.
+_LEVEL = 6
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_TRAILER_SIZE = 8
 
@@ -72,6 +75,17 @@ def index_time(path: StrPath) -> int:
     if latest > before:
         return latest
     return before + len(_VARIANTS) - (before - variant) % len(_VARIANTS)
+
+
+def compressed_twin(content: bytes) -> bytes:
+    """``content`` as a gzip file.
+
+    For a page that is smaller than zlib's window, the tables are cut to its size: to clear those for 32 kB
+    takes four times as long as to compress the page of a typical project.
+    """
+    bits = max(9, min(len(content).bit_length(), zlib.MAX_WBITS))
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, bits | 16, max(1, bits - 7))
+    return compressor.compress(content) + compressor.flush()
 
 
 def twin_matches(twin: StrPath, *, crc32: int, size: int) -> bool:
