@@ -131,7 +131,8 @@ def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> I
 
 def _profiles(arguments: argparse.Namespace, home: Path) -> Iterator[Profile]:
     """The profiles of those cases that were run, their flame graphs drawn."""
-    for case in sync_cases(arguments.scale):
+    # Of two cases of one letter the first.
+    for case in {case.letter: case for case in reversed(sync_cases(arguments.scale))}.values():
         if case.letter in arguments.cases and case.letter in PROFILED:
             _say(f"{case.letter}. where time goes")
             profiled, stacks = profile(case, install_py_spy(_HOME), home=home / "profile")

@@ -104,6 +104,7 @@ class StaticTree:
         self.events: list[tuple[str, str | None, int, str, int]] = []
         self._serials: dict[str, int] = {}
         self._counts: dict[str, int] = {}
+        self._others = 0
 
     @property
     def names(self) -> list[str]:
@@ -121,6 +122,11 @@ class StaticTree:
         for name in self.names[turn % step :: step][:count]:
             version = self._write_project(name, self._counts[name] + 1)
             self.events.append((name, version, 1_700_000_000, "new release", self.serial))
+        self._write_index()
+
+    def list_others(self, count: int) -> None:
+        """Have the root index list ``count`` projects more, older than all, which no mirror here wants."""
+        self._others = count
         self._write_index()
 
     def addresses(self, *, release_files: bool) -> Iterator[str]:
@@ -161,6 +167,7 @@ class StaticTree:
 
     def _write_index(self) -> None:
         projects = [{"name": name, "_last-serial": serial} for name, serial in self._serials.items()]
+        projects += [{"name": f"other-{number:06d}", "_last-serial": 1} for number in range(self._others)]
         meta = {"api-version": "1.1", "_last-serial": self.serial}
         self._write("simple/index.json", _dump({"meta": meta, "projects": projects}))
 

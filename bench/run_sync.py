@@ -45,6 +45,8 @@ def _rounds(case: SyncCase, tools: Sequence[Tool], home: Path, repeat: int, say:
             for tool in tools:
                 _turn(case, tool, tree, served, home, fresh=True)
                 say("  first sync by " + tool.name)
+    if case.others:
+        tree.list_others(case.others)
     for turn in range(repeat):
         if case.start == "changed":
             tree.change(max(1, round(case.catalogue.projects * CHANGED)), turn)
