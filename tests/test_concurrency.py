@@ -106,6 +106,29 @@ class TestController:
         assert min(limits) >= START
         assert limits[-1] == 64
 
+    @pytest.mark.parametrize("slower", [1.5, 1.9, 3.0])
+    def test_an_outage_after_which_upstream_is_slower_is_recovered_from(self, slower: float) -> None:
+        controller = Controller(64)
+        Upstream(delay=0.02, capacity=1_000).drive(controller, 300)
+        for _ in range(200):
+            controller.refused()
+        limits = Upstream(delay=0.02 * slower, capacity=1_000).drive(controller, 4_000)
+        assert limits[-1] == 64
+
+    def test_delays_that_jump_up_and_down_do_not_lead_below_the_start_nor_keep_it_there(self) -> None:
+        controller = Controller(64)
+        for n in range(40):
+            limits = Upstream(delay=0.02 if n % 2 else 0.1, capacity=1_000).drive(controller, 1_500)
+            assert min(limits) >= START
+        assert limits[-1] == 64
+
+    def test_a_limit_of_one_stays_one_whatever_comes(self) -> None:
+        controller = Controller(1)
+        assert set(Upstream(delay=0.05, capacity=1_000).drive(controller, 100)) == {1}
+        for _ in range(10):
+            controller.refused()
+        assert set(Upstream(delay=0.5, capacity=1_000).drive(controller, 100)) == {1}
+
     def test_slow_answers_alone_never_lead_below_the_start(self) -> None:
         controller = Controller(64)
         limits = Upstream(delay=0.05, capacity=2).drive(controller, 5_000)

@@ -379,6 +379,40 @@ class TestManyAtOnce:
         with saying(always(answer(200, b"x"))) as server:
             assert asyncio.run(run(server.url)) == 4
 
+    @pytest.mark.parametrize("head", [b"", answer(200, b"half", length=8).data], ids=["silent", "begun"])
+    def test_large_files_that_take_for_ever_leave_room_for_small_ones(self, head: bytes) -> None:
+        def script(heard: Heard) -> Say:
+            return answer(200, b"x") if heard.path == "/small" else Say(data=head, hang=True)
+
+        async def run(url: str) -> int:
+            async with transport(workers=4) as opened:
+                large = [Request(url=f"{url}/large/{n}", large=True) for n in range(10)]
+                tasks = [asyncio.create_task(opened.get(request)) for request in large]
+                for _ in range(5):
+                    async with asyncio.timeout(5):
+                        assert (await opened.get(Request(url=f"{url}/small"))).body == b"x"
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+                # Whoever was in line or under way has given the place back.
+                async with asyncio.timeout(5):
+                    await opened.get(Request(url=f"{url}/small", large=True))
+                return opened.requests
+
+        with saying(script) as server:
+            assert asyncio.run(run(server.url)) == 3 + 5 + 1
+        assert server.connections <= 4 + 3
+
+    def test_where_one_request_runs_at_once_it_may_be_for_a_large_file(self) -> None:
+        async def run(url: str) -> None:
+            async with transport(workers=1) as opened, asyncio.timeout(5):
+                requests = [Request(url=f"{url}/{n}", large=n % 2 == 0) for n in range(10)]
+                await asyncio.gather(*map(opened.get, requests))
+
+        with saying(always(answer(200, b"x"))) as server:
+            asyncio.run(run(server.url))
+        assert server.most_at_once == 1
+
     def test_one_after_the_other_share_a_connection(self) -> None:
         with saying(always(answer(200, b"x"))) as server:
             ask(*(Request(url=f"{server.url}/{n}") for n in range(20)), through=transport(workers=1))

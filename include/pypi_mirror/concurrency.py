@@ -78,11 +78,11 @@ class Controller:
         ratio = 1.0 if delay - self._base <= _OUR_LOOP else delay / self._base
         if ratio > _NO_QUEUE:
             self._doubling = False
+        if ratio > _NO_QUEUE and self.limit <= self._floor:
+            # So few make no queue: upstream, or the way to it, has become slower.
+            self._base = delay
+            return False
         if ratio > _LONG_QUEUE:
-            if self.limit <= self._floor:
-                # So few make no queue: upstream, or the way to it, has become slower.
-                self._base = delay
-                return False
             return self._move(self.limit * _LESS, floor=self._floor)
         if ratio <= _NO_QUEUE and pressed:
             # Where nobody waits, nothing shows whether upstream would take more.

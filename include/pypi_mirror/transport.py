@@ -235,6 +235,7 @@ class CurlTransport:
         self._new_easy = partial(_easy_handle, timeout, global_timeout, proxy)
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, _Transfer] = {}
+        self._multiplexed = True
         self._timer: asyncio.Handle | None = None
         self._epoll = select.epoll()
         self._watched: set[int] = set()
@@ -297,6 +298,9 @@ class CurlTransport:
         hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
         transfer = _Transfer(request, self._loop.create_future(), hold)
         _set_up(easy, url, request, transfer)
+        # Only for HTTP/2 is it worth waiting for another request's connection: over HTTP/1.1, libcurl lets
+        # those that wait go on one at a time, when others end, and a silent answer would hold them all up.
+        easy.setopt(pycurl.PIPEWAIT, self._multiplexed and url.startswith("https:"))
         self._transfers[easy] = transfer
         self.requests += 1
         self._multi.add_handle(easy)
@@ -374,6 +378,8 @@ class CurlTransport:
     def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
         transfer = self._transfers.pop(easy)
         transfer.status = easy.getinfo(pycurl.RESPONSE_CODE)
+        if transfer.status and easy.getinfo(pycurl.INFO_HTTP_VERSION) < pycurl.CURL_HTTP_VERSION_2:
+            self._multiplexed = False
         if self._bandwidth is not None:
             # What did not pass through `_hold`: the head, and a compressed body in the size that it came in.
             body = easy.getinfo(pycurl.SIZE_DOWNLOAD_T) if transfer.compressed else 0
@@ -488,7 +494,6 @@ def _easy_handle(timeout: float, global_timeout: float, proxy: str | None) -> py
     easy.setopt(pycurl.FOLLOWLOCATION, 0)  # `get` follows, so that every address is checked
     easy.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
     easy.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_2TLS)
-    easy.setopt(pycurl.PIPEWAIT, 1)
     easy.setopt(pycurl.TCP_KEEPALIVE, 1)
     easy.setopt(pycurl.BUFFERSIZE, 256 * 1024)
     easy.setopt(pycurl.CONNECTTIMEOUT_MS, int(timeout * 1000))

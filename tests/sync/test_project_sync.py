@@ -1,11 +1,15 @@
-"""What of upstream's page is left on ours."""
+"""What of upstream's page is left on ours, and how many of its files are under way at once."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.filters import build_selector
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.settings.values import Selection
-from pypi_mirror.sync.project_sync import _versions_left
+from pypi_mirror.sync.project_sync import Before, ProjectSync, _versions_left
 
 _NAME = NormalizedName("foo")
 
@@ -34,3 +38,46 @@ def test_versions_are_compared_as_pep_440_does() -> None:
 def test_what_is_no_version_is_carried_on() -> None:
     odd = ("", "dev", "1" * 5000, "\N{SNAKE}")
     assert _left((*odd, "2.0"), "foo-2.0-cp311-cp311-win32.whl") == odd
+
+
+class CountingPool:
+    """Hands back what it is asked for; ``most_at_once`` of them were under way at one time."""
+
+    def __init__(self) -> None:
+        self.most_at_once = 0
+        self._at_once = 0
+
+    async def acquire(self, file: RemoteFile, _known: object, *, verify: bool) -> RemoteFile:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        # Some end before others that began earlier.
+        for _ in range(3 + int(file.url.rpartition("/")[2]) % 5):
+            await asyncio.sleep(0)
+        self._at_once -= 1
+        return file
+
+
+def _acquired(number: int) -> tuple[list[RemoteFile], list[Any], int]:
+    pool = CountingPool()
+    files = [RemoteFile(filename=f"foo-{n}.tar.gz", url=f"https://files.example/{n}") for n in range(number)]
+    nothing = cast("Any", SimpleNamespace())
+    sync = ProjectSync(
+        web=nothing,
+        upstream=nothing,
+        selector=nothing,
+        pool=cast("Any", pool),
+        pages=nothing,
+        fingerprint="",
+        legacy_json=False,
+    )
+    before = Before(project=None, files={})
+    acquired = asyncio.run(sync._acquire(tuple(files), before, verify=False))
+    return files, cast("list[Any]", acquired), pool.most_at_once
+
+
+def test_the_files_of_a_project_are_under_way_together_as_far_as_requests_can_be() -> None:
+    files, acquired, most = _acquired(1_000)
+    assert acquired == files, "in the page's order, whichever came first"
+    assert most == 256
+    assert _acquired(7)[2] == 7
+    assert _acquired(0)[1] == []
