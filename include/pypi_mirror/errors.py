@@ -226,6 +226,10 @@ class RemovalsHeld(MirrorError):
         super().__init__(message)
 
 
+class LossHeld(MirrorError):
+    """A page lost more than the guard lets a run lose unforeseen; the project's old page stays served."""
+
+
 class RunStopped(MirrorError):
     """stop-on-error or max-failures: the batch ended because projects failed, here or in another batch."""
 

@@ -171,6 +171,18 @@ class PlannedProject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """What readers would lose by a project's new page that its plan did not foresee.
+
+    ``project`` says that upstream has no page any more, or one without any file.
+    """
+
+    project: bool
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
     """Counts of what was done; adds up over projects, batches and runs."""
 

@@ -11,8 +11,9 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.guard_removals import Removals, exceeded, guard_removals, removals_of
+from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of
 from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.sync.removal_limits import exceeded
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
@@ -33,7 +34,7 @@ BIG = Totals(projects=100_000, files=1_000_000, bytes=10**12)
 
 
 def removals(**figures: int) -> Removals:
-    return Removals(run_id=1, plan="x", touched=max(figures.values()), **figures)
+    return Removals(run_id=1, plan="x", touched=max(figures.values()), exceeded=(), approved=False, **figures)
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,16 @@ class Events:
             .order_by(events.c.serial)
         )
 
+    def of(self, projects: Sequence[NormalizedName]) -> Iterator[Event]:
+        """The events of ``projects``, in no order.
+
+        Goes through the whole table: for what hardly ever happens. Ask for many at once.
+        """
+        for start in range(0, len(projects), _CHUNK):
+            yield from self._read(
+                select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
+            )
+
     def forget_before(self, timestamp: int) -> int:
         """Delete events older than ``timestamp``; returns how many."""
         with self._engine.begin() as connection:

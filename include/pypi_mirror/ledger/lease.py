@@ -81,14 +81,14 @@ class Lease:
             connection.execute(update(lease).where(lease.c.owner == owner).values(expires_at=0))
 
 
-def hold(connection: Connection, run_id: int) -> None:
+def hold(connection: Connection, run_id: int, *, alone: bool = False) -> None:
     """Within a writer's transaction: nobody takes the lease of run ``run_id`` over until it ends.
 
-    Raises LeaseLost when somebody has.
+    ``alone`` keeps the other batches of the run waiting until then. Raises LeaseLost when somebody has.
     """
     label = connection.execute(select(runs.c.label).where(runs.c.id == run_id)).scalar_one()
     # Shared: the batches of the run do not wait for each other.
-    held = connection.execute(select(lease).with_for_update(read=True)).one_or_none()
+    held = connection.execute(select(lease).with_for_update(read=not alone)).one_or_none()
     if held is None or held.owner != label:
         raise _lost(label, held)
 

@@ -105,7 +105,10 @@ class Plan:
             return [_planned(row) for row in connection.execute(statement)]
 
     def reopen_failed(self, run_id: int, batch: int) -> None:
-        """Make the failed projects of a batch pending again: its task is run once more."""
+        """Make the failed projects of a batch pending again: its task is run once more.
+
+        What they turned out to lose is found anew.
+        """
         with self._engine.begin() as connection:
             connection.execute(
                 plan.update()
@@ -114,7 +117,7 @@ class Plan:
                     plan.c.batch == batch,
                     plan.c.state == PlanState.FAILED.value,
                 )
-                .values(state=PlanState.PENDING.value)
+                .values(state=PlanState.PENDING.value, lost_project=False, lost_files=0, lost_bytes=0)
             )
 
     def batches(self, run_id: int) -> list[BatchSize]:

@@ -16,7 +16,7 @@ from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, plan, projects
 from pypi_mirror.ledger.writing import upsert
-from pypi_mirror.model import MirroredPage, PlannedProject, PlanState, PooledFile, Tally
+from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Tally
 
 # PEP 792.
 STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
@@ -31,6 +31,7 @@ class Synced:
     ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
     files that were written for it. ``known`` and ``known_files``
     are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out.
+    ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing.
     """
 
     planned: PlannedProject
@@ -46,6 +47,7 @@ class Synced:
     dropped_files: int = 0
     dropped_bytes: int = 0
     legacy_json: bytes | None = None
+    loss: Loss | None = None
     tally: Tally = field(default_factory=Tally)
 
 

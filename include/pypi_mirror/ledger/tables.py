@@ -155,6 +155,10 @@ plan: Final = Table(
     Column("loses_project", Boolean, nullable=False, server_default=false()),
     Column("loses_files", Integer, nullable=False, server_default="0"),
     Column("loses_bytes", BigInteger, nullable=False, server_default="0"),
+    # What else its page turned out to lose; ``losses`` weighs it, the projects that it held back too.
+    Column("lost_project", Boolean, nullable=False, server_default=false()),
+    Column("lost_files", Integer, nullable=False, server_default="0"),
+    Column("lost_bytes", BigInteger, nullable=False, server_default="0"),
     Column("state", String(8), nullable=False),
     Column("files_downloaded", Integer, nullable=False),
     Column("bytes_downloaded", BigInteger, nullable=False),

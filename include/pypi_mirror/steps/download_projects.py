@@ -4,18 +4,21 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
-from pypi_mirror.ledger.results import Failed, Result
+from pypi_mirror.ledger.losses import Losses
+from pypi_mirror.ledger.results import Failed, Result, Synced
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
-from pypi_mirror.model import Failure, PlannedProject, PlanState, Tally
+from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
+from pypi_mirror.sync.unforeseen import LossGuard
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +65,7 @@ def download_projects(
     limit = _limit(mirror, run_id)
     recorder = _Recorder(on_progress, limit)
     with _rare_collections():
-        asyncio.run(_run(mirror, run_id, planned, sharers, should_stop, recorder, lease))
+        asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease))
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
@@ -82,7 +85,7 @@ def _rare_collections() -> Iterator[None]:
 
 async def _run(
     mirror: Mirror,
-    run_id: int,
+    run: Run,
     planned: list[PlannedProject],
     sharers: int,
     should_stop: Callable[[], str | None],
@@ -94,16 +97,25 @@ async def _run(
         mirror.room.meanwhile()
 
     async with mirror.transport(sharers=sharers) as transport:
-        commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run_id), recorder)
+        commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run.id), recorder)
         await Batch(
             sync=mirror.project_sync(transport),
             commit=commit,
             projects=mirror.ledger.projects,
             parallel=share(mirror.settings.workers, sharers) * _PROJECTS_PER_WORKER,
             should_stop=lambda: recorder.limit() or should_stop(),
+            weigh=_weigh(mirror, run),
             on_failed=recorder.limit.failed,
             keep_alive=keep_alive,
         ).run(planned)
+
+
+def _weigh(mirror: Mirror, run: Run) -> Callable[[Sequence[Synced]], Sequence[Result]]:
+    """What a person asks for by name follows upstream whatever it loses: that is how one approves it."""
+    if run.request.kind is RunKind.SELECTED:
+        return list
+    losses = Losses(mirror.ledger.engine, run.id)
+    return LossGuard(losses, mirror.ledger.events.of, mirror.settings.guard)
 
 
 def _limit(mirror: Mirror, run_id: int) -> FailureLimit:

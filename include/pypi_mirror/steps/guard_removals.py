@@ -16,10 +16,9 @@ import msgspec
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import LedgerError, RemovalsHeld
-from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RemoteFile
-from pypi_mirror.settings.values import RemovalGuard
+from pypi_mirror.sync.removal_limits import exceeded
 from pypi_mirror.webserver.wording import count, size
 
 FACT: Final = "removals"
@@ -32,7 +31,8 @@ class Removals:
     """What the plan of a run removes.
 
     ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
-    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval.
+    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
+    says that it had it.
     """
 
     run_id: int
@@ -42,6 +42,7 @@ class Removals:
     bytes: int = 0
     touched: int = 0
     exceeded: tuple[str, ...] = field(default=())
+    approved: bool = False
 
     def described(self) -> str:
         """``12 projects, 340 files (1.2 GB)``."""
@@ -58,7 +59,7 @@ def weigh_removals(mirror: Mirror, run_id: int, *, pages: int = 0) -> Removals:
         held = mirror.ledger.projects.totals()
         totals = replace(held, projects=max(held.projects, pages))
         removals = replace(removals, exceeded=tuple(exceeded(removals, totals, mirror.settings.guard)))
-    mirror.ledger.facts.put({FACT: msgspec.json.encode(removals).decode()})
+    _note(mirror, removals)
     return removals
 
 
@@ -70,7 +71,10 @@ def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) 
     """
     mirror.ledger.lease.renew(mirror.ledger.runs.get(run_id).request.label)
     removals = removals_of(mirror, run_id)
-    if not removals.exceeded or removals.plan == approved:
+    if not removals.exceeded:
+        return removals
+    if removals.plan == approved:
+        _note(mirror, replace(removals, approved=True))
         return removals
     other = f"{approved} was approved, but that is another plan: " if approved else ""
     raise RemovalsHeld(
@@ -83,33 +87,16 @@ def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) 
 
 def removals_of(mirror: Mirror, run_id: int) -> Removals:
     """What ``weigh_removals`` found; raises LedgerError when the last plan is another run's."""
-    noted = mirror.ledger.facts.get(FACT)
-    removals = None if noted is None else msgspec.json.decode(noted, type=Removals)
+    removals = _noted(mirror)
     if removals is None or removals.run_id != run_id:
         raise LedgerError(f"run {run_id} has no plan to look at; it has to be made anew, from its first step")
     return removals
 
 
-def exceeded(removals: Removals, totals: Totals, guard: RemovalGuard) -> list[str]:
-    """Which limits are exceeded, in words. ``totals`` are what the mirror holds now."""
-    if removals.touched <= guard.always_allowed:
-        return []
-    over = []
-    if removals.projects > guard.max_projects:
-        over.append(
-            f"{count(removals.projects, 'project')}, [removal] max-projects is {guard.max_projects:,}"
-        )
-    for noun, part, whole in (
-        ("projects", removals.projects, totals.projects),
-        ("files", removals.files, totals.files),
-        ("bytes", removals.bytes, totals.bytes),
-    ):
-        if part * 100 > guard.max_percent * whole:
-            share = min(100.0, part * 100 / max(whole, 1))
-            over.append(
-                f"{share:.3g} % of the mirror's {noun}, [removal] max-percent is {guard.max_percent:g}"
-            )
-    return over
+def waiting_for_approval(mirror: Mirror) -> Removals | None:
+    """What the last plan that was made removes, if nobody has approved it and somebody has to."""
+    removals = _noted(mirror)
+    return removals if removals is not None and removals.exceeded and not removals.approved else None
 
 
 def note_files_left_out(mirror: Mirror, run_id: int) -> None:
@@ -155,3 +142,12 @@ def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
         bytes=bytes_,
         touched=touched,
     )
+
+
+def _note(mirror: Mirror, removals: Removals) -> None:
+    mirror.ledger.facts.put({FACT: msgspec.json.encode(removals).decode()})
+
+
+def _noted(mirror: Mirror) -> Removals | None:
+    noted = mirror.ledger.facts.get(FACT)
+    return None if noted is None else msgspec.json.decode(noted, type=Removals)

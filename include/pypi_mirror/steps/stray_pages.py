@@ -16,7 +16,8 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, PlanState
-from pypi_mirror.steps.guard_removals import Removals, exceeded
+from pypi_mirror.steps.guard_removals import Removals
+from pypi_mirror.sync.removal_limits import exceeded
 
 log = logging.getLogger(__name__)
 

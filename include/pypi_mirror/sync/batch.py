@@ -14,7 +14,7 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 from pypi_mirror.ledger.projects import Projects
-from pypi_mirror.ledger.results import Failed, Result
+from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.model import PlannedProject
 from pypi_mirror.sync.group_commit import GroupCommit
 from pypi_mirror.sync.project_sync import Before, ProjectSync
@@ -30,6 +30,9 @@ _LOST: Final = 20
 class Batch:
     """Runs projects through ``sync`` and hands results to ``commit``.
 
+    Projects that lose something unforeseen are kept back until all others are done; then ``weigh`` says
+    which of them go on and which have failed.
+
     ``should_stop`` is asked again and again and answers with a reason to stop the batch, or None.
     ``on_failed`` is told of each project that fails, ``keep_alive`` is called about once a second.
     """
@@ -42,6 +45,7 @@ class Batch:
         projects: Projects,
         parallel: int,
         should_stop: Callable[[], str | None],
+        weigh: Callable[[Sequence[Synced]], Sequence[Result]] = list,
         on_failed: Callable[[Failed], None] = lambda _: None,
         keep_alive: Callable[[], None] = lambda: None,
     ) -> None:
@@ -49,11 +53,13 @@ class Batch:
         self._commit = commit
         self._projects = projects
         self._parallel = parallel
+        self._weigh = weigh
         self._on_failed = on_failed
         self._should_stop = should_stop
         self._keep_alive = keep_alive
         self._stopped: str | None = None
         self._lost = 0
+        self._losing: list[Synced] = []
 
     async def run(self, planned: Sequence[PlannedProject]) -> None:
         """Sync every project of ``planned``; raises RunStopped when told to stop, UpstreamDown.
@@ -63,6 +69,10 @@ class Batch:
         """
         try:
             await self._run_workers(planned)
+            if self._losing and self._stopped is None:
+                # Cut short, the batch does not know how many there are: they stay planned.
+                for result in self._weigh(self._losing):
+                    await self._finish(result)
         except LeaseLost:
             raise
         except BaseException:
@@ -116,12 +126,18 @@ class Batch:
             if self._is_stopped():
                 return
             result = await self._result(planned, before)
-            if isinstance(result, Failed):
-                self._on_failed(result)
-            await self._commit.add(result)
+            if isinstance(result, Synced) and result.loss is not None:
+                self._losing.append(result)
+            else:
+                await self._finish(result)
             if self._lost > _LOST:
                 reason = result.reason if isinstance(result, Failed) else "no answer"
                 raise UpstreamDown(f"almost every project fails, the last one with {reason}")
+
+    async def _finish(self, result: Result) -> None:
+        if isinstance(result, Failed):
+            self._on_failed(result)
+        await self._commit.add(result)
 
     async def _result(self, planned: PlannedProject, before: Before) -> Result:
         try:

@@ -19,6 +19,7 @@ from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import Synced
 from pypi_mirror.model import (
     Action,
+    Loss,
     MirroredPage,
     PlannedProject,
     PooledFile,
@@ -30,6 +31,7 @@ from pypi_mirror.model import (
 )
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.pool import Acquired, Pool, location_of
+from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
 # As many as requests can be under way: more files of one project would only wait, and others behind them.
@@ -83,7 +85,7 @@ class ProjectSync:
             gone=planned.gone,
         )
         if isinstance(answer, Gone):
-            return self._removed(planned, before)
+            return self._removed(planned, before, loss=self._loss(planned, before, page=None))
         if isinstance(answer, NotModified):
             return Synced(
                 planned=planned,
@@ -136,6 +138,7 @@ class ProjectSync:
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
             legacy_json=await self._upstream.legacy_json(page.name) if self._legacy_json else None,
+            loss=self._loss(planned, before, page),
             tally=Tally(
                 projects_done=1,
                 files_downloaded=sum(a.files_downloaded for a in acquired),
@@ -144,6 +147,16 @@ class ProjectSync:
                 files_dropped=len(decision.dropped),
                 bytes_dropped=dropped_bytes,
             ),
+        )
+
+    def _loss(self, planned: PlannedProject, before: Before, page: ProjectPage | None) -> Loss | None:
+        return unforeseen_loss(
+            planned,
+            before.project,
+            before.files.values(),
+            self._selector,
+            upstream=None if page is None else {file.filename for file in page.files},
+            status="" if page is None else page.status.status,
         )
 
     async def _acquire(
@@ -164,7 +177,7 @@ class ProjectSync:
                 group.create_task(acquire_next(self._pool))
         return [each for each in acquired if each is not None]
 
-    def _removed(self, planned: PlannedProject, before: Before) -> Synced:
+    def _removed(self, planned: PlannedProject, before: Before, loss: Loss | None = None) -> Synced:
         # Readers see an empty page from now on, until the root index no longer lists the project and the
         # page goes too.
         known = before.project
@@ -173,6 +186,7 @@ class ProjectSync:
             planned=planned,
             known=known,
             removed=True,
+            loss=loss,
             page=(
                 MirroredPage(name=planned.project, serial=None, status=ProjectStatus(), versions=(), files=())
                 if present

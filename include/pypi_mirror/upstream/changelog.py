@@ -58,6 +58,13 @@ def is_removal(action: str) -> bool:
     return action == "remove project"
 
 
+def takes_files(action: str) -> bool:
+    """Whether an event of this action takes files off the page: those of a file, a release or the project."""
+    return changes_content(action) and action.startswith(
+        ("remove ", "release quarantined", "project quarantined")
+    )
+
+
 class Changelog:
     """``master`` is the index's root; the XML-RPC endpoint is ``<master>/pypi``."""
 

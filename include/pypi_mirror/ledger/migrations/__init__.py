@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.connection import shown_address
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 
 
 def upgrade(engine: Engine) -> None:

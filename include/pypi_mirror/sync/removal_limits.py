@@ -1,0 +1,40 @@
+"""Which of the limits of ``[removal]`` are exceeded, by a plan or by what its pages turned out to lose."""
+
+from typing import Protocol
+
+from pypi_mirror.ledger.projects import Totals
+from pypi_mirror.settings.values import RemovalGuard
+from pypi_mirror.webserver.wording import count
+
+
+class Removed(Protocol):
+    """What readers lose; ``touched`` counts the projects that lose their page or files."""
+
+    @property
+    def touched(self) -> int: ...
+    @property
+    def projects(self) -> int: ...
+    @property
+    def files(self) -> int: ...
+    @property
+    def bytes(self) -> int: ...
+
+
+def exceeded(
+    removed: Removed, totals: Totals, guard: RemovalGuard, *, whose: str = "the mirror's"
+) -> list[str]:
+    """Which limits are exceeded, in words. Shares are of ``totals``, which are ``whose``."""
+    if removed.touched <= guard.always_allowed:
+        return []
+    over = []
+    if removed.projects > guard.max_projects:
+        over.append(f"{count(removed.projects, 'project')}, [removal] max-projects is {guard.max_projects:,}")
+    for noun, part, whole in (
+        ("projects", removed.projects, totals.projects),
+        ("files", removed.files, totals.files),
+        ("bytes", removed.bytes, totals.bytes),
+    ):
+        if part * 100 > guard.max_percent * whole:
+            share = min(100.0, part * 100 / max(whole, 1))
+            over.append(f"{share:.3g} % of {whose} {noun}, [removal] max-percent is {guard.max_percent:g}")
+    return over
