@@ -14,7 +14,7 @@ from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
 from pypi_mirror.ledger.lease import Lease
-from pypi_mirror.ledger.migrations import HEAD, upgrade
+from pypi_mirror.ledger.migrations import HEAD, create, upgrade
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
@@ -59,7 +59,10 @@ def _bring_up_to_date(engine: Engine) -> None:
             f"the ledger at {shown_address(engine)} is of schema {found}, this program knows {HEAD}: "
             "it was used by a newer pypi-mirror; upgrade this one"
         )
-    upgrade(engine)
+    if found is None:
+        create(engine)
+    else:
+        upgrade(engine)
 
 
 def _version(engine: Engine) -> str | None:
