@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.settings.describe import describe
+from pypi_mirror.settings.download_window import parse_download_window
 from pypi_mirror.settings.options import OPTIONS
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import (
@@ -105,6 +106,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
         schedule=Schedule(
             cron=draw(st.sampled_from([None, "@daily", "5 4 * * 1-5"])),
             timezone=draw(st.sampled_from(["UTC", "Europe/Lisbon"])),
+            download_window=draw(st.sampled_from([(), parse_download_window("22:00-6:00, sat 8:00-9:00")])),
             batch_size=draw(st.integers(1, 1000)),
             retries=draw(st.integers(0, 20)),
             retry_delay=draw(SECONDS),

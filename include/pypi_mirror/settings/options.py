@@ -8,6 +8,7 @@ import shlex
 from pypi_mirror.settings import texts
 from pypi_mirror.settings.bandwidth import format_bandwidth, parse_bandwidth
 from pypi_mirror.settings.disk_reserve import format_disk_reserve, parse_disk_reserve
+from pypi_mirror.settings.download_window import format_download_window, parse_download_window
 from pypi_mirror.settings.environments import format_environment, parse_environment
 from pypi_mirror.settings.ledger_url import (
     LEDGER_VARIABLE,
@@ -406,7 +407,17 @@ _SCHEDULE = (
         field="schedule.timezone",
         parse=texts.parse_timezone,
         default="UTC",
-        doc="The time zone of cron.",
+        doc="The time zone of cron and of download-window.",
+    ),
+    Option(
+        section="schedule",
+        key="download-window",
+        field="schedule.download_window",
+        parse=parse_download_window,
+        format=format_download_window,
+        empty=True,
+        when_empty=(),
+        doc="Hours to download in (22:00-06:00, sat,sun 00:00-24:00); empty: always.",
     ),
     Option(
         section="schedule",

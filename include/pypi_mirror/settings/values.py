@@ -122,15 +122,29 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadWindow:
+    """Hours of some days in which files may be downloaded: minutes since midnight, ``days`` from 0, Monday.
+
+    One whose ``end`` is not after its ``start`` ends on the day after the one it is named for.
+    """
+
+    days: tuple[int, ...]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
     """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only.
 
-    ``timezone`` is the IANA name of the zone the cron expression is in. ``retry_delay`` is in seconds.
+    ``timezone`` is the IANA name of the zone that the cron expression and ``download_window`` are in; without
+    any window, files are downloaded at all hours. ``retry_delay`` is in seconds.
     ``when_busy`` is what a run does while another one has the mirror.
     """
 
     cron: str | None = "0 * * * *"
     timezone: str = "UTC"
+    download_window: tuple[DownloadWindow, ...] = ()
     batch_size: int = 500
     batches_at_once: int = 4
     retries: int = 3
