@@ -115,6 +115,13 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert found is not None
     assert "60 % of the mirror's projects" in err
     assert has_page(conf, "p02")
+    assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert re.search(rf"\nwaiting     plan {found[1]} would remove 6 projects, 6 files \(.* 60 %", out)
+    assert f"`sync --approve {found[1]}` runs it" in out
+    published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
+    assert (published["plan"], published["projects"], published["files"]) == (found[1], 6, 6)
+    assert published["exceeded"][0].startswith("60 % of the mirror's projects")
     assert main(["plan", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^remove p02: upstream: remove project \(loses its page, 1 file, ", out, re.MULTILINE)
@@ -125,3 +132,5 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert main(["sync", "-c", conf, "--approve", found[1], "--processes", "1"]) == 1, "the backlog waits"
     assert "6 of them removed" in capsys.readouterr().out
     assert not has_page(conf, "p02")
+    assert main(["status", "-c", conf, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["waiting"] is None, "approved, it waits no longer"

@@ -209,6 +209,7 @@ def test_mirror_json() -> None:
         "last_run": "success",
         "backlog": 3,
         "parked": 1,
+        "waiting": None,
     }
 
 

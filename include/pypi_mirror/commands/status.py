@@ -53,6 +53,12 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     print(f"holds       {held}")
     print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
     parked = f", {status.parked:,} of them parked" if status.parked else ""
+    if (waiting := status.waiting) is not None:
+        print(
+            f"waiting     plan {waiting.plan} would remove {count(waiting.projects, 'project')}, "
+            f"{count(waiting.files, 'file')} ({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
+        )
+        print(f"            `plan` lists it, `sync --approve {waiting.plan}` runs it")
     print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")

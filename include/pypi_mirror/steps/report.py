@@ -10,9 +10,10 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
+from pypi_mirror.steps.guard_removals import waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.webserver.site_page import write_site_files
-from pypi_mirror.webserver.status import MirrorStatus, render_status
+from pypi_mirror.webserver.status import MirrorStatus, WaitingPlan, render_status
 
 _RUNS_LOOKED_AT: Final = 50
 
@@ -131,6 +132,20 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         last_run=None if latest is None else latest.state,
         backlog=mirror.ledger.backlog.count(),
         parked=mirror.ledger.backlog.count_parked(),
+        waiting=_waiting(mirror),
+    )
+
+
+def _waiting(mirror: Mirror) -> WaitingPlan | None:
+    removals = waiting_for_approval(mirror)
+    if removals is None:
+        return None
+    return WaitingPlan(
+        plan=removals.plan,
+        projects=removals.projects,
+        files=removals.files,
+        bytes=removals.bytes,
+        exceeded=removals.exceeded,
     )
 
 

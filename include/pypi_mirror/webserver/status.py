@@ -9,6 +9,17 @@ from pypi_mirror.model import RunState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPlan:
+    """A plan that waits for a person: what it would remove, and which limits that exceeds, in words."""
+
+    plan: str
+    projects: int
+    files: int
+    bytes: int
+    exceeded: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatus:
     """How full and how fresh the mirror is.
 
@@ -18,6 +29,7 @@ class MirrorStatus:
     ``files`` and ``bytes`` are what the mirror holds; ``dropped_files`` and ``dropped_bytes`` what the
     filters left out of it. ``last_run`` is the newest run's state; ``backlog`` counts projects that failed
     and will be tried again, ``parked`` those of them that failed so often that they are tried once a week.
+    ``waiting`` is the last plan, where it needs approval and has none.
     """
 
     cursor: int | None
@@ -32,6 +44,7 @@ class MirrorStatus:
     last_run: RunState | None
     backlog: int
     parked: int
+    waiting: WaitingPlan | None = None
 
     @property
     def events_behind(self) -> int | None:
