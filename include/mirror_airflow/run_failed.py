@@ -1,6 +1,7 @@
 """What happens when a run has failed: its run in the ledger ends, and one message goes out."""
 
 import logging
+from collections.abc import Sequence
 
 from airflow.sdk import Context
 from airflow.sdk.configuration import conf
@@ -18,8 +19,10 @@ from pypi_mirror.steps.report import fail_run
 
 log = logging.getLogger(__name__)
 
-# These tasks fail because a project did; where projects are named they add nothing.
+# These tasks fail because a project did; where projects are named they add nothing,
 CONSEQUENCES = ("RunStopped:", "RunFailed:")
+# but for the first that says how many failures are too many, and that nothing was published for it.
+LIMIT = "RunStopped: max-failures"
 
 
 def tell_of_failed_run(context: Context, *, label: str | None = None) -> None:
@@ -33,7 +36,7 @@ def tell_of_failed_run(context: Context, *, label: str | None = None) -> None:
     tasks = _tasks(context)
     projects = () if configuration.settings is None else _end_run(configuration.settings, label, tasks)
     if projects:
-        tasks = tuple(t for t in tasks if not t.reason.startswith(CONSEQUENCES))
+        tasks = causes(tasks)
     message = FailureMessage(
         run=label,
         mirror=mirror_name(configuration),
@@ -43,6 +46,12 @@ def tell_of_failed_run(context: Context, *, label: str | None = None) -> None:
     )
     log.error("%s", message.text())
     send(message, configuration.alerts, context)
+
+
+def causes(tasks: Sequence[FailedTask]) -> tuple[FailedTask, ...]:
+    """``tasks`` without those that only failed because a project did."""
+    limit = next((t for t in tasks if t.reason.startswith(LIMIT)), None)
+    return tuple(t for t in tasks if t is limit or not t.reason.startswith(CONSEQUENCES))
 
 
 def _tasks(context: Context) -> tuple[FailedTask, ...]:
