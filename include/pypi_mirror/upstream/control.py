@@ -55,7 +55,6 @@ class Control:
         self._clock = clock
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
-        self._session.verify = ca_bundle()
         # Somebody's .netrc must not decide what upstream is told.
         self._session.auth = _no_credentials
         if proxy is not None:
@@ -127,6 +126,8 @@ class Control:
                 timeout=self._timeout,
                 stream=True,
                 allow_redirects=False,
+                # Named here, not on the session: there, `requests` has variables of its own go before it.
+                verify=ca_bundle(),
             ) as response:
                 if passes(response.status_code):
                     retry_after = parse_retry_after(response.headers.get("Retry-After", ""))
