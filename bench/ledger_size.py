@@ -200,6 +200,19 @@ def _audited(mirror: Mirror, count: int) -> object:
     return turn
 
 
+def _places_of_a_turn(mirror: Mirror) -> Iterable[Any]:
+    """What an audit knows of the part of the pool that is a day's turn."""
+    for _ in mirror.ledger.places.within(b"\x00", b"\x09"):
+        pass
+    return range(mirror.ledger.projects.totals().files)
+
+
+def _claimed(mirror: Mirror) -> Iterable[Any]:
+    """A sweep of 10,000 orphans: whether a row accounts for them by now."""
+    mirror.ledger.places.claimed([f"packages/aa/bb/{'c' * 60}/nobody-{i}.tar.gz" for i in range(10_000)])
+    return range(mirror.ledger.projects.totals().files)
+
+
 def _swept(mirror: Mirror) -> Iterable[Any]:
     """A sweep's only way through all files: whether a page lists the place of a tombstone."""
     due = mirror.ledger.projects.tombstones(_NOW, 50_000)
@@ -236,5 +249,7 @@ _PASSES: Final[dict[str, Callable[[Mirror], Iterable[Any]]]] = {
     "the root index": lambda m: m.ledger.projects.listed(),
     "the name map": lambda m: m.ledger.projects.spelled(),
     "files that a page lists at tombstones' places": _swept,
+    "places of an audit's turn in the pool": _places_of_a_turn,
+    "orphans that rows account for": _claimed,
     "all of a plan": lambda m: m.ledger.plan.projects(_RUN),
 }

@@ -22,7 +22,9 @@ from sqlalchemy import text
 
 from pypi_mirror.auditing.findings import Kind
 from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.steps import audit as audit_step
+from pypi_mirror.steps import audit_turns
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.audit_report import AuditReport
@@ -72,6 +74,8 @@ def audited(made: Bench, **request: Any) -> AuditReport:
 
 
 def execute(made: Bench, statement: str, **values: Any) -> None:
+    if ":zeros" in statement:
+        values["zeros"] = bytes(32)
     with made.open() as mirror, mirror.ledger.engine.begin() as connection:
         assert connection.execute(text(statement), values).rowcount > 0
 
@@ -246,16 +250,16 @@ DAMAGES: dict[str, Damage] = {
         plant=lambda made: next((made.settings.directory / "nginx").glob("*names*")).write_bytes(b"x y;\n"),
         kinds=(Kind.NAME_MAP,),
     ),
-    "a row with another digest": Damage(plant=in_rows("sha256", "zeroblob(32)"), kinds=(Kind.ROW,)),
+    "a row with another digest": Damage(plant=in_rows("sha256", ":zeros"), kinds=(Kind.ROW,)),
     "a row with another size": Damage(plant=in_rows("size", "size + 1"), kinds=(Kind.ROW,)),
-    "a row of another place": Damage(plant=in_rows("location", "zeroblob(32)"), kinds=(Kind.ROW,)),
+    "a row of another place": Damage(plant=in_rows("location", ":zeros"), kinds=(Kind.ROW,)),
     "a row without metadata": Damage(plant=in_rows("metadata_sha256", "NULL"), kinds=(Kind.ROW,)),
     "a row with other metadata": Damage(
-        plant=in_rows("metadata_sha256", "zeroblob(32)"), kinds=(Kind.ROW, Kind.METADATA)
+        plant=in_rows("metadata_sha256", ":zeros"), kinds=(Kind.ROW, Kind.METADATA)
     ),
-    "a row without provenance": Damage(plant=in_rows("provenance", "0"), kinds=(Kind.ROW,)),
+    "a row without provenance": Damage(plant=in_rows("provenance", "false"), kinds=(Kind.ROW,)),
     "a row with other provenance": Damage(
-        plant=in_rows("provenance_sha256", "zeroblob(32)"), kinds=(Kind.PROVENANCE,)
+        plant=in_rows("provenance_sha256", ":zeros"), kinds=(Kind.PROVENANCE,)
     ),
     "a row that calls a file removed": Damage(plant=in_rows("removed_at", "1"), kinds=(Kind.ROW,)),
     "a lost row": Damage(
@@ -266,7 +270,7 @@ DAMAGES: dict[str, Damage] = {
         plant=lambda made: execute(
             made,
             "INSERT INTO files (project_id, filename, location, sha256, size, provenance, verified_at) "
-            "SELECT id, 'alpha-9.tar.gz', zeroblob(32), zeroblob(32), 5, 0, 0 FROM projects "
+            "SELECT id, 'alpha-9.tar.gz', :zeros, :zeros, 5, false, 0 FROM projects "
             "WHERE name = 'alpha'",
         ),
         kinds=(Kind.UNLISTED,),
@@ -275,9 +279,7 @@ DAMAGES: dict[str, Damage] = {
     "a project with another number of files": Damage(plant=in_projects("files", "7"), kinds=(Kind.ROW,)),
     "a project of an older serial than its page": Damage(plant=in_projects("serial", "0"), kinds=(Kind.ROW,)),
     "a project with another status": Damage(plant=in_projects("status", "'archived'"), kinds=(Kind.ROW,)),
-    "a page whose digest was lost": Damage(
-        plant=in_projects("page_digest", "zeroblob(32)"), kinds=(Kind.PAGE,)
-    ),
+    "a page whose digest was lost": Damage(plant=in_projects("page_digest", ":zeros"), kinds=(Kind.PAGE,)),
     "a project that the ledger lost": Damage(plant=forget_project, kinds=(Kind.STRAY_PAGE,)),
 }
 
@@ -463,7 +465,7 @@ def test_an_orphan_that_a_page_lists_again_stays(synced: Bench) -> None:
     with synced.open() as mirror:
         run = mirror.ledger.runs.labelled("run 2")
         assert run is not None
-        mirror.ledger.audits.note_orphans(run.id, [path.relative_to(synced.web).as_posix()])
+        mirror.ledger.places.note_orphans(run.id, [path.relative_to(synced.web).as_posix()])
         mirror.ledger.lease.release("run 2")
     synced.clock.advance(days=8)
     audited(synced)
@@ -537,7 +539,7 @@ def test_an_upstream_that_lost_its_projects_is_asked_no_more(
 def test_a_pool_that_is_not_mounted_is_no_damage_to_repair(
     synced: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_step, "_TOO_MANY_GONE", 3)
+    monkeypatch.setattr(audit_turns, "_TOO_MANY_GONE", 3)
     (synced.web / "packages").rename(synced.settings.directory / "away")
     with pytest.raises(MirrorError, match="Is the disk mounted"):
         audited(synced)
@@ -587,7 +589,7 @@ def test_two_projects_with_files_of_other_bytes_at_one_place(synced: Bench) -> N
     execute(
         synced,
         "INSERT INTO files (project_id, filename, location, sha256, size, provenance, verified_at) "
-        "SELECT (SELECT id FROM projects WHERE name = 'gamma'), filename, location, zeroblob(32), size, 0, 0 "
+        "SELECT (SELECT id FROM projects WHERE name = 'gamma'), filename, location, :zeros, size, false, 0 "
         f"FROM files WHERE filename = '{ALPHA.file_name}'",
     )
     report = audited(synced)
@@ -685,3 +687,28 @@ def test_the_status_tells_of_syncs_and_not_of_audits(synced: Bench) -> None:
     assert {key: after[key] for key in ("last_run", "checked_at", "upstream_serial")} == {
         key: before[key] for key in ("last_run", "checked_at", "upstream_serial")
     }
+
+
+def test_the_lease_is_renewed_while_nothing_is_found(synced: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_turns, "_RENEW_SECONDS", -1.0)
+    renewed: list[str] = []
+    monkeypatch.setattr(Lease, "renew", lambda _, owner: renewed.append(owner))
+    assert audited(synced).found == {}
+    parts = {path.name for path in (synced.web / "packages").iterdir()}
+    # A part of the pool, its one directory of directories, and each file, at least.
+    assert len(renewed) > 2 * len(parts)
+
+
+def test_a_leftover_that_cannot_be_removed_is_not_called_repaired(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_leftover(pooled(synced, ALPHA).with_name(".tmp-1-2-3"))
+
+    def refuse(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pypi_mirror.steps.audit_tree.remove_file", refuse)
+        report = audited(synced)
+    assert report.found == {Kind.LEFTOVER: 1}
+    assert report.unrepaired == 1

@@ -1,19 +1,14 @@
 """A file of the pool against its row: is it there, whole, and what the row says; and what is beside it."""
 
-import errno
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.auditing.findings import Finding, Kind
-from pypi_mirror.auditing.reading import hash_once
+from pypi_mirror.auditing.reading import hash_once, require_theirs
 from pypi_mirror.ledger.projects import KnownFile
-
-# This process is at fault, not the file.
-_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -22,12 +17,14 @@ class FileLook:
 
     ``spoiled`` are paths (relative to ``web/``) of what lies there and is wrong: it has to go before the file
     can be made again. ``is_wrong`` says that the file itself is not there as it should be, so no page may
-    list it; ``row_is_wrong`` that the disk agrees with the page and the row does not.
+    list it; ``row_is_wrong`` that the disk agrees with the page and the row does not. ``digest`` is the
+    SHA-256 of what lies there, where it was read.
     """
 
     findings: list[Finding] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
     bytes_read: int = 0
+    digest: bytes | None = None
     is_wrong: bool = False
     row_is_wrong: bool = False
 
@@ -83,12 +80,12 @@ def _look_at_content(
         found(Kind.MISSING, f"{file.size} bytes")
         return
     except OSError as error:
-        if error.errno in _OURS:
-            raise
+        require_theirs(error)
         look.spoiled.append(path)
         found(Kind.UNREADABLE, error.strerror or str(error))
         return
     look.bytes_read += size
+    look.digest = bytes.fromhex(sha256)
     wanted = file.sha256.hex()
     if (size, sha256) == (file.size, wanted):
         return
@@ -125,8 +122,7 @@ def _look_at_sidecar(
         found("missing")
         return
     except OSError as error:
-        if error.errno in _OURS:
-            raise
+        require_theirs(error)
         look.spoiled.append(path)
         found(error.strerror or str(error))
         return

@@ -7,13 +7,14 @@ memory meanwhile as it takes to know them again.
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.auditing.findings import Finding, Kind
+from pypi_mirror.auditing.reading import require_theirs
 from pypi_mirror.disk import TEMPORARY_PREFIX
 from pypi_mirror.ledger.projects import KnownFile
 
@@ -23,26 +24,27 @@ _HEX: Final = (re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{2}"), re.compile(
 _KEPT: Final = 24 * 3600
 _UNDER_WAY: Final = 60
 _PART_SUFFIX: Final = ".part"
+# Bits that say which documents lie beside a file.
+_SUFFIXES: Final = {".metadata": 1, ".provenance": 2}
+_BESIDE: Final = 2
 
 
 @dataclass(slots=True, kw_only=True)
 class Known:
-    """What rows account for, by path; a path is held as its hash. ``clashes`` are found on the way."""
+    """What rows account for, by path. ``clashes`` are found on the way.
+
+    A path is held as its hash, with some bits of the file's digest and of what is beside it: 100 bytes a row.
+    """
 
     paths: dict[int, int] = field(default_factory=dict)
     clashes: list[Finding] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, rows: Iterable[tuple[KnownFile, NormalizedName]]) -> "Known":
-        known = cls()
-        for file, project in rows:
-            known.add(file, project)
-        return known
-
     def add(self, file: KnownFile, project: NormalizedName) -> None:
         path = file.path
-        content = int.from_bytes(file.sha256[:8])
-        if self.paths.setdefault(hash(path), content) != content:
+        content = int.from_bytes(file.sha256[:7]) << _BESIDE
+        key = hash(path)
+        known = self.paths.get(key, content)
+        if known >> _BESIDE != content >> _BESIDE:
             self.clashes.append(
                 Finding(
                     kind=Kind.CLASH,
@@ -52,20 +54,28 @@ class Known:
                 )
             )
         if file.metadata_sha256 is not None:
-            self.paths[hash(f"{path}.metadata")] = 0
+            known |= _SUFFIXES[".metadata"]
         if file.provenance:
-            self.paths[hash(f"{path}.provenance")] = 0
+            known |= _SUFFIXES[".provenance"]
+        self.paths[key] = known
 
     def __contains__(self, path: str) -> bool:
-        return hash(path) in self.paths
+        if hash(path) in self.paths:
+            return True
+        owner, suffix = os.path.splitext(path)  # noqa: PTH122 - a string, for each document in the pool
+        return bool(self.paths.get(hash(owner), 0) & _SUFFIXES.get(suffix, 0))
 
 
 class PoolWalk:
-    """Walks parts of the pool below ``web`` with the rows that ``known`` holds of them."""
+    """Walks parts of the pool below ``web`` with the rows that ``known`` holds of them.
 
-    def __init__(self, web: str, known: Known) -> None:
+    ``keep_alive`` is called for each directory of directories: hours can pass without a finding.
+    """
+
+    def __init__(self, web: str, known: Known, keep_alive: Callable[[], None]) -> None:
         self._web = web
         self._known = known
+        self._keep_alive = keep_alive
 
     def part(self, number: int) -> Iterator[Finding]:
         """What is wrong in the directories whose names begin with the byte ``number``; streamed.
@@ -78,6 +88,7 @@ class PoolWalk:
 
     def _level(self, path: str, level: int, *, descend: bool = True) -> Iterator[Finding]:
         """A directory of directories; what is none of them is an orphan, and all that lies in it."""
+        self._keep_alive()
         for name, is_directory in self._entries(path):
             if isinstance(name, Finding):
                 yield name
@@ -111,7 +122,7 @@ class PoolWalk:
         directory, _, name = path.rpartition("/")
         try:
             age = time.time() - os.stat(f"{self._web}/{path}", follow_symlinks=False).st_mtime  # noqa: PTH116
-        except FileNotFoundError:
+        except OSError:
             return False
         if not name.endswith(_PART_SUFFIX):
             return age > _UNDER_WAY
@@ -130,7 +141,8 @@ class PoolWalk:
                 ]
         except (FileNotFoundError, NotADirectoryError):
             return
-        except PermissionError as error:
+        except OSError as error:
+            require_theirs(error)
             reason = error.strerror or str(error)
             yield Finding(kind=Kind.UNREADABLE, path=f"web/{path}", detail=reason), False
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pypi_mirror.auditing.files import FileLook, look_at_file
 from pypi_mirror.auditing.findings import Finding, Kind
 from pypi_mirror.auditing.pages import PageAudit, PageLook
+from pypi_mirror.auditing.reading import require_theirs
 from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
 from pypi_mirror.ledger.projects import KnownProject
 
@@ -15,16 +16,17 @@ from pypi_mirror.ledger.projects import KnownProject
 class ProjectLook:
     """What a look at a project found.
 
-    ``wrong_files`` are names of listed files that are not on the disk as they should be; ``wrong_rows`` of
-    files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled`` and
-    ``orphans`` are paths relative to ``web/``. ``verified`` are the files that were hashed and right.
+    ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
+    path and the SHA-256 of what lies there instead (None: nothing that can be read). ``wrong_rows`` are names
+    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled``
+    and ``orphans`` are paths relative to ``web/``. ``verified`` are the files that were hashed and right.
     ``complete`` is false where the budget ended before the last file.
     """
 
     known: KnownProject
     findings: list[Finding] = field(default_factory=list)
     page: PageLook | None = None
-    wrong_files: set[str] = field(default_factory=set)
+    wrong_files: dict[str, tuple[str, bytes | None]] = field(default_factory=dict)
     wrong_rows: set[str] = field(default_factory=set)
     dead_tombstones: list[str] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
@@ -64,6 +66,7 @@ def look_at_project(
         try:
             look.page = pages.look(audited)
         except OSError as error:
+            require_theirs(error)
             where = error.filename or f"{web}/simple"
             look.findings.append(
                 Finding(
@@ -118,7 +121,7 @@ def _judge(look: ProjectLook, row: AuditedFile, seen: FileLook) -> None:
             look.dead_tombstones.append(name)
         return
     if seen.is_wrong:
-        look.wrong_files.add(name)
+        look.wrong_files[name] = (row.file.path, seen.digest)
     if seen.row_is_wrong:
         look.wrong_rows.add(name)
     look.needs_upstream |= bool(seen.findings)

@@ -1,10 +1,13 @@
 """Reading a file to the end once, without driving the web server's files out of memory."""
 
+import errno
 import hashlib
 import os
 from typing import Final
 
 _BLOCK: Final = 1 << 20
+# This process is at fault, not the file.
+_OURS: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -27,6 +30,12 @@ def hash_once(path: str) -> tuple[int, str]:
     finally:
         os.close(descriptor)
     return size, digest.hexdigest()
+
+
+def require_theirs(error: OSError) -> None:
+    """Raise ``error`` again when this process, and not the file, is at fault: that is no finding."""
+    if error.errno in _OURS:
+        raise error
 
 
 def content_of(path: str) -> bytes | None:

@@ -1,6 +1,6 @@
 """What the audit reads and writes: whose turn it is, what it distrusts, and what no row accounts for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -10,10 +10,9 @@ from sqlalchemy import Connection, Engine, bindparam, case, delete, func, litera
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject
-from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import backlog, files, orphans, projects, runs
+from pypi_mirror.ledger.tables import backlog, files, projects, runs
 from pypi_mirror.ledger.writing import upsert
-from pypi_mirror.model import RunKind, path_of
+from pypi_mirror.model import RunKind
 
 _GONE: Final = (REMOVING, REMOVED)
 # A statement takes some ten thousand values.
@@ -238,64 +237,6 @@ class Audits:
                 for row in connection.execute(statement)
             ]
 
-    def places(self, low: bytes, high: bytes | None) -> Iterator[tuple[KnownFile, NormalizedName]]:
-        """The rows, with their projects, whose location is in [low, high); streamed, in no order.
-
-        There is no index by location: this reads the whole table, once for so many directories as fit into
-        memory.
-        """
-        statement = (
-            select(projects.c.name, *_FILE)
-            .join(projects, files.c.project_id == projects.c.id)
-            .where(files.c.location >= low)
-        )
-        if high is not None:
-            statement = statement.where(files.c.location < high)
-        for name, *row in stream(self._engine, statement):
-            yield KnownFile(**dict(zip(_FILE_NAMES, row, strict=True))), NormalizedName(name)
-
-    def note_orphans(self, run_id: int, paths: Sequence[str]) -> None:
-        """Remember since when nothing accounts for ``paths``."""
-        now = int(self._clock())
-        with self._engine.begin() as connection:
-            hold(connection, run_id)
-            rows = [{"path": path, "found_at": now} for path in paths]
-            upsert(connection, orphans, rows, keep_existing=True)
-
-    def orphans(self, *, found_before: int | None = None) -> Iterator[str]:
-        """The paths, relative to ``web/``, for which nothing accounts (since before a time); streamed."""
-        statement = select(orphans.c.path).order_by(orphans.c.path)
-        if found_before is not None:
-            statement = statement.where(orphans.c.found_at < found_before)
-        for (path,) in stream(self._engine, statement):
-            yield path
-
-    def claimed(self, paths: Sequence[str]) -> set[str]:
-        """Those of ``paths`` that a row accounts for by now, as a file of the pool or what is beside it."""
-        names = {_owner(path).rpartition("/")[2] for path in paths}
-        claimed: set[str] = set()
-        with self._engine.connect().execution_options(reading=True) as connection:
-            # By name the whole table is read; the names of many orphans at once make it worth while.
-            statement = select(
-                files.c.location, files.c.filename, files.c.metadata_sha256, files.c.provenance
-            ).where(files.c.filename.in_(names))
-            for location, filename, metadata, provenance in connection.execute(statement):
-                path = path_of(location, filename)
-                claimed.add(path)
-                if metadata is not None:
-                    claimed.add(f"{path}.metadata")
-                if provenance:
-                    claimed.add(f"{path}.provenance")
-        return claimed.intersection(paths)
-
-    def forget_orphans(self, paths: Sequence[str]) -> None:
-        with self._engine.begin() as connection:
-            _run_many(
-                connection,
-                delete(orphans).where(orphans.c.path == bindparam("path_")),
-                [{"path_": path} for path in paths],
-            )
-
     def coverage(self, since: int) -> Coverage:
         """How much of the mirror had its turn since ``since``."""
         covered = projects.c.audited_at >= since
@@ -327,10 +268,6 @@ class Audits:
         with self._engine.connect().execution_options(reading=True) as connection:
             began = connection.execute(statement).scalars().all()
         return (began[0] - began[-1]) / (len(began) - 1) if len(began) > 1 else None
-
-
-def _owner(path: str) -> str:
-    return path.removesuffix(".metadata").removesuffix(".provenance")
 
 
 def _run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.migrations import HEAD, create, upgrade
+from pypi_mirror.ledger.places import Places
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
@@ -33,6 +34,7 @@ class Ledger:
         self.backlog = Backlog(engine, clock)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
+        self.places = Places(engine, clock)
 
     @classmethod
     @contextmanager

@@ -1,57 +1,45 @@
 """Audit: the ledger against the tree against upstream, a part of the mirror a run, and repair.
 
-A run takes the projects whose turn is longest ago, as many as its budget of bytes allows, and looks at page,
-rows and files of each at once: so a file is read once, files of one project lie near each other on the disk
-and in the ledger, and where a run ends the next begins. It walks the pool's directories in step with the
-window, compares root index and name map, and asks upstream for the pages it was asked for longest ago: some
-changes come without an event (archiving, provenance and metadata that came later).
+A run takes the projects whose turn is longest ago, as many as its budget of bytes allows. It walks the
+pool's directories in step with the window, compares root index and name map, and asks upstream for the pages
+it was asked for longest ago: some changes come without an event (archiving, provenance and metadata that came
+later).
 """
 
 import logging
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.auditing.findings import Finding, Kind
-from pypi_mirror.auditing.pages import PageAudit
-from pypi_mirror.auditing.projects import ProjectLook, look_at_project
-from pypi_mirror.disk import remove_file
-from pypi_mirror.errors import MirrorError
-from pypi_mirror.ledger.audits import AuditedProject
+from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.errors import DiskFault
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
-from pypi_mirror.steps.audit_repair import Repair, recheck
+from pypi_mirror.steps.audit_clashes import clashing
+from pypi_mirror.steps.audit_repair import recheck
 from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport, Tallying
 from pypi_mirror.steps.audit_tree import (
     PoolTurn,
     look_at_name_map,
     look_at_root_index,
+    remove_leftovers,
     repair_name_map,
     repair_root_index,
     stray_pages,
     sweep_orphans,
     walk_pool,
 )
-from pypi_mirror.steps.layout import is_tidy
+from pypi_mirror.steps.audit_turns import Turns
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run, report
 
 log = logging.getLogger(__name__)
 
 _DAY: Final = 24 * 3600
-_RENEW_SECONDS: Final = 60.0
-# Rows that are looked at between two notes in the ledger, and bytes: what a crash makes the next run repeat.
-_FILES_A_CHUNK: Final = 5_000
-# Damaged projects that are held in memory before they are repaired.
-_REPAIRED_AT_ONCE: Final = 500
-# When so many files are gone and they are most of all that were looked at, the pool is not mounted.
-_TOO_MANY_GONE: Final = 1_000
 # More stray pages than this are no accident of the disk but a ledger that was lost.
 _MOST_STRAYS: Final = 20
 # Projects asked for upstream at once, and how many of them may turn out to be gone: more is an upstream that
@@ -59,8 +47,6 @@ _MOST_STRAYS: Final = 20
 _RECHECKED_AT_ONCE: Final = 100
 _MOST_GONE: Final = 20
 _ORPHANS_NOTED_AT_ONCE: Final = 1_000
-# The fact: a project that was too large for a run's budget, and since when its files are being read.
-_RESUME: Final = "audit_resume"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +96,10 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         coverage = _coverage(mirror, request)
         report(mirror, run.id, reason=reason)
         return tally.report(dry_run=False, coverage=coverage, reason=reason)
+    except OSError as error:
+        fail_run(mirror, request.label, str(error))
+        where = str(error.filename or mirror.settings.directory)
+        raise DiskFault(error.strerror or str(error), path=where) from error
     except BaseException as error:
         fail_run(mirror, request.label, str(error) or type(error).__name__)
         raise
@@ -123,148 +113,32 @@ class _Audit:
         self._request = request
         self._tally = tally
         self._run = run
-        self._repair = None if run is None else Repair(mirror, run.id, tally)
-        self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
         unlimited = request.everything or bool(request.projects)
         budget = mirror.settings.audit.bytes_per_run if request.budget is None else request.budget
-        self._budget = None if unlimited and request.budget is None else budget
-        self._damaged: list[ProjectLook] = []
-        self._gone = 0
-        self._renewed = time.monotonic()
-        # Project and time of the fact.
-        noted = None if self._budget is None else mirror.ledger.facts.get(_RESUME)
-        self._resume = None if noted is None else tuple(map(int, noted.split()))
+        self._turns = Turns(
+            mirror, tally, run, budget=None if unlimited and request.budget is None else budget
+        )
 
     def look(self) -> str | None:
         """Everything in its order; a reason why the audit ended early, None when it did not."""
-        self._look_at_projects()
-        if not self._request.projects:
-            self._look_at_tree()
-        self._repair_damaged()
+        request = self._request
+        self._turns.look(names=request.projects, everything=request.everything)
+        clashes = [] if request.projects else self._look_at_tree()
+        self._turns.repair()
+        if self._run is not None:
+            self._tally.repaired += len(clashes) - len(clashing(self._mirror.ledger.places, clashes))
         return self._recheck()
 
-    def _look_at_projects(self) -> None:
-        request, audits = self._request, self._mirror.ledger.audits
-        window = self._mirror.settings.audit.within_days * _DAY
-        # What had its turn in the first half of the window is left alone: the disk has other things to do.
-        before = None if request.everything or request.projects else int(self._mirror.clock() - window / 2)
-        after: tuple[int, int] | None = None
-        names = list(request.projects)
-        while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
-            self._keep_lease()
-            looks = []
-            for audited in chunk:
-                look = self._look_at_project(audited)
-                looks.append(look)
-                if not look.complete or self._is_spent():
-                    break
-            self._take_in(looks)
-            if not looks[-1].complete or self._is_spent():
-                return
-            after = chunk[-1].turn
-
-    def _look_at_project(self, audited: AuditedProject) -> ProjectLook:
-        since = self._resumed(audited)
-        web, has_files = str(self._mirror.settings.web), self._mirror.settings.release_files
-        started = self._tally.bytes
-
-        def goes_on(read: int) -> bool:
-            self._keep_lease()
-            return self._budget is None or started + read < self._budget
-
-        look = look_at_project(
-            web, audited, self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
-        )
-        if self._run is None and look.findings:
-            # A sync may have been at work on it between our look at the ledger and that at the disk.
-            again = self._mirror.ledger.audits.due(
-                before=None, after=None, names=[audited.project.project], most_files=1
-            )
-            if not again:
-                return ProjectLook(known=audited.project)
-            look = look_at_project(
-                web, again[0], self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
-            )
-        self._tally.projects += 1
-        self._tally.files += look.files
-        self._tally.bytes += look.bytes_read
-        for finding in look.findings:
-            self._tally.add(finding)
-        return look
-
-    def _resumed(self, audited: AuditedProject) -> int | None:
-        """Since when files of this project are being read, None when all of them have to be."""
-        if self._resume is None or self._resume[0] != audited.project.id:
-            return None
-        return self._resume[1]
-
-    def _is_spent(self) -> bool:
-        return self._budget is not None and self._tally.bytes >= self._budget
-
-    def _take_in(self, looks: Sequence[ProjectLook]) -> None:
-        """Note what is right; keep what is not, and repair it when that is much."""
-        if self._run is None:
-            return
-        damaged = [look for look in looks if look.findings]
-        now = int(self._mirror.clock())
-        done = [look.known.id for look in looks if look.complete and not look.findings]
-        self._mirror.ledger.audits.verified(
-            self._run.id,
-            hashed=[(look.known.id, name) for look in looks for name in look.verified],
-            looked_at=done,
-            digests=[
-                (look.known.id, look.page.digest)
-                for look in looks
-                if look.page is not None and look.page.digest is not None
-            ],
-            at=now,
-        )
-        self._note_resume(looks[-1], now)
-        self._note_orphans([path for look in looks for path in look.orphans])
-        self._damaged += damaged
-        self._gone += sum(1 for look in damaged for f in look.findings if f.kind is Kind.MISSING)
-        if len(self._damaged) >= _REPAIRED_AT_ONCE:
-            self._repair_damaged()
-
-    def _note_resume(self, last: ProjectLook, now: int) -> None:
-        if not last.complete and (self._resume is None or self._resume[0] != last.known.id):
-            self._resume = (last.known.id, now)
-            self._mirror.ledger.facts.put({_RESUME: f"{last.known.id} {now}"})
-        elif last.complete and self._resume is not None:
-            self._resume = None
-            self._mirror.ledger.facts.put({_RESUME: None})
-
-    def _repair_damaged(self, lost: Sequence[NormalizedName] = ()) -> None:
-        if self._repair is None or self._run is None or not (self._damaged or lost):
-            return
-        if self._gone >= _TOO_MANY_GONE and 2 * self._gone > self._tally.files:
-            raise MirrorError(
-                f"{self._mirror.settings.web / 'packages'}: {self._gone} of {self._tally.files} files are "
-                "not there; nothing was repaired. Is the disk mounted? If they are lost for good, "
-                "`pypi-mirror sync --recheck` downloads them again"
-            )
-        damaged, self._damaged = self._damaged, []
-        try:
-            self._repair.projects(damaged, lost)
-        finally:
-            # Whatever became of them, they had their turn: those that were not repaired are on the backlog.
-            self._mirror.ledger.audits.verified(
-                self._run.id,
-                hashed=(),
-                looked_at=[look.known.id for look in damaged if look.complete],
-                digests=(),
-                at=int(self._mirror.clock()),
-            )
-
-    def _look_at_tree(self) -> None:
-        self._look_at_pool()
+    def _look_at_tree(self) -> list[str]:
+        """Returns the places, relative to ``web/``, for which pages list two files."""
+        clashes = self._look_at_pool()
         self._look_at_strays()
         for finding in (index := look_at_root_index(self._mirror)):
             self._tally.add(finding)
         for finding in (name_map := look_at_name_map(self._mirror)):
             self._tally.add(finding)
         if self._run is None:
-            return
+            return clashes
         if index:
             repair_root_index(self._mirror, index)
             # It may be the ledger that has lost a project: the next sync compares it with upstream's index.
@@ -272,48 +146,46 @@ class _Audit:
         if name_map:
             repair_name_map(self._mirror)
         self._tally.repaired += len(index) + len(name_map)
+        return clashes
 
-    def _look_at_pool(self) -> None:
+    def _look_at_pool(self) -> list[str]:
         turn = PoolTurn.of(self._mirror, everything=self._request.everything)
-        found = walk_pool(self._mirror, turn.parts)
+        found = walk_pool(self._mirror, turn.parts, self._turns.keep_lease)
+        clashes: list[str] = []
         while chunk := list(islice(found, _ORPHANS_NOTED_AT_ONCE)):
-            self._keep_lease()
+            places: dict[Kind, list[str]] = {Kind.CLASH: [], Kind.ORPHAN: []}
             for finding in chunk:
                 self._tally.add(finding)
+                places.setdefault(finding.kind, []).append(finding.path.removeprefix("web/"))
+            clashes += places[Kind.CLASH]
             if self._run is not None:
-                self._remove_leftovers([f for f in chunk if f.kind is Kind.LEFTOVER])
-                self._note_orphans([f.path.removeprefix("web/") for f in chunk if f.kind is Kind.ORPHAN])
+                self._tally.repaired += remove_leftovers(self._mirror, chunk)
+                self._turns.note_orphans(places[Kind.ORPHAN])
         self._tally.directories += turn.count
         if self._run is not None:
             turn.note(self._mirror)
+            claimants = clashing(self._mirror.ledger.places, clashes)
+            self._turns.look_also(sorted({one.project for each in claimants.values() for one in each}))
             if self._mirror.settings.delete_packages:
-                self._tally.swept += sweep_orphans(self._mirror)
-
-    def _remove_leftovers(self, leftovers: Sequence[Finding]) -> None:
-        for finding in leftovers:
-            self._tally.repaired += remove_file(self._mirror.settings.directory / finding.path)
-
-    def _note_orphans(self, paths: Sequence[str]) -> None:
-        if self._run is not None and paths:
-            self._mirror.ledger.audits.note_orphans(self._run.id, paths)
-        self._tally.waiting += len(paths)
+                self._tally.swept += sweep_orphans(self._mirror, self._turns.keep_lease)
+        return clashes
 
     def _look_at_strays(self) -> None:
-        strays = list(islice(stray_pages(self._mirror), _MOST_STRAYS + 1))
-        for name in strays:
-            detail = "the ledger has no such project"
-            path = f"web/{self._mirror.pages.path_of(name).relative_to(self._mirror.settings.web)}"
-            self._tally.add(Finding(kind=Kind.STRAY_PAGE, path=path, project=name, detail=detail))
-        if self._run is None or not strays:
+        found = stray_pages(self._mirror, self._turns.keep_lease)
+        names: list[NormalizedName] = []
+        for finding in islice(found, _MOST_STRAYS + 1):
+            self._tally.add(finding)
+            names += [] if finding.project is None else [finding.project]
+        if self._run is None or not names:
             return
         # The ledger may have lost the project, and others without leaving a page.
         self._mirror.ledger.facts.put({"selection": None})
-        if len(strays) > _MOST_STRAYS:
+        if len(names) > _MOST_STRAYS:
             log.error("more than %d pages of projects that the ledger does not have", _MOST_STRAYS)
             return
-        self._repair_damaged([name for name in strays if self._mirror.selector.why_not(name) is None])
-        known = self._mirror.ledger.projects.known(strays)
-        for name in strays:
+        self._turns.repair([name for name in names if self._mirror.selector.why_not(name) is None])
+        known = self._mirror.ledger.projects.known(names)
+        for name in names:
             if name in self._tally.failures:
                 continue
             if name not in known or not known[name].present:
@@ -341,12 +213,6 @@ class _Audit:
                     "were asked for. Look at upstream, then run `pypi-mirror sync --recheck`"
                 )
         return None
-
-    def _keep_lease(self) -> None:
-        now = time.monotonic()
-        if self._run is not None and now - self._renewed > _RENEW_SECONDS:
-            self._mirror.ledger.lease.renew(self._run.request.label)
-            self._renewed = now
 
 
 def _asked_again(project: NormalizedName, display_name: str, known_bytes: int) -> PlannedProject:

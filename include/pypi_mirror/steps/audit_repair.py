@@ -18,6 +18,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.pages.page_store import page_digest
+from pypi_mirror.steps.audit_clashes import give_way
 from pypi_mirror.steps.audit_report import Tallying
 from pypi_mirror.steps.download_projects import download_projects
 
@@ -38,6 +39,7 @@ class Repair:
         Raises the MirrorError that kept upstream from being asked at all, with pages in order.
         """
         mirror = self._mirror
+        losing = give_way(mirror.ledger.places, looks)
         stubborn = {id(look) for look in looks if not self._remove_spoiled(look)}
         mirror.ledger.audits.distrust(
             self._run_id,
@@ -54,11 +56,13 @@ class Repair:
         for look in looks:
             self._write_again(look)
         damaged = {look.known.project: look for look in looks if look.needs_upstream}
-        planned = [_planned(look) for look in damaged.values()]
+        planned = [_planned(look) for name, look in damaged.items() if name not in losing]
         planned += [_lost(name) for name in lost]
+        refused = [_planned(look) for name, look in damaged.items() if name in losing]
         failed: set[NormalizedName] = set(damaged)
         try:
-            failed = self._sync(planned)
+            # Those last whose place in the pool is another's, so that they find it taken.
+            failed = self._sync(planned) | self._sync(refused)
         finally:
             # Upstream may be gone altogether; then, too, no page lists what is not there.
             self._withhold([look for name, look in damaged.items() if name in failed])
@@ -110,7 +114,7 @@ class Repair:
             listed = {name: row for name, row in rows[look.known.id].items() if row.removed_at is None}
             wrong = {
                 name
-                for name in look.wrong_files | look.wrong_rows
+                for name in look.wrong_files.keys() | look.wrong_rows
                 if name not in listed or size_of(web / listed[name].path) != listed[name].size
             }
             if wrong:

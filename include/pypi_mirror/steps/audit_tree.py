@@ -1,18 +1,18 @@
 """The parts of an audit that go by the tree: the pool's directories, stray pages, root index, name map."""
 
 import filecmp
+import logging
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from packaging.utils import NormalizedName
-
 from pypi_mirror.auditing.findings import Finding, Kind
 from pypi_mirror.auditing.pool_walk import PARTS, Known, PoolWalk
+from pypi_mirror.auditing.reading import require_theirs
 from pypi_mirror.auditing.twins import holds
 from pypi_mirror.disk import remove_directory_if_empty, remove_file
 from pypi_mirror.ledger.projects import REMOVING
@@ -23,10 +23,13 @@ from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
+log = logging.getLogger(__name__)
+
 _CHUNK: Final = 5_000
-_SWEPT_AT_ONCE: Final = 1_000
+# Orphans that one pass through the ledger's files is for.
+_SWEPT_AT_ONCE: Final = 10_000
 # Rows that are held in memory while directories are walked.
-_ROWS: Final = 200_000
+_ROWS: Final = 600_000
 _DAY: Final = 24 * 3600
 # The facts: which part of the pool is next, and when the last one was walked.
 _POOL_TURN: Final = "audit_pool"
@@ -60,16 +63,24 @@ class PoolTurn:
         mirror.ledger.facts.put({_POOL_TURN: f"{following} {int(mirror.clock())}"})
 
 
-def walk_pool(mirror: Mirror, parts: Sequence[int]) -> Iterator[Finding]:
-    """What lies in these parts of the pool that no row accounts for."""
+def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], None]) -> Iterator[Finding]:
+    """What lies in these parts of the pool that no row accounts for.
+
+    One pass through the ledger's files for each 600,000 of them that lie in these parts: for all of PyPI and
+    the turn of a day that is one. ``keep_alive`` is called every few thousand rows or entries.
+    """
     totals = mirror.ledger.projects.totals()
     held = max(1, min(PARTS, _ROWS * PARTS // max(1, totals.files)))
     for stretch in _stretches(parts, held):
+        known = Known()
         low, end = bytes([stretch[0]]), stretch[-1] + 1
-        rows = mirror.ledger.audits.places(low, bytes([end]) if end < PARTS else None)
-        known = Known.of(rows)
+        rows = mirror.ledger.places.within(low, bytes([end]) if end < PARTS else None)
+        for number, (file, project) in enumerate(rows):
+            known.add(file, project)
+            if number % _CHUNK == 0:
+                keep_alive()
         yield from known.clashes
-        walk = PoolWalk(str(mirror.settings.web), known)
+        walk = PoolWalk(str(mirror.settings.web), known, keep_alive)
         for part in stretch:
             yield from walk.part(part)
 
@@ -86,21 +97,37 @@ def _stretches(parts: Sequence[int], most: int) -> Iterator[list[int]]:
         yield stretch
 
 
-def sweep_orphans(mirror: Mirror) -> int:
+def remove_leftovers(mirror: Mirror, findings: Sequence[Finding]) -> int:
+    """Remove the temporary files among ``findings``; return how many went."""
+    paths = [f.path.removeprefix("web/") for f in findings if f.kind is Kind.LEFTOVER]
+    return sum(_remove(mirror.settings.web, path) for path in paths)
+
+
+def sweep_orphans(mirror: Mirror, keep_alive: Callable[[], None]) -> int:
     """Delete what no row has accounted for through the grace period; return how many files that were.
 
     What a row accounts for by now is forgotten instead.
     """
     before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
     swept = 0
-    while paths := list(islice(mirror.ledger.audits.orphans(found_before=before), _SWEPT_AT_ONCE)):
-        claimed = mirror.ledger.audits.claimed(paths)
+    while paths := list(islice(mirror.ledger.places.orphans(found_before=before), _SWEPT_AT_ONCE)):
+        keep_alive()
+        claimed = mirror.ledger.places.claimed(paths)
         for path in paths:
-            if path not in claimed and remove_file(mirror.settings.web / path):
+            if path not in claimed and _remove(mirror.settings.web, path):
                 swept += 1
                 _remove_emptied(mirror.settings.web, path)
-        mirror.ledger.audits.forget_orphans(paths)
+        mirror.ledger.places.forget_orphans(paths)
     return swept
+
+
+def _remove(web: Path, path: str) -> bool:
+    """What cannot be removed is found again, and told again, by the next audit."""
+    try:
+        return remove_file(web / path)
+    except OSError as error:
+        log.error("%s: cannot be removed: %s", web / path, error.strerror or error)
+        return False
 
 
 def _remove_emptied(web: Path, path: str) -> None:
@@ -110,17 +137,42 @@ def _remove_emptied(web: Path, path: str) -> None:
             return
 
 
-def stray_pages(mirror: Mirror) -> Iterator[NormalizedName]:
-    """Names of projects that have a page and are not in the ledger, or were removed."""
+def stray_pages(mirror: Mirror, keep_alive: Callable[[], None]) -> Iterator[Finding]:
+    """Pages of projects that are not in the ledger, or were removed; and what cannot be read, without a
+    project.
+    """
     names = mirror.pages.names()
-    while chunk := list(islice(names, _CHUNK)):
+    while True:
+        keep_alive()
+        try:
+            chunk = list(islice(names, _CHUNK))
+        except OSError as error:
+            yield _unreadable(mirror, error)
+            return
+        if not chunk:
+            return
         known = mirror.ledger.projects.known(chunk)
         for name in sorted(set(chunk)):
             project = known.get(name)
             # The page of a project that is being removed goes with the next root index.
-            is_held = project is not None and (project.present or project.status == REMOVING)
-            if not is_held and mirror.pages.has_stray(name):
-                yield name
+            if project is not None and (project.present or project.status == REMOVING):
+                continue
+            try:
+                is_stray = mirror.pages.has_stray(name)
+            except OSError as error:
+                yield _unreadable(mirror, error)
+                continue
+            if is_stray:
+                path = f"web/{mirror.pages.path_of(name).relative_to(mirror.settings.web)}"
+                detail = "the ledger has no such project"
+                yield Finding(kind=Kind.STRAY_PAGE, path=path, project=name, detail=detail)
+
+
+def _unreadable(mirror: Mirror, error: OSError) -> Finding:
+    require_theirs(error)
+    path = Path(error.filename or mirror.settings.web / "simple")
+    shown = os.path.relpath(path, mirror.settings.directory)
+    return Finding(kind=Kind.UNREADABLE, path=shown, detail=error.strerror or str(error))
 
 
 def look_at_root_index(mirror: Mirror) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import DiskFault
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -36,12 +37,12 @@ class StrayPages:
         """The removal of each page of which neither ledger nor plan know, and that no failed project has."""
         mirror, waiting = self._mirror, self._waiting()
         names = mirror.pages.names()
-        while chunk := list(islice(names, _CHUNK)):
+        while chunk := _read(names):
             mirror.ledger.lease.renew(self._run.request.label)
             known = mirror.ledger.projects.known(chunk)
             held = {name for name in chunk if name in known and known[name].present}
             held |= waiting.intersection(chunk) | mirror.ledger.plan.has(self._run.id, chunk)
-            strays = {name for name in set(chunk) - held if mirror.pages.has_stray(name)}
+            strays = {name for name in set(chunk) - held if _has_stray(mirror, name)}
             self.found += len(held | strays)
             for name in sorted(strays):
                 yield PlannedProject(
@@ -57,6 +58,27 @@ class StrayPages:
         failed = {entry.project for entry in self._mirror.ledger.backlog.all()}
         # The backlog keeps a project that is no longer selected until its next try is due.
         return {name for name in failed if self._mirror.selector.why_not(name) is None}
+
+
+def _read(names: Iterator[NormalizedName]) -> list[NormalizedName]:
+    """The next names; DiskFault where a directory of pages cannot be read."""
+    try:
+        return list(islice(names, _CHUNK))
+    except OSError as error:
+        raise DiskFault(
+            f"the pages cannot be looked through: {error.strerror or error}; see that the mirror's user may "
+            "read that directory",
+            path=str(error.filename),
+        ) from error
+
+
+def _has_stray(mirror: Mirror, name: NormalizedName) -> bool:
+    """Whether there is a page to remove; one that cannot be read is left to a person."""
+    try:
+        return mirror.pages.has_stray(name)
+    except OSError as error:
+        log.warning("%s: %s; it is not looked at", error.filename, error.strerror or error)
+        return False
 
 
 def remove_stray_pages(mirror: Mirror, run: Run) -> int:
@@ -76,7 +98,7 @@ def remove_stray_pages(mirror: Mirror, run: Run) -> int:
                 continue
             if each.loses_project:
                 removed += _remove(mirror, each.project)
-            elif mirror.pages.has_stray(each.project):
+            elif _has_stray(mirror, each.project):
                 unforeseen.append(each.project)
     return removed + _remove_unforeseen(mirror, unforeseen)
 

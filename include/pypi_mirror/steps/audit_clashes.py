@@ -1,0 +1,49 @@
+"""Two projects whose pages list other bytes at one place: one of them gives way.
+
+Upstream chooses the places, and nothing it says keeps two projects from naming one. The engine refuses the
+second, but an older one did not, and wrote the bytes of whichever project came last.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.auditing.projects import ProjectLook
+from pypi_mirror.ledger.places import Claimant, Places
+
+log = logging.getLogger(__name__)
+
+_BESIDE = (".metadata", ".provenance")
+
+
+def clashing(places: Places, paths: Sequence[str]) -> dict[str, list[Claimant]]:
+    """Those of ``paths`` at which pages list different bytes, with the projects of the pages."""
+    claimants = places.claimants(paths) if paths else {}
+    return {path: each for path, each in claimants.items() if len({one.sha256 for one in each}) > 1}
+
+
+def give_way(places: Places, looks: Sequence[ProjectLook]) -> set[NormalizedName]:
+    """Have all but one of the projects that list a damaged place lose their row of it; returns who does.
+
+    The place stays with the project whose bytes lie there, else with the one that the ledger has had longest.
+    What lies there is then not spoiled. The others are to be synced last: they will be refused the place.
+    """
+    wrong = {path for look in looks for path, _ in look.wrong_files.values()}
+    found = clashing(places, sorted(wrong))
+    losing: set[NormalizedName] = set()
+    for look in looks:
+        for filename, (path, digest) in look.wrong_files.items():
+            claimants = found.get(path)
+            if claimants is None:
+                continue
+            owner = next((one for one in claimants if one.sha256 == digest), claimants[0])
+            if owner.project_id == look.known.id:
+                continue
+            log.warning("%s: %s is at a place that %s has", look.known.project, filename, owner.project)
+            losing.add(look.known.project)
+            look.wrong_rows.add(filename)
+            if owner.sha256 == digest:
+                theirs = {path, *(f"{path}{suffix}" for suffix in _BESIDE)}
+                look.spoiled = [each for each in look.spoiled if each not in theirs]
+    return losing

@@ -1,0 +1,86 @@
+"""Two projects whose pages list other bytes at one place, as an older engine let them: one page has to go."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.pool.pool import Pool
+from tests.steps.audit import audit
+from tests.steps.bench import Bench, MakeBench
+from tests.steps.test_audit import audited
+from tests.warehouse import Fault, Upload, Wheel
+from tests.warehouse.faults import Instead
+
+OWN = {name: Wheel(name=name, version="1.0") for name in ("alpha", "gamma")}
+SHARED = Wheel(name="alpha", version="2.0")
+OTHER = "the bytes that gamma's page lists"
+
+
+@pytest.fixture
+def clashing(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """alpha came first with a file, gamma has listed and written other bytes at the same place."""
+    made = bench(*(Upload(distribution=wheel) for wheel in (*OWN.values(), SHARED)))
+    made.sync()
+    document = made.page("gamma")
+    (file,) = (dict(each) for each in made.page("alpha")["files"] if each["filename"] == SHARED.file_name)
+    digest = hashlib.sha256(OTHER.encode()).hexdigest()
+    for key in ("core-metadata", "dist-info-metadata", "data-dist-info-metadata"):
+        file.pop(key, None)
+    document["files"].append(file | {"hashes": {"sha256": digest}, "size": len(OTHER)})
+    made.server.inject(
+        Fault(path="/simple/gamma/", effect=Instead(body=json.dumps(document)), times=None),
+        Fault(path=f"/packages/*/{SHARED.file_name}", effect=Instead(body=OTHER), times=1),
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(Pool, "_require_free", lambda *_: None)
+        made.selected("gamma")
+    assert place(made).read_text() == OTHER
+    assert made.backlog() == {}
+    assert {name for name in OWN if SHARED.file_name in made.listed(name)} == {"alpha", "gamma"}
+    return made
+
+
+def place(made: Bench) -> Path:
+    path = made.pooled(SHARED.file_name)
+    assert path is not None
+    return path
+
+
+@pytest.mark.parametrize("owner", ["alpha", "gamma", "neither", "gone"])
+def test_the_page_that_lists_other_bytes_than_lie_there_does_not_stay(clashing: Bench, owner: str) -> None:
+    path = place(clashing)
+    content = {"alpha": SHARED.content(), "gamma": OTHER.encode(), "neither": b"x" * 20}.get(owner)
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    report = audited(clashing)
+    keeps, loses = ("gamma", "alpha") if owner == "gamma" else ("alpha", "gamma")
+    assert report.found[Kind.CLASH] == 1
+    assert [failure.project for failure in report.failures] == [loses]
+    assert "another project's file" in report.failures[0].reason
+    assert report.withheld == (SHARED.file_name,)
+    assert SHARED.file_name in clashing.listed(keeps)
+    assert clashing.listed(loses) == [OWN[loses].file_name]
+    assert path.read_bytes() == {"alpha": SHARED.content(), "gamma": OTHER.encode()}[keeps]
+    audit(clashing)
+    assert audited(clashing, pages=0).found == {}
+
+
+def test_a_clash_found_in_the_pool_is_settled_whosever_turn_it_is(clashing: Bench) -> None:
+    for name in OWN:
+        audited(clashing, projects=(NormalizedName(name),), dry_run=True)
+    with clashing.open() as mirror, mirror.ledger.engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE projects SET audited_at = {int(clashing.clock())}")
+    clashing.clock.advance(days=2)
+    part = int(place(clashing).relative_to(clashing.web / "packages").parts[0], 16)
+    with clashing.open() as mirror:
+        mirror.ledger.facts.put({"audit_pool": f"{part} {int(clashing.clock())}"})
+    report = audited(clashing, everything=False, pages=0)
+    assert report.directories == 1
+    assert report.found == {Kind.CLASH: 1, Kind.SIZE: 1, Kind.METADATA: 1}
+    assert report.withheld == (SHARED.file_name,)
+    audit(clashing)
