@@ -5,12 +5,11 @@ What readers see is ``tree``: every page, byte by byte.
 
 import json
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from pypi_mirror.errors import RunStopped
+from pypi_mirror.errors import RemovalsHeld, RunStopped
 from pypi_mirror.model import PlanState, RunState
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.download_projects import download_projects
@@ -272,20 +271,13 @@ def test_an_event_of_a_file_does_not_explain_that_a_page_is_gone(synced: Bench) 
     assert pages(synced) == before
 
 
-def test_an_event_before_the_page_we_have_explains_nothing(synced: Bench) -> None:
-    synced.server.apply(*(RemoveRelease(project=name, version="1.0") for name in NAMES[:6]))
-    synced.sync()
-    synced.server.inject(*(page_of(synced, name, ("2.0",)) for name in NAMES[:6]))
-    is_held(synced, synced.sync(recheck=True), *NAMES[:6])
-
-
 def test_what_filters_leave_out_is_the_plans_business(synced: Bench) -> None:
     """Approved there, it is not weighed again; nor is a file that upstream lost as well."""
-    synced.change(guard=RemovalGuard(max_percent=60))
     synced.select(exclude_filename="-[12].0-py3")
-    synced.change(guard=replace(synced.settings.guard, max_percent=50))
     synced.server.inject(*(page_of(synced, name, ("3.0", "4.0")) for name in NAMES))
-    assert synced.sync().state is RunState.SUCCESS
+    with pytest.raises(RemovalsHeld) as held:
+        synced.sync()
+    assert synced.sync(approved=held.value.plan).state is RunState.SUCCESS
     assert synced.listed("p00") == [f"p00{end}" for end in FILES[2:]]
     audit(synced)
 
