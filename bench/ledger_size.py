@@ -149,8 +149,8 @@ def _pass(work: Callable[[], int]) -> dict[str, float]:
 
 
 def _write(plan: Plan, rows: Iterable[PlannedProject], count: int) -> int:
-    def numbers(known: Iterable[int], /, *, projects: int, total_bytes: int) -> Iterable[int]:
-        return cut(known, projects=projects, total_bytes=total_bytes, batch_size=500)
+    def numbers(known: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]:
+        return cut(known, sizes=sizes, batch_size=500)
 
     plan.write(_RUN, rows, numbers)
     return count

@@ -61,11 +61,13 @@ def pypi_mirror() -> None:
     def partition_projects(run: int) -> list[Batch]:
         """Make the plan of the run; a dry run says what it would do, and has no batches."""
         from mirror_airflow.outcome import end_with_plan, say_plan
+        from pypi_mirror.planning import BATCHES_EACH
         from pypi_mirror.steps.partition_projects import partition_projects as step
 
         params = get_current_context()["params"]
         with task_mirror() as mirror:
-            plan = step(mirror, run, batch_size=params["batch_size"], at_least=BATCHES_AT_ONCE)
+            at_least = BATCHES_EACH * BATCHES_AT_ONCE
+            plan = step(mirror, run, batch_size=params["batch_size"], at_least=at_least)
             if params["dry_run"]:
                 end_with_plan(mirror, plan)
                 return []

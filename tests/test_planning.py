@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from math import isqrt
 
 import pytest
 from hypothesis import given
@@ -251,8 +252,7 @@ def numbers_of(known_bytes: list[int], batch_size: int, at_least: int = 1) -> li
     return list(
         cut(
             iter(known_bytes),
-            projects=len(known_bytes),
-            total_bytes=sum(known_bytes),
+            sizes=Counter(known_bytes).items(),
             batch_size=batch_size,
             at_least=at_least,
         )
@@ -270,7 +270,7 @@ def test_a_cut_is_a_partition_by_name(sizes: list[int], batch_size: int, at_leas
 
 @given(sizes=_sizes.filter(bool), batch_size=st.integers(1, 300))
 def test_batches_are_equal_in_cost_as_far_as_projects_allow(sizes: list[int], batch_size: int) -> None:
-    costs = [size + 2_000_000 for size in sizes]
+    costs = [isqrt(size * 2_000_000) + 2_000_000 for size in sizes]
     batches = min(MAX_BATCHES, -(-len(sizes) // batch_size))
     held: Counter[int] = Counter()
     for number, cost in zip(numbers_of(sizes, batch_size), costs, strict=True):

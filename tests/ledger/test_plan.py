@@ -47,7 +47,7 @@ def test_a_plan_that_breaks_off_leaves_the_old_one(ledger: Ledger) -> None:
 
 def numbered(*numbers: int) -> Cut:
     """A cut that gives projects, by name, these batches."""
-    return lambda _known, /, *, projects, total_bytes: numbers
+    return lambda _known, /, *, sizes: numbers
 
 
 def test_of_two_rows_for_one_project_the_first_stands(ledger: Ledger) -> None:
@@ -64,13 +64,13 @@ def test_a_cut_is_told_what_the_plan_holds(ledger: Ledger) -> None:
     run, _ = begin(ledger)
     told = []
 
-    def cut(known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> list[int]:
-        told.append((list(known_bytes), projects, total_bytes))
+    def cut(known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
+        told.append((list(known_bytes), sorted(sizes)))
         return [1, 0, 2, 1]
 
-    rows = [("c", 3), ("a", 2**40), ("d", 4), ("b", 0), ("a", 9)]
+    rows = [("c", 3), ("a", 2**40), ("d", 3), ("b", 0), ("a", 9)]
     ledger.plan.write(run.id, [planned(n, known_bytes=size) for n, size in rows], cut)
-    assert told == [([2**40, 0, 3, 4], 4, 2**40 + 7)]
+    assert told == [([2**40, 0, 3, 3], [(0, 1), (3, 2), (2**40, 1)])]
     batches = [[p.project for p in ledger.plan.pending(run.id, number)] for number in range(3)]
     assert batches == [["b"], ["a", "d"], ["c"]]
 

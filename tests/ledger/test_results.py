@@ -275,8 +275,8 @@ def _write_plans(url: str, run_id: int) -> None:
             ledger.plan.write(other.id, (planned(f"p{n}") for n in range(300)), _sevenths)
 
 
-def _sevenths(_known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> list[int]:
-    return [n % 7 for n in range(projects)]
+def _sevenths(_known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
+    return [n % 7 for n in range(sum(projects for _, projects in sizes))]
 
 
 def test_processes_that_write_at_once(url: str, clock: Hands) -> None:

@@ -19,6 +19,7 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.planning import BATCHES_EACH
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.steps.guard_removals import guard_removals
@@ -30,8 +31,6 @@ from pypi_mirror.webserver.wording import count, size
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0
-# Enough batches for every process to find one until the end.
-_BATCHES_PER_PROCESS = 4
 # What makes a process more worth starting: a fork and an open ledger take as long as a few projects.
 _PROJECTS_A_PROCESS = 4
 
@@ -138,7 +137,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
     partition = partition_projects(
-        mirror, fetched.run_id, at_least=most * _BATCHES_PER_PROCESS, smallest=_PROJECTS_A_PROCESS
+        mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS
     )
     guard_removals(mirror, fetched.run_id, approved=arguments.approve)
     if partition.projects:

@@ -41,14 +41,17 @@ class Progress:
 
 
 class Cut(Protocol):
-    """Gives the batch of each project of a plan, by name, from the bytes that are known of it."""
+    """Gives the batch of each project of a plan, by name, from the bytes that are known of it.
+
+    ``sizes`` says of how many bytes how many projects are known; each size comes once.
+    """
 
     def __call__(
-        self, known_bytes: Iterable[int], /, *, projects: int, total_bytes: int
+        self, known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]
     ) -> Iterable[int]: ...
 
 
-def one_batch(known_bytes: Iterable[int], /, *, projects: int, total_bytes: int) -> Iterable[int]:
+def one_batch(known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]:
     """A cut that makes no cut."""
     return (_UNCUT for _ in known_bytes)
 
@@ -264,14 +267,16 @@ def _tally(row: Row[Any]) -> Tally:
 def _stretches(connection: Connection, run_id: int, cut: Cut) -> list[tuple[int, str, str]]:
     """(batch, first project, last project) of every stretch of the alphabet."""
     mine = plan.c.run_id == run_id
-    count, total = connection.execute(
-        select(func.count(), func.coalesce(func.sum(plan.c.known_bytes), 0)).where(mine)
-    ).one()
+    sizes = select(plan.c.known_bytes, func.count()).where(mine).group_by(plan.c.known_bytes)
     rows = select(plan.c.project, plan.c.known_bytes).where(mine).order_by(plan.c.project)
     stretches: list[tuple[int, str, str]] = []
-    with connection.execute(rows, execution_options={"yield_per": _CHUNK}) as found:
-        names, sizes = tee(found)
-        numbers = cut((known for _, known in sizes), projects=count, total_bytes=int(total))
+    streaming = {"yield_per": _CHUNK}
+    with (
+        connection.execute(sizes, execution_options=streaming) as counted,
+        connection.execute(rows, execution_options=streaming) as found,
+    ):
+        names, again = tee(found)
+        numbers = cut((known for _, known in again), sizes=((known, projects) for known, projects in counted))
         for number, (name, _) in zip(numbers, names, strict=True):
             if stretches and stretches[-1][0] == number:
                 stretches[-1] = (number, stretches[-1][1], name)
