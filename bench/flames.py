@@ -18,7 +18,9 @@ _LOOP = ("asyncio/", "selectors.py")
 _IMPORTING = ("<frozen importlib", "<frozen zipimport")
 # The engine's folders and modules, by what they do for a project; the first that fits.
 _PARTS: Mapping[str, str] = {
-    "transport.py": "transfers (libcurl)",
+    "transport/": "transfers (libcurl)",
+    "concurrency.py": "transfers (libcurl)",
+    "retries.py": "transfers (libcurl)",
     "pool/": "files: digest and write",
     "disk": "disk: temporary files, renames, flushes",
     "pages/": "pages: rendering and compressing",

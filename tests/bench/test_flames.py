@@ -35,7 +35,7 @@ def test_stacks_that_differ_in_lines_alone_are_one() -> None:
 @pytest.mark.parametrize(
     ("stack", "part"),
     [
-        ((*_LOOPING, "_on_ready (pypi_mirror/transport.py)"), "transfers (libcurl)"),
+        ((*_LOOPING, "_on_sockets (pypi_mirror/transport/curl.py)"), "transfers (libcurl)"),
         ((*_LOOPING, "flush (pypi_mirror/ledger/results.py)", "execute (sqlalchemy/engine.py)"), "ledger"),
         ((*_LOOPING, "select (selectors.py)"), LOOP),
         (("<module> (pypi_mirror/mirror.py)",), STARTING),

@@ -1,0 +1,259 @@
+"""Many requests at once over libcurl's multi interface, driven by asyncio."""
+
+import asyncio
+import select
+from collections import deque
+from functools import partial
+from typing import Final, Self
+
+import pycurl
+
+from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
+from pypi_mirror.bandwidth import Bandwidth
+from pypi_mirror.concurrency import Controller, Gate
+from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_up, translated
+
+# Answers that ask for fewer requests at once: upstream, or what stands before it, has too much to do.
+_TOO_MUCH: Final = frozenset({429, 502, 503, 504})
+# So many of the requests that may run at once may be for large files: others need not wait hours for them.
+_LARGE_SHARE: Final = 0.75
+# Bytes a second that each of them should get: where the bandwidth is bounded, more at once only take longer.
+_LARGE_RATE: Final = 250_000
+# libcurl's wishes about a socket in epoll's words.
+_EVENTS: Final = {
+    pycurl.POLL_NONE: 0,
+    pycurl.POLL_IN: select.EPOLLIN,
+    pycurl.POLL_OUT: select.EPOLLOUT,
+    pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
+}
+
+
+class CurlTransport:
+    """The real transport. One instance belongs to one event loop and is used as a context manager."""
+
+    def __init__(
+        self,
+        *,
+        workers: int,
+        bandwidth: Bandwidth | None = None,
+        timeout: float,
+        global_timeout: float,
+        proxy: str | None = None,
+        allow_non_https: bool = False,
+    ) -> None:
+        """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
+
+        One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
+        given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
+        redirect leaves https.
+        """
+        self.requests = 0
+        self._allow_non_https = allow_non_https
+        self._concurrency = Controller(workers)
+        self._gate = Gate(self._concurrency.limit)
+        self._large_gate = Gate(_large_share(self._concurrency.limit, bandwidth))
+        self._bandwidth = bandwidth
+        self._held: deque[pycurl.Curl] = deque()
+        self._resuming: asyncio.TimerHandle | None = None
+        self._new_easy = partial(easy_handle, timeout, global_timeout, proxy)
+        self._idle: list[pycurl.Curl] = []
+        self._transfers: dict[pycurl.Curl, Transfer] = {}
+        self._multiplexed = True
+        self._timer: asyncio.Handle | None = None
+        self._epoll = select.epoll()
+        self._watched: set[int] = set()
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, workers)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, workers * 2)
+        self._multi.setopt(pycurl.M_PIPELINING, pycurl.PIPE_MULTIPLEX)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._epoll.fileno(), self._on_sockets)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        for easy, transfer in list(self._transfers.items()):
+            self._multi.remove_handle(easy)
+            transfer.future.cancel()
+        self._transfers.clear()
+        for timer in (self._timer, self._resuming):
+            if timer is not None:
+                timer.cancel()
+        self._loop.remove_reader(self._epoll.fileno())
+        self._multi.close()
+        self._epoll.close()
+        for easy in self._idle:
+            easy.close()
+
+    async def get(self, request: Request) -> Response:
+        url = request.url
+        for _ in range(MAX_REDIRECTS + 1):
+            response = await self._in_turn(request, url)
+            if response.status not in REDIRECTS or "location" not in response.headers:
+                return response
+            url = redirect_target(url, response.headers["location"], allow_non_https=self._allow_non_https)
+        raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {url}", url=request.url)
+
+    async def _in_turn(self, request: Request, url: str) -> Response:
+        large = self._large_gate if request.large else None
+        if large is not None and not large.enter():
+            await large.wait()
+        try:
+            if not self._gate.enter():
+                await self._gate.wait()
+            try:
+                return await self._get_once(request, url)
+            finally:
+                self._gate.leave()
+        finally:
+            if large is not None:
+                large.leave()
+
+    async def _get_once(self, request: Request, url: str) -> Response:
+        easy = self._idle.pop() if self._idle else self._new_easy()
+        bandwidth = self._bandwidth
+        if bandwidth is not None and request.compressed:
+            # How much came shows at the end of a compressed body, so such requests wait before.
+            await bandwidth.is_paid()
+        hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
+        transfer = Transfer(request, self._loop.create_future(), hold)
+        set_up(easy, url, request, transfer)
+        # Only for HTTP/2 is it worth waiting for another request's connection: over HTTP/1.1, libcurl lets
+        # those that wait go on one at a time, when others end, and a silent answer would hold them all up.
+        easy.setopt(pycurl.PIPEWAIT, self._multiplexed and url.startswith("https:"))
+        self._transfers[easy] = transfer
+        self.requests += 1
+        self._multi.add_handle(easy)
+        try:
+            await transfer.future
+        except asyncio.CancelledError:
+            if self._transfers.pop(easy, None) is not None:
+                self._multi.remove_handle(easy)
+            easy.close()
+            raise
+        except pycurl.error as error:
+            self._idle.append(easy)
+            raise translated(error, transfer, url) from error
+        self._idle.append(easy)
+        return answer(transfer, url)
+
+    # libcurl tells which sockets and which timer it waits for; asyncio waits and calls back. The sockets are
+    # gathered under a descriptor of their own: libcurl changes its mind about one several times a request,
+    # and asyncio's bookkeeping would take longer than the request.
+
+    def _on_socket(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        if what == pycurl.POLL_REMOVE:
+            self._watched.discard(fd)
+            self._epoll.unregister(fd)
+        elif fd in self._watched:
+            self._epoll.modify(fd, _EVENTS[what])
+        else:
+            self._watched.add(fd)
+            self._epoll.register(fd, _EVENTS[what])
+
+    def _on_sockets(self) -> None:
+        for fd, events in self._epoll.poll(0):
+            # What was done for another socket may have closed this one.
+            if fd in self._watched:
+                ready = pycurl.CSELECT_OUT if events & select.EPOLLOUT else 0
+                if events & ~select.EPOLLOUT:
+                    ready |= pycurl.CSELECT_IN
+                self._multi.socket_action(fd, ready)
+        self._collect()
+
+    def _on_timer(self, timeout_ms: int) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if timeout_ms == 0:
+            self._timer = self._loop.call_soon(self._on_timeout)
+        elif timeout_ms > 0:
+            self._timer = self._loop.call_later(timeout_ms / 1000, self._on_timeout)
+
+    def _on_timeout(self) -> None:
+        self._timer = None
+        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect()
+
+    def _collect(self) -> None:
+        more = 1
+        while more:
+            more, finished, failed = self._multi.info_read()
+            for easy in finished:
+                self._end(easy, None)
+            for easy, code, message in failed:
+                self._end(easy, pycurl.error(code, message))
+
+    def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
+        transfer = self._transfers.pop(easy)
+        transfer.status = easy.getinfo(pycurl.RESPONSE_CODE)
+        if transfer.status and easy.getinfo(pycurl.INFO_HTTP_VERSION) < pycurl.CURL_HTTP_VERSION_2:
+            self._multiplexed = False
+        if self._bandwidth is not None:
+            # What did not pass through `_hold`: the head, and a compressed body in the size that it came in.
+            body = easy.getinfo(pycurl.SIZE_DOWNLOAD_T) if transfer.compressed else 0
+            self._bandwidth.take(int(body) + easy.getinfo(pycurl.HEADER_SIZE))
+        self._learn(easy, transfer, error)
+        self._multi.remove_handle(easy)
+        if transfer.future.done():
+            return
+        if error is None:
+            transfer.future.set_result(None)
+        else:
+            transfer.future.set_exception(error)
+
+    def _learn(self, easy: pycurl.Curl, transfer: Transfer, error: pycurl.error | None) -> None:
+        """Let the concurrency follow what became of a request; what we cut off ourselves says nothing."""
+        if error is not None:
+            if transfer.error is not None or error.args[0] in OURS:
+                return
+            changed = self._concurrency.refused()
+        elif transfer.status in _TOO_MUCH:
+            changed = self._concurrency.refused()
+        else:
+            # From the moment the request could be sent: connecting is no sign of a queue.
+            delay = easy.getinfo(pycurl.STARTTRANSFER_TIME) - easy.getinfo(pycurl.PRETRANSFER_TIME)
+            changed = self._concurrency.answered(delay, waiting=self._gate.waiting)
+        if changed:
+            self._gate.resize(self._concurrency.limit)
+            self._large_gate.resize(_large_share(self._concurrency.limit, self._bandwidth))
+
+    # Where the bandwidth is bounded, libcurl keeps bytes for us until it is their turn, and upstream sees a
+    # slow reader.
+
+    def _hold(self, bandwidth: Bandwidth, easy: pycurl.Curl, size: int) -> bool:
+        """Whether ``size`` bytes that came for ``easy`` have to wait; else they are taken."""
+        wait = bandwidth.wait()
+        if not wait:
+            bandwidth.take(size)
+            return False
+        self._held.append(easy)
+        if self._resuming is None:
+            self._resuming = self._loop.call_later(wait, self._resume, bandwidth)
+        return True
+
+    def _resume(self, bandwidth: Bandwidth) -> None:
+        """Let go on what waits, in turn, as far as the bandwidth goes."""
+        self._resuming = None
+        for _ in range(len(self._held)):
+            if bandwidth.wait():
+                break
+            easy = self._held.popleft()
+            if easy in self._transfers:
+                try:
+                    # Comes back with the bytes it was held with, or asks to be held again.
+                    easy.pause(pycurl.PAUSE_CONT)
+                except pycurl.error as error:
+                    self._end(easy, error)
+        if self._held and self._resuming is None:
+            self._resuming = self._loop.call_later(bandwidth.wait(), self._resume, bandwidth)
+
+
+def _large_share(limit: int, bandwidth: Bandwidth | None) -> int:
+    share = int(limit * _LARGE_SHARE)
+    return max(1, share if bandwidth is None else min(share, int(bandwidth.rate // _LARGE_RATE)))
