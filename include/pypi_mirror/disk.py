@@ -3,7 +3,9 @@
 Whoever reads the mirror at any moment sees the old file or the new one, never a part of either. What a
 crash leaves behind starts with ``TEMPORARY_PREFIX`` (a dotfile, which the web server never serves) and
 is cleared by ``sweep_leftovers``. A rename is not yet on the platter: a group of files is made safe by
-one ``flush_filesystem`` at its end, which costs the same for one file and for ten thousand.
+one ``flush_filesystem`` at its end, which costs the same for one file and for ten thousand. And a rename
+may get there before the file's bytes, as on XFS: what a power cut must not leave empty is staged
+(``stage_file``), flushed, and published then.
 
 Errors are plain ``OSError`` with the path in ``filename``.
 """
@@ -12,6 +14,7 @@ import ctypes
 import errno
 import hashlib
 import itertools
+import math
 import os
 import secrets
 import stat
@@ -55,7 +58,7 @@ def write_atomically(
     ``modified`` says, given ``path``, what time of modification the new file gets, in seconds.
     """
     target = os.fspath(path)
-    if _holds(target, data):
+    if holds(target, data):
         return False
     replace_atomically(target, data, durable=durable, modified=modified)
     return True
@@ -65,9 +68,41 @@ def replace_atomically(
     path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
 ) -> None:
     """As ``write_atomically``, for who knows that ``path`` does not hold ``data`` yet."""
+    staged = stage_file(path, data, durable=durable, modified=modified)
+    try:
+        staged.publish()
+    except BaseException:
+        staged.discard()
+        raise
+    if durable:
+        _flush_directory(_directory_of(staged.path))
+
+
+class StagedFile:
+    """A whole file under a temporary name beside ``path``, ``size`` bytes large. Made by ``stage_file``."""
+
+    __slots__ = ("_temporary", "path", "size")
+
+    def __init__(self, path: str, size: int, temporary: str) -> None:
+        self.path = path
+        self.size = size
+        self._temporary = temporary
+
+    def publish(self) -> None:
+        """Put it in place of ``path``; when that fails, it is still there to be published or discarded."""
+        os.rename(self._temporary, self.path)  # noqa: PTH104
+
+    def discard(self) -> None:
+        """Remove it, unless it was published."""
+        _discard(self._temporary)
+
+
+def stage_file(
+    path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
+) -> StagedFile:
+    """The first half of ``replace_atomically``; ``durable`` flushes the bytes before returning."""
     target = os.fspath(path)
-    directory = os.path.dirname(target) or "."  # noqa: PTH120
-    descriptor, temporary = _create_temporary(directory)
+    descriptor, temporary = _create_temporary(_directory_of(target))
     try:
         try:
             _write_all(descriptor, data)
@@ -77,12 +112,10 @@ def replace_atomically(
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(temporary, target)  # noqa: PTH104
     except BaseException:
         _discard(temporary)
         raise
-    if durable:
-        _flush_directory(directory)
+    return StagedFile(target, len(data), temporary)
 
 
 def make_directories(path: str) -> bool:
@@ -185,6 +218,28 @@ def flush_filesystem(path: StrPath) -> None:
         os.close(descriptor)
 
 
+def holds(target: str, data: bytes) -> bool:
+    """Whether ``target`` is a regular file, no symbolic link to one, whose content is ``data``."""
+    try:
+        descriptor = os.open(target, _READ)
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ELOOP}:
+            return False
+        raise
+    try:
+        if os.fstat(descriptor).st_size != len(data):
+            return False
+        # A file that changes while it is read gives other bytes or fewer: both count as different.
+        seen = 0
+        while block := os.read(descriptor, _BLOCK):
+            if block != data[seen : seen + len(block)]:
+                return False
+            seen += len(block)
+        return seen == len(data)
+    finally:
+        os.close(descriptor)
+
+
 def size_of(path: StrPath) -> int | None:
     """The size of the regular file at ``path``, None when there is none."""
     try:
@@ -224,10 +279,10 @@ def remove_directory_if_empty(path: StrPath) -> bool:
 def sweep_leftovers(directory: StrPath, *, older_than: float, recursive: bool = True) -> int:
     """Remove temporary files that nobody touched for ``older_than`` seconds; return how many.
 
-    The age keeps files that another process is writing right now. Symbolic links are not followed;
-    what vanishes meanwhile is somebody else's work.
+    The age keeps files that another process is writing right now; 0 takes all, those too whose time was
+    chosen and lies ahead. Symbolic links are not followed; what vanishes meanwhile is somebody else's work.
     """
-    deadline = time.time() - older_than
+    deadline = time.time() - older_than if older_than else math.inf
     swept = 0
     waiting = [os.fspath(directory)]
     while waiting:
@@ -284,27 +339,6 @@ def _write_all(descriptor: int, data: bytes) -> None:
         written += os.write(descriptor, memoryview(data)[written:])
 
 
-def _holds(target: str, data: bytes) -> bool:
-    try:
-        descriptor = os.open(target, _READ)
-    except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ELOOP}:
-            return False
-        raise
-    try:
-        if os.fstat(descriptor).st_size != len(data):
-            return False
-        # A file that changes while it is read gives other bytes or fewer: both count as different.
-        seen = 0
-        while block := os.read(descriptor, _BLOCK):
-            if block != data[seen : seen + len(block)]:
-                return False
-            seen += len(block)
-        return seen == len(data)
-    finally:
-        os.close(descriptor)
-
-
 def _same_content(one: Path, other: Path, size: int) -> bool:
     try:
         descriptor = os.open(other, _READ)
@@ -319,6 +353,10 @@ def _same_content(one: Path, other: Path, size: int) -> bool:
             if right.read(_BLOCK) != block:
                 return False
     return True
+
+
+def _directory_of(path: str) -> str:
+    return os.path.dirname(path) or "."  # noqa: PTH120
 
 
 def _flush_directory(directory: str) -> None:

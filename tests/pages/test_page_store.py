@@ -3,14 +3,13 @@
 import gzip
 import os
 import time
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import TEMPORARY_PREFIX
+from pypi_mirror.disk import TEMPORARY_PREFIX, StagedFile
 from pypi_mirror.pages import page_store
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
@@ -74,7 +73,7 @@ def test_writes_nothing_when_nothing_changed(tmp_path: Path, monkeypatch: pytest
     def compress(*_: object, **__: object) -> bytes:
         raise AssertionError("an unchanged page was compressed again")
 
-    monkeypatch.setattr(zlib, "compress", compress)
+    monkeypatch.setattr(page_store, "compressed_twin", compress)
     assert pages.write(EVERYTHING) == 0
     assert states(tmp_path / "simple/foo-bar") == before
 
@@ -133,6 +132,98 @@ def test_a_changed_page_gets_a_new_twin_even_if_the_checksums_collide(
 
     twin = tmp_path / "simple/foo-bar/index.html.gz"
     assert gzip.decompress(twin.read_bytes()) == render_html(changed, LINKS)
+
+
+def test_what_is_staged_changes_nothing_until_it_is_published(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    (tmp_path / "simple/foo-bar/index.v1_html").write_bytes(b"of a former mirror")
+    before = states(tmp_path / "simple/foo-bar")
+
+    staged = pages.stage(FOO_BAR, pages.render(replace(EVERYTHING, serial=40)))
+
+    now = states(tmp_path / "simple/foo-bar")
+    hidden = {name for name in now if name.startswith(TEMPORARY_PREFIX)}
+    assert len(hidden) == len(ALL_FOUR)
+    assert {name: now[name] for name in before} == before
+    staged.publish()
+    assert {path.name for path in (tmp_path / "simple/foo-bar").iterdir()} == ALL_FOUR
+    assert not set(states(tmp_path / "simple/foo-bar").values()) & set(before.values())
+
+
+def test_what_is_discarded_leaves_nothing_behind(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    pages.write(EVERYTHING)
+    before = states(tmp_path / "simple/foo-bar")
+
+    pages.stage(FOO_BAR, pages.render(replace(EVERYTHING, serial=40))).discard()
+    pages.stage_legacy_json(FOO_BAR, b"{}").discard()
+
+    assert states(tmp_path / "simple/foo-bar") == before
+    assert tree(tmp_path / "pypi") == {"foo-bar"}
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["first", "later"])
+def test_a_page_that_cannot_be_staged_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_new: bool
+) -> None:
+    pages = store(tmp_path)
+    if not is_new:
+        pages.write(replace(EVERYTHING, serial=38))
+    before = tree(tmp_path / "simple/foo-bar")
+
+    def full(_: bytes) -> bytes:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(page_store, "compressed_twin", full)
+    with pytest.raises(OSError, match="No space left"):
+        pages.stage(FOO_BAR, pages.render(EVERYTHING))
+    assert tree(tmp_path / "simple/foo-bar") == before
+
+
+@pytest.mark.parametrize("then", ["written", "unchanged", "removed"])
+def test_what_was_staged_of_legacy_json_and_died_is_swept(tmp_path: Path, then: str) -> None:
+    pages = store(tmp_path)
+    if then == "unchanged":
+        pages.write_legacy_json(FOO_BAR, b"new")
+    pages.stage_legacy_json(FOO_BAR, b"staged")
+    assert len(tree(tmp_path / "pypi/foo-bar")) == 1 + (then == "unchanged")
+
+    if then == "removed":
+        pages.remove_legacy_json(FOO_BAR)
+    else:
+        pages.write_legacy_json(FOO_BAR, b"new")
+    assert tree(tmp_path / "pypi") == (set() if then == "removed" else {"foo-bar", "foo-bar/json"})
+
+
+def test_publishing_goes_on_where_it_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = store(tmp_path)
+    staged = pages.stage(FOO_BAR, pages.render(EVERYTHING))
+    real, left = StagedFile.publish, [2]
+
+    def once_full(file: StagedFile) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            raise OSError("No space left on device")
+        real(file)
+
+    monkeypatch.setattr(StagedFile, "publish", once_full)
+    with pytest.raises(OSError, match="No space left"):
+        staged.publish()
+    staged.publish()
+    assert tree(tmp_path / "simple/foo-bar") == ALL_FOUR
+
+
+def test_the_next_write_sweeps_what_was_staged_and_died(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    for serial in (37, 38):
+        # Every version in one second has a later time, so the last lie ahead.
+        pages.write(replace(EVERYTHING, serial=serial))
+    pages.stage(FOO_BAR, pages.render(EVERYTHING))
+    assert len(tree(tmp_path / "simple/foo-bar")) == 2 * len(ALL_FOUR)
+
+    store(tmp_path).write(EVERYTHING)
+    assert tree(tmp_path / "simple/foo-bar") == ALL_FOUR
 
 
 @pytest.mark.parametrize("damage", ["missing", "stale", "empty", "zeros", "a link"])

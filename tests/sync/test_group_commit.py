@@ -27,6 +27,22 @@ def result(name: str, *, json: bytes | None = None) -> Synced:
 
 
 @dataclass
+class Staged:
+    """Writes down in the scene when it is published and discarded."""
+
+    scene: "Scene"
+    what: str
+
+    def publish(self) -> None:
+        if self.what in self.scene.publish_errors:
+            raise self.scene.publish_errors[self.what]
+        self.scene.happened.append(self.what)
+
+    def discard(self) -> None:
+        self.scene.happened.append(f"discard {self.what}")
+
+
+@dataclass
 class Scene:
     """Flush, pages and ledger write down what happens to them, in order."""
 
@@ -35,6 +51,7 @@ class Scene:
     recorded: list[Result] = field(default_factory=list)
     told: list[Result] = field(default_factory=list)
     page_errors: dict[str, OSError] = field(default_factory=dict)
+    publish_errors: dict[str, OSError] = field(default_factory=dict)
     record_errors: list[Exception] = field(default_factory=list)
 
     def record(self, results: Sequence[Result]) -> None:
@@ -46,15 +63,17 @@ class Scene:
     def render(self, page: MirroredPage) -> Rendered:
         return {"index.html": f"page of {page.name}".encode()}
 
-    def write_rendered(self, project: NormalizedName, _rendered: Rendered) -> int:
+    def stage(self, project: NormalizedName, _rendered: Rendered) -> Staged:
         if project in self.page_errors:
             raise self.page_errors[project]
-        self.happened.append(f"page {project}")
-        return 1
+        self.happened.append(f"stage {project}")
+        return Staged(self, f"page {project}")
 
-    def write_legacy_json(self, name: str, _document: bytes) -> bool:
-        self.happened.append(f"json {name}")
-        return True
+    def stage_legacy_json(self, name: str, _document: bytes) -> Staged:
+        if f"json {name}" in self.page_errors:
+            raise self.page_errors[f"json {name}"]
+        self.happened.append(f"stage json {name}")
+        return Staged(self, f"json {name}")
 
     def remove_legacy_json(self, name: str) -> bool:
         self.happened.append(f"no json {name}")
@@ -84,7 +103,7 @@ def every_result_a_group(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("every_result_a_group")
-def test_files_are_flushed_before_pages_and_pages_before_the_record(scene: Scene) -> None:
+def test_bytes_are_flushed_before_pages_have_names_and_names_before_the_record(scene: Scene) -> None:
     async def scenario() -> None:
         commit = scene.commit()
         await commit.add(result("one"))
@@ -93,8 +112,8 @@ def test_files_are_flushed_before_pages_and_pages_before_the_record(scene: Scene
 
     asyncio.run(scenario())
     assert scene.order == [
-        *("flush", "page one"),
-        *("flush", "record one", "page two"),
+        *("stage one", "flush", "page one"),
+        *("stage two", "flush", "record one", "page two"),
         *("flush", "record two"),
     ]
     assert scene.names(scene.told) == ["one", "two"]
@@ -124,7 +143,8 @@ def test_a_group_is_closed_by_its_size_its_files_or_its_age(
         await commit.tick()
         assert scene.happened == []
         await commit.add(result("three"))
-        assert scene.order == ["flush", "page one", "page two", "page three"]
+        names = ("one", "two", "three")
+        assert scene.order == [*(f"stage {n}" for n in names), "flush", *(f"page {n}" for n in names)]
         monkeypatch.setattr(group_commit, "_SECONDS", 0.0)
         # Nothing is added any more, and yet the group is recorded.
         await commit.tick()
@@ -158,6 +178,9 @@ def test_a_result_outlives_the_task_that_was_flushing_it(
 
     asyncio.run(scenario())
     assert sorted(scene.names(scene.recorded)) == ["cut-off", "later"]
+    # The flush that was cut off may have begun before the page was there, so another one covers it.
+    assert scene.order[:3] == ["stage cut-off", "stage later", "page cut-off"]
+    assert scene.order.count("stage cut-off") == 1
 
 
 @pytest.mark.usefixtures("every_result_a_group")
@@ -185,16 +208,32 @@ def test_no_page_is_written_once_the_lease_is_lost(scene: Scene) -> None:
             await scene.commit().add(result("one"))
 
     asyncio.run(scenario())
-    assert scene.order == ["flush"]
+    assert scene.order == ["stage one", "flush"]
+
+
+LOCKED = PermissionError(errno.EACCES, "Permission denied", "simple/locked")
+FULL = OSError(errno.ENOSPC, "No space left on device", "simple/one")
 
 
 @pytest.mark.usefixtures("every_result_a_group")
-def test_a_page_that_cannot_be_written_fails_its_project_alone(scene: Scene) -> None:
-    scene.page_errors = {"locked": PermissionError(errno.EACCES, "Permission denied", "simple/locked")}
+@pytest.mark.parametrize(
+    ("page_errors", "publish_errors"),
+    [
+        ({"locked": LOCKED}, {}),
+        ({"json locked": LOCKED}, {}),
+        ({}, {"page locked": LOCKED}),
+        ({}, {"json locked": LOCKED}),
+    ],
+    ids=["page staged", "JSON staged", "page published", "JSON published"],
+)
+def test_a_page_that_cannot_be_written_fails_its_project_alone(
+    scene: Scene, page_errors: dict[str, OSError], publish_errors: dict[str, OSError]
+) -> None:
+    scene.page_errors, scene.publish_errors = page_errors, publish_errors
 
     async def scenario() -> None:
         commit = scene.commit()
-        await commit.add(result("locked"))
+        await commit.add(result("locked", json=b"{}"))
         await commit.add(result("fine"))
         await commit.finish()
 
@@ -204,39 +243,44 @@ def test_a_page_that_cannot_be_written_fails_its_project_alone(scene: Scene) -> 
     assert (failed.error, failed.planned.project) == ("PermissionError", "locked")
     assert "simple/locked" in failed.reason
     assert isinstance(fine, Synced)
+    if "locked" not in page_errors:
+        assert "discard page locked" in scene.happened
 
 
 @pytest.mark.usefixtures("every_result_a_group")
-def test_a_full_disk_ends_the_batch_and_loses_nothing(scene: Scene) -> None:
-    scene.page_errors = {"one": OSError(errno.ENOSPC, "No space left on device", "simple/one")}
+@pytest.mark.parametrize("when", ["staged", "published"])
+def test_a_full_disk_ends_the_batch_and_loses_nothing(scene: Scene, when: str) -> None:
+    (scene.page_errors if when == "staged" else scene.publish_errors).update({"one": FULL, "page one": FULL})
 
     async def scenario() -> None:
         commit = scene.commit()
         with pytest.raises(OSError, match="No space left"):
             await commit.add(result("one"))
         scene.page_errors.clear()
+        scene.publish_errors.clear()
         await commit.finish()
 
     asyncio.run(scenario())
     assert scene.names(scene.recorded) == ["one"]
     assert isinstance(scene.recorded[0], Synced)
+    assert scene.order[-3:] == ["page one", "flush", "record one"]
 
 
 LEGACY_JSON = {
-    "upstream has it": (result("one", json=b"{}"), "json one"),
-    "upstream has none, or the option is off": (result("one"), "no json one"),
+    "upstream has it": (result("one", json=b"{}"), ["stage json one", "json one"]),
+    "upstream has none, or the option is off": (result("one"), ["no json one"]),
 }
 
 
 @pytest.mark.parametrize(("synced", "expected"), LEGACY_JSON.values(), ids=LEGACY_JSON)
-def test_legacy_json_follows_the_page(scene: Scene, synced: Synced, expected: str) -> None:
+def test_legacy_json_follows_the_page(scene: Scene, synced: Synced, expected: list[str]) -> None:
     async def scenario() -> None:
         commit = scene.commit()
         await commit.add(synced)
         await commit.finish()
 
     asyncio.run(scenario())
-    assert [what for what in scene.happened if "json" in what] == [expected]
+    assert [what for what in scene.happened if "json" in what] == expected
 
 
 def test_a_pool_on_another_disk_is_flushed_too(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 
 ``strace`` says in which order a sync made, renamed and removed files, wrote to its ledger and flushed. From
 that :class:`Cut` makes the tree as it may be found after a power cut at any moment of the run: what a flush
-had covered is there; of what came later, each piece is there or not, by chance. Renames reach the disk with
-the bytes of the new file or not at all, as on ext4 and btrfs.
+had covered is there; of what came later, each piece is there or not, by chance. A rename may reach the disk
+before the bytes of the new file do, as on XFS: then an empty file is left, unless a flush came between.
 """
 
 import random
@@ -24,6 +24,7 @@ _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
 _DESCRIPTOR = re.compile(r"^\d+<((?:\\x[0-9a-f]{2}|[^>])*)>")
 _NUMBER = re.compile(r", (\d+)(?:\)|$| <)")
 _RECORDED = re.compile(rb" INFO (project-\d+): ")
+_FILLS = ("create", "write", "pwrite64", "ftruncate")
 _FAILED = re.compile(r"= -1 E[A-Z]+")
 
 
@@ -95,13 +96,13 @@ def _bytes(escaped: str) -> bytes:
 
 
 def within(calls: Sequence[Call], directory: Path) -> list[Call]:
-    """Those that are about something in ``directory``, its paths relative to there; all messages, too."""
+    """Those that are about ``directory``, "" then, or what is in it, by its path from there; all messages."""
     prefix = f"{directory}/"
     found = []
     for call in calls:
-        if call.path.startswith(prefix):
-            target = call.target.removeprefix(prefix)
-            found.append(replace(call, path=call.path.removeprefix(prefix), target=target))
+        if f"{call.path}/".startswith(prefix):
+            path, target = f"{call.path}/".removeprefix(prefix).rstrip("/"), call.target.removeprefix(prefix)
+            found.append(replace(call, path=path, target=target))
         elif call.name == "write" and b" INFO " in call.data:
             found.append(replace(call, name="message"))
     return found
@@ -120,6 +121,17 @@ class Cut:
     def moments(self) -> range:
         return range(self._calls[0].start, self._calls[-1].end + 2)
 
+    @property
+    def loose(self) -> list[int]:
+        """The moments when pages have just got their names and no flush has come yet."""
+        pages = [call.end for call in self._calls if call.name == "rename" and is_page(call.target)]
+        flushes = [call.start for call in self._calls if call.name == "syncfs"]
+        return [
+            flush
+            for before, flush in zip([-1, *flushes], flushes, strict=False)
+            if any(before < page < flush for page in pages)
+        ]
+
     def make(self, directory: Path, moment: int) -> None:
         """The tree at line ``moment`` of the trace, in ``directory``, which is replaced."""
         shutil.rmtree(directory, ignore_errors=True)
@@ -131,7 +143,7 @@ class Cut:
         for call in happened:
             luck = call.name != "create" and self._chance.random() < 0.5
             if call.start < journal or luck or self._is_safe(call, moment):
-                self._happen(directory, call)
+                self._happen(directory, call, moment)
         self._ledger(directory, happened, moment)
 
     def _is_safe(self, call: Call, moment: int) -> bool:
@@ -143,7 +155,11 @@ class Cut:
             if call.end < each.start and each.end < moment
         )
 
-    def _happen(self, directory: Path, call: Call) -> None:
+    def _has_bytes(self, rename: Call, moment: int) -> bool:
+        """Whether what the file held when it got its name had been flushed at ``moment``."""
+        return any(flush.end < moment for flush in flushes_of_bytes(self._calls, rename))
+
+    def _happen(self, directory: Path, call: Call, moment: int) -> None:
         if call.name == "create" and TEMPORARY_PREFIX in call.path:
             left = directory / call.path
             left.parent.mkdir(parents=True, exist_ok=True)
@@ -156,7 +172,10 @@ class Cut:
             if final.exists():
                 target = directory / call.target
                 target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(final, target)
+                if self._has_bytes(call, moment):
+                    shutil.copy2(final, target)
+                else:
+                    target.write_bytes(b"")
 
     def _ledger(self, directory: Path, happened: Sequence[Call], moment: int) -> None:
         """Of SQLite's log a beginning survives: all that a flush covered, and some of the rest.
@@ -185,6 +204,19 @@ class Cut:
                     file.write(call.data)
 
 
+def flushes_of_bytes(calls: Sequence[Call], rename: Call) -> list[Call]:
+    """Those that made safe what the renamed file held by then."""
+    names = (rename.path, rename.target)
+    # A temporary name is given once, so every write to it is one of this file.
+    written = max((c.end for c in calls if c.path == rename.path and c.name in _FILLS), default=-1)
+    return [
+        each
+        for each in calls
+        if written < each.start
+        and (each.name == "syncfs" or (each.name in ("fsync", "fdatasync") and each.path in names))
+    ]
+
+
 def is_page(path: str) -> bool:
     return path.startswith("web/simple/") and path.count("/") > 2 and "/index." in path
 
@@ -194,21 +226,33 @@ def is_root_index(path: str) -> bool:
 
 
 def disorder(calls: Sequence[Call]) -> list[str]:
-    """What happened in another order than ``files, flush, pages, flush, record; index, flush, cursor``.
+    """What happened in another order than ``files, flush, pages, flush, record; index, flush, cursor``, and
+    what got its name before its bytes were safe.
 
     Projects are called project-<number>, and the run was told to log a line for each that it has recorded.
     """
     order = _Order(calls)
-    return [*order.of_pages(), *order.of_records(), *order.of_publishing()]
+    return [*order.of_names(), *order.of_pages(), *order.of_records(), *order.of_publishing()]
 
 
 class _Order:
     def __init__(self, calls: Sequence[Call]) -> None:
+        self._calls = calls
         self._flushes = [call for call in calls if call.name == "syncfs"]
         self._renames = [call for call in calls if call.name == "rename"]
         self._pages = [call for call in self._renames if is_page(call.target)]
         self._commits = [c for c in calls if c.path == "ledger.sqlite-wal" and c.name == "pwrite64"]
         self._messages = [call for call in calls if call.name == "message"]
+
+    def of_names(self) -> Iterator[str]:
+        for rename in self._renames:
+            # Files of the pool are looked at again until the ledger has them, and those of the site, right in
+            # web/, are compared with what they should hold at the end of every run.
+            exempt = rename.target.startswith("web/packages/") or rename.target.rpartition("/")[0] == "web"
+            if not exempt and not any(
+                flush.end < rename.start for flush in flushes_of_bytes(self._calls, rename)
+            ):
+                yield f"{rename.target} had its name before its bytes were safe"
 
     def of_pages(self) -> Iterator[str]:
         for page in self._pages:

@@ -1,7 +1,8 @@
 """Project pages on disk: written when they change, removed when the project goes.
 
-Nothing here flushes: the caller writes a group of pages, calls ``disk.flush_filesystem`` once, and only
-then records them as done.
+Nothing here flushes. The caller stages a group of pages, calls ``disk.flush_filesystem`` once, publishes
+them, flushes again, and only then records them as done: without the first flush, a power cut may leave an
+empty file in a page's place.
 """
 
 import hashlib
@@ -9,19 +10,21 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import (
     TEMPORARY_PREFIX,
+    StagedFile,
+    holds,
     make_directories,
     remove_directory_if_empty,
     remove_file,
-    replace_atomically,
     size_of,
+    stage_file,
     sweep_leftovers,
-    write_atomically,
 )
 from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages.formats import (
@@ -57,6 +60,34 @@ def page_digest(contents: Iterable[bytes]) -> bytes:
     return digest.digest()
 
 
+class StagedPage:
+    """New files of a page, or its legacy JSON, whole beside their places; none when nothing changed.
+
+    To be published or discarded; what a crash leaves of it, the next ``publish`` of that page sweeps.
+    """
+
+    __slots__ = ("_files", "_sweep", "size")
+
+    def __init__(self, files: list[StagedFile], sweep: Callable[[], object] | None) -> None:
+        self.size = sum(file.size for file in files)
+        self._files = files
+        self._sweep = sweep
+
+    def publish(self) -> None:
+        """Put the files in place, then remove what they replace. After an OSError it may be called again."""
+        while self._files:
+            # In their order: a twin never comes before its page.
+            self._files[0].publish()
+            del self._files[0]
+        if self._sweep is not None:
+            self._sweep()
+
+    def discard(self) -> None:
+        """Remove what is not published."""
+        while self._files:
+            self._files.pop().discard()
+
+
 class PageStore:
     """The pages below ``web/simple/`` and the legacy JSON below ``web/pypi/``.
 
@@ -76,28 +107,38 @@ class PageStore:
         return Path(self._directory(name, hashed=self._hash_index))
 
     def write(self, page: MirroredPage) -> int:
-        """Bring the page's files up to date; return the number of bytes written, 0 if all were.
+        """Bring the page's files up to date at once; return the number of bytes written, 0 if all were.
 
-        Files of a format that is switched off are removed, and so is what a killed process left beside them.
+        For who can make the page again, should a power cut leave it empty.
         """
-        return self.write_rendered(page.name, self.render(page))
+        staged = self.stage(page.name, self.render(page))
+        staged.publish()
+        return staged.size
 
     def render(self, page: MirroredPage) -> Rendered:
         """The page's files, without the twins, by name."""
         return {name: _RENDER[name](page, self._links) for name in self._names}
 
-    def write_rendered(self, project: NormalizedName, rendered: Rendered) -> int:
-        """As ``write``, for a page that ``render`` has made."""
+    def stage(self, project: NormalizedName, rendered: Rendered) -> StagedPage:
+        """The files that bring the page up to date with what ``render`` made, beside their places.
+
+        To publish them removes files of a format that is switched off, too, and what a killed process left.
+        """
         directory = self._directory(project, hashed=self._hash_index)
-        if make_directories(directory):
-            # A new project: there is nothing to compare with, nothing to clear away.
-            return sum(_write_first(f"{directory}/{name}", content) for name, content in rendered.items())
-        written = 0
-        for name, content in rendered.items():
-            written += _write_with_twin(f"{directory}/{name}", content)
+        is_new = make_directories(directory)
+        files: list[StagedFile] = []
+        try:
+            for name, content in rendered.items():
+                _stage_with_twin(files, f"{directory}/{name}", content, is_new=is_new)
+        except BaseException:
+            StagedPage(files, None).discard()
+            raise
+        # Beside a new project's page there is nothing to clear away.
+        return StagedPage(files, None if is_new else partial(self._sweep, directory))
+
+    def _sweep(self, directory: str) -> None:
         remove_index_files(directory, keep=self._names)
         sweep_leftovers(directory, older_than=0, recursive=False)
-        return written
 
     def is_complete(self, name: NormalizedName) -> bool:
         """Whether every file of the project's page, twins included, is there."""
@@ -161,20 +202,30 @@ class PageStore:
         return any(removed)
 
     def write_legacy_json(self, name: NormalizedName, document: bytes) -> bool:
-        """Make ``document`` the project's legacy JSON; return whether it was written."""
+        """Make ``document`` the project's legacy JSON at once; return whether it was written."""
+        staged = self.stage_legacy_json(name, document)
+        staged.publish()
+        return staged.size > 0
+
+    def stage_legacy_json(self, name: NormalizedName, document: bytes) -> StagedPage:
+        """``document``, to become the project's legacy JSON."""
         path = self._legacy_json(name)
-        if not write_atomically(path, document):
-            return False
+        files = [] if holds(str(path), document) else [stage_file(path, document)]
+        return StagedPage(files, partial(self._sweep_legacy_json, name, str(path.parent)))
+
+    def _sweep_legacy_json(self, name: NormalizedName, directory: str) -> None:
         # With bandersnatch the path was a symbolic link to this file, which nothing would keep current.
         remove_file(self._web / "json" / name)
-        return True
+        sweep_leftovers(directory, older_than=0, recursive=False)
 
     def remove_legacy_json(self, name: NormalizedName) -> bool:
         """Remove the project's legacy JSON; return whether there was one."""
         path = self._legacy_json(name)
-        removed = not path.parent.is_symlink() and remove_file(path)
-        removed |= remove_file(self._web / "json" / name)
-        remove_directory_if_empty(path.parent)
+        removed = remove_file(self._web / "json" / name)
+        # Most projects have no directory, and another one's is not looked into by way of a link.
+        if path.parent.is_dir() and not path.parent.is_symlink():
+            removed |= remove_file(path)
+            _remove_page_directory(str(path.parent))
         return removed
 
     def _legacy_json(self, name: NormalizedName) -> Path:
@@ -243,22 +294,12 @@ def _checked(name: NormalizedName) -> NormalizedName:
     return name
 
 
-def _write_first(path: str, content: bytes) -> int:
-    compressed = compressed_twin(content)
-    replace_atomically(path, content, modified=index_time)
-    replace_atomically(path + TWIN_SUFFIX, compressed, modified=index_time)
-    return len(content) + len(compressed)
-
-
-def _write_with_twin(path: str, content: bytes) -> int:
-    written = 0
+def _stage_with_twin(files: list[StagedFile], path: str, content: bytes, *, is_new: bool) -> None:
+    """Add to ``files`` what is missing of the file ``path`` and its twin."""
     twin = path + TWIN_SUFFIX
-    changed = write_atomically(path, content, modified=index_time)
+    changed = is_new or not holds(path, content)
     if changed:
-        written += len(content)
-    # A crash between the two writes leaves a twin that is older than its page; the trailer gives it away.
+        files.append(stage_file(path, content, modified=index_time))
+    # A crash between the two renames leaves a twin that is older than its page; the trailer gives it away.
     if changed or not twin_matches(twin, crc32=zlib.crc32(content), size=len(content)):
-        compressed = compressed_twin(content)
-        if write_atomically(twin, compressed, modified=index_time):
-            written += len(compressed)
-    return written
+        files.append(stage_file(twin, compressed_twin(content), modified=index_time))

@@ -17,7 +17,7 @@ from pypi_mirror.disk import flush_filesystem, remove_file, size_of
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
-from pypi_mirror.pages.page_store import page_digest
+from pypi_mirror.pages.page_store import StagedPage, page_digest
 from pypi_mirror.steps.audit_clashes import give_way
 from pypi_mirror.steps.audit_report import Tallying
 from pypi_mirror.steps.download_projects import download_projects
@@ -53,8 +53,7 @@ class Repair:
                 for look in looks
             ],
         )
-        for look in looks:
-            self._write_again(look)
+        self._write_again(looks)
         damaged = {look.known.project: look for look in looks if look.needs_upstream}
         planned = [_planned(look) for name, look in damaged.items() if name not in losing]
         planned += [_lost(name) for name in lost]
@@ -84,15 +83,23 @@ class Repair:
             self._mirror.pages.remove_other_layout(name)
         return removed
 
-    def _write_again(self, look: ProjectLook) -> None:
-        """Write the page from what is left of it, where all of it is left; its twins come with it."""
-        if look.page is None or look.page.again is None:
-            return
-        try:
-            self._mirror.pages.write_rendered(look.known.project, look.page.again)
-        except OSError as error:
-            log.error("%s: its page cannot be written: %s", look.known.project, error)
-            look.needs_upstream = True
+    def _write_again(self, looks: Sequence[ProjectLook]) -> None:
+        """Write the pages from what is left of them, where all of it is left; their twins come with them."""
+        staged: list[tuple[ProjectLook, StagedPage]] = []
+        for look in looks:
+            if look.page is not None and look.page.again is not None:
+                try:
+                    staged.append((look, self._mirror.pages.stage(look.known.project, look.page.again)))
+                except OSError as error:
+                    _cannot_be_written(look, error)
+        if staged:
+            flush_filesystem(self._mirror.settings.web)
+        for look, page in staged:
+            try:
+                page.publish()
+            except OSError as error:
+                page.discard()
+                _cannot_be_written(look, error)
 
     def _sync(self, planned: Sequence[PlannedProject]) -> set[NormalizedName]:
         """Sync the projects; the names of those that failed."""
@@ -119,8 +126,6 @@ class Repair:
             }
             if wrong:
                 self._withhold_files(look, listed, wrong)
-        if looks:
-            flush_filesystem(web)
 
     def _withhold_files(self, look: ProjectLook, rows: dict[str, KnownFile], wrong: set[str]) -> None:
         mirror, name = self._mirror, look.known.project
@@ -130,8 +135,11 @@ class Repair:
             log.error("%s: its page cannot be made again without upstream; it stays as it is", name)
             return
         rendered = mirror.pages.render(mirrored)
-        mirror.pages.write_rendered(name, rendered)
+        staged = mirror.pages.stage(name, rendered)
+        flush_filesystem(mirror.settings.web)
+        staged.publish()
         mirror.pages.remove_legacy_json(name)
+        flush_filesystem(mirror.settings.web)
         mirror.ledger.audits.withhold(
             self._run_id, look.known.id, sorted(wrong), page_digest=page_digest(rendered.values())
         )
@@ -140,6 +148,11 @@ class Repair:
                 "%s: %s is damaged and cannot be downloaded now; its page lists it no more", name, filename
             )
             self._tally.withheld.append(filename)
+
+
+def _cannot_be_written(look: ProjectLook, error: OSError) -> None:
+    log.error("%s: its page cannot be written: %s", look.known.project, error)
+    look.needs_upstream = True
 
 
 def recheck(mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject]) -> None:

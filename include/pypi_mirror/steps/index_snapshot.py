@@ -17,7 +17,8 @@ def save_snapshot(directory: Path, run_id: int, index: RootIndex) -> None:
     remove_snapshots(directory)
     home = directory / "state"
     head = msgspec.json.encode((index.url, index.serial, index.etag, index.content_type))
-    write_atomically(home / _name(run_id), head + b"\n" + index.body)
+    # The ledger is about to say that it is there.
+    write_atomically(home / _name(run_id), head + b"\n" + index.body, durable=True)
 
 
 def load_snapshot(directory: Path, run_id: int) -> RootIndex:

@@ -1,9 +1,10 @@
 """Finishing projects in groups, in the order that lets nothing be lost and nothing be served too early.
 
-A group goes through three states: *acquired* (its files are in the pool, perhaps only in memory), *paged*
-(its pages are written), *recorded* (the ledger calls it done). One ``syncfs`` serves two groups: it makes
-the files of the newer one durable, so that its pages may be written, and the pages of the older one, so
-that it may be recorded. A crash loses at most the record of two groups; the next try finds their files.
+A group goes through three states: *staged* (its files are in the pool and its pages beside their places,
+all perhaps only in memory), *paged* (its pages have their names), *recorded* (the ledger calls it done). One
+``syncfs`` serves two groups: it makes the bytes of the newer one durable, files and pages, so that its pages
+may get their names, and the names of the older one, so that it may be recorded. A crash loses at most the
+record of two groups; the next try finds their files.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Final
 
 from pypi_mirror.disk import flush_filesystem, is_disk_fault
 from pypi_mirror.ledger.results import Failed, Result, Results, Synced
-from pypi_mirror.pages.page_store import PageStore, page_digest
+from pypi_mirror.pages.page_store import PageStore, StagedPage, page_digest
 
 # A group is closed by whichever comes first. A thousand files make a flush's cost small beside their own;
 # ten seconds bound what a crash makes the next try look at again.
@@ -39,7 +40,7 @@ class GroupCommit:
         self._results = results
         self._on_recorded = on_recorded
         self._acquired: list[Result] = []
-        self._closing: list[Result] = []
+        self._staged: list[tuple[Result, list[StagedPage]]] = []
         self._paged: list[Result] = []
         self._files = 0
         self._opened = time.monotonic()
@@ -74,9 +75,11 @@ class GroupCommit:
         """
         async with self._finishing:
             self._opened = time.monotonic()
-            self._closing += self._acquired
-            self._acquired, self._files = [], 0
-            if not self._closing and not self._paged:
+            self._files = 0
+            while self._acquired:
+                self._staged.append(self._stage(self._acquired[0]))
+                del self._acquired[0]
+            if not self._staged and not self._paged:
                 return
             await asyncio.to_thread(self._flush)
             recorded = self._paged
@@ -84,8 +87,9 @@ class GroupCommit:
             self._paged = []
             if recorded:
                 self._on_recorded(recorded)
-            self._paged = [self._with_pages(result) for result in self._closing]
-            self._closing = []
+            while self._staged:
+                self._paged.append(self._publish(*self._staged[0]))
+                del self._staged[0]
 
     def _flush(self) -> None:
         """Pages and files; the administrator may keep the pool on another disk."""
@@ -94,27 +98,48 @@ class GroupCommit:
         if pool.is_symlink() or pool.is_mount():
             flush_filesystem(pool)
 
-    def _with_pages(self, result: Result) -> Result:
-        """``result``, its pages written; Failed when they cannot be, for a reason that is its own alone."""
+    def _stage(self, result: Result) -> tuple[Result, list[StagedPage]]:
+        """``result`` and its pages, staged; Failed when they cannot be, for a reason of its own alone."""
+        staged: list[StagedPage] = []
         if isinstance(result, Failed):
-            return result
+            return result, staged
         try:
-            return self._write_pages(result)
+            return self._stage_pages(result, staged), staged
         except OSError as error:
-            if is_disk_fault(error):
-                raise
-            return Failed(planned=result.planned, error=type(error).__name__, reason=str(error))
+            return self._failed(result, staged, error), []
 
-    def _write_pages(self, synced: Synced) -> Synced:
+    def _stage_pages(self, synced: Synced, staged: list[StagedPage]) -> Synced:
         name = synced.planned.project
         if synced.page is not None:
             rendered = self._pages.render(synced.page)
-            self._pages.write_rendered(name, rendered)
+            staged.append(self._pages.stage(name, rendered))
             legacy = () if synced.legacy_json is None else (synced.legacy_json,)
             synced = replace(synced, page_digest=page_digest((*rendered.values(), *legacy)))
         if synced.legacy_json is not None:
-            self._pages.write_legacy_json(name, synced.legacy_json)
-        elif synced.removed or synced.page is not None:
-            # Upstream has none (any more), or ``json`` was switched off.
-            self._pages.remove_legacy_json(name)
+            staged.append(self._pages.stage_legacy_json(name, synced.legacy_json))
         return synced
+
+    def _publish(self, result: Result, staged: list[StagedPage]) -> Result:
+        """``result``, its pages in their places; Failed as above."""
+        if isinstance(result, Failed):
+            return result
+        try:
+            for page in staged:
+                page.publish()
+            if result.legacy_json is None and (result.removed or result.page is not None):
+                # Upstream has none (any more), or ``json`` was switched off.
+                self._pages.remove_legacy_json(result.planned.project)
+        except OSError as error:
+            if is_disk_fault(error):
+                # What is staged stays: the next call goes on with it.
+                raise
+            return self._failed(result, staged, error)
+        return result
+
+    def _failed(self, synced: Synced, staged: list[StagedPage], error: OSError) -> Failed:
+        """Raises ``error`` when the disk is at fault, not the project."""
+        for page in staged:
+            page.discard()
+        if is_disk_fault(error):
+            raise error
+        return Failed(planned=synced.planned, error=type(error).__name__, reason=str(error))
