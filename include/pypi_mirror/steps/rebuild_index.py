@@ -157,7 +157,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
             wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
     if changed:
         now = datetime.fromtimestamp(mirror.clock(), UTC)
-        write_atomically(mirror.settings.web / "last-modified", now.strftime("%Y%m%dT%H:%M:%S\n").encode())
+        stamp = now.strftime("%Y%m%dT%H:%M:%S\n").encode()
+        write_atomically(mirror.settings.web / "last-modified", stamp, durable=True)
     _put_changed(mirror, wanted)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to:
