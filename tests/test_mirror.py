@@ -36,7 +36,7 @@ def test_a_transport_has_its_part_of_requests_and_bandwidth(tmp_path: Path) -> N
     settings = settings_of(tmp_path, workers=30, bandwidth_limit="20MB/s")
     with open_mirror(settings) as mirror:
         whole, quarter = mirror.transport(), mirror.transport(sharers=4)
-    assert (whole._concurrency._most, quarter._concurrency._most) == (30, 7)
+    assert (whole._concurrency.most, quarter._concurrency.most) == (30, 7)
     assert whole._bandwidth is not None
     assert quarter._bandwidth is not None
     assert (whole._bandwidth.rate, quarter._bandwidth.rate) == (20_000_000, 5_000_000)

@@ -24,17 +24,17 @@ _REFUSED: Final = 0.5
 
 
 class Controller:
-    """``limit`` is how many requests may run at once now; from 1 to ``most``.
+    """``limit`` is how many requests may run at once now; from 1 to ``most``, which stays.
 
     It is reviewed once a round, that is after as many answers as requests may run at once: doubled at first,
     until answers begin later than they did before, then moved by a tenth up or a fifth down. A refusal
     halves it, once a round.
     """
 
-    __slots__ = ("_base", "_delays", "_doubling", "_floor", "_most", "_pressed", "_skip", "limit")
+    __slots__ = ("_base", "_delays", "_doubling", "_floor", "_pressed", "_skip", "limit", "most")
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._floor = min(START, most)
         self.limit = self._floor
         self._doubling = True
@@ -91,7 +91,7 @@ class Controller:
 
     def _move(self, limit: float, *, floor: int = 1) -> bool:
         before = self.limit
-        self.limit = max(floor, min(self._most, int(limit)))
+        self.limit = max(floor, min(self.most, int(limit)))
         return self.limit != before
 
 

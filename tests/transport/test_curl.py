@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -524,7 +525,9 @@ class TestBandwidth:
 
 
 class TestConcurrency:
-    def test_it_follows_what_upstream_takes(self) -> None:
+    def test_it_follows_what_upstream_takes_and_says_so(self, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+
         async def run(url: str) -> tuple[int, int]:
             async with transport(workers=64) as opened:
                 good = [opened.get(Request(url=f"{url}/good")) for _ in range(100)]
@@ -538,6 +541,9 @@ class TestConcurrency:
             before, after = asyncio.run(run(server.url))
 
         assert after <= before // 2
+        assert caplog.messages == [
+            f"{100 + 3 * before} requests to upstream, in the end {after} at once of 64 allowed"
+        ]
 
     def test_what_we_cut_off_ourselves_is_no_refusal(self) -> None:
         async def run(url: str) -> int:

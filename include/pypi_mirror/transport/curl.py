@@ -1,6 +1,7 @@
 """Many requests at once over libcurl's multi interface, driven by asyncio."""
 
 import asyncio
+import logging
 import select
 from collections import deque
 from functools import partial
@@ -14,6 +15,8 @@ from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamMalformed
 from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_up, translated
+
+log = logging.getLogger(__name__)
 
 # Answers that ask for fewer requests at once: upstream, or what stands before it, has too much to do.
 _TOO_MUCH: Final = frozenset({429, 502, 503, 504})
@@ -77,6 +80,8 @@ class CurlTransport:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        now, most = self._concurrency.limit, self._concurrency.most
+        log.info("%d requests to upstream, in the end %d at once of %d allowed", self.requests, now, most)
         for easy, transfer in list(self._transfers.items()):
             self._multi.remove_handle(easy)
             transfer.future.cancel()
