@@ -102,6 +102,27 @@ def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None
     assert (acquired.files_downloaded, transport.requests, final.read_bytes() == DATA) == (0, 1, True)
 
 
+@pytest.mark.parametrize(("left", "told"), [(HALF, HALF), (1000, len(DATA)), (0, len(DATA))])
+def test_the_disk_needs_room_for_what_is_missing_alone(tmp_path: Path, left: int, told: int) -> None:
+    final = tmp_path / path_of(location_of(FILE), NAME)
+    final.parent.mkdir(parents=True)
+    begun(final, DATA[:left]).close()
+    answer = said(DATA[HALF:], status=206) if left == HALF else said(DATA)
+    transport = FakeTransport({URL: [answer]})
+    asked: list[int] = []
+    pool = Pool(
+        tmp_path,
+        transport,
+        retries(transport, Patience()),
+        compare_method="hash",
+        core_metadata=True,
+        before_download=asked.append,
+    )
+    asyncio.run(pool.acquire(FILE, None, verify=False))
+    assert asked == [told]
+    assert final.read_bytes() == DATA
+
+
 class TestSmall:
     """A file that is taken as a whole."""
 

@@ -56,8 +56,7 @@ async def download_once(
     """
     if file.sha256 is not None and file.size is not None and file.size <= SMALL:
         return await _download_small(transport, path, file, file.sha256, fresh=fresh)
-    directory, _, filename = path.rpartition("/")
-    part = Part(f"{directory}/{TEMPORARY_PREFIX}{filename}{PART_SUFFIX}", file)
+    part = Part(_part_of(path), file)
     try:
         if part.is_worth_keeping:
             await asyncio.to_thread(part.take_up)
@@ -86,6 +85,18 @@ async def download_once(
         raise
     part.publish(path)
     return part.size, part.sha256.hexdigest()
+
+
+def bytes_to_come(path: str, file: RemoteFile) -> int:
+    """What is missing of ``file`` beside its part on the disk; 0 where the page does not say its size."""
+    if file.size is None or file.size < WORTH_KEEPING:
+        return file.size or 0
+    return max(0, file.size - Part(_part_of(path), file).kept)
+
+
+def _part_of(path: str) -> str:
+    directory, _, filename = path.rpartition("/")
+    return f"{directory}/{TEMPORARY_PREFIX}{filename}{PART_SUFFIX}"
 
 
 async def _download_small(
@@ -151,15 +162,21 @@ class Part:
 
     @property
     def is_worth_keeping(self) -> bool:
-        """Whether there is so much of it on the disk that asking for the rest alone pays.
+        """Whether there is so much of it on the disk that asking for the rest alone pays."""
+        return self.kept > 0
+
+    @property
+    def kept(self) -> int:
+        """The bytes on the disk that are not asked for again.
 
         Where the page has no digest, nothing would show that the rest belongs to another file.
         """
         if self._file.sha256 is None and not self._other:
-            return False
+            return 0
         with suppress(FileNotFoundError, NotADirectoryError):
-            return os.stat(self._path, follow_symlinks=False).st_size >= WORTH_KEEPING
-        return False
+            size = os.stat(self._path, follow_symlinks=False).st_size
+            return size if size >= WORTH_KEEPING else 0
+        return 0
 
     def _start_over(self) -> None:
         # How many bytes are hashed and written, how many came, and those between the two.

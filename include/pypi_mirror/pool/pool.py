@@ -12,7 +12,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, RemoteFile, path_of
 from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.layout import location_of
-from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, download_once
+from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, bytes_to_come, download_once
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.retries import Retries
 from pypi_mirror.settings.values import CompareMethod
@@ -32,7 +32,7 @@ class Pool:
     """Brings files into the pool. ``compare_method`` is for files that are on the disk but not in the
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
 
-    ``before_download`` is told the size of each file, 0 where the page does not say; what it raises ends
+    ``before_download`` is told how many bytes are to come, 0 where the page does not say; what it raises ends
     the try. ``is_listed`` says of a place, location and file name, whether any project's page lists it.
     """
 
@@ -110,7 +110,7 @@ class Pool:
             raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
         if known is None:
             self._require_free(path, file)
-        self._before_download(file.size or 0)
+        self._before_download(bytes_to_come(path, file))
         fresh = isinstance(after, WRONG_BYTES)
         return *await download_once(self._transport, path, file, fresh=fresh), 1
 
