@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.torture.campaign import Campaign, Outcome, Wrong
 
 _SHOWN = 20
@@ -32,7 +34,8 @@ class Ran:
 def run_campaign(campaign: Campaign, *, share: float, seed: int, scratch: Path | None = None) -> Ran:
     """Runs it in a new directory below ``scratch``, which is removed when nothing went wrong.
 
-    An error that the campaign does not expect ends it alone and counts as wrong.
+    An error that the campaign does not expect ends it alone and counts as wrong. What the machine lacks skips
+    the test that runs it; see ``run_if_possible``.
     """
     goal = campaign.goal(share)
     directory = Path(tempfile.mkdtemp(prefix="torture-", dir=scratch))
@@ -40,6 +43,9 @@ def run_campaign(campaign: Campaign, *, share: float, seed: int, scratch: Path |
     try:
         # Campaigns do not share their chance: one run alone does what it does among the others.
         outcome = campaign.run(directory, goal, random.Random(f"{seed} {campaign.name}"))
+    except pytest.skip.Exception:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
     except Exception as error:  # noqa: BLE001 - the others shall still run, and the table be printed
         traceback.print_exc()
         outcome = Outcome(done=0, wrong=(Wrong(kind="broke off", detail=f"{type(error).__name__}: {error}"),))
@@ -49,6 +55,15 @@ def run_campaign(campaign: Campaign, *, share: float, seed: int, scratch: Path |
     else:
         print(f"  what {campaign.name!r} left is kept in {directory}", file=sys.stderr)
     return ran
+
+
+def run_if_possible(campaign: Campaign, *, share: float, seed: int, scratch: Path | None = None) -> Ran:
+    """As ``run_campaign``, where no test is run: what the machine lacks leaves the campaign undone."""
+    try:
+        return run_campaign(campaign, share=share, seed=seed, scratch=scratch)
+    except (pytest.skip.Exception, pytest.fail.Exception) as lacking:
+        outcome = Outcome(done=0, notes=(f"NOT DONE: {lacking}",))
+        return Ran(campaign=campaign, goal=campaign.goal(share), outcome=outcome, seconds=0)
 
 
 def details(ran: Ran) -> str:

@@ -1,12 +1,14 @@
 """The runner says what a campaign found, and does not pass one that found something or did too little."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tests.requirements_present import require
 from tests.torture.campaign import Campaign, Outcome, Wrong
-from tests.torture.runner import all_passed, details, run_campaign, table
+from tests.torture.runner import all_passed, details, run_campaign, run_if_possible, table
 
 LOST = Wrong(kind="lost", detail="alpha is gone")
 
@@ -48,6 +50,23 @@ def test_a_campaign_does_not_pass_by_itself(
     # What it left is kept, to look at.
     (kept,) = tmp_path.iterdir()
     assert str(kept) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("everything", ["", "1"], ids=["at home", "where nothing may be skipped"])
+def test_a_campaign_that_the_machine_cannot_run_is_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, everything: str
+) -> None:
+    monkeypatch.setenv("CI_REQUIRE_ALL", everything)
+
+    def run(directory: Path, goal: int, chance: random.Random) -> Outcome:
+        require(condition=False, what="root, to mount a small file system,")
+        raise AssertionError("this is not reached")
+
+    campaign = replace(_campaign(Outcome(done=100)), run=run)
+    ran = run_if_possible(campaign, share=1, seed=1, scratch=tmp_path)
+    assert not all_passed([ran])
+    assert "NOT DONE: root, to mount a small file system, is missing" in details(ran)
+    assert table([ran]).endswith("| 100 kills | 0 | a project lost | 0 |")
 
 
 def test_the_details_name_each_wrong(tmp_path: Path) -> None:
