@@ -226,6 +226,10 @@ DAMAGES: dict[str, Damage] = {
     "a leftover in the pool": Damage(
         plant=lambda made: old_leftover(pooled(made, ALPHA).with_name(".tmp-1-2-3")), kinds=(Kind.LEFTOVER,)
     ),
+    "a part of a file that upstream removed": Damage(
+        plant=lambda made: old_leftover(pooled(made, ALPHA).with_name(".tmp-gone-1.0-py3-none-any.whl.part")),
+        kinds=(Kind.LEFTOVER,),
+    ),
     "a part of a file that is there": Damage(
         plant=lambda made: pooled(made, ALPHA).with_name(f".tmp-{ALPHA.file_name}.part").write_bytes(b"x"),
         kinds=(Kind.LEFTOVER,),
