@@ -2,13 +2,15 @@
 
 import multiprocessing
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
 from pypi_mirror.ledger.connection import create_engine
@@ -34,15 +36,20 @@ def test_the_ledger_lies_in_the_directory_whatever_its_name(tmp_path: Path, name
     assert (settings.directory / "ledger.sqlite").exists()
 
 
-def migrated(url: str) -> Engine:
-    """A ledger that came to be step by step, from nothing."""
+@contextmanager
+def migrated(url: str) -> Iterator[Connection]:
+    """A connection to a ledger that came to be step by step, from nothing."""
     engine = create_engine(url)
-    upgrade(engine)
-    return engine
+    try:
+        upgrade(engine)
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
 
 
 def test_migrations_make_the_tables_that_the_program_declares(url: str) -> None:
-    with migrated(url).connect() as connection:
+    with migrated(url) as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
@@ -56,7 +63,7 @@ def test_a_sqlite_ledger_is_laid_out_alike_when_it_is_new_and_when_it_was_migrat
     with (
         Ledger.open(new, Hands()) as ledger,
         ledger.engine.connect() as one,
-        migrated(old).connect() as other,
+        migrated(old) as other,
     ):
         lists = "SELECT name, type, wr, ncol FROM pragma_table_list WHERE schema = 'main' ORDER BY name"
         indexes = "SELECT name, sql FROM sqlite_master WHERE type = 'index' ORDER BY name"
@@ -71,7 +78,8 @@ def test_a_sqlite_ledger_is_laid_out_alike_when_it_is_new_and_when_it_was_migrat
 def test_names_sort_by_byte_on_postgresql(empty_postgres: str, way: str) -> None:
     """Alembic does not compare collations, and plans rest on this one."""
     if way == "migrated":
-        migrated(empty_postgres).dispose()
+        with migrated(empty_postgres):
+            pass
     with Ledger.open(empty_postgres, Hands()) as ledger, ledger.engine.connect() as connection:
         found = connection.execute(
             text(
