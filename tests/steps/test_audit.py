@@ -12,7 +12,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from sqlalchemy import text
 
 from pypi_mirror.auditing.findings import Kind
 from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.ledger.audits import AuditedProject, Audits
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.steps import audit as audit_step
 from pypi_mirror.steps import audit_turns
@@ -324,6 +325,7 @@ def test_what_cannot_be_downloaded_again_goes_off_the_page_and_comes_back(synced
     report = audited(synced)
     assert not report.is_clean
     assert report.withheld == (ALPHA.file_name,)
+    assert (report.repaired, report.unrepaired) == (0, 1)
     assert [f.project for f in report.failures] == ["alpha"]
     assert synced.listed("alpha") == [ALPHA_2.file_name]
     assert "alpha" in synced.backlog()
@@ -716,3 +718,57 @@ def test_a_leftover_that_cannot_be_removed_is_not_called_repaired(
         report = audited(synced)
     assert report.found == {Kind.LEFTOVER: 1}
     assert report.unrepaired == 1
+
+
+def test_a_damaged_project_has_had_its_turn_too(synced: Bench) -> None:
+    flip(pooled(synced, ALPHA))
+    assert audited(synced, everything=False).found == {Kind.CORRUPT: 1}
+    assert audited(synced, everything=False).projects == 0
+
+
+def test_a_dry_run_beside_a_sync_looks_twice_before_it_tells(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the ledger and that at the disk, a sync replaces a page."""
+    real = Audits.due
+
+    def due(audits: Audits, **asked: Any) -> list[AuditedProject]:
+        found = real(audits, **asked)
+        if not asked["names"]:
+            # The next time it is as it was: only the first answer is old by the time that it is used.
+            found = [replace(each, page_digest=bytes(32)) for each in found]
+        return found
+
+    monkeypatch.setattr(Audits, "due", due)
+    assert audited(synced, dry_run=True).found == {}
+    assert audited(synced).found == {Kind.PAGE: 3}
+
+
+def test_a_twin_with_something_after_it_is_wrong(synced: Bench) -> None:
+    twin = page(synced, "alpha", "index.html.gz")
+    twin.write_bytes(twin.read_bytes() + b"x")
+    assert audited(synced).found == {Kind.TWIN: 1}
+    assert gzip.decompress(twin.read_bytes()) == twin.with_name("index.html").read_bytes()
+
+
+def test_a_page_without_a_damaged_file_is_not_upstreams(synced: Bench) -> None:
+    """With its ETag, upstream would say that nothing has changed, and the file would not come back."""
+    flip(pooled(synced, ALPHA))
+    synced.server.inject(Fault(path=f"/packages/*/{ALPHA.file_name}", effect=Status(code=404), times=None))
+    audited(synced)
+    with synced.open() as mirror:
+        (known,) = mirror.ledger.projects.known([NormalizedName("alpha")]).values()
+    assert (known.etag, known.files) == (None, 1)
+
+
+def test_an_orphan_that_has_a_row_by_the_end_of_its_time_stays(synced: Bench) -> None:
+    path = pooled(synced, GAMMA).relative_to(synced.web).as_posix()
+    execute(
+        synced,
+        "INSERT INTO orphans (path, found_at) VALUES (:path, 1), (:metadata, 1)",
+        path=path,
+        metadata=f"{path}.metadata",
+    )
+    assert audited(synced).swept == 0
+    assert count(synced, "orphans") == 0
+    assert audited(synced).found == {}
