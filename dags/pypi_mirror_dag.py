@@ -86,6 +86,8 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             watch = SiblingWatch(context["ti"], enabled=mirror.settings.stops_on_failures)
             result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
+        if result.waiting:
+            context["batch_name"] += f", {result.waiting} of them paused"
         return {"failed": len(result.failures), "files": result.tally.files_downloaded}
 
     @task(trigger_rule="none_failed")

@@ -1,7 +1,8 @@
 """The text on the DAG's page in Airflow's UI."""
 
 from mirror_airflow.configuration import Configuration
-from pypi_mirror.settings.values import Settings
+from pypi_mirror.settings.download_window import format_download_window
+from pypi_mirror.settings.values import Schedule, Settings
 
 STEPS = """
 | task | what it does |
@@ -50,7 +51,15 @@ def _facts(configuration: Configuration, settings: Settings) -> tuple[str, ...]:
         f"- directory: `{settings.directory}`",
         f"- site: {settings.site.public_url}/",
         f"- schedule: {cron}, at most {schedule.retries} retries",
+        *_window(schedule),
     )
+
+
+def _window(schedule: Schedule) -> tuple[str, ...]:
+    if not schedule.download_window:
+        return ()
+    hours = format_download_window(schedule.download_window)
+    return (f"- downloads: only `{hours}` ({schedule.timezone}); a run that has to wait ends as paused",)
 
 
 def _stop_on_error(settings: Settings) -> str:

@@ -27,13 +27,14 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
     Airflow's run id is the label, so a cleared task continues the run of its ledger.
     """
     projects = tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"]))
-    recheck = bool(params["recheck"])
+    recheck, any_hour = bool(params["recheck"]), bool(params["now"])
     if run.run_type == BACKFILL and run.data_interval_start and run.data_interval_end:
         return RunRequest(
             label=run.run_id,
             kind=RunKind.BACKFILL,
             projects=projects,
             recheck=recheck,
+            any_hour=any_hour,
             interval=(int(run.data_interval_start.timestamp()), int(run.data_interval_end.timestamp())),
         )
     return RunRequest(
@@ -41,4 +42,5 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
         kind=RunKind.SELECTED if projects else RunKind.SYNC,
         projects=projects,
         recheck=recheck,
+        any_hour=any_hour,
     )

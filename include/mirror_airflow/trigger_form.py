@@ -26,6 +26,13 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
             "finds what upstream changes without an event. Takes long on a large mirror. Projects that are "
             "named above are asked for and verified in any case.",
         ),
+        "now": Param(
+            False,
+            type="boolean",
+            title="At any hour",
+            description="Download outside of [schedule] download-window, too. Projects that are named above "
+            "are synced at any hour in any case.",
+        ),
         "dry_run": Param(
             False,
             type="boolean",

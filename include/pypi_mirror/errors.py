@@ -230,6 +230,10 @@ class LossHeld(MirrorError):
     """A page lost more than the guard lets a run lose unforeseen; the project's old page stays served."""
 
 
+class WindowClosed(MirrorError):
+    """A project needs a file and download-window is closed; the project stays planned."""
+
+
 class RunStopped(MirrorError):
     """stop-on-error or max-failures: the batch ended because projects failed, here or in another batch."""
 

@@ -14,7 +14,7 @@ from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk import flush_filesystem
 from pypi_mirror.disk_faults import named_disk_faults
 from pypi_mirror.disk_room import RoomGuard
-from pypi_mirror.errors import MirrorError
+from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.store import Ledger
@@ -115,7 +115,8 @@ class Mirror:
             allow_non_https=s.allow_non_https,
         )
 
-    def project_sync(self, transport: Transport) -> ProjectSync:
+    def project_sync(self, transport: Transport, *, downloads: bool = True) -> ProjectSync:
+        """Without ``downloads``, projects that need a file that is not here raise WindowClosed."""
         s = self.settings
         index = f"{s.master}/simple/"
         pool = Pool(
@@ -124,7 +125,7 @@ class Mirror:
             Retries(transport, self.patience, index=index),
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
-            before_download=self.room.before,
+            before_download=self.room.before if downloads else _refuse_download,
             is_listed=self.ledger.projects.is_listed,
         )
         return ProjectSync(
@@ -139,6 +140,10 @@ class Mirror:
 
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)
+
+
+def _refuse_download(_size: int) -> None:
+    raise WindowClosed("it needs a file, and [schedule] download-window is closed")
 
 
 def share(workers: int, sharers: int) -> int:

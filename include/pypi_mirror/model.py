@@ -126,9 +126,12 @@ class RunKind(StrEnum):
 
 
 class RunState(StrEnum):
+    """``PAUSED`` has ended, too: the rest of its plan is left to a later run, and the cursor where it was."""
+
     RUNNING = "running"
     SUCCESS = "success"
     FAILED = "failed"
+    PAUSED = "paused"
 
 
 class Action(StrEnum):

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -269,3 +270,24 @@ def test_a_lagging_project_is_not_spoken_of(
     assert "alpha" not in out + err
     assert "in the backlog" not in out
     assert json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["backlog"] == 0
+
+
+def test_a_sync_outside_the_download_window_waits_and_is_no_failure(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed = datetime.now(UTC) + timedelta(days=2)
+    text = f"[schedule]\ndownload-window = {closed:%a %H:%M}-{closed + timedelta(minutes=1):%H:%M}"
+    conf = str(CommandLine.of(tmp_path, server, text).configuration)
+    for processes in ("1", "2"):
+        assert main(["sync", "-c", conf, "--processes", processes]) == 0
+        out = capsys.readouterr().out
+        assert f"It is paused until {closed:%Y-%m-%d %H:%M} UTC ([schedule] download-window): 0 of 5" in out
+    assert server.requests.count("file") == 0
+    assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert "last run    paused" in out
+    assert f"paused      until {closed:%Y-%m-%d %H:%M} UTC; `sync --now` does not wait" in out
+    assert main(["sync", "-c", conf, "--now", "--processes", "2"]) == 0
+    assert "5 projects synced" in capsys.readouterr().out
+    assert main(["status", "-c", conf]) == 0
+    assert "paused" not in capsys.readouterr().out

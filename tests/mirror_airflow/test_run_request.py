@@ -17,7 +17,7 @@ class Run:
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return {"projects": [], "recheck": False, "dry_run": False, "batch_size": None, **given}
+    return {"projects": [], "recheck": False, "now": False, "dry_run": False, "batch_size": None, **given}
 
 
 def test_a_run_by_hand_without_dates_is_a_sync() -> None:
@@ -34,6 +34,11 @@ def test_a_scheduled_run_is_a_sync_whatever_its_interval() -> None:
     assert request.kind is RunKind.SYNC
     assert request.recheck
     assert request.interval is None
+
+
+def test_now_is_at_any_hour() -> None:
+    assert not run_request(Run(), params()).any_hour
+    assert run_request(Run(), params(now=True)).any_hour
 
 
 def test_a_backfill_has_its_interval() -> None:

@@ -11,6 +11,7 @@ def test_an_empty_form_is_valid_and_asks_for_nothing() -> None:
     assert {name: param.resolve() for name, param in FORM.items()} == {
         "projects": [],
         "recheck": False,
+        "now": False,
         "dry_run": False,
         "batch_size": None,
     }
@@ -41,6 +42,7 @@ def test_project_names_are_accepted_as_people_write_them(names: list[str]) -> No
         ("batch_size", 100_001),
         ("batch_size", 1.5),
         ("dry_run", "yes"),
+        ("now", "yes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(field: str, value: object) -> None:

@@ -143,12 +143,21 @@ def test_a_mirror_that_never_ran_says_so() -> None:
         (RunState.SUCCESS, "last run succeeded"),
         (RunState.FAILED, "last run failed"),
         (RunState.RUNNING, "syncing now"),
+        (RunState.PAUSED, "paused"),
     ],
 )
 def test_the_state_of_the_last_run_by_page_and_script_alike(state: RunState, words: str) -> None:
     page = read(status=dataclasses.replace(STATUS, last_run=state))
     assert words in page.words
     assert f'{state.value}: "{words}"' in page.inline["script"]
+
+
+def test_a_paused_mirror_says_when_it_goes_on() -> None:
+    until = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
+    page = read(status=dataclasses.replace(STATUS, last_run=RunState.PAUSED, paused_until=until))
+    assert page.figures["paused"] == "Downloads go on at 2026-11-22 21:00 UTC."
+    assert "`Downloads go on at ${minutes(status.paused_until)}.`" in page.inline["script"]
+    assert "paused" not in read().figures
 
 
 def test_the_code_blocks_are_the_files_that_can_be_downloaded() -> None:
@@ -207,6 +216,7 @@ def test_mirror_json() -> None:
         "dropped_files": 98765,
         "dropped_bytes": 2345678901234,
         "last_run": "success",
+        "paused_until": None,
         "backlog": 3,
         "parked": 1,
         "waiting": None,

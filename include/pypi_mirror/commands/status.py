@@ -47,6 +47,8 @@ def next_try(entry: BacklogEntry) -> str:
 def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}")
+    if status.paused_until is not None:
+        print(f"paused      until {moment(status.paused_until)}; `sync --now` does not wait")
     print(f"complete    {status.updated_at or 'never'}")
     print(f"asked       {status.checked_at or 'never'}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -47,6 +48,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait while another run has the mirror")
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
+        "--now", action="store_true", help="download at any hour, whatever [schedule] download-window says"
+    )
+    parser.add_argument(
         "--approve",
         metavar="PLAN",
         help="let the plan of this id remove more than [removal] allows, and no other; `plan` shows the id",
@@ -62,7 +66,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    request = make_request(arguments)
+    request = replace(make_request(arguments), any_hour=arguments.now)
     with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
         try:
             outcome = _sync(mirror, request, arguments)
@@ -174,6 +178,8 @@ def _print(outcome: Report) -> None:
             f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
             f"{outcome.duration:.0f} s."
         )
+        if outcome.state is RunState.PAUSED:
+            print(f"It is {outcome.reason}. `pypi-mirror sync --now` does not wait.")
     elif outcome.cursor is None:
         print("Nothing changed upstream.")
     else:

@@ -17,6 +17,7 @@ class Facts:
     index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
     ``index_serial``: of the root index on the disk, empty where it has none.
     ``audit_pool``, ``audit_resume``: where the audit goes on.
+    ``paused``: the run that left a part of its plan to a later one, and until when.
     ``removals``: what the last plan removes, and whether a person has to approve it.
     """
 

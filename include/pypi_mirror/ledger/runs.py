@@ -22,19 +22,21 @@ class RunRequest:
     ``label`` names the run for people and is unique (Airflow's run id; host and process for the command
     line); asking again with the same label continues that run. ``projects`` are to be synced now, changed
     or not; a backfill is confined to them. ``recheck`` asks upstream for every selected project, whatever
-    its serial, in a run of kind SYNC. ``interval`` is that of a backfill, [start, end) in seconds since 1970.
+    its serial, in a run of kind SYNC. ``any_hour`` has that download outside of download-window, too.
+    ``interval`` is that of a backfill, [start, end) in seconds since 1970.
     """
 
     label: str
     kind: RunKind = RunKind.SYNC
     projects: tuple[str, ...] = ()
     recheck: bool = False
+    any_hour: bool = False
     interval: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a finished run; ``reason`` says why it failed, when it did."""
+    """What came of a finished run; ``reason`` says why it failed or paused, when it did."""
 
     tally: Tally = field(default_factory=Tally)
     planned: int = 0

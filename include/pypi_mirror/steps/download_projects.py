@@ -15,6 +15,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
+from pypi_mirror.steps.pause import WindowWatch, note_pause, takes_away
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
@@ -30,10 +31,14 @@ _RENEW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """What a batch has done, over all its tries, and the projects it could not bring up to date."""
+    """What a batch has done, over all its tries, and the projects it could not bring up to date.
+
+    ``waiting`` projects are left to a later run, because the download window is closed.
+    """
 
     tally: Tally
     failures: tuple[Failure, ...]
+    waiting: int = 0
 
 
 def download_projects(
@@ -51,6 +56,9 @@ def download_projects(
     what the settings allow the run. ``should_stop`` is asked before each project and every second,
     ``on_progress`` is told what each recorded group has done.
 
+    Outside download-window only what takes something off the pages is done, as far as that needs no file; the
+    rest stays planned, and the run is noted as paused.
+
     Raises RunStopped under stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown
     when upstream answers nothing any more, LeaseLost when another run has taken the mirror over, DiskFull
     before the disk is full, LedgerError and OSError when the mirror itself is at fault.
@@ -60,15 +68,36 @@ def download_projects(
     lease = _Lease(mirror, run.request.label)
     lease.keep()
     _note_selection(mirror)
-    mirror.ledger.plan.reopen_failed(run_id, batch)
-    planned = mirror.ledger.plan.pending(run_id, batch)
+    window = WindowWatch(mirror, run)
     limit = _limit(mirror, run_id)
     recorder = _Recorder(on_progress, limit)
-    with _rare_collections():
-        asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease))
+
+    def sync(planned: list[PlannedProject], should_stop: Callable[[], str | None]) -> None:
+        open_ = window.until is None
+        with _rare_collections():
+            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease, downloads=open_))
+
+    if window() is None:
+        mirror.ledger.plan.reopen_failed(run_id, batch)
+        try:
+            sync(mirror.ledger.plan.pending(run_id, batch), lambda: should_stop() or window())
+        except RunStopped:
+            if window.until is None:
+                raise
+    waiting = 0
+    if window.until is not None:
+        sync(takes_away(mirror, run, mirror.ledger.plan.pending(run_id, batch)), should_stop)
+        waiting = len(mirror.ledger.plan.pending(run_id, batch))
+        if waiting:
+            log.info("%d projects of this batch wait until %s, for download-window", waiting, window.until)
+            note_pause(mirror, run_id, window.until)
     if (reason := limit()) is not None:
         raise RunStopped(reason)
-    return BatchResult(tally=mirror.ledger.plan.outcome(run_id, batch), failures=tuple(recorder.failures))
+    return BatchResult(
+        tally=mirror.ledger.plan.outcome(run_id, batch),
+        failures=tuple(recorder.failures),
+        waiting=waiting,
+    )
 
 
 @contextmanager
@@ -91,6 +120,8 @@ async def _run(
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
     lease: "_Lease",
+    *,
+    downloads: bool,
 ) -> None:
     def keep_alive() -> None:
         lease.keep()
@@ -99,7 +130,7 @@ async def _run(
     async with mirror.transport(sharers=sharers) as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run.id), recorder)
         await Batch(
-            sync=mirror.project_sync(transport),
+            sync=mirror.project_sync(transport, downloads=downloads),
             commit=commit,
             projects=mirror.ledger.projects,
             parallel=share(mirror.settings.workers, sharers) * _PROJECTS_PER_WORKER,

@@ -26,6 +26,7 @@ from pypi_mirror.planning import (
 )
 from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
+from pypi_mirror.steps.pause import forget_pause
 from pypi_mirror.steps.stray_pages import StrayPages
 
 _CHUNK = 5_000
@@ -67,6 +68,8 @@ def partition_projects(
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
+    if run.request.kind is RunKind.SYNC:
+        forget_pause(mirror)
     plan = _plan(mirror, run)
     if run.request.kind is RunKind.SYNC:
         # What the plan has of a project already stands.

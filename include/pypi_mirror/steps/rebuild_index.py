@@ -14,6 +14,7 @@ from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
+from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import remove_stray_pages
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
@@ -40,37 +41,43 @@ class Rebuilt:
 
 
 def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
-    """Publish what the run's batches did, and move the cursor if it is a sync.
+    """Publish what the run's batches did, and move the cursor if it is a sync that was not paused.
 
     Raises MirrorError while a batch is unfinished: the cursor would pass projects nobody looked at.
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
     unfinished = mirror.ledger.plan.unfinished(run_id)
-    if unfinished:
+    paused = unfinished > 0 and pause_of(mirror, run_id) is not None
+    if unfinished and not paused:
         raise MirrorError(
             f"{unfinished} planned projects were not looked at; their batches have to run first"
         )
     changed = False
     _sweep_leftovers(mirror)
-    if _is_due(mirror, run):
+    if paused and _is_taken_over(mirror):
+        remove_snapshots(mirror.settings.directory)
+        return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
+    if _is_due(mirror, paused=paused):
+        serial = mirror.ledger.facts.cursor if paused else run.cursor_to
         changed = write_root_index(
             mirror.settings.web,
             mirror.ledger.projects.listed(),
-            serial=run.cursor_to,
+            serial=serial,
             simple_format=mirror.settings.simple_format,
         )
         # The audit writes it once more, to compare.
-        mirror.ledger.facts.put({"index_serial": str(run.cursor_to or "")})
+        mirror.ledger.facts.put({"index_serial": str(serial or "")})
         _remove_pages(mirror)
     _write_name_map(mirror, changed=changed)
     strays = remove_stray_pages(mirror, run) if run.source == "index" else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
-    _record(mirror, run, changed=changed or mirror.ledger.plan.progress(run_id).planned > 0)
+    changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
+    _record(mirror, run, changed=changed_any, paused=paused)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
 
 
-def _is_due(mirror: Mirror, run: Run) -> bool:
+def _is_due(mirror: Mirror, *, paused: bool) -> bool:
     """Whether the root index on the disk may be older than the projects.
 
     A cursor that moved past other people's projects is no reason to write a hundred megabytes.
@@ -78,9 +85,21 @@ def _is_due(mirror: Mirror, run: Run) -> bool:
     facts = mirror.ledger.facts
     return (
         facts.get(UNPUBLISHED) is not None
-        or facts.get("selection") != mirror.selection
-        or not any((mirror.settings.web / "simple").glob("index.*"))
+        or (not paused and facts.get("selection") != mirror.selection)
+        or not _has_index(mirror)
     )
+
+
+def _is_taken_over(mirror: Mirror) -> bool:
+    """Whether the root index on the disk is not the ledger's: another tool's, or that of a lost ledger.
+
+    It lists projects that no run has looked at yet, and serves them until one has looked at all.
+    """
+    return mirror.ledger.facts.get("index_serial") is None and _has_index(mirror)
+
+
+def _has_index(mirror: Mirror) -> bool:
+    return any((mirror.settings.web / "simple").glob("index.*"))
 
 
 def _sweep_leftovers(mirror: Mirror) -> None:
@@ -143,10 +162,11 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
     return swept
 
 
-def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
+def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     """Everything is on the disk: now the ledger, and the files beside it, may say so."""
     wanted: dict[str, str | None] = {UNPUBLISHED: None}
-    if run.request.kind is RunKind.SYNC:
+    if run.request.kind is RunKind.SYNC and not paused:
+        forget_pause(mirror)
         compared = mirror.ledger.facts.get("comparing") == mirror.selection
         wanted["selection"] = mirror.selection if compared else None
         if run.cursor_to is not None:
@@ -161,7 +181,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool) -> None:
         write_atomically(mirror.settings.web / "last-modified", stamp, durable=True)
     _put_changed(mirror, wanted)
     note_layout(mirror)
-    if run.cursor_from != run.cursor_to:
+    if run.cursor_from != run.cursor_to and not paused:
         mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
     remove_snapshots(mirror.settings.directory)
 

@@ -12,6 +12,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
 from pypi_mirror.steps.guard_removals import waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
+from pypi_mirror.steps.pause import described, pause_of, paused_until
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import MirrorStatus, WaitingPlan, render_status
 
@@ -48,7 +49,8 @@ class Report:
 
 
 def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
-    """End the run: failed when ``reason`` says why or when it has new failures, successful otherwise.
+    """End the run: failed when ``reason`` says why or when it has new failures, paused when the download
+    window closed before its plan was done, successful otherwise.
 
     Releases the lease. Asking again about a run that has ended gives the same answer.
     """
@@ -59,6 +61,11 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     if reason is None and new:
         reason = f"{len(new)} of {progress.planned} projects failed for the first time"
     state = RunState.SUCCESS if reason is None else RunState.FAILED
+    pause = pause_of(mirror, run_id)
+    if state is RunState.SUCCESS and pause is not None and mirror.ledger.plan.unfinished(run_id):
+        state = RunState.PAUSED
+        done = progress.tally.projects_done
+        reason = described(mirror, pause, done=done, planned=progress.planned)
     mirror.ledger.runs.finish(
         run_id,
         state,
@@ -130,6 +137,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         dropped_files=totals.dropped_files,
         dropped_bytes=totals.dropped_bytes,
         last_run=None if latest is None else latest.state,
+        paused_until=paused_until(mirror),
         backlog=mirror.ledger.backlog.count(),
         parked=mirror.ledger.backlog.count_parked(),
         waiting=_waiting(mirror),
@@ -150,8 +158,13 @@ def _waiting(mirror: Mirror) -> WaitingPlan | None:
 
 
 def _failures(mirror: Mirror, run: Run) -> list[Failure]:
+    """What failed in this run, also where a later try of a batch was to mend it and had no time to."""
     failed = set(mirror.ledger.plan.failed(run.id))
-    return [_failure(entry, run.id) for entry in mirror.ledger.backlog.failed() if entry.project in failed]
+    return [
+        _failure(entry, run.id)
+        for entry in mirror.ledger.backlog.failed()
+        if entry.project in failed or entry.first_run_id == run.id
+    ]
 
 
 def _failure(entry: BacklogEntry, run_id: int) -> Failure:

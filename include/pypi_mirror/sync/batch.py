@@ -12,6 +12,7 @@ from pypi_mirror.errors import (
     RunStopped,
     UpstreamDown,
     UpstreamUnavailable,
+    WindowClosed,
 )
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result, Synced
@@ -126,6 +127,8 @@ class Batch:
             if self._is_stopped():
                 return
             result = await self._result(planned, before)
+            if result is None:
+                continue
             if isinstance(result, Synced) and result.loss is not None:
                 self._losing.append(result)
             else:
@@ -139,7 +142,8 @@ class Batch:
             self._on_failed(result)
         await self._commit.add(result)
 
-    async def _result(self, planned: PlannedProject, before: Before) -> Result:
+    async def _result(self, planned: PlannedProject, before: Before) -> Result | None:
+        """None for a project that has to wait, as it is, for a later run."""
         try:
             synced = await self._sync.sync(planned, before)
         except* (MirrorError, OSError) as group:
@@ -153,6 +157,8 @@ class Batch:
                 isinstance(error, OSError) and is_disk_fault(error)
             ):
                 raise error
+        if any(isinstance(error, WindowClosed) for error in errors):
+            return None
         if any(isinstance(error, UpstreamUnavailable) for error in errors):
             self._lost += 1
         return Failed(planned=planned, error=type(errors[0]).__name__, reason=str(errors[0]))
