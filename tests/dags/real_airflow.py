@@ -17,10 +17,11 @@ from pypi_mirror.settings.read import read_settings
 from tests.dags.receivers import MailServer, Webhook
 
 DAG_ID = "pypi_mirror"
+AUDIT_ID = "pypi_mirror_audit"
 FINISHED = ("success", "failed")
 PATIENCE = 120.0
 
-# Once a month: it makes the DAG one that can be backfilled, and starts a single run when it is unpaused.
+# Once a month: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
 CONF = """\
 [mirror]
 directory = {directory}
@@ -40,6 +41,9 @@ cron = 0 0 1 * *
 batch-size = 2
 retries = 1
 retry-delay = 1
+
+[audit]
+cron = 0 0 1 * *
 
 [alerts]
 email-to = admin@example.com
@@ -113,10 +117,10 @@ class RealAirflow:
         self.wait(run_id)
         return run_id
 
-    def wait(self, run_id: str) -> str:
+    def wait(self, run_id: str, dag_id: str = DAG_ID) -> str:
         end = time.monotonic() + PATIENCE
-        while (state := self.api.run_state(DAG_ID, run_id)) not in FINISHED:
-            assert time.monotonic() < end, self.states(run_id)
+        while (state := self.api.run_state(dag_id, run_id)) not in FINISHED:
+            assert time.monotonic() < end, [(t.task_id, t.state) for t in self.api.tasks(dag_id, run_id)]
             time.sleep(0.3)
         return state
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import select
 
+from local_stack.airflow_api import Task
 from local_stack.errors import StackError
 from local_stack.parts import nginx_service
 from local_stack.ports import accepts
@@ -18,7 +19,7 @@ from pypi_mirror.ledger.tables import lease
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
-from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port
+from tests.dags.real_airflow import AUDIT_ID, DAG_ID, RealAirflow, free_port
 from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
@@ -140,6 +141,37 @@ def test_a_backfill_verifies_what_changed_and_leaves_the_cursor(airflow: RealAir
     assert run.request.interval[0] <= changed.timestamp() < run.request.interval[1]
     assert damaged.read_bytes() == content
     assert airflow.cursor() == cursor
+
+
+def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha", "beta")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        assert airflow.wait(airflow.run()) == "success"
+        damaged = next((tmp_path / "mirror").glob("web/packages/*/*/*/alpha-1.0-*.whl"))
+        content = damaged.read_bytes()
+        damaged.write_bytes(b"x" * len(content))
+        with airflow.mirror() as mirror:
+            mirror.ledger.lease.take("somebody else")
+            airflow.api.pause(AUDIT_ID, paused=False)
+            end = time.monotonic() + 60
+            while not (runs := airflow.api.runs(AUDIT_ID)):
+                assert time.monotonic() < end, "the schedule started no audit"
+                time.sleep(0.2)
+            run_id = str(runs[0]["dag_run_id"])
+
+            def audits() -> tuple[Task, ...]:
+                return airflow.api.tasks(AUDIT_ID, run_id)
+
+            _await(lambda: [t.state for t in audits()] == ["up_for_retry"], airflow, run_id)
+            mirror.ledger.lease.release("somebody else")
+        assert airflow.wait(run_id, AUDIT_ID) == "success"
+    (task,) = audits()
+    assert task.try_number >= 2
+    figures = airflow.api.xcom(AUDIT_ID, run_id, task, "return_value")
+    assert figures == {"found": 1, "repaired": 1, "rechecked": 0}
+    assert damaged.read_bytes() == content
+    ended = airflow.ledger_run(f"audit {run_id}")
+    assert (ended.request.kind, ended.state) == (RunKind.AUDIT, RunState.SUCCESS)
 
 
 def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) -> None:
