@@ -296,20 +296,22 @@ def test_the_tasks_of_a_paused_run_can_be_run_again_at_night(at_night: MakeBench
 
 
 def test_the_index_of_a_tree_that_is_taken_over_stays_until_all_is_looked_at(bench: MakeBench) -> None:
-    made = bench(scenario=many(10, 1, 200))
+    made = bench(scenario=many(PROJECTS, 1, 200), workers=2)
     made.sync()
     for name in ("ledger.sqlite", "status"):
         (made.settings.directory / name).unlink()
     index = (made.web / "simple/index.v1_json").read_bytes()
     made.change(schedule=NIGHTS)
-    made.clock.now = NOON.timestamp()
-    assert made.sync().state is RunState.PAUSED
+    made.server.requests.reset()
+    made.clock = ClosesWhen(lambda: made.server.requests.count("page") >= 10)
+    result = made.sync()
+    assert result.state is RunState.PAUSED
+    assert 0 < result.tally.projects_done < PROJECTS
     assert (made.web / "simple/index.v1_json").read_bytes() == index
-    assert len(list((made.web / "simple").glob("*/index.html"))) == 10
+    assert len(list((made.web / "simple").glob("*/index.html"))) == PROJECTS
     assert list((made.settings.directory / "state").iterdir()) == []
     audit_served(made)
-    made.server.requests.reset()
-    made.clock.now = EVENING.timestamp()
+    made.clock.now = NEXT_NOON.replace(hour=23).timestamp()
     assert made.sync().state is RunState.SUCCESS
     assert made.downloads() == []
     audit(made)
