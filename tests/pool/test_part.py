@@ -165,14 +165,23 @@ class TestBlocks:
     ) -> None:
         full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), NAME)
 
-        def write(descriptor: int, data: bytes) -> int:
+        def write(descriptor: int, pieces: list[bytes]) -> int:
             raise full
 
-        monkeypatch.setattr(os, "write", write)
+        monkeypatch.setattr(os, "writev", write)
         with pytest.raises(OSError, match="No space left") as raised:
             asyncio.run(download_once(FakeTransport({URL: [said(DATA)]}), str(tmp_path / NAME), FILE))
         assert raised.value is full
         assert list(tmp_path.iterdir()) == []
+
+    def test_a_disk_that_takes_a_part_of_a_block_gets_the_rest(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As it may when it is nearly full, or asked by a signal."""
+        monkeypatch.setattr(os, "writev", lambda descriptor, pieces: os.write(descriptor, pieces[0][:5]))
+        final = tmp_path / NAME
+        asyncio.run(download_once(FakeTransport({URL: [said(DATA)]}), str(final), FILE))
+        assert final.read_bytes() == DATA
 
     def test_closing_waits_for_the_block_that_is_being_written(self, tmp_path: Path) -> None:
         """Or its descriptor is another file's by then."""
