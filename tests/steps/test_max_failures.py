@@ -119,3 +119,26 @@ def test_batches_that_are_run_again_go_on(bench: MakeBench) -> None:
         assert download_projects(mirror, run, 1).failures == ()
         assert download_projects(mirror, run, 0).failures == ()
         assert mirror.ledger.plan.count(run, PlanState.DONE) == PROJECTS
+
+
+def test_a_batch_that_is_run_again_and_fails_again_stops_again(bench: MakeBench) -> None:
+    """Its failures of the first time are tried once more: they are no failures that others left."""
+    made = bench(scenario=many(PROJECTS, 1, 200), faults=bad(0, 1, 2), max_failures=MaxFailures(projects=2))
+    with made.open() as mirror:
+        run = fetch_changelog(mirror, made.request()).run_id
+        partition_projects(mirror, run, batch_size=PROJECTS)
+        for _ in range(2):
+            with pytest.raises(RunStopped, match="3 projects of this run have failed"):
+                download_projects(mirror, run, 0)
+
+
+def test_failures_of_the_first_time_do_not_count_beside_those_of_the_second(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failure_limit, "_ASK_EVERY", 3600.0)
+    made = bench(scenario=many(PROJECTS, 1, 200), faults=bad(0, 1), max_failures=MaxFailures(projects=2))
+    with made.open() as mirror:
+        run = fetch_changelog(mirror, made.request()).run_id
+        partition_projects(mirror, run, batch_size=PROJECTS)
+        for _ in range(2):
+            assert len(download_projects(mirror, run, 0).failures) == 2

@@ -106,7 +106,7 @@ class Repair:
         if not planned:
             return set()
         self._mirror.ledger.plan.add(self._run_id, planned)
-        result = download_projects(self._mirror, self._run_id, 0)
+        result = download_projects(self._mirror, self._run_id, 0, again=False)
         for failure in result.failures:
             self._tally.failures[failure.project] = failure
         return {failure.project for failure in result.failures}
@@ -159,7 +159,7 @@ def recheck(mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[Plan
     """Ask upstream for the pages of ``planned``, conditionally; what has changed is synced."""
     known = mirror.ledger.projects.known([p.project for p in planned])
     mirror.ledger.plan.add(run_id, planned)
-    result = download_projects(mirror, run_id, 0)
+    result = download_projects(mirror, run_id, 0, again=False)
     after = mirror.ledger.projects.known([p.project for p in planned])
     for failure in result.failures:
         tally.failures[failure.project] = failure

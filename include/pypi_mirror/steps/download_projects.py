@@ -49,8 +49,10 @@ def download_projects(
     sharers: int = 1,
     should_stop: Callable[[], str | None] = lambda: None,
     on_progress: Callable[[Tally], None] = lambda _: None,
+    again: bool = True,
 ) -> BatchResult:
-    """Sync what is still to do in ``batch``; what an earlier try finished is not touched again.
+    """Sync what is still to do in ``batch``; what an earlier try finished is not touched again, and what
+    failed in it is tried ``again`` or not.
 
     ``sharers`` batches of the run at most are at work at once, this one among them: each has an equal part of
     what the settings allow the run. ``should_stop`` is asked before each project and every second,
@@ -69,6 +71,9 @@ def download_projects(
     lease.keep()
     _note_selection(mirror)
     window = WindowWatch(mirror, run)
+    if window() is None and again:
+        mirror.ledger.plan.reopen_failed(run_id, batch)
+    # After that: what fails once more counts, and what has not yet does not.
     limit = _limit(mirror, run_id)
     recorder = _Recorder(on_progress, limit)
 
@@ -77,8 +82,7 @@ def download_projects(
         with _rare_collections():
             asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease, downloads=open_))
 
-    if window() is None:
-        mirror.ledger.plan.reopen_failed(run_id, batch)
+    if window.until is None:
         try:
             sync(mirror.ledger.plan.pending(run_id, batch), lambda: should_stop() or window())
         except RunStopped:
