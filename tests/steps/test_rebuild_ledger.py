@@ -11,7 +11,7 @@ import pytest
 from packaging.utils import NormalizedName
 from sqlalchemy import select
 
-from pypi_mirror.errors import LedgerDamaged, LedgerError, MirrorBusy
+from pypi_mirror.errors import LeaseLost, LedgerDamaged, LedgerError, MirrorBusy
 from pypi_mirror.ledger.tables import files, projects
 from pypi_mirror.model import RunState
 from pypi_mirror.steps.rebuild_ledger import RebuiltLedger, rebuild_ledger
@@ -398,3 +398,16 @@ def test_a_directory_where_the_ledger_should_be(bench: MakeBench) -> None:
 def audit_after_sync(made: Bench) -> None:
     made.sync()
     audit(made)
+
+
+def test_a_run_that_came_and_went_meanwhile_is_not_forgotten(bench: MakeBench) -> None:
+    made = bench(*EVENTS)
+    made.sync()
+
+    def meanwhile(_: RebuiltLedger) -> None:
+        made.sync(clock_step=60)
+
+    with pytest.raises(LeaseLost, match="lost it to run 2"):
+        rebuild_ledger(made.settings, force=True, on_progress=meanwhile, clock=made.clock)
+    with made.open() as mirror:
+        assert [run.request.label for run in mirror.ledger.runs.latest(5)] == ["run 2", "run 1"]

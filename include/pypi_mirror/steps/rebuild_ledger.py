@@ -73,7 +73,7 @@ def rebuild_ledger(
     ``verify`` reads every file, and removes those whose bytes are not what their page says, so that the next
     run downloads them. ``same_filters`` says that the pages were made under the settings in force, so that
     the next run looks only at projects that changed. Raises LedgerError for a ledger that is whole, unless
-    ``force`` is set, and MirrorBusy while a run is under way.
+    ``force`` is set, MirrorBusy while a run is under way, and LeaseLost when one has begun meanwhile.
     """
     clock = clock or SystemClock()
     if not settings.web.is_dir():
@@ -88,7 +88,7 @@ def rebuild_ledger(
             mirror = Mirror(settings=settings, ledger=ledger, clock=clock)
             rebuilt = _Rebuilding(mirror, verify=verify, same_filters=same_filters).run(on_progress)
         if condition.present and condition.fault is None:
-            _keep_others_out(settings, clock)
+            _require_nobody_came(settings, clock)
     return replace(rebuilt, aside=replacement.aside)
 
 
@@ -101,9 +101,17 @@ def _refuse_unless(force: bool, condition: Condition) -> None:
 
 
 def _keep_others_out(settings: Settings, clock: Clock) -> None:
-    """Take the lease of the ledger there is; at the end again, in case that a run began meanwhile."""
+    """Take the lease of the ledger there is."""
     with Ledger.open(settings.ledger, clock) as ledger:
         ledger.lease.take(_OWNER)
+
+
+def _require_nobody_came(settings: Settings, clock: Clock) -> None:
+    """Raises LeaseLost when a run has begun meanwhile, be it that it has ended: what it did is in the old
+    ledger and may not be in the new one. A rebuild can take longer than a lease lasts.
+    """
+    with Ledger.open(settings.ledger, clock) as ledger:
+        ledger.lease.renew(_OWNER)
 
 
 class _Rebuilding:
