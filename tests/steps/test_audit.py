@@ -24,11 +24,15 @@ from pypi_mirror.auditing.findings import Kind
 from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.ledger.audits import AuditedProject, Audits
 from pypi_mirror.ledger.lease import Lease
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.settings.values import MaxFailures
 from pypi_mirror.steps import audit as audit_step
 from pypi_mirror.steps import audit_turns
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.audit_report import AuditReport
+from pypi_mirror.steps.report import mirror_status
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
@@ -39,6 +43,7 @@ from tests.warehouse import (
     RemoveProject,
     Upload,
     Wheel,
+    many,
     small,
 )
 from tests.warehouse.events import BackfillProvenance
@@ -772,3 +777,63 @@ def test_an_orphan_that_has_a_row_by_the_end_of_its_time_stays(synced: Bench) ->
     assert audited(synced).swept == 0
     assert count(synced, "orphans") == 0
     assert audited(synced).found == {}
+
+
+@pytest.mark.parametrize("projects", [3, 30])
+def test_an_audit_leaves_a_tree_alone_of_which_the_ledger_knows_nothing_yet(
+    bench: MakeBench, projects: int
+) -> None:
+    """It was lost, or another tool made the tree; and the sync that is to take it over has to wait."""
+    made = bench(scenario=many(projects, 1, 200))
+    made.sync()
+    for name in ("ledger.sqlite", "status"):
+        (made.settings.directory / name).unlink()
+    made.server.inject(Fault(path="*", effect=Status(code=503), times=None))
+    before = {path: path.read_bytes() for path in made.web.glob("[ps]*/**/*") if path.is_file()}
+    for _ in range(3):
+        with suppress(MirrorError):
+            audited(made)
+        made.clock.advance(days=8)
+    assert {path: path.read_bytes() for path in before if path.exists()} == before
+    made.server.faults.clear()
+    made.server.requests.reset()
+    assert made.sync().state is RunState.SUCCESS
+    assert made.downloads() == []
+    audit(made)
+    compare(made)
+
+
+def test_max_failures_does_not_keep_other_projects_from_repair(synced: Bench) -> None:
+    synced.change(max_failures=MaxFailures(projects=0))
+    flip(pooled(synced, ALPHA))
+    flip(pooled(synced, GAMMA))
+    synced.server.inject(Fault(path=f"/packages/*/{ALPHA.file_name}", effect=Status(code=404), times=None))
+    report = audited(synced)
+    assert report.withheld == (ALPHA.file_name,)
+    assert synced.listed("gamma") == [GAMMA.file_name]
+    assert report.reason is None
+    audit(synced)
+
+
+def test_what_could_not_be_repaired_is_tried_once_an_audit(
+    synced: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_step, "_RECHECKED_AT_ONCE", 1)
+    synced.clock.advance(days=20)
+    flip(pooled(synced, ALPHA))
+    synced.server.inject(Fault(path=f"/packages/*/{ALPHA.file_name}", effect=Status(code=404), times=None))
+    assert audited(synced).rechecked == 2
+    assert synced.downloads().count(ALPHA.file_name) == 1
+    with synced.open() as mirror:
+        (entry,) = mirror.ledger.backlog.failed()
+    assert (entry.project, entry.attempts) == ("alpha", 1)
+
+
+def test_many_audits_do_not_hide_when_the_mirror_was_last_synced(synced: Bench) -> None:
+    with synced.open() as mirror:
+        before = mirror_status(mirror)
+        for number in range(60):
+            mirror.ledger.runs.begin(RunRequest(label=f"audit {number}", kind=RunKind.AUDIT))
+        after = mirror_status(mirror)
+    assert before.checked_at is not None
+    assert (after.last_run, after.checked_at) == (before.last_run, before.checked_at)

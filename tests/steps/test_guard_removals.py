@@ -6,13 +6,16 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import LeaseLost, LedgerError, RemovalsHeld, UpstreamMalformed
+from pypi_mirror.errors import LeaseLost, LedgerError, MirrorBusy, RemovalsHeld, UpstreamMalformed
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import RemovalGuard
+from pypi_mirror.steps.audit import AuditRequest
+from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of
 from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.report import fail_run
 from pypi_mirror.sync.removal_limits import exceeded
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
@@ -269,3 +272,28 @@ def test_only_present_projects_of_the_backlog_count(bench: MakeBench) -> None:
     made.select(blocked_projects=frozenset(NormalizedName(name) for name in NAMES[:10]))
     assert made.sync().tally.projects_removed == 0
     assert made.backlog() == {}
+
+
+def test_an_audit_does_not_make_void_the_plan_that_waits(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:6]))
+    request = synced.request()
+    with synced.open() as mirror:
+        run = fetch_changelog(mirror, request).run_id
+        plan = partition_projects(mirror, run).weighed.plan
+        mirror.ledger.lease.release(request.label)
+        synced.clock.advance(days=1)
+        with pytest.raises(MirrorBusy, match=f"run 2, which waits for approval of the plan {plan}"):
+            run_audit(mirror, AuditRequest(label="audit"))
+        guard_removals(mirror, run, approved=plan)
+        fail_run(mirror, request.label, "a test")
+        run_audit(mirror, AuditRequest(label="audit"))
+
+
+def test_a_run_that_died_while_it_waited_keeps_no_audit_away_for_ever(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:6]))
+    request = synced.request()
+    with synced.open() as mirror:
+        partition_projects(mirror, fetch_changelog(mirror, request).run_id)
+        mirror.ledger.lease.release(request.label)
+        synced.clock.advance(days=2)
+        run_audit(mirror, AuditRequest(label="audit"))

@@ -124,10 +124,11 @@ class Runs:
         found = self._select(runs.c.label == label)
         return found[0] if found else None
 
-    def latest(self, count: int = 1) -> Sequence[Run]:
-        """The newest runs, newest first."""
+    def latest(self, count: int = 1, *, audits: bool = True) -> Sequence[Run]:
+        """The newest runs, newest first; without ``audits``, those that sync."""
+        chosen = select(runs) if audits else select(runs).where(runs.c.kind != RunKind.AUDIT.value)
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(select(runs).order_by(runs.c.id.desc()).limit(count))
+            rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(count))
             return [_run(row) for row in rows]
 
     def last_success(self) -> Run | None:

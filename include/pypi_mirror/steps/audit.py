@@ -34,6 +34,7 @@ from pypi_mirror.steps.audit_tree import (
     walk_pool,
 )
 from pypi_mirror.steps.audit_turns import Turns
+from pypi_mirror.steps.guard_removals import waits_for_approval
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run, report
 
@@ -70,16 +71,20 @@ class AuditRequest:
 def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
     """Look for damage, repair it, and say what was found.
 
-    Takes the mirror's lease, but for a dry run; raises MirrorBusy while another run has it. MirrorError says
-    that the mirror as a whole is not as it should be, or that upstream could not be asked: then what the
-    repairs needed from it is on the backlog, and off the pages where it was damaged.
+    Takes the mirror's lease, but for a dry run; raises MirrorBusy while another run has it, or has given it
+    back to wait for a person's approval. MirrorError says that the mirror as a whole is not as it should be,
+    or that upstream could not be asked: then what the repairs needed from it is on the backlog, and off the
+    pages where it was damaged.
     """
     # One project that cannot be repaired must not keep the others from it.
-    mirror = replace(mirror, settings=replace(mirror.settings, stop_on_error=False))
+    mirror = replace(mirror, settings=replace(mirror.settings, stop_on_error=False, max_failures=None))
     tally = Tallying()
     if request.dry_run:
         _Audit(mirror, request, tally, run=None).look()
         return tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
+    # Any other run would make its plan void, and audits come every hour.
+    if (waiting := waits_for_approval(mirror)) is not None:
+        raise waiting
     mirror.ledger.lease.take(request.label)
     try:
         run = mirror.ledger.runs.begin(
@@ -133,6 +138,9 @@ class _Audit:
         """Returns the places, relative to ``web/``, for which pages list two files."""
         clashes = self._look_at_pool()
         self._look_at_strays()
+        # A page without a row lists files without rows.
+        if self._run is not None and self._mirror.settings.delete_packages and self._turns.knows_all():
+            self._tally.swept += sweep_orphans(self._mirror, self._turns.keep_lease)
         for finding in (index := look_at_root_index(self._mirror)):
             self._tally.add(finding)
         for finding in (name_map := look_at_name_map(self._mirror)):
@@ -166,8 +174,6 @@ class _Audit:
             turn.note(self._mirror)
             claimants = clashing(self._mirror.ledger.places, clashes)
             self._turns.look_also(sorted({one.project for each in claimants.values() for one in each}))
-            if self._mirror.settings.delete_packages:
-                self._tally.swept += sweep_orphans(self._mirror, self._turns.keep_lease)
         return clashes
 
     def _look_at_strays(self) -> None:

@@ -107,9 +107,17 @@ class Turns:
 
     def note_orphans(self, paths: Sequence[str]) -> None:
         """Nothing accounts for ``paths``, relative to ``web/``: they go after the grace period."""
-        if self._run is not None and paths:
+        if self._run is not None and paths and self.knows_all():
             self._mirror.ledger.places.note_orphans(self._run.id, paths)
         self._tally.waiting += len(paths)
+
+    def knows_all(self) -> bool:
+        """Whether the ledger has all of the mirror, as far as the last complete run can tell.
+
+        In a tree that is being taken over, or whose ledger was lost, most files are in no row although pages
+        list them.
+        """
+        return self._mirror.ledger.facts.get("selection") is not None
 
     def keep_lease(self) -> None:
         now = time.monotonic()

@@ -8,6 +8,7 @@ a digest of all that it removes: when upstream or the filters change that, it is
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -15,15 +16,17 @@ from typing import Final
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import LedgerError, RemovalsHeld
+from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import PlannedProject, RemoteFile
+from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
 from pypi_mirror.sync.removal_limits import exceeded
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.webserver.wording import count, moment, size
 
 FACT: Final = "removals"
 # Files between two renewals of the lease: some seconds of filtering.
 _RENEW_AFTER: Final = 200_000
+# Seconds that a run may take to its plan, at most, before it waits for approval of it.
+_TO_THE_PLAN: Final = 6 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +102,28 @@ def waiting_for_approval(mirror: Mirror) -> Removals | None:
     return removals if removals is not None and removals.exceeded and not removals.approved else None
 
 
+def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
+    """The run that goes on once a person approves its plan, as the error for who could come later; else None.
+
+    It has given its lease back: who waits for hours renews nothing. One that is still there when nobody can
+    answer any more has died.
+    """
+    removals = waiting_for_approval(mirror)
+    run = next(iter(mirror.ledger.runs.latest()), None)
+    if removals is None or run is None or run.id != removals.run_id:
+        return None
+    if run.state is not RunState.RUNNING or run.request.kind is RunKind.AUDIT:
+        return None
+    ends = run.started_at + _TO_THE_PLAN + mirror.settings.guard.approval_hours * 3600
+    if mirror.clock() >= ends:
+        return None
+    return MirrorBusy(
+        owner=f"{run.request.label}, which waits for approval of the plan {removals.plan},",
+        since=_shown(run.started_at),
+        expires=_shown(ends),
+    )
+
+
 def note_files_left_out(mirror: Mirror, run_id: int) -> None:
     """After the filters changed: note in the plan which files will leave the pages.
 
@@ -142,6 +167,10 @@ def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
         bytes=bytes_,
         touched=touched,
     )
+
+
+def _shown(seconds: float) -> str:
+    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _note(mirror: Mirror, removals: Removals) -> None:

@@ -55,7 +55,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         )
     changed = False
     _sweep_leftovers(mirror)
-    if paused and _is_taken_over(mirror):
+    if (paused or run.request.kind is not RunKind.SYNC) and _is_taken_over(mirror):
         remove_snapshots(mirror.settings.directory)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
     if _is_due(mirror, paused=paused):

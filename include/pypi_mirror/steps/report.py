@@ -3,20 +3,17 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Failure, RunKind, RunState, Tally
+from pypi_mirror.model import Failure, RunState, Tally
 from pypi_mirror.steps.guard_removals import waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.steps.pause import described, pause_of, paused_until
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import MirrorStatus, WaitingPlan, render_status
-
-_RUNS_LOOKED_AT: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +119,7 @@ def fail_run(mirror: Mirror, label: str, reason: str) -> Report | None:
 def mirror_status(mirror: Mirror) -> MirrorStatus:
     """How full and how fresh the mirror is, from the ledger."""
     # An audit asks upstream for some pages, not for what is new.
-    recent = mirror.ledger.runs.latest(_RUNS_LOOKED_AT)
-    latest = next((run for run in recent if run.request.kind is not RunKind.AUDIT), None)
+    latest = next(iter(mirror.ledger.runs.latest(audits=False)), None)
     success = mirror.ledger.runs.last_success()
     totals = mirror.ledger.projects.totals()
     return MirrorStatus(
