@@ -26,8 +26,8 @@ class RetryWhatCanBeMended(RetryPolicy):
 
     The delay is the task's exponential backoff, except where something better is known: upstream's own
     word (``Retry-After``), and the mirror's lease, which a run asks for every ``busy_delay`` seconds
-    until the run that holds it has ended, without using up the tries it has for real errors; with None it
-    fails at once.
+    until the run that holds it has ended; with None it fails at once. Airflow counts those tries too, so that
+    a run that waited long has none left for an upstream that is then out of reach: the next run has.
     An error that is not the engine's is a bug, a full disk or the like: trying again changes nothing. What
     Airflow's own services did wrong is Airflow's to retry.
     """

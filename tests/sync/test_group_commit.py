@@ -296,3 +296,42 @@ def test_a_pool_on_another_disk_is_flushed_too(scene: Scene, monkeypatch: pytest
 
     asyncio.run(scenario())
     assert set(flushed) == {scene.web, scene.web / "packages"}
+
+
+@pytest.mark.usefixtures("every_result_a_group")
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_after_a_flush_that_failed_nothing_is_recorded(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    """The kernel reports a write that failed to one flush only; the next one succeeds."""
+    broken = [OSError(errno.EIO, "Input/output error", str(scene.web))]
+    begun, go_on = threading.Event(), threading.Event()
+
+    def flush(_path: object) -> None:
+        begun.set()
+        go_on.wait(10)
+        if broken:
+            raise broken.pop()
+
+    async def scenario() -> None:
+        commit = scene.commit()
+        go_on.set()
+        fault, broken[:] = broken[:], []
+        await commit.add(result("one"))
+        broken[:] = fault
+        go_on.clear()
+        begun.clear()
+        adding = asyncio.create_task(commit.add(result("two")))
+        await asyncio.to_thread(begun.wait, 10)
+        if cancelled:
+            adding.cancel()
+            await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises((OSError, asyncio.CancelledError)):
+            await adding
+        with pytest.raises(OSError, match="Input/output error"):
+            await commit.finish()
+
+    monkeypatch.setattr(group_commit, "flush_filesystem", flush)
+    asyncio.run(scenario())
+    assert scene.recorded == []

@@ -76,7 +76,11 @@ async def download_once(
             raise failure(file.url, response.status, response.retry_after)
         part.check()
     except (UpstreamUnavailable, FileBusy, asyncio.CancelledError):
-        part.flush()
+        try:
+            part.flush()
+        except OSError:
+            part.discard()
+            raise
         if part.is_worth_keeping:
             part.close()
         else:
@@ -141,6 +145,9 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
             _lock(descriptor)
         except BlockingIOError as error:
             raise FileBusy(path=temporary) from error
+        if os.fstat(descriptor).st_size:
+            # Somebody had it, for a moment, between the two calls: it may be a file of the pool by now.
+            raise FileBusy(path=temporary)
         try:
             _write(descriptor, body)
             os.rename(temporary, path)

@@ -45,6 +45,7 @@ class GroupCommit:
         self._files = 0
         self._opened = time.monotonic()
         self._finishing = asyncio.Lock()
+        self._fault: OSError | None = None
 
     async def add(self, result: Result) -> None:
         """Take one result; closes the group when it is large or old enough."""
@@ -81,7 +82,7 @@ class GroupCommit:
                 del self._acquired[0]
             if not self._staged and not self._paged:
                 return
-            await asyncio.to_thread(self._flush)
+            await self._flush_in_thread()
             recorded = self._paged
             self._results.record(recorded)
             self._paged = []
@@ -90,6 +91,21 @@ class GroupCommit:
             while self._staged:
                 self._paged.append(self._publish(*self._staged[0]))
                 del self._staged[0]
+
+    async def _flush_in_thread(self) -> None:
+        """Raises OSError, and from then on at each call: the kernel tells of a write that failed only once,
+        and another flush after it would look as if all were well."""
+        if self._fault is not None:
+            raise self._fault
+        flushing = asyncio.ensure_future(asyncio.to_thread(self._flush))
+        try:
+            await asyncio.shield(flushing)
+        finally:
+            # Even who is cancelled waits for it, or nobody would hear of its error.
+            await asyncio.wait([flushing])
+            error = flushing.exception()
+            if isinstance(error, OSError):
+                self._fault = error
 
     def _flush(self) -> None:
         """Pages and files; the administrator may keep the pool on another disk."""
