@@ -15,7 +15,7 @@ from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import mirror_status, report
+from pypi_mirror.steps.report import end_dry_run, mirror_status, report
 from tests.steps.audit import audit, audit_served, compare
 from tests.steps.bench import Bench, MakeBench, ManualClock
 from tests.warehouse import (
@@ -229,6 +229,16 @@ def test_what_the_filters_leave_out_goes_at_any_hour(complete: Bench) -> None:
 def test_a_run_without_work_is_none_that_pauses(complete: Bench) -> None:
     result = complete.sync()
     assert (result.state, result.planned, result.reason) == (RunState.SUCCESS, 0, None)
+
+
+def test_a_dry_run_leaves_the_note_of_a_pause(at_night: MakeBench) -> None:
+    made = at_night(scenario=many(3, 1, 200))
+    made.sync()
+    with made.open() as mirror:
+        fetched = fetch_changelog(mirror, made.request())
+        partition_projects(mirror, fetched.run_id)
+        end_dry_run(mirror, fetched.run_id)
+        assert mirror_status(mirror).paused_until == OPENS
 
 
 def test_now_means_now(at_night: MakeBench) -> None:

@@ -26,7 +26,7 @@ from pypi_mirror.planning import (
 )
 from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
-from pypi_mirror.steps.pause import forget_pause
+from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import StrayPages
 
 _CHUNK = 5_000
@@ -68,7 +68,8 @@ def partition_projects(
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
-    if run.request.kind is RunKind.SYNC:
+    # Another run's pause stays true until this one has downloaded: it may be a dry run.
+    if run.request.any_hour or pause_of(mirror, run_id) is not None:
         forget_pause(mirror)
     plan = _plan(mirror, run)
     if run.request.kind is RunKind.SYNC:

@@ -65,7 +65,7 @@ def note_pause(mirror: Mirror, run_id: int, until: datetime) -> None:
 
 
 def forget_pause(mirror: Mirror) -> None:
-    """A sync has begun anew, or came to its end."""
+    """The run that it is of begins anew, or another one does not wait, or came to its end."""
     if mirror.ledger.facts.get(_FACT) is not None:
         mirror.ledger.facts.put({_FACT: None})
 
