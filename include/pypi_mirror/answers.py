@@ -3,74 +3,19 @@
 One set of rules for both ways to upstream, the bulk transport and the control calls.
 """
 
-import ipaddress
-import socket
 import time
 from collections.abc import Callable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from enum import IntEnum
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
+from pypi_mirror.zones import leads_inside
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _REFUSALS: Final = frozenset({401, 403, 407, 451})
-
-
-class Zone(IntEnum):
-    """Where an address leads; who is in one zone may send us to the same and to those before it."""
-
-    PUBLIC = 0
-    PRIVATE = 1
-    LOOPBACK = 2
-    LINK_LOCAL = 3
-    NOWHERE = 4
-
-
-@lru_cache(maxsize=1024)
-def zone_of(host: str) -> Zone | None:
-    """The zone of a host that is an address, in any of the ways to write one; None for a name.
-
-    A cloud's metadata service is link-local, an administration's web page on the loopback interface or in a
-    private network: nothing that an upstream out there may have us ask.
-    """
-    if host == "localhost" or host.endswith(".localhost"):
-        return Zone.LOOPBACK
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address
-    try:
-        address = ipaddress.ip_address(host.partition("%")[0])
-    except ValueError:
-        try:
-            # libcurl and the C library also read 2852039166, 0xa9fea9fe and 169.254.43518.
-            address = ipaddress.IPv4Address(socket.inet_aton(host))
-        except (OSError, ValueError):
-            return None
-    if isinstance(address, ipaddress.IPv6Address):
-        address = address.ipv4_mapped or address
-    if address.is_loopback or address.is_unspecified:
-        return Zone.LOOPBACK
-    if address.is_link_local:
-        return Zone.LINK_LOCAL
-    if address.is_multicast:
-        return Zone.NOWHERE
-    return Zone.PUBLIC if address.is_global else Zone.PRIVATE
-
-
-def leads_inside(host: str, *, base: str) -> bool:
-    """Whether ``host`` is an address in a zone that the host ``base`` may not send us to.
-
-    ``base`` may be a name that a private network gives; the loopback interface and a link are for those whose
-    own address says that they are there.
-    """
-    zone = zone_of(host)
-    if zone is None:
-        return False
-    own = zone_of(base)
-    return zone is Zone.NOWHERE or zone > (Zone.PRIVATE if own is None else own)
 
 
 def passes(status: int) -> bool:
@@ -100,19 +45,25 @@ def parse_retry_after(value: str, now: Callable[[], float] = time.time) -> float
         return None
     if value.isdigit():
         return float(value)
+    date = parse_date(value)
+    return None if date is None else max(0.0, date - now())
+
+
+def parse_date(value: str) -> float | None:
+    """An HTTP date as seconds since 1970, None for what is none."""
     try:
         date = parsedate_to_datetime(value)
+        # Dates are in GMT (RFC 9110, 5.6.7), and asctime's form does not say so.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    # Dates are in GMT (RFC 9110, 5.6.7), and asctime's form does not say so.
-    return max(0.0, (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now())
 
 
 def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
     """The address that an answer from ``url`` sends us to; ``location`` is the header, as Latin-1 text.
 
     Raises UpstreamMalformed for one that a mirror does not follow: no http(s), https left without
-    ``allow_non_https``, a user name or password in it, an address inside (see :func:`leads_inside`).
+    ``allow_non_https``, a user name or password in it, an address inside (see :mod:`pypi_mirror.zones`).
     """
     # Some servers put raw UTF-8 or spaces there; an address is ASCII (RFC 3986).
     encoded = quote(location.encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")

@@ -29,6 +29,7 @@ from pypi_mirror.sync.project_sync import ProjectSync
 from pypi_mirror.transport import CurlTransport, Transport
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ProjectPages
+from pypi_mirror.zones import Border
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +93,8 @@ class Mirror:
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
             patience=self.patience,
+            border=Border(s.master),
+            now=self.clock,
         )
         try:
             yield control
@@ -113,6 +116,7 @@ class Mirror:
             global_timeout=s.global_timeout,
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
+            border=Border(s.master),
         )
 
     def project_sync(self, transport: Transport, *, downloads: bool = True) -> ProjectSync:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.transport import CurlTransport, Request
+from pypi_mirror.zones import Border
 from tests.commands.cli import CommandLine, wait_until
 from tests.requirements_present import require
 from tests.steps.audit import audit
@@ -135,7 +136,8 @@ def statuses(url: str, number: int, *, workers: int) -> Counter[int]:
     """What became of ``number`` requests made together."""
 
     async def run() -> Counter[int]:
-        async with CurlTransport(workers=workers, timeout=10, global_timeout=60) as opened:
+        border = Border(url)
+        async with CurlTransport(workers=workers, timeout=10, global_timeout=60, border=border) as opened:
             requests = [opened.get(Request(url=f"{url}/page?{n}")) for n in range(number)]
             return Counter(response.status for response in await asyncio.gather(*requests))
 

@@ -2,16 +2,20 @@
 
 import gzip
 import itertools
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.patience import Patience
 from pypi_mirror.transport import USER_AGENT
 from pypi_mirror.upstream.control import Control, ControlAnswer
+from pypi_mirror.zones import Border
 from tests.upstream.raw_server import Heard, Say, answer, saying
 
 
@@ -24,6 +28,8 @@ def control(
     timeout: float = 5,
     global_timeout: float = 60,
     ticks: float = 0,
+    home: str | None = None,
+    now: float = 0,
 ) -> Iterator[Control]:
     """A control whose clock goes on by ``ticks`` seconds whenever it is looked at."""
     clock = itertools.count(0, ticks) if ticks else itertools.repeat(0)
@@ -34,6 +40,8 @@ def control(
         patience=Patience(attempts=attempts),
         pause=([] if pauses is None else pauses).append,
         clock=lambda: next(clock),
+        border=None if home is None else Border(home),
+        now=lambda: now,
     )
     try:
         yield made
@@ -217,3 +225,80 @@ def test_calls_share_a_connection() -> None:
     with saying(script) as server, control() as made:
         assert [get(made, f"{server.url}/{n}").body for n in range(3)] == [b"/0", b"/1", b"/2"]
     assert server.connections == 1
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Where names lead, by name; for the test to fill."""
+    found: dict[str, str] = {}
+    real = socket.getaddrinfo
+
+    def getaddrinfo(host: str, *arguments: Any, **more: Any) -> Any:
+        return real(found.get(host, host), *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return found
+
+
+def test_a_name_that_leads_inside_is_not_asked(names: dict[str, str]) -> None:
+    names["other.example"] = "127.0.0.1"
+    with saying(lambda _: answer()) as server, control(home="http://index.example") as made:
+        port = server.url.rpartition(":")[2]
+        with pytest.raises(
+            UpstreamMalformed, match=r"other\.example leads to 127\.0\.0\.1, an address inside"
+        ):
+            get(made, f"http://other.example:{port}/")
+        assert made.calls == 1
+    assert server.connections == 0
+
+
+def test_a_redirect_to_a_name_that_leads_inside_is_refused(names: dict[str, str]) -> None:
+    names |= {"index.example": "127.0.0.1", "meta.example": "169.254.169.254"}
+    away = answer(302, b"", "Location: http://meta.example/latest/")
+    with saying(lambda _: away) as server, control(home="http://index.example") as made:
+        with pytest.raises(UpstreamMalformed, match=r"meta\.example leads to 169\.254\.169\.254"):
+            get(made, f"http://index.example:{server.url.rpartition(':')[2]}/")
+        assert made.calls == 2
+
+
+def test_a_name_that_leads_elsewhere_the_second_time_is_not_asked(
+    names: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up = iter(["93.184.215.14", "127.0.0.1"])
+    once = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *a, **k: once(next(looked_up), *a, **k))
+    with saying(lambda _: answer()) as server, control(home="http://index.example") as made:
+        port = server.url.rpartition(":")[2]
+        with pytest.raises(UpstreamMalformed, match=r"leads to 127\.0\.0\.1"):
+            get(made, f"http://other.example:{port}/")
+    assert server.heard == []
+
+
+def test_a_border_keeps_connections_and_lets_proxies_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    with saying(lambda _: answer(200, b"x")) as server:
+        with control(home=server.url) as made:
+            assert [get(made, f"{server.url}/{n}").body for n in range(3)] == [b"x"] * 3
+        assert server.connections == 1
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.setenv("no_proxy", "")
+        with control(home="http://index.example") as made:
+            assert get(made, "http://other.example/").body == b"x"
+    assert server.heard[-1].path == "http://other.example/"
+
+
+def test_a_name_that_leads_nowhere_is_named(names: dict[str, str]) -> None:
+    with control(home="http://index.example", attempts=1) as made, pytest.raises(UpstreamUnavailable):
+        get(made, "http://nobody.invalid/")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_every_answer_tells_how_far_our_clock_is_ahead(method: str) -> None:
+    dated = "Date: Thu, 01 Jan 1970 00:10:00 GMT"
+    first, busy = answer(200, b"", dated, "Age: 60"), answer(503, b"", "Date: Thu, 01 Jan 1970 00:15:00 GMT")
+    answers = iter([first, busy, answer(200, b"")])
+    with saying(lambda _: next(answers)) as server, control(now=1000) as made:
+        assert made.lead is None
+        made.call(method, server.url, max_bytes=0)
+        assert made.lead == Lead(least=340, most=400)
+        made.call(method, server.url, max_bytes=0)
+        assert made.lead == Lead(least=100, most=100)

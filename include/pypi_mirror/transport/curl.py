@@ -14,7 +14,9 @@ from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamMalformed
 from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_up, translated
+from pypi_mirror.zones import Border
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +47,13 @@ class CurlTransport:
         global_timeout: float,
         proxy: str | None = None,
         allow_non_https: bool = False,
+        border: Border | None = None,
     ) -> None:
         """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
 
         One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
         given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
-        redirect leaves https.
+        redirect leaves https. ``border`` says where names may lead, but for a ``proxy``, which looks them up.
         """
         self.requests = 0
         self._allow_non_https = allow_non_https
@@ -61,6 +64,7 @@ class CurlTransport:
         self._held: deque[pycurl.Curl] = deque()
         self._resuming: asyncio.TimerHandle | None = None
         self._new_easy = partial(easy_handle, timeout, global_timeout, proxy)
+        self._border = border if proxy is None else None
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, Transfer] = {}
         self._multiplexed = True
@@ -120,13 +124,13 @@ class CurlTransport:
                 large.leave()
 
     async def _get_once(self, request: Request, url: str) -> Response:
-        easy = self._idle.pop() if self._idle else self._new_easy()
+        easy = self._idle.pop() if self._idle else self._one_more()
         bandwidth = self._bandwidth
         if bandwidth is not None and request.compressed:
             # How much came shows at the end of a compressed body, so such requests wait before.
             await bandwidth.is_paid()
         hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
-        transfer = Transfer(request, self._loop.create_future(), hold)
+        transfer = Transfer(request, url, self._loop.create_future(), hold)
         set_up(easy, url, request, transfer)
         # Only for HTTP/2 is it worth waiting for another request's connection: over HTTP/1.1, libcurl lets
         # those that wait go on one at a time, when others end, and a silent answer would hold them all up.
@@ -146,6 +150,27 @@ class CurlTransport:
             raise translated(error, transfer, url) from error
         self._idle.append(easy)
         return answer(transfer, url)
+
+    def _one_more(self) -> pycurl.Curl:
+        easy = self._new_easy()
+        if self._border is not None:
+            # Called for a connection, not for a request, and by the handle that waits for the connection.
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, partial(self._open, self._border, easy))
+            easy.setopt(pycurl.SOCKOPTFUNCTION, keep_from_children)
+        return easy
+
+    def _open(self, border: Border, easy: pycurl.Curl, _purpose: int, address: Address) -> Opened | int:
+        """A socket for ``address``. Of several of a name, libcurl tries one after the other."""
+        transfer = self._transfers[easy]
+        refused = refusal(border, transfer.url, address)
+        if refused is None:
+            try:
+                return Opened(address)
+            except OSError as error:
+                log.warning("%s: no socket: %s", transfer.url, error.strerror)
+        else:
+            transfer.refused = refused
+        return pycurl.SOCKET_BAD  # type: ignore[no-any-return]
 
     # libcurl tells which sockets and which timer it waits for; asyncio waits and calls back. The sockets are
     # gathered under a descriptor of their own: libcurl changes its mind about one several times a request,
@@ -215,7 +240,7 @@ class CurlTransport:
     def _learn(self, easy: pycurl.Curl, transfer: Transfer, error: pycurl.error | None) -> None:
         """Let the concurrency follow what became of a request; what we cut off ourselves says nothing."""
         if error is not None:
-            if transfer.error is not None or error.args[0] in OURS:
+            if transfer.error is not None or transfer.refused is not None or error.args[0] in OURS:
                 return
             changed = self._concurrency.refused()
         elif transfer.status in _TOO_MUCH:

@@ -30,13 +30,16 @@ class Transfer:
     """One curl handle's current request: what came of the answer so far, and who waits for it."""
 
     __slots__ = (
-        "body", "compressed", "error", "future", "hold", "lines", "max_bytes", "received", "sink", "status",
+        "body", "compressed", "error", "future", "hold", "lines", "max_bytes", "received", "refused", "sink",
+        "status", "url",
     )  # fmt: skip
 
     def __init__(
-        self, request: Request, future: "asyncio.Future[None]", hold: Callable[[int], bool] | None
+        self, request: Request, url: str, future: "asyncio.Future[None]", hold: Callable[[int], bool] | None
     ) -> None:
-        """``hold`` is asked whether so many bytes, which came, have to wait; None where they never do."""
+        """``url`` is where redirects have led ``request``. ``hold`` is asked whether so many bytes, which
+        came, have to wait; None where they never do."""
+        self.url = url
         self.future = future
         self.hold = hold
         self.compressed = request.compressed
@@ -47,6 +50,7 @@ class Transfer:
         self.status = 0
         self.received = 0
         self.error: Exception | None = None
+        self.refused: str | None = None  # why no connection was made to an address
 
     @property
     def limit(self) -> int:
@@ -119,6 +123,8 @@ def translated(error: pycurl.error, transfer: Transfer, url: str) -> Exception:
     if transfer.error is not None:
         return transfer.error
     code, message = error.args
+    if code == pycurl.E_COULDNT_CONNECT and transfer.refused is not None:
+        return UpstreamMalformed(transfer.refused, url=url)
     if code == _TOO_LARGE or transfer.received > transfer.limit:
         return UpstreamMalformed(f"the body is larger than {transfer.limit} bytes; cut off", url=url)
     if code in _NO_ADDRESS:

@@ -12,8 +12,8 @@ from urllib.parse import urljoin, urlsplit
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pypi_mirror.answers import leads_inside
 from pypi_mirror.errors import FileRefused, UpstreamMalformed
+from pypi_mirror.zones import leads_inside
 
 # The longest name that still leaves room for ".provenance" and a temporary name in 255 bytes.
 MAX_FILENAME: Final = 220

@@ -7,10 +7,20 @@ from typing import Final
 import requests
 import urllib3.exceptions
 
-from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, failure, parse_retry_after, passes, redirect_target
+from pypi_mirror.answers import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    failure,
+    parse_retry_after,
+    passes,
+    redirect_target,
+)
+from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.patience import Patience, Tries
 from pypi_mirror.transport import USER_AGENT, ca_bundle
+from pypi_mirror.upstream.border_adapter import BorderAdapter
+from pypi_mirror.zones import Border
 
 _CHUNK: Final = 1024 * 1024
 
@@ -31,8 +41,10 @@ class Control:
     """Makes control calls, trying again on what passes; to be closed in the end.
 
     An answer that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` in all, is given
-    up. Redirects of a GET are followed, and leave https only with ``allow_non_https``. ``pause`` waits
-    between tries (seconds), ``clock`` tells seconds; tests pass others.
+    up. Redirects of a GET are followed, and leave https only with ``allow_non_https``; ``border`` says where
+    names may lead, but for a ``proxy``, which looks them up. ``pause`` waits between tries (seconds),
+    ``clock`` tells seconds; tests pass others. ``lead`` is how far ``now``, a clock of seconds since 1970,
+    is ahead of those who answered; None before an answer with a date.
     """
 
     def __init__(
@@ -43,10 +55,14 @@ class Control:
         proxy: str | None,
         patience: Patience,
         allow_non_https: bool = False,
+        border: Border | None = None,
+        now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.calls = 0
+        self.lead: Lead | None = None
+        self._now = now
         self._timeout = timeout
         self._global_timeout = global_timeout
         self._allow_non_https = allow_non_https
@@ -60,6 +76,10 @@ class Control:
         if proxy is not None:
             self._session.trust_env = False
             self._session.proxies = {"http": proxy, "https": proxy}
+        elif border is not None:
+            adapter = BorderAdapter(border)
+            self._session.mount("https://", adapter)
+            self._session.mount("http://", adapter)
 
     def close(self) -> None:
         self._session.close()
@@ -129,6 +149,8 @@ class Control:
                 # Named here, not on the session: there, `requests` has variables of its own go before it.
                 verify=ca_bundle(),
             ) as response:
+                lead = Lead.of(response.headers, self._now())
+                self.lead = self.lead if lead is None else lead.merged(self.lead)
                 if passes(response.status_code):
                     retry_after = parse_retry_after(response.headers.get("Retry-After", ""))
                     raise failure(url, response.status_code, retry_after)

@@ -214,6 +214,12 @@ ADDRESSES: tuple[Case, ...] = (
         answers=_url("http://[::ffff:169.254.169.254]/latest/"),
         reason=_NOT_INSIDE,
     ),
+    # Nobody but libcurl takes this for an address: what it connects to is looked at.
+    Case(
+        name="a link-local address with an escape",
+        answers=_url("http://169.254.169%2e254/latest/"),
+        reason=_NOT_INSIDE,
+    ),
     Case(name="a multicast address on a page", answers=_url("http://224.0.0.1/x.tar.gz"), reason=_NOT_INSIDE),
     Case(name="an address that climbs", answers=_url("../../packages/../../../../etc/passwd")),
     Case(
