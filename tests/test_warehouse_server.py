@@ -107,6 +107,13 @@ def test_a_fault_skips_and_picks_its_method_and_path(server: Server) -> None:
     assert statuses == [200, 200, 500, 200]
 
 
+def test_answers_are_dated_by_the_clock_that_it_follows(server: Server) -> None:
+    server.follow(lambda: 784_111_777.9)
+    for path in ("/simple/", "/nothing"):
+        with asked(server.url, path) as response:
+            assert response.headers.get_all("Date") == ["Sun, 06 Nov 1994 08:49:37 GMT"]
+
+
 def test_faults_can_be_withdrawn(server: Server) -> None:
     server.inject(Fault(path="*", effect=Status(code=500), times=None))
     assert fetch(server, "/simple/")[0] == 500

@@ -39,3 +39,9 @@ def test_old_events_are_forgotten(ledger: Ledger) -> None:
     ledger.events.add([event(n, at=100 + n) for n in range(5)])
     assert ledger.events.forget_before(103) == 3
     assert [e.serial for e in ledger.events.between(-1, 9)] == [3, 4]
+
+
+def test_the_newest_is_the_one_that_happened_last(ledger: Ledger) -> None:
+    assert ledger.events.newest() is None
+    ledger.events.add([event(1, at=100), event(2, at=300), event(3, at=200)])
+    assert ledger.events.newest() == 300

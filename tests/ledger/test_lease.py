@@ -129,6 +129,15 @@ def test_renewing_takes_nothing(lease: Lease) -> None:
     lease.take("second")
 
 
+def test_one_that_a_clock_made_which_was_ahead_by_years_locks_nobody_out(lease: Lease, clock: Hands) -> None:
+    clock.now += 10 * 365 * 86_400
+    lease.take("first")
+    clock.now -= 10 * 365 * 86_400
+    lease.take("second")
+    with pytest.raises(LeaseLost):
+        lease.renew("first")
+
+
 def test_a_clock_set_back_does_not_expire_it(lease: Lease, clock: Hands) -> None:
     lease.take("first")
     clock.now -= SECONDS

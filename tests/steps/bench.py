@@ -170,7 +170,7 @@ def make_bench(
     """A stand-in upstream to which ``events`` happened, and a mirror of it in ``directory``, still empty."""
     warehouse = Warehouse(*events) if scenario is None else scenario.build()
     with running(warehouse, behaviour=behaviour, faults=tuple(faults)) as server:
-        yield Bench(
+        bench = Bench(
             server=server,
             settings=Settings(
                 directory=directory,
@@ -182,3 +182,5 @@ def make_bench(
                 **settings,
             ),
         )
+        server.follow(bench.clock)
+        yield bench

@@ -6,7 +6,9 @@ It is plain ASGI without a framework's routing, because tests make tens of thous
 import asyncio
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from starlette.types import Receive, Scope, Send
@@ -21,9 +23,10 @@ _CHUNK = 1 << 18
 
 
 class App:
-    """``routes`` answer, ``faults`` spoil, ``log`` remembers."""
+    """``routes`` answer, ``faults`` spoil, ``log`` remembers, ``clock`` (seconds since 1970) dates."""
 
-    def __init__(self, routes: Routes, faults: Faults, log: RequestLog) -> None:
+    def __init__(self, routes: Routes, faults: Faults, log: RequestLog, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self.routes = routes
         self.faults = faults
         self.log = log
@@ -34,13 +37,14 @@ class App:
         body = b"" if scope["method"] in {"GET", "HEAD"} else await _body(receive)
         request = Request(method=scope["method"], path=scope["path"], pairs=scope["headers"], body=body)
         if request.path.startswith(PREFIX):
-            await _deliver(Delivery(answer=self.control.respond(request)), request, scope, receive, send)
+            delivery = Delivery(answer=self.control.respond(request))
+            await _deliver(delivery, self.clock(), request, scope, receive, send)
             return
         kind, answer = self.routes.respond(request)
         delivery = self.faults.change(Delivery(answer=answer), request, self._elsewhere)
         # Recorded before it goes out: who has read the answer finds its request in the log.
         self.log.add(_recorded(kind, request, delivery))
-        await _deliver(delivery, request, scope, receive, send)
+        await _deliver(delivery, self.clock(), request, scope, receive, send)
 
 
 def _recorded(kind: str, request: Request, delivery: Delivery) -> Recorded:
@@ -68,14 +72,17 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-async def _deliver(delivery: Delivery, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+async def _deliver(
+    delivery: Delivery, now: float, request: Request, scope: Scope, receive: Receive, send: Send
+) -> None:
     if delivery.delay:
         await asyncio.sleep(delivery.delay)
     if delivery.drop_after == -1:
         await _drop(scope, receive, reset=delivery.reset)
         return
     answer = delivery.answer
-    await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+    headers = [_date(int(now)), *answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     plain = isinstance(answer.body, bytes) and delivery.drop_after is None and delivery.drip is None
     if plain or request.method == "HEAD":
         await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else answer.body})
@@ -89,6 +96,11 @@ async def _deliver(delivery: Delivery, request: Request, scope: Scope, receive: 
         await _drop(scope, receive, reset=delivery.reset)
         return
     await send({"type": "http.response.body", "body": b""})
+
+
+@lru_cache(maxsize=8)
+def _date(now: int) -> tuple[bytes, bytes]:
+    return (b"date", formatdate(now, usegmt=True).encode())
 
 
 def _chunks(body: bytes | FileSlice, size: int, stop: int | None) -> Iterator[bytes]:

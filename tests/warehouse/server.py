@@ -3,7 +3,8 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -42,9 +43,10 @@ class Server:
         self.requests = RequestLog()
         self.faults = Faults(*faults)
         self.routes = Routes(warehouse, behaviour, hosts or Hosts(site=self.url, files=self.url))
+        self._app = App(self.routes, self.faults, self.requests, time.time)
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
-                App(self.routes, self.faults, self.requests),
+                self._app,
                 http=_Protocol,
                 ws="none",
                 lifespan="off",
@@ -53,9 +55,14 @@ class Server:
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                date_header=False,  # the application's
                 timeout_keep_alive=60,
             )
         )
+
+    def follow(self, clock: Callable[[], float]) -> None:
+        """Dates answers by ``clock``, seconds since 1970, from now on."""
+        self._app.clock = clock
 
     def apply(self, *events: Event) -> int:
         """Lets events happen; returns the serial afterwards."""
@@ -125,7 +132,6 @@ class _Uvicorn(uvicorn.Server):
         with self._guard:
             self._loop = asyncio.get_running_loop()
             self._wake = asyncio.Event()
-        # A counter of 0 makes each tick renew the Date header.
         while not await self.on_tick(0):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), timeout=1.0)

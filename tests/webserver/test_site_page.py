@@ -220,6 +220,7 @@ def test_mirror_json() -> None:
         "backlog": 3,
         "parked": 1,
         "waiting": None,
+        "clock_ahead": None,
     }
 
 

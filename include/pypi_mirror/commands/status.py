@@ -8,6 +8,7 @@ from typing import Any
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.steps.grace import clock_warning
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.webserver.wording import count, moment, size
@@ -61,6 +62,8 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
             f"{count(waiting.files, 'file')} ({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
         )
         print(f"            `plan` lists it, `sync --approve {waiting.plan}` runs it")
+    if status.clock_ahead is not None:
+        print(f"clock       {clock_warning(status.clock_ahead)}")
     print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")

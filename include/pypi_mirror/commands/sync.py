@@ -23,6 +23,7 @@ from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.planning import BATCHES_EACH
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
+from pypi_mirror.steps.grace import clock_ahead, clock_warning
 from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
@@ -75,6 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         _print(outcome)
         _print_missing(mirror, names(request), outcome)
+        print_clock(mirror)
         complete = _print_waiting(mirror.ledger.backlog.failed(), outcome)
     failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed
     return 1 if failed or not complete else 0
@@ -150,6 +152,13 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     if not mirror.settings.site.enabled:
         tidy_layout(mirror)
     return report(mirror, fetched.run_id)
+
+
+def print_clock(mirror: Mirror) -> None:
+    """Warn of a clock that runs ahead."""
+    ahead = clock_ahead(mirror)
+    if ahead is not None:
+        print(f"warning: {clock_warning(ahead)}", file=sys.stderr)
 
 
 def _worth_starting(partition: Partition) -> int:

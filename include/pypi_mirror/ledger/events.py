@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, Select, delete, select
+from sqlalchemy import Engine, Row, Select, delete, func, select
 
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import events
@@ -52,6 +52,11 @@ class Events:
             yield from self._read(
                 select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
             )
+
+    def newest(self) -> int | None:
+        """When the newest event happened, by upstream's clock; None when there is none."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(select(func.max(events.c.timestamp))).scalar()
 
     def forget_before(self, timestamp: int) -> int:
         """Delete events older than ``timestamp``; returns how many."""

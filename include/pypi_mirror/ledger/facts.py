@@ -18,6 +18,7 @@ class Facts:
     ``index_serial``: of the root index on the disk, empty where it has none.
     ``audit_pool``, ``audit_resume``: where the audit goes on.
     ``paused``: the run that left a part of its plan to a later one, and until when.
+    ``clock_ahead``: by how many seconds this machine's clock ran ahead of upstream's, if it did.
     ``removals``: what the last plan removes, and whether a person has to approve it.
     """
 

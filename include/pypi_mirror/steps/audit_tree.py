@@ -20,6 +20,7 @@ from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.pages.formats import TWIN_SUFFIX, names_of
 from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.steps.grace import grace_ended_before
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
@@ -108,9 +109,13 @@ def sweep_orphans(mirror: Mirror, keep_alive: Callable[[], None]) -> int:
 
     What a row accounts for by now is forgotten instead.
     """
-    before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
+    before = grace_ended_before(
+        mirror, lambda time: any(islice(mirror.ledger.places.orphans(found_before=time), 1))
+    )
     swept = 0
-    while paths := list(islice(mirror.ledger.places.orphans(found_before=before), _SWEPT_AT_ONCE)):
+    while before and (
+        paths := list(islice(mirror.ledger.places.orphans(found_before=before), _SWEPT_AT_ONCE))
+    ):
         keep_alive()
         claimed = mirror.ledger.places.claimed(paths)
         for path in paths:

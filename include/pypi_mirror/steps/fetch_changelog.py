@@ -10,6 +10,7 @@ from pypi_mirror.errors import MirrorError, UpstreamMalformed
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
 from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
@@ -48,6 +49,7 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     cursor = mirror.ledger.facts.cursor
     with mirror.control() as control:
         fetched = _fetch(mirror, control, run, cursor)
+    note_clock(mirror, control.lead)
     mirror.ledger.runs.fetched(
         run.id, source=fetched.source, cursor_from=fetched.cursor_from, cursor_to=fetched.cursor_to
     )

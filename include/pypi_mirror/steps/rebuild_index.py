@@ -12,6 +12,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.steps.grace import grace_ended_before
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
 from pypi_mirror.steps.pause import forget_pause, pause_of
@@ -142,9 +143,9 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
 
     A place that another project's page lists keeps its file, and only the tombstone is forgotten.
     """
-    before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
+    before = grace_ended_before(mirror, lambda time: bool(mirror.ledger.projects.tombstones(time, 1)))
     swept = 0
-    while tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE):
+    while before and (tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE)):
         mirror.ledger.lease.renew(run.request.label)
         spared = mirror.ledger.projects.still_listed([file for _, file in tombstones])
         # Two projects can have listed one file, too.
@@ -182,7 +183,10 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     _put_changed(mirror, wanted)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to and not paused:
-        mirror.ledger.events.forget_before(int(mirror.clock()) - _KEEP_EVENTS)
+        # Upstream dated them: a clock that jumps ahead does not make them older than they are to each other.
+        newest = mirror.ledger.events.newest()
+        if newest is not None:
+            mirror.ledger.events.forget_before(min(int(mirror.clock()), newest) - _KEEP_EVENTS)
     remove_snapshots(mirror.settings.directory)
 
 

@@ -9,6 +9,7 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
+from pypi_mirror.steps.grace import clock_ahead
 from pypi_mirror.steps.guard_removals import waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.steps.pause import described, pause_of, paused_until
@@ -137,6 +138,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         backlog=mirror.ledger.backlog.count(),
         parked=mirror.ledger.backlog.count_parked(),
         waiting=_waiting(mirror),
+        clock_ahead=clock_ahead(mirror),
     )
 
 

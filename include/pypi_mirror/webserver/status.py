@@ -31,7 +31,8 @@ class MirrorStatus:
     download window opens for what is left to do, None where nothing waits for that. ``backlog`` counts
     projects that failed and will be tried again, ``parked`` those of them that failed so often that they are
     tried once a week.
-    ``waiting`` is the last plan, where it needs approval and has none.
+    ``waiting`` is the last plan, where it needs approval and has none. ``clock_ahead`` is by how many seconds
+    this machine's clock runs ahead of upstream's, None while the two agree.
     """
 
     cursor: int | None
@@ -48,6 +49,7 @@ class MirrorStatus:
     backlog: int
     parked: int
     waiting: WaitingPlan | None = None
+    clock_ahead: int | None = None
 
     @property
     def events_behind(self) -> int | None:

@@ -1,0 +1,80 @@
+"""When a grace period has ended: what only a clock that runs ahead takes for over is kept.
+
+Tombstones and orphans are dated by this machine's clock. One that jumps ahead by a week would end every grace
+period at once, and there is no way back from that. So before anything is deleted, upstream is asked what
+time it is there.
+"""
+
+import logging
+from collections.abc import Callable
+from math import ceil
+from typing import Final
+
+from pypi_mirror.clock import Lead
+from pypi_mirror.errors import UpstreamError
+from pypi_mirror.mirror import Mirror
+
+log = logging.getLogger(__name__)
+
+_DAY: Final = 24 * 3600
+# Clocks that are set by the network agree within seconds; a date on the way through caches is a little older.
+_AGREE_WITHIN: Final = 10 * 60
+_FACT: Final = "clock_ahead"
+
+
+def grace_ended_before(mirror: Mirror, is_waiting: Callable[[int], bool]) -> int | None:
+    """What is dated earlier (seconds since 1970) has had its grace period, by this clock and by upstream's.
+
+    ``is_waiting`` tells whether anything is dated earlier than a time: without, upstream is not asked. None
+    when there is nothing to delete, or upstream does not answer: then nothing is deleted this time. An
+    upstream that answers without a date is no reason to doubt the clock.
+    """
+    before = int(mirror.clock() - mirror.settings.grace_days * _DAY)
+    if not is_waiting(before):
+        return None
+    with mirror.control() as control:
+        try:
+            control.call("HEAD", f"{mirror.settings.master}/simple/", max_bytes=0)
+        except UpstreamError as error:
+            # The date is all that is wanted, and an answer that is an error has one, too.
+            if control.lead is None:
+                log.warning("nothing is deleted before upstream says what time it is: %s", error)
+                return None
+    note_clock(mirror, control.lead)
+    if control.lead is None or control.lead.most <= _AGREE_WITHIN:
+        return before
+    return before - ceil(control.lead.most)
+
+
+def note_clock(mirror: Mirror, lead: Lead | None) -> None:
+    """Remember, and log, whether this machine's clock runs ahead; ``lead`` is None if nothing is known."""
+    if lead is None:
+        return
+    wrong = lead.least > _AGREE_WITHIN
+    noted = str(int(lead.least)) if wrong else None
+    if mirror.ledger.facts.get(_FACT) != noted:
+        mirror.ledger.facts.put({_FACT: noted})
+    if wrong:
+        log.warning("%s", clock_warning(int(lead.least)))
+
+
+def clock_ahead(mirror: Mirror) -> int | None:
+    """By how many seconds this machine's clock ran ahead when upstream was last asked; None if it did not."""
+    noted = mirror.ledger.facts.get(_FACT)
+    return None if noted is None else int(noted)
+
+
+def clock_warning(ahead: int) -> str:
+    """What people are told about a clock that is ``ahead`` seconds ahead."""
+    return (
+        f"this machine's clock is {_duration(ahead)} ahead of upstream's: set it. Until then nothing is "
+        "deleted whose grace period has not ended by upstream's clock, too"
+    )
+
+
+def _duration(seconds: int) -> str:
+    """``3 h 2 min``, ``12 min``, ``45 days``."""
+    minutes = seconds // 60
+    if minutes >= 2 * 24 * 60:
+        return f"{minutes // (24 * 60):,} days"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
