@@ -97,7 +97,7 @@ def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
     assert "broken" in text
     assert call["url"] in text
     assert [p["project"] for p in call["projects"]] == ["broken"]
-    assert "UpstreamMalformed" in call["projects"][0]["reason"]
+    assert "CutOff" in call["projects"][0]["reason"]
 
 
 def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow, tmp_path: Path) -> None:
