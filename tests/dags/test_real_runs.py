@@ -68,12 +68,12 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
     batches = [t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects"]
     assert sorted(t.name or "" for t in batches) == ["batch 1, 1 projects", "batch 2, 2 projects"]
-    # Ids and counts, whatever the size of the plan.
+    # Ids and counts, whatever the size of the plan; an approval that nobody had to give leaves nothing.
     for task in airflow.api.tasks(DAG_ID, run_id):
         left = airflow.api.xcom(DAG_ID, run_id, task, "return_value")
         figures = left if isinstance(left, list) else [left]
         values = [v for f in figures for v in (f.values() if isinstance(f, dict) else [f])]
-        assert all(isinstance(value, int) for value in values), (task.task_id, left)
+        assert all(value is None or isinstance(value, int) for value in values), (task.task_id, left)
 
 
 def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
