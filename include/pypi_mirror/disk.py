@@ -105,7 +105,7 @@ def stage_file(
     descriptor, temporary = _create_temporary(_directory_of(target))
     try:
         try:
-            _write_all(descriptor, data)
+            write_all(descriptor, data)
             if modified is not None:
                 _set_modified(descriptor, modified(target))
             if durable:
@@ -157,7 +157,7 @@ class AtomicFile:
         self.discard()
 
     def write(self, data: bytes) -> None:
-        _write_all(self._descriptor, data)
+        write_all(self._descriptor, data)
         self.size += len(data)
 
     def equals(self, path: Path) -> bool:
@@ -332,7 +332,8 @@ def _set_modified(descriptor: int, seconds: int) -> None:
     os.utime(descriptor, (seconds, seconds))
 
 
-def _write_all(descriptor: int, data: bytes) -> None:
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of ``data``, in as many calls as that takes."""
     written = os.write(descriptor, data)
     while written < len(data):
         # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.

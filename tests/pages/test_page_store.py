@@ -10,6 +10,7 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import TEMPORARY_PREFIX, StagedFile
+from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages import page_store
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
@@ -30,6 +31,20 @@ def tree(directory: Path) -> set[str]:
     return {str(path.relative_to(directory)) for path in directory.rglob("*")}
 
 
+def write(pages: PageStore, page: MirroredPage) -> int:
+    """Bring the page's files up to date; return the number of bytes written, 0 if all were."""
+    staged = pages.stage(page.name, pages.render(page))
+    staged.publish()
+    return staged.size
+
+
+def write_legacy_json(pages: PageStore, name: NormalizedName, document: bytes) -> bool:
+    """Make ``document`` the project's legacy JSON; return whether that took writing."""
+    staged = pages.stage_legacy_json(name, document)
+    staged.publish()
+    return staged.size > 0
+
+
 def states(directory: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in directory.iterdir()}
 
@@ -37,7 +52,7 @@ def states(directory: Path) -> dict[str, tuple[int, int]]:
 @pytest.mark.parametrize(("hash_index", "place"), [(False, "simple/foo-bar"), (True, "simple/f/foo-bar")])
 def test_writes_both_formats_and_their_twins(tmp_path: Path, hash_index: bool, place: str) -> None:
     pages = store(tmp_path, hash_index=hash_index)
-    written = pages.write(EVERYTHING)
+    written = write(pages, EVERYTHING)
 
     directory = tmp_path / place
     assert pages.path_of(FOO_BAR) == directory
@@ -59,22 +74,22 @@ def test_writes_both_formats_and_their_twins(tmp_path: Path, hash_index: bool, p
 def test_a_format_that_was_switched_off_leaves_no_files(
     tmp_path: Path, simple_format: SimpleFormat, names: set[str]
 ) -> None:
-    store(tmp_path).write(EVERYTHING)
-    store(tmp_path, simple_format=simple_format).write(EVERYTHING)
+    write(store(tmp_path), EVERYTHING)
+    write(store(tmp_path, simple_format=simple_format), EVERYTHING)
 
     assert {path.name for path in (tmp_path / "simple/foo-bar").iterdir()} == names
 
 
 def test_writes_nothing_when_nothing_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     before = states(tmp_path / "simple/foo-bar")
 
     def compress(*_: object, **__: object) -> bytes:
         raise AssertionError("an unchanged page was compressed again")
 
     monkeypatch.setattr(page_store, "compressed_twin", compress)
-    assert pages.write(EVERYTHING) == 0
+    assert write(pages, EVERYTHING) == 0
     assert states(tmp_path / "simple/foo-bar") == before
 
 
@@ -83,7 +98,7 @@ def test_no_two_contents_of_an_address_share_time_and_size(tmp_path: Path) -> No
     pages = store(tmp_path)
     seconds: dict[str, list[int]] = {name: [] for name in ALL_FOUR}
     for serial in range(6):
-        pages.write(replace(EVERYTHING, serial=serial))
+        write(pages, replace(EVERYTHING, serial=serial))
         for name in ALL_FOUR:
             seconds[name].append(int((pages.path_of(FOO_BAR) / name).stat().st_mtime))
 
@@ -94,13 +109,13 @@ def test_no_two_contents_of_an_address_share_time_and_size(tmp_path: Path) -> No
 
 def test_the_first_version_of_a_page_is_not_from_the_future(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     assert all(path.stat().st_mtime <= time.time() for path in pages.path_of(FOO_BAR).iterdir())
 
 
 def test_compression_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
     for web in ("one", "two"):
-        store(tmp_path / web).write(EVERYTHING)
+        write(store(tmp_path / web), EVERYTHING)
 
     for name in ALL_FOUR:
         assert (tmp_path / "one/simple/foo-bar" / name).read_bytes() == (
@@ -110,10 +125,10 @@ def test_compression_gives_the_same_bytes_every_time(tmp_path: Path) -> None:
 
 def test_a_change_replaces_all_files(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     changed = replace(EVERYTHING, serial=40)
 
-    assert pages.write(changed) > 0
+    assert write(pages, changed) > 0
     directory = tmp_path / "simple/foo-bar"
     assert gzip.decompress((directory / "index.html.gz").read_bytes()) == render_html(changed, LINKS)
     assert gzip.decompress((directory / "index.v1_json.gz").read_bytes()) == render_json(changed, LINKS)
@@ -124,11 +139,11 @@ def test_a_changed_page_gets_a_new_twin_even_if_the_checksums_collide(
 ) -> None:
     """CRC-32 can be forged, and a page's text comes from strangers."""
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     monkeypatch.setattr(page_store, "twin_matches", lambda *_, **__: True)
     changed = replace(EVERYTHING, serial=40)
 
-    pages.write(changed)
+    write(pages, changed)
 
     twin = tmp_path / "simple/foo-bar/index.html.gz"
     assert gzip.decompress(twin.read_bytes()) == render_html(changed, LINKS)
@@ -136,7 +151,7 @@ def test_a_changed_page_gets_a_new_twin_even_if_the_checksums_collide(
 
 def test_what_is_staged_changes_nothing_until_it_is_published(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     (tmp_path / "simple/foo-bar/index.v1_html").write_bytes(b"of a former mirror")
     before = states(tmp_path / "simple/foo-bar")
 
@@ -153,7 +168,7 @@ def test_what_is_staged_changes_nothing_until_it_is_published(tmp_path: Path) ->
 
 def test_what_is_discarded_leaves_nothing_behind(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     before = states(tmp_path / "simple/foo-bar")
 
     pages.stage(FOO_BAR, pages.render(replace(EVERYTHING, serial=40))).discard()
@@ -169,7 +184,7 @@ def test_a_page_that_cannot_be_staged_leaves_nothing_behind(
 ) -> None:
     pages = store(tmp_path)
     if not is_new:
-        pages.write(replace(EVERYTHING, serial=38))
+        write(pages, replace(EVERYTHING, serial=38))
     before = tree(tmp_path / "simple/foo-bar")
 
     def full(_: bytes) -> bytes:
@@ -185,14 +200,14 @@ def test_a_page_that_cannot_be_staged_leaves_nothing_behind(
 def test_what_was_staged_of_legacy_json_and_died_is_swept(tmp_path: Path, then: str) -> None:
     pages = store(tmp_path)
     if then == "unchanged":
-        pages.write_legacy_json(FOO_BAR, b"new")
+        write_legacy_json(pages, FOO_BAR, b"new")
     pages.stage_legacy_json(FOO_BAR, b"staged")
     assert len(tree(tmp_path / "pypi/foo-bar")) == 1 + (then == "unchanged")
 
     if then == "removed":
         pages.remove_legacy_json(FOO_BAR)
     else:
-        pages.write_legacy_json(FOO_BAR, b"new")
+        write_legacy_json(pages, FOO_BAR, b"new")
     assert tree(tmp_path / "pypi") == (set() if then == "removed" else {"foo-bar", "foo-bar/json"})
 
 
@@ -218,21 +233,21 @@ def test_the_next_write_sweeps_what_was_staged_and_died(tmp_path: Path) -> None:
     pages = store(tmp_path)
     for serial in (37, 38):
         # Every version in one second has a later time, so the last lie ahead.
-        pages.write(replace(EVERYTHING, serial=serial))
+        write(pages, replace(EVERYTHING, serial=serial))
     pages.stage(FOO_BAR, pages.render(EVERYTHING))
     assert len(tree(tmp_path / "simple/foo-bar")) == 2 * len(ALL_FOUR)
 
-    store(tmp_path).write(EVERYTHING)
+    write(store(tmp_path), EVERYTHING)
     assert tree(tmp_path / "simple/foo-bar") == ALL_FOUR
 
 
 @pytest.mark.parametrize("damage", ["missing", "stale", "empty", "zeros", "a link"])
 def test_a_twin_that_a_crash_left_behind_is_mended(tmp_path: Path, damage: str) -> None:
     pages = store(tmp_path)
-    pages.write(replace(EVERYTHING, serial=38))
+    write(pages, replace(EVERYTHING, serial=38))
     twin = tmp_path / "simple/foo-bar/index.html.gz"
     stale = twin.read_bytes()
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     good = twin.read_bytes()
     twin.unlink()
     if damage == "stale":
@@ -245,19 +260,19 @@ def test_a_twin_that_a_crash_left_behind_is_mended(tmp_path: Path, damage: str) 
         (tmp_path / "elsewhere").write_bytes(good)
         twin.symlink_to(tmp_path / "elsewhere")
 
-    assert pages.write(EVERYTHING) == len(good)
+    assert write(pages, EVERYTHING) == len(good)
     assert twin.read_bytes() == good
     assert not twin.is_symlink()
 
 
 def test_a_twin_of_another_compression_level_is_left_alone(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     twin = tmp_path / "simple/foo-bar/index.html.gz"
     other = gzip.compress(render_html(EVERYTHING, LINKS), compresslevel=1, mtime=0)
     twin.write_bytes(other)
 
-    assert pages.write(EVERYTHING) == 0
+    assert write(pages, EVERYTHING) == 0
     assert twin.read_bytes() == other
 
 
@@ -267,7 +282,7 @@ def test_a_twin_of_another_compression_level_is_left_alone(tmp_path: Path) -> No
 def test_removing_leaves_no_trace_in_either_layout(
     tmp_path: Path, written_with: bool, removed_with: bool, name: str
 ) -> None:
-    store(tmp_path, hash_index=written_with).write(page(name=name))
+    write(store(tmp_path, hash_index=written_with), page(name=name))
     pages = store(tmp_path, hash_index=removed_with)
 
     assert pages.remove(NormalizedName(name)) is True
@@ -280,8 +295,8 @@ def test_removing_leaves_no_trace_in_either_layout(
 @pytest.mark.parametrize(("gone", "kept"), [("f", "foo"), ("foo", "f"), ("foo", "foo-bar")])
 def test_removing_one_page_spares_the_others(tmp_path: Path, hash_index: bool, gone: str, kept: str) -> None:
     pages = store(tmp_path, hash_index=hash_index)
-    pages.write(page(name=gone))
-    pages.write(page(name=kept))
+    write(pages, page(name=gone))
+    write(pages, page(name=kept))
 
     pages.remove(NormalizedName(gone))
 
@@ -292,7 +307,7 @@ def test_removing_one_page_spares_the_others(tmp_path: Path, hash_index: bool, g
 def test_a_letters_directory_stays_for_the_next_page(tmp_path: Path) -> None:
     """Another task may be about to put a page there."""
     pages = store(tmp_path, hash_index=True)
-    pages.write(page(name="f"))
+    write(pages, page(name="f"))
 
     pages.remove(NormalizedName("f"))
 
@@ -302,7 +317,7 @@ def test_a_letters_directory_stays_for_the_next_page(tmp_path: Path) -> None:
 def test_a_twin_is_removed_before_its_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A web server with gzip_static sends a twin without asking whether its page is there."""
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     directory = tmp_path / "simple/foo-bar"
     really_unlink = os.unlink
 
@@ -319,7 +334,7 @@ def test_a_twin_is_removed_before_its_page(tmp_path: Path, monkeypatch: pytest.M
 
 def test_removing_takes_a_crashs_leftovers_along(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     (tmp_path / "simple/foo-bar" / f"{TEMPORARY_PREFIX}left").write_bytes(b"half")
 
     pages.remove(FOO_BAR)
@@ -329,7 +344,7 @@ def test_removing_takes_a_crashs_leftovers_along(tmp_path: Path) -> None:
 
 def test_removing_spares_files_of_other_programs(tmp_path: Path) -> None:
     pages = store(tmp_path)
-    pages.write(EVERYTHING)
+    write(pages, EVERYTHING)
     (tmp_path / "simple/foo-bar/notes.txt").write_bytes(b"mine")
 
     pages.remove(FOO_BAR)
@@ -340,9 +355,9 @@ def test_removing_spares_files_of_other_programs(tmp_path: Path) -> None:
 @pytest.mark.parametrize("hash_index", [False, True], ids=["to flat", "to hashed"])
 @pytest.mark.parametrize("name", ["foo-bar", "f"])
 def test_the_other_layouts_page_can_be_removed_alone(tmp_path: Path, hash_index: bool, name: str) -> None:
-    store(tmp_path, hash_index=not hash_index).write(page(name=name))
+    write(store(tmp_path, hash_index=not hash_index), page(name=name))
     pages = store(tmp_path, hash_index=hash_index)
-    pages.write(page(name=name))
+    write(pages, page(name=name))
 
     assert pages.remove_other_layout(NormalizedName(name)) is True
     assert pages.remove_other_layout(NormalizedName(name)) is False
@@ -353,7 +368,7 @@ def test_the_other_layouts_page_can_be_removed_alone(tmp_path: Path, hash_index:
 def test_the_last_page_of_the_hashed_layout_takes_its_letter_along(tmp_path: Path) -> None:
     hashed = store(tmp_path, hash_index=True)
     for name in ("foo", "foo-bar"):
-        hashed.write(page(name=name))
+        write(hashed, page(name=name))
     flat = store(tmp_path)
 
     flat.remove_other_layout(FOO_BAR)
@@ -367,7 +382,7 @@ def test_a_former_mirrors_second_html_is_not_left_to_go_stale(tmp_path: Path) ->
     directory.mkdir(parents=True)
     (directory / "index.v1_html").write_bytes(b"old")
 
-    store(tmp_path).write(EVERYTHING)
+    write(store(tmp_path), EVERYTHING)
 
     assert {path.name for path in directory.iterdir()} == ALL_FOUR
 
@@ -377,10 +392,10 @@ def test_no_name_leads_out_of_the_tree(tmp_path: Path, name: str) -> None:
     pages = store(tmp_path)
 
     for act in (
-        lambda: pages.write(page(name=name)),
+        lambda: write(pages, page(name=name)),
         lambda: pages.remove(NormalizedName(name)),
         lambda: pages.path_of(NormalizedName(name)),
-        lambda: pages.write_legacy_json(NormalizedName(name), b"{}"),
+        lambda: write_legacy_json(pages, NormalizedName(name), b"{}"),
         lambda: pages.remove_legacy_json(NormalizedName(name)),
     ):
         with pytest.raises(ValueError, match="not a normalized project name"):
@@ -392,7 +407,7 @@ def test_no_name_leads_out_of_the_tree(tmp_path: Path, name: str) -> None:
 def test_names_are_found_in_both_layouts(tmp_path: Path, hash_index: bool) -> None:
     for hashed, names in ((False, ("foo", "f")), (True, ("foo-bar", "foo", "g"))):
         for name in names:
-            store(tmp_path, hash_index=hashed).write(page(name=name))
+            write(store(tmp_path, hash_index=hashed), page(name=name))
     for other in ("Upper", "a--b", "under_score", "f/elsewhere", "far/away"):
         (tmp_path / "simple" / other).mkdir(parents=True)
     (tmp_path / "simple/file").touch()
@@ -405,7 +420,7 @@ def test_names_are_found_in_both_layouts(tmp_path: Path, hash_index: bool) -> No
 def test_names_may_go_while_they_are_read(tmp_path: Path) -> None:
     pages = store(tmp_path)
     for name in ("f", "foo", "g"):
-        pages.write(page(name=name))
+        write(pages, page(name=name))
 
     removed = {name for name in pages.names() if pages.remove(name)}
     assert removed == {"f", "foo", "g"}
@@ -420,8 +435,8 @@ def test_a_stray_goes_with_its_legacy_json(
     tmp_path: Path, written_with: bool, removed_with: bool, name: str
 ) -> None:
     former = store(tmp_path, hash_index=written_with)
-    former.write(page(name=name))
-    former.write_legacy_json(NormalizedName(name), b"{}")
+    write(former, page(name=name))
+    write_legacy_json(former, NormalizedName(name), b"{}")
     (former.path_of(NormalizedName(name)) / "index.v1_html").write_bytes(b"old")
     pages = store(tmp_path, hash_index=removed_with)
 
@@ -446,8 +461,8 @@ def test_what_a_crash_left_of_a_stray_goes_too(tmp_path: Path, rest: set[str]) -
 
 def test_a_stray_of_one_letter_spares_the_pages_below_it(tmp_path: Path) -> None:
     hashed = store(tmp_path, hash_index=True)
-    hashed.write(page(name="foo"))
-    store(tmp_path).write(page(name="f"))
+    write(hashed, page(name="foo"))
+    write(store(tmp_path), page(name="f"))
 
     assert hashed.remove_stray(NormalizedName("f")) is True
     assert not (tmp_path / "simple/f/index.html").exists()
@@ -460,8 +475,8 @@ def test_a_directory_that_holds_anything_else_is_no_stray(
     tmp_path: Path, other: str, hash_index: bool
 ) -> None:
     pages = store(tmp_path, hash_index=hash_index, simple_format="JSON")
-    pages.write(page(name="foo-bar"))
-    pages.write_legacy_json(FOO_BAR, b"{}")
+    write(pages, page(name="foo-bar"))
+    write_legacy_json(pages, FOO_BAR, b"{}")
     path = pages.path_of(FOO_BAR) / other
     path.parent.mkdir(exist_ok=True)
     path.touch()
@@ -474,11 +489,11 @@ def test_a_directory_that_holds_anything_else_is_no_stray(
 def test_a_stray_is_not_looked_for_behind_links(tmp_path: Path) -> None:
     outside = store(tmp_path / "outside")
     for name in ("foo-bar", "foo"):
-        outside.write(page(name=name))
-        outside.write_legacy_json(NormalizedName(name), b"{}")
+        write(outside, page(name=name))
+        write_legacy_json(outside, NormalizedName(name), b"{}")
     before = tree(tmp_path / "outside")
     pages = store(tmp_path / "web")
-    pages.write(page(name="foo"))
+    write(pages, page(name="foo"))
     simple, legacy = tmp_path / "web/simple", tmp_path / "web/pypi"
     (simple / "f").symlink_to(tmp_path / "outside/simple")
     (simple / "foo-bar").symlink_to(tmp_path / "outside/simple/foo-bar")
@@ -495,8 +510,8 @@ def test_legacy_json_is_written_when_it_changes_and_removed(tmp_path: Path) -> N
     pages = store(tmp_path)
     path = tmp_path / "pypi/foo-bar/json"
 
-    assert pages.write_legacy_json(FOO_BAR, b'{"info":{}}') is True
-    assert pages.write_legacy_json(FOO_BAR, b'{"info":{}}') is False
+    assert write_legacy_json(pages, FOO_BAR, b'{"info":{}}') is True
+    assert write_legacy_json(pages, FOO_BAR, b'{"info":{}}') is False
     assert path.read_bytes() == b'{"info":{}}'
     assert pages.remove_legacy_json(FOO_BAR) is True
     assert pages.remove_legacy_json(FOO_BAR) is False
@@ -514,6 +529,6 @@ def test_legacy_json_replaces_a_former_mirrors_link_and_its_target(tmp_path: Pat
     if remove:
         assert pages.remove_legacy_json(FOO_BAR) is True
     else:
-        assert pages.write_legacy_json(FOO_BAR, b"new") is True
+        assert write_legacy_json(pages, FOO_BAR, b"new") is True
         assert not (tmp_path / "pypi/foo-bar/json").is_symlink()
     assert tree(tmp_path / "json") == set()

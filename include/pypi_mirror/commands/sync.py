@@ -201,7 +201,7 @@ def _print(outcome: Report) -> None:
     for failure in (*outcome.new_failures, *outcome.known_failures):
         print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
     if outcome.backlog:
-        print(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror status` names them.")
+        print(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
 
 
 def _print_missing(mirror: Mirror, asked_for: Sequence[NormalizedName], outcome: Report) -> None:

@@ -106,15 +106,6 @@ class PageStore:
         """The directory of the project's page."""
         return Path(self._directory(name, hashed=self._hash_index))
 
-    def write(self, page: MirroredPage) -> int:
-        """Bring the page's files up to date at once; return the number of bytes written, 0 if all were.
-
-        For who can make the page again, should a power cut leave it empty.
-        """
-        staged = self.stage(page.name, self.render(page))
-        staged.publish()
-        return staged.size
-
     def render(self, page: MirroredPage) -> Rendered:
         """The page's files, without the twins, by name."""
         return {name: _RENDER[name](page, self._links) for name in self._names}
@@ -200,12 +191,6 @@ class PageStore:
         self.remove_legacy_json(name)
         removed = [self._remove(name, hashed=hashed) for hashed in layouts]
         return any(removed)
-
-    def write_legacy_json(self, name: NormalizedName, document: bytes) -> bool:
-        """Make ``document`` the project's legacy JSON at once; return whether it was written."""
-        staged = self.stage_legacy_json(name, document)
-        staged.publish()
-        return staged.size > 0
 
     def stage_legacy_json(self, name: NormalizedName, document: bytes) -> StagedPage:
         """``document``, to become the project's legacy JSON."""

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Final
 
 from pypi_mirror.answers import failure
-from pypi_mirror.disk import TEMPORARY_PREFIX, make_directories, remove_file
+from pypi_mirror.disk import TEMPORARY_PREFIX, make_directories, remove_file, write_all
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
@@ -124,9 +124,8 @@ async def _download_small(
 
 def _place(path: str, body: bytes, file: RemoteFile) -> None:
     """Make ``body`` the file at ``path`` with as few calls as that takes: most files come this way."""
-    directory, _, filename = path.rpartition("/")
-    temporary = f"{directory}/{TEMPORARY_PREFIX}{filename}.part"
-    make_directories(directory)
+    temporary = _part_of(path)
+    make_directories(path.rpartition("/")[0])
     try:
         descriptor = os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
@@ -149,7 +148,7 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
             # Somebody had it, for a moment, between the two calls: it may be a file of the pool by now.
             raise FileBusy(path=temporary)
         try:
-            _write(descriptor, body)
+            write_all(descriptor, body)
             os.rename(temporary, path)
         except BaseException:
             remove_file(temporary)
@@ -288,7 +287,7 @@ class Part:
         # Not joined first: to copy a block takes as long as to write it.
         written = os.writev(self._descriptor, block[:_IOV_MAX])
         if written < sum(map(len, block)):
-            _write(self._descriptor, b"".join(block)[written:])
+            write_all(self._descriptor, b"".join(block)[written:])
         for chunk in block:
             self._update(chunk)
 
@@ -348,12 +347,6 @@ class Part:
 def _threads() -> ThreadPoolExecutor:
     """Two: beside the event loop, which waits for the network, they keep a fast disk busy."""
     return ThreadPoolExecutor(2, thread_name_prefix="hash and write")
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    while written < len(data):
-        written += os.write(descriptor, memoryview(data)[written:])
 
 
 def _lock(descriptor: int) -> None:
