@@ -1,7 +1,13 @@
-"""Settings of the tools that run the tests."""
+"""Settings of the tools that run the tests, and one running Airflow a database for all of them."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.dags.real_airflow import RealAirflow
 
 # The audit is many assertions in one place, used by several folders: rewritten, they say what differs. This
 # has to come before the first of them imports it.
@@ -11,3 +17,40 @@ pytest.register_assert_rewrite("tests.steps.audit")
 # busy machine that would only tell how busy it is.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+ON_BOTH_DATABASES = [
+    # With pytest-xdist all tests of one Airflow are one worker's.
+    pytest.param(name, marks=pytest.mark.xdist_group(f"airflow-{name}"))
+    for name in ("sqlite", "postgresql")
+]
+
+
+@pytest.fixture(scope="session", params=ON_BOTH_DATABASES)
+def airflow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> "Iterator[RealAirflow]":
+    """A real Airflow that is running: starting it takes longer than a run.
+
+    Airflow's own tables and the ledgers of the mirrors that ``configure`` makes are on the parameter's
+    database; a test that says ``@pytest.mark.database("sqlite")`` runs on that one alone.
+    """
+    # It brings half of the project along, which a test of one module need not load.
+    from tests.dags.real_airflow import prepared, start_for_tests
+
+    with prepared(tmp_path_factory.mktemp("airflow"), request.param) as real_airflow:
+        start_for_tests(real_airflow, tmp_path_factory.mktemp("first"))
+        yield real_airflow
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what a ``database`` mark rules out."""
+    unwanted = [item for item in items if not _wanted(item)]
+    if unwanted:
+        config.hook.pytest_deselected(items=unwanted)
+        items[:] = [item for item in items if _wanted(item)]
+
+
+def _wanted(item: pytest.Item) -> bool:
+    mark = item.get_closest_marker("database")
+    parameters = getattr(item, "callspec", None)
+    return mark is None or parameters is None or parameters.params.get("airflow") in mark.args

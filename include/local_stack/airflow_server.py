@@ -1,4 +1,4 @@
-"""Airflow on this machine: SQLite below ``var/airflow``, LocalExecutor, one administrator."""
+"""Airflow on this machine: LocalExecutor, one administrator, everything but a PostgreSQL below ``var``."""
 
 import json
 import os
@@ -10,17 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_stack.airflow_database import database_environment
 from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.services import Service
 
 ADMINISTRATOR = "admin"
-
-# SQLite has one writer: with Airflow's default of 32 tasks at once its scheduler dies of "database is
-# locked"; 4 have been seen to hold through hundreds of tasks.
-PARALLELISM = 4
-SQLITE_PATIENCE = 120
 
 API_SERVER = "api-server"
 SCHEDULER = "scheduler"
@@ -60,9 +56,17 @@ def read_or_make_keys(home: Path) -> Keys:
 
 
 def environment(
-    layout: Layout, *, keys: Keys, port: int, mirror_conf: Path, extra: Mapping[str, str] | None = None
+    layout: Layout,
+    *,
+    keys: Keys,
+    port: int,
+    mirror_conf: Path,
+    database: str | None = None,
+    extra: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What each Airflow process gets; another Airflow's settings in our own environment are left out.
+
+    ``database`` is the URL of Airflow's own, None for SQLite.
 
     Connections and variables (``AIRFLOW_CONN_…``, ``AIRFLOW_VAR_…``) pass: that is how an
     administrator hands over the secrets of the mail server or the webhook.
@@ -82,7 +86,6 @@ def environment(
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": str(PARALLELISM),
         "AIRFLOW__CORE__FERNET_KEY": keys.fernet,
         "AIRFLOW__CORE__AUTH_MANAGER": (
             "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager"
@@ -90,9 +93,7 @@ def environment(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_passwords_file(layout.airflow_home)),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": (
-            f"sqlite:///{layout.airflow_home / 'airflow.db'}?timeout={SQLITE_PATIENCE}"
-        ),
+        **database_environment(layout, database),
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": address,

@@ -67,6 +67,7 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
         port=options.airflow_port,
         mirror_conf=conf,
         dag_id=DAG_ID,
+        database=options.database,
         extra_env={} if scheduled else {UNSCHEDULED_VARIABLE: "1"},
         on_interrupted=lambda run_id: end_in_ledger(settings, run_id),
     )

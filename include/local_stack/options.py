@@ -1,15 +1,20 @@
 """What the command line of the stack asks for."""
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from local_stack.airflow_database import VARIABLE
 from local_stack.ports import AIRFLOW_PORT, UPSTREAM_PORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """``conf`` None stands for the stand-in upstream and its own configuration; ``site_port`` is for that."""
+    """``conf`` None stands for the stand-in upstream and its own configuration; ``site_port`` is for that.
+
+    ``database`` is the URL of Airflow's own, None for SQLite.
+    """
 
     command: str
     conf: Path | None = None
@@ -17,6 +22,7 @@ class Options:
     site_port: int | None = None
     upstream_port: int = UPSTREAM_PORT
     install: str | None = None
+    database: str | None = None
 
 
 def parse_options(arguments: list[str]) -> Options:
@@ -40,7 +46,7 @@ def parse_options(arguments: list[str]) -> Options:
     given = parser.parse_args(arguments)
     if getattr(given, "conf", None) is not None and given.site_port is not None:
         parser.error(f"NGINX_PORT is for the stand-in upstream; set [site] port in {given.conf}")
-    return Options(**vars(given))
+    return Options(**vars(given), database=os.environ.get(VARIABLE) or None)
 
 
 def _port(text: str) -> int:

@@ -39,6 +39,7 @@ class Stack:
         port: int,
         mirror_conf: Path,
         dag_id: str,
+        database: str | None = None,
         extra_env: Mapping[str, str] | None = None,
         on_interrupted: Callable[[str], None],
     ) -> AirflowApi:
@@ -50,7 +51,7 @@ class Stack:
         """
         keys = airflow_server.read_or_make_keys(self.layout.airflow_home)
         env = airflow_server.environment(
-            self.layout, keys=keys, port=port, mirror_conf=mirror_conf, extra=extra_env
+            self.layout, keys=keys, port=port, mirror_conf=mirror_conf, database=database, extra=extra_env
         )
         airflow_server.migrate(self.layout, env)
         api = AirflowApi(f"http://{LOOPBACK}:{port}", user=ADMINISTRATOR, password=keys.password)

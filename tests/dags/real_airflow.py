@@ -1,25 +1,36 @@
 """A real Airflow for the tests of the DAG: its scheduler, its API, mail and webhook to complain to."""
 
+import itertools
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from sqlalchemy import make_url
+
 from local_stack.airflow_api import AirflowApi
+from local_stack.airflow_server import ADMINISTRATOR, read_or_make_keys
+from local_stack.layout import Layout, checkout_of_this_package
+from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.dags.receivers import MailServer, Webhook
+from tests.dags.receivers import MailServer, Webhook, serving
+from tests.ledger.postgres import running_postgres
+from tests.warehouse import Upload, Warehouse, Wheel, running
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"
 FINISHED = ("success", "failed")
 PATIENCE = 120.0
+VIEWER = "viewer"
+VIEWERS_PASSWORD = "may look"
 
 # Once a month: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
 CONF = """\
@@ -28,6 +39,9 @@ directory = {directory}
 master = {master}
 stop-on-error = {stop_on_error}
 workers = 1
+
+[ledger]
+{ledger}
 
 [removal]
 always-allowed = {always_allowed}
@@ -59,24 +73,90 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@contextmanager
+def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
+    """All that a real Airflow on ``database`` (sqlite, postgresql) needs, and Airflow itself not started yet."""
+    checkout = checkout_of_this_package()
+    stack = Stack(Layout(checkout=checkout, var=var, dags=checkout / "dags"))
+    with ExitStack() as servers:
+        new_database = None
+        if database == "postgresql":
+            new_database = _databases(servers.enter_context(running_postgres()))
+        mail = servers.enter_context(serving(MailServer()))
+        webhook = servers.enter_context(serving(Webhook()))
+        try:
+            yield RealAirflow(
+                stack=stack,
+                conf=var / "mirror.conf",
+                port=free_port(),
+                mail=mail,
+                webhook=webhook,
+                new_database=new_database,
+            )
+        finally:
+            stack.stop()
+
+
+def start_for_tests(airflow: "RealAirflow", directory: Path) -> None:
+    """Start Airflow; the run that the schedule starts first is over afterwards."""
+    with running(Warehouse(Upload(distribution=Wheel(name="first")))) as upstream:
+        airflow.configure(directory, upstream.url)
+        airflow.start()
+        end = time.monotonic() + PATIENCE
+        while not (runs := airflow.api.runs(DAG_ID)):
+            assert time.monotonic() < end, "the schedule started no run"
+            time.sleep(0.3)
+        assert airflow.wait(runs[0]["dag_run_id"]) == "success"
+
+
+def _databases(server: str) -> Callable[[], str]:
+    """What makes a new, empty database of the PostgreSQL at the URL ``server``, and returns its URL."""
+    numbers = itertools.count()
+
+    def new_database() -> str:
+        name = f"airflow_{next(numbers)}"
+        with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+    return new_database
+
+
 @dataclass(kw_only=True)
 class RealAirflow:
-    """The running Airflow; each test writes the configuration that the DAG's tasks read."""
+    """The running Airflow; each test writes the configuration that the DAG's tasks read.
+
+    With ``new_database``, which makes a PostgreSQL database and returns its URL, Airflow's own and every
+    mirror's ledger are there, else they are SQLite.
+    """
 
     stack: Stack
     conf: Path
     port: int
     mail: MailServer
     webhook: Webhook
+    new_database: Callable[[], str] | None = None
     api: AirflowApi = field(init=False)
 
+    @property
+    def address(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
     def start(self) -> None:
-        """Start Airflow, with the configuration that is there, and let the DAG run."""
+        """Start Airflow, with the configuration that is there, and let the DAG run.
+
+        Apart from the administrator there is the user VIEWER, who may only look.
+        """
+        home = self.stack.layout.airflow_home
+        passwords = {ADMINISTRATOR: read_or_make_keys(home).password, VIEWER: VIEWERS_PASSWORD}
+        (home / "passwords.json").write_text(json.dumps(passwords))
         self.api = self.stack.start_airflow(
             port=self.port,
             mirror_conf=self.conf,
             dag_id=DAG_ID,
+            database=None if self.new_database is None else self.new_database(),
             extra_env={
+                "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin,{VIEWER}:viewer",
                 "AIRFLOW_CONN_TEST_MAIL": json.dumps(
                     {
                         "conn_type": "smtp",
@@ -100,10 +180,12 @@ class RealAirflow:
         stop: bool = False,
         always_allowed: int = 5,
     ) -> None:
+        """Write the configuration of a mirror in ``directory``, which has no ledger yet."""
         self.conf.write_text(
             CONF.format(
                 directory=directory,
                 master=master,
+                ledger="" if self.new_database is None else f"url = {self.new_database()}",
                 stop_on_error=str(stop).lower(),
                 always_allowed=always_allowed,
                 site=str(site_port is not None).lower(),
