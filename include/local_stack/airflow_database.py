@@ -19,7 +19,7 @@ _SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 def database_environment(layout: Layout, url: str | None) -> Mapping[str, str]:
-    """Airflow's settings for its database: ``url`` is ``postgresql://user:password@host/name``, None is SQLite.
+    """Airflow's settings for its database at ``url``, ``postgresql://…/name``; None stands for SQLite.
 
     Raises StackError for an address that is none of these.
     """

@@ -75,7 +75,7 @@ def free_port() -> int:
 
 @contextmanager
 def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
-    """All that a real Airflow on ``database`` (sqlite, postgresql) needs, and Airflow itself not started yet."""
+    """All that a real Airflow on ``database`` (sqlite, postgresql) needs; it is not started yet."""
     checkout = checkout_of_this_package()
     stack = Stack(Layout(checkout=checkout, var=var, dags=checkout / "dags"))
     with ExitStack() as servers:
