@@ -122,7 +122,14 @@ def all_settings(draw: st.DrawFn) -> Settings:
             email_to=(to := tuple(draw(st.lists(MAILS, unique=True, max_size=3)))),
             email_from=draw(st.none() | MAILS) if to else None,
             smtp_connection=draw(st.sampled_from(["smtp_default", "smtp"])),
+            slack_connection=draw(st.sampled_from([None, "slack"])),
             webhook_connection=draw(st.sampled_from([None, "chat"])),
+            watch_cron=draw(st.sampled_from([None, "@hourly", "*/5 * * * *"])),
+            stale_after=draw(st.integers(0, 8760)),
+            run_deadline=draw(st.integers(0, 8760)),
+            disk_days=draw(st.integers(0, 3650)),
+            repeat_after=draw(st.integers(0, 8760)),
+            silenced=tuple(draw(st.lists(NAMES, unique=True, max_size=2))),
         ),
     )
 

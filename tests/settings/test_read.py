@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import ConfigurationError, Mistake
-from pypi_mirror.settings.read import read_settings
-from pypi_mirror.settings.values import Environment, ReleaseRule, RemovalGuard, Settings
+from pypi_mirror.settings.read import read_alerts, read_settings
+from pypi_mirror.settings.values import Alerts, Environment, ReleaseRule, RemovalGuard, Settings
 
 GOOD = "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\n"
 
@@ -159,6 +159,23 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[alerts] webhook-connection",
         "stay in the connection",
     ),
+    "slack's address itself": (
+        "[alerts]\nslack-connection = https://hooks.example/services/T/B/x",
+        5,
+        "[alerts] slack-connection",
+        "stay in the connection",
+    ),
+    "watch by a wrong clock": ("[alerts]\nwatch-cron = 99 * * * *", 5, "[alerts] watch-cron", "not a cron"),
+    "stale after a negative time": (
+        "[alerts]\nstale-after = -1",
+        5,
+        "[alerts] stale-after",
+        "from 0 to 8760",
+    ),
+    "deadline in minutes": ("[alerts]\nrun-deadline = 5min", 5, "[alerts] run-deadline", "number of hours"),
+    "days beyond all disks": ("[alerts]\ndisk-days = 4000", 5, "[alerts] disk-days", "from 0 to 3650"),
+    "repeat as a word": ("[alerts]\nrepeat-after = daily", 5, "[alerts] repeat-after", "number of hours"),
+    "wildcard of the silenced": ("[alerts]\nsilenced = foo-*", 5, "[alerts] silenced", "without wildcards"),
     "sender without receiver": (
         "[alerts]\nemail-from = a@x.example",
         5,
@@ -322,6 +339,9 @@ timezone = Europe/Lisbon
 [alerts]
 email-to = a@x.example, b@x.example
     c@x.example
+watch-cron = none
+stale-after = 0
+silenced = Foo.Bar, numpy
 """,
         ),
         {},
@@ -362,6 +382,27 @@ email-to = a@x.example, b@x.example
     assert settings.schedule.cron is None
     assert settings.schedule.timezone == "Europe/Lisbon"
     assert settings.alerts.email_to == ("a@x.example", "b@x.example", "c@x.example")
+    assert settings.alerts.watch_cron is None
+    assert settings.alerts.stale_after == 0
+    assert settings.alerts.silenced == ("foo-bar", "numpy")
+
+
+def test_who_is_told_is_read_from_a_file_with_mistakes(write: Write) -> None:
+    """One that has a typing error in its list of people, too: the others are told of it."""
+    path = write(
+        "[mirror]\nstop-on-eror = true\n[nonsense]\n[alerts]\nemail-to = a@x.example, me, b@x.example\n"
+        "smtp-connection = https://x\nwebhook-connection = hook\nstale-after = soon\n"
+    )
+    with pytest.raises(ConfigurationError):
+        read_settings(path, {})
+    assert read_alerts(path, {}) == Alerts(email_to=("a@x.example", "b@x.example"), webhook_connection="hook")
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe", b"email-to = a@x.example"])
+def test_a_file_that_says_nothing_of_alerts_tells_nobody(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "mirror.conf").write_bytes(content)
+    assert read_alerts(tmp_path / "mirror.conf", {}) == Alerts()
 
 
 def test_the_default_master_is_the_public_index_by_its_librarys_constant(write: Write) -> None:

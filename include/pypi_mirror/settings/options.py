@@ -18,7 +18,7 @@ from pypi_mirror.settings.ledger_url import (
 )
 from pypi_mirror.settings.max_failures import format_max_failures, parse_max_failures
 from pypi_mirror.settings.option import Option
-from pypi_mirror.settings.packages import format_package, join_rules, parse_package
+from pypi_mirror.settings.packages import format_package, join_rules, parse_package, parse_project_name
 from pypi_mirror.settings.platform_words import EXAMPLE_WORDS, is_platform_word
 
 PROXY_VARIABLE = "PYPI_MIRROR_PROXY"
@@ -506,7 +506,7 @@ _ALERTS = (
         many=True,
         words=True,
         empty=True,
-        doc="Who gets one message when a run fails.",
+        doc="Who gets a mail when a run fails, or the mirror needs a person otherwise.",
     ),
     Option(
         section="alerts",
@@ -514,7 +514,7 @@ _ALERTS = (
         field="alerts.email_from",
         parse=texts.parse_mail,
         empty=True,
-        doc="The sender of that message; by default what the connection says.",
+        doc="The sender of that mail; by default what the connection says.",
     ),
     Option(
         section="alerts",
@@ -526,11 +526,70 @@ _ALERTS = (
     ),
     Option(
         section="alerts",
+        key="slack-connection",
+        field="alerts.slack_connection",
+        parse=texts.parse_connection,
+        empty=True,
+        doc="The Airflow connection with an incoming webhook of Slack, its password the webhook's URL.",
+    ),
+    Option(
+        section="alerts",
         key="webhook-connection",
         field="alerts.webhook_connection",
         parse=texts.parse_connection,
         empty=True,
-        doc="The Airflow connection with the webhook that is told of failed runs.",
+        doc="The Airflow connection with any other webhook; it gets the message as JSON.",
+    ),
+    Option(
+        section="alerts",
+        key="watch-cron",
+        field="alerts.watch_cron",
+        parse=texts.parse_cron,
+        default="*/15 * * * *",
+        format=lambda cron: cron or "none",
+        doc="When Airflow looks whether a person is needed, in [schedule] timezone; none: by hand only.",
+    ),
+    Option(
+        section="alerts",
+        key="stale-after",
+        field="alerts.stale_after",
+        parse=texts.number(0, 8760, "hours"),
+        default="24",
+        doc="Hours that the mirror may be behind upstream untold, 0 to 8760 (a year); 0: for ever.",
+    ),
+    Option(
+        section="alerts",
+        key="run-deadline",
+        field="alerts.run_deadline",
+        parse=texts.number(0, 8760, "hours"),
+        default="24",
+        doc="Hours that a run of Airflow may take untold, 0 to 8760 (a year); 0: for ever.",
+    ),
+    Option(
+        section="alerts",
+        key="disk-days",
+        field="alerts.disk_days",
+        parse=texts.number(0, 3650, "days"),
+        default="14",
+        doc="Days before the disk is down to its reserve, by forecast, that it is told, 0 to 3650; 0: never.",
+    ),
+    Option(
+        section="alerts",
+        key="repeat-after",
+        field="alerts.repeat_after",
+        parse=texts.number(0, 8760, "hours"),
+        default="24",
+        doc="Hours after which what lasts is told again, 0 to 8760 (a year); 0: never.",
+    ),
+    Option(
+        section="alerts",
+        key="silenced",
+        field="alerts.silenced",
+        parse=parse_project_name,
+        many=True,
+        words=True,
+        empty=True,
+        doc="Projects whose failures are not told, without wildcards; they stay on the backlog.",
     ),
 )
 

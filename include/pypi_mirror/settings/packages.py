@@ -32,6 +32,16 @@ def parse_package(text: str) -> ReleaseRule:
     return ReleaseRule(project=canonicalize_name(requirement.name), specifier=str(requirement.specifier))
 
 
+def parse_project_name(text: str) -> NormalizedName:
+    """One project's name, in any spelling (PEP 503)."""
+    from packaging.utils import InvalidName, canonicalize_name
+
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        raise BadValue(f"{text!r} is not the name of one project; write it without wildcards") from error
+
+
 def split_rules(
     rules: Iterable[ReleaseRule],
 ) -> tuple[frozenset[NormalizedName], tuple[ReleaseRule, ...]]:

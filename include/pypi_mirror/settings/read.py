@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,21 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
     return _assemble(path, reading.values)
 
 
+def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
+    """What the file ``path`` says of alerts, as far as it can be read; of a list, the items that can.
+
+    For a file with mistakes: one of them must not keep the message about it from those it names. Raises
+    nothing; what cannot be read is as if it were not there.
+    """
+    path = path.absolute()
+    reading = _Reading(path.parent, tolerant=True)
+    try:
+        reading.read(_load(path), environ)
+    except ConfigurationError:
+        return Alerts()
+    return _alerts(reading.values)
+
+
 def _load(path: Path) -> str:
     try:
         data = path.read_bytes()
@@ -64,10 +79,14 @@ def _load(path: Path) -> str:
 
 
 class _Reading:
-    """One pass over one file; ``values`` by ``Option.field``, ``lines`` by ``Option.place``."""
+    """One pass over one file; ``values`` by ``Option.field``, ``lines`` by ``Option.place``.
 
-    def __init__(self, base: Path) -> None:
+    A ``tolerant`` one keeps what is right in a list that has mistakes.
+    """
+
+    def __init__(self, base: Path, *, tolerant: bool = False) -> None:
         self._base = base
+        self._tolerant = tolerant
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int | None] = {}
         self.mistakes: list[Mistake] = []
@@ -164,7 +183,7 @@ class _Reading:
                 parsed.append(option.parse(item.text))
             except BadValue as error:
                 self._mistake(item.number, place, str(error))
-        if len(parsed) == len(items):
+        if len(parsed) == len(items) or (self._tolerant and option.many):
             self._set(option, tuple(dict.fromkeys(parsed)) if option.many else parsed[0])
 
     def _read_empty(self, option: Option, number: int, place: str) -> None:
@@ -260,7 +279,7 @@ def _assemble(path: Path, values: dict[str, Any]) -> Settings:
         site=_site(part("site"), flat["directory"]),
         schedule=_schedule(part("schedule"), values),
         audit=Audit(**{**part("audit"), "cron": values["audit.cron"]}),
-        alerts=Alerts(**part("alerts")),
+        alerts=_alerts(values),
         **flat,
     )
 
@@ -291,6 +310,14 @@ def _site(values: dict[str, Any], directory: Path) -> Site:
 def _schedule(values: dict[str, Any], all_values: dict[str, Any]) -> Schedule:
     # None is a value of this one option: no schedule.
     return Schedule(**{**values, "cron": all_values["schedule.cron"]})
+
+
+def _alerts(values: Mapping[str, Any]) -> Alerts:
+    found = {f.name: values.get(f"alerts.{f.name}") for f in fields(Alerts)}
+    given = {name: value for name, value in found.items() if value is not None}
+    if "alerts.watch_cron" in values:
+        given["watch_cron"] = values["alerts.watch_cron"]
+    return Alerts(**given)
 
 
 def _upstream_root(master: str) -> str:

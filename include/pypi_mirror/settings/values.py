@@ -171,12 +171,24 @@ class Audit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
-    """Who hears of a failed run: ``[alerts]``; secrets stay in the named Airflow connections."""
+    """Who is told when the mirror needs a person, and of what: ``[alerts]``.
+
+    Secrets stay in the named Airflow connections. ``stale_after``, ``run_deadline`` and ``repeat_after`` are
+    hours, ``disk_days`` days; 0 means never. ``watch_cron``, in the time zone of the schedule, is when the
+    mirror is looked at; None means by hand only. Failures of ``silenced`` projects are not told.
+    """
 
     email_to: tuple[str, ...] = ()
     email_from: str | None = None
     smtp_connection: str = "smtp_default"
+    slack_connection: str | None = None
     webhook_connection: str | None = None
+    watch_cron: str | None = "*/15 * * * *"
+    stale_after: float = 24.0
+    run_deadline: float = 24.0
+    disk_days: float = 14.0
+    repeat_after: float = 24.0
+    silenced: tuple[NormalizedName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
