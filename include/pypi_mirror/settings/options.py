@@ -10,6 +10,7 @@ from pypi_mirror.settings.bandwidth import format_bandwidth, parse_bandwidth
 from pypi_mirror.settings.disk_reserve import format_disk_reserve, parse_disk_reserve
 from pypi_mirror.settings.download_window import format_download_window, parse_download_window
 from pypi_mirror.settings.environments import format_environment, parse_environment
+from pypi_mirror.settings.first import parse_first
 from pypi_mirror.settings.ledger_url import (
     LEDGER_VARIABLE,
     hide_password,
@@ -418,6 +419,31 @@ _SCHEDULE = (
         empty=True,
         when_empty=(),
         doc="Hours to download in (22:00-06:00, sat,sun 00:00-24:00); empty: always.",
+    ),
+    Option(
+        section="schedule",
+        key="projects-per-run",
+        field="schedule.projects_per_run",
+        parse=texts.integer(1, 10_000_000),
+        empty=True,
+        doc="Projects that a run syncs before it leaves the rest to the next, 1 to 10000000; empty: all.",
+    ),
+    Option(
+        section="schedule",
+        key="gigabytes-per-run",
+        field="schedule.gigabytes_per_run",
+        parse=texts.number(0.001, 1_000_000, "gigabytes"),
+        empty=True,
+        doc="What a run downloads before it leaves the rest to the next, 0.001 to 1000000; empty: all.",
+    ),
+    Option(
+        section="schedule",
+        key="first",
+        field="schedule.first",
+        parse=parse_first,
+        many=True,
+        empty=True,
+        doc="Projects to sync before others: names, or files of names (.txt, .json), the first one first.",
     ),
     Option(
         section="schedule",

@@ -197,6 +197,8 @@ class _Reading:
             self._mistake(number, place, f"has no value; {what}")
 
     def _set(self, option: Option, value: Any) -> None:
+        if isinstance(value, tuple):
+            value = tuple(self._base / each if isinstance(each, Path) else each for each in value)
         self.values[option.field] = self._base / value if isinstance(value, Path) else value
 
     def _read_variables(self, environ: Mapping[str, str]) -> None:

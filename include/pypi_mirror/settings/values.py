@@ -138,18 +138,27 @@ class Schedule:
     """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only.
 
     ``timezone`` is the IANA name of the zone that the cron expression and ``download_window`` are in; without
-    any window, files are downloaded at all hours. ``retry_delay`` is in seconds.
-    ``when_busy`` is what a run does while another one has the mirror.
+    any window, files are downloaded at all hours. ``projects_per_run`` and ``gigabytes_per_run`` are what a
+    run takes of its plan before it leaves the rest to the next one, None for all of it; ``first`` are the
+    projects to take before others, normalized names and files of names (see ``settings.first``).
+    ``retry_delay`` is in seconds. ``when_busy`` is what a run does while another one has the mirror.
     """
 
     cron: str | None = "0 * * * *"
     timezone: str = "UTC"
     download_window: tuple[DownloadWindow, ...] = ()
+    projects_per_run: int | None = None
+    gigabytes_per_run: float | None = None
+    first: tuple[Path | NormalizedName, ...] = ()
     batch_size: int = 500
     batches_at_once: int = 4
     retries: int = 3
     retry_delay: float = 60.0
     when_busy: WhenBusy = "wait"
+
+    @property
+    def bytes_per_run(self) -> int | None:
+        return None if self.gigabytes_per_run is None else round(self.gigabytes_per_run * 1e9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
