@@ -162,6 +162,18 @@ class LedgerDamaged(LedgerError):
     """The ledger's file is broken; it has to be made anew."""
 
 
+class OldLedger(LedgerError):
+    """The ledger is of an older schema, and who only looks does not upgrade it."""
+
+    def __init__(self, *, found: str, known: str, address: str) -> None:
+        self.found = found
+        self.known = known
+        super().__init__(
+            f"the ledger at {address} is of schema {found}, this program works with {known}: "
+            "`pypi-mirror ledger upgrade` upgrades it, and so does the next sync"
+        )
+
+
 class LedgerUnavailable(LedgerError):
     """The ledger's database cannot be reached just now, or others keep it busy. Trying later can help."""
 

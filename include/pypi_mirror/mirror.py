@@ -165,9 +165,10 @@ def open_mirror(
 ) -> Iterator[Mirror]:
     """The mirror that ``settings`` describes; its directories and its ledger are made when missing.
 
-    Who only looks sets ``must_exist``, so that a mistyped directory does not become an empty mirror. Raises
-    LedgerError, and MirrorError when the directory is missing or cannot be written. What the disk refuses
-    while the mirror is open comes out of the ``with`` block as DiskFault.
+    Who does not sync sets ``must_exist``, so that a mistyped directory does not become an empty mirror, and a
+    ledger of an older program is OldLedger; whoever syncs upgrades it. Raises LedgerError, MirrorBusy for an
+    older ledger that a run is at work with, and MirrorError when the directory is missing or cannot be
+    written. What the disk refuses while the mirror is open comes out of the ``with`` block as DiskFault.
     """
     clock = clock or SystemClock()
     if must_exist and not settings.web.is_dir():
@@ -180,7 +181,7 @@ def open_mirror(
         raise MirrorError(
             f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"
         ) from error
-    with Ledger.open(settings.ledger, clock) as ledger:
+    with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
         with named_disk_faults(mirror.places):
             yield mirror

@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 
 from pypi_mirror.ledger import migrations
 from pypi_mirror.ledger.store import Ledger
-from tests.ledger.samples import Hands
+from tests.ledger.samples import NOON, Hands
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     whole = command.upgrade
     monkeypatch.setattr(command, "upgrade", lambda config, _: whole(config, "0001"))
     engine = create_engine(url)
-    migrations.upgrade(engine)
+    migrations.upgrade(engine, now=NOON)
     monkeypatch.undo()
     with engine.begin() as connection:
         connection.execute(

@@ -18,7 +18,7 @@ from pypi_mirror.ledger.migrations import HEAD, upgrade
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.ledger.tables import metadata
 from pypi_mirror.settings.values import Settings
-from tests.ledger.samples import Hands, begin, planned, pooled, synced
+from tests.ledger.samples import NOON, Hands, begin, planned, pooled, synced
 
 
 def test_from_nothing_to_head(ledger: Ledger) -> None:
@@ -41,7 +41,7 @@ def migrated(url: str) -> Iterator[Connection]:
     """A connection to a ledger that came to be step by step, from nothing."""
     engine = create_engine(url)
     try:
-        upgrade(engine)
+        upgrade(engine, now=NOON)
         with engine.connect() as connection:
             yield connection
     finally:
@@ -103,7 +103,7 @@ def test_a_newer_ledger_is_refused(url: str, clock: Hands) -> None:
     with Ledger.open(url, clock) as ledger, ledger.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with (
-        pytest.raises(LedgerError, match=f"schema 9999, this program knows {HEAD}.*newer pypi-mirror"),
+        pytest.raises(LedgerError, match=f"schema 9999, and this pypi-mirror .* knows {HEAD}: a newer"),
         Ledger.open(url, clock),
     ):
         pass

@@ -1,19 +1,25 @@
-"""``pypi-mirror ledger rebuild``: a lost or broken ledger, made anew from the tree."""
+"""``pypi-mirror ledger rebuild|upgrade|backup``: the ledger made anew, brought up to date, or copied."""
 
 import argparse
 import sys
 import time
+from pathlib import Path
 from typing import Any, Final
 
+from pypi_mirror.commands.label import is_dead
+from pypi_mirror.errors import MirrorBusy
+from pypi_mirror.ledger.backup import back_up
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.rebuild_ledger import RebuiltLedger, rebuild_ledger
+from pypi_mirror.steps.upgrade_ledger import UpgradedLedger, upgrade_ledger
 from pypi_mirror.webserver.wording import count, size
 
+_ASK_AGAIN: Final = 2.0
 _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("ledger", help="make a lost or broken ledger anew")
+    parser = verbs.add_parser("ledger", help="upgrade the ledger, back it up, or make a lost one anew")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     rebuild = actions.add_parser(
         "rebuild", parents=[common], help="make the ledger from the pages and files on the disk"
@@ -30,6 +36,16 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="the settings have not changed since the last run: do not look at every page again",
     )
     rebuild.set_defaults(run=run_rebuild)
+    upgrade = actions.add_parser(
+        "upgrade", parents=[common], help="bring an older program's ledger to this one's schema"
+    )
+    upgrade.add_argument("--wait", action="store_true", help="wait while a run is at work with it")
+    upgrade.set_defaults(run=run_upgrade)
+    backup = actions.add_parser(
+        "backup", parents=[common], help="copy an SQLite ledger; runs go on meanwhile"
+    )
+    backup.add_argument("file", type=Path, metavar="COPY", help="a file that does not exist yet")
+    backup.set_defaults(run=run_backup)
 
 
 def run_rebuild(arguments: argparse.Namespace) -> int:
@@ -51,6 +67,32 @@ def run_rebuild(arguments: argparse.Namespace) -> int:
     print(
         "Its backlog, events and history are lost; `pypi-mirror sync` compares every project with upstream."
     )
+    return 0
+
+
+def run_upgrade(arguments: argparse.Namespace) -> int:
+    print(_upgrade(arguments).described)
+    return 0
+
+
+def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
+    settings = read_settings(arguments.config)
+    told = None
+    while True:
+        try:
+            return upgrade_ledger(settings, is_dead=is_dead)
+        except MirrorBusy as busy:
+            if not arguments.wait:
+                raise
+            if busy.owner != told:
+                print(f"waiting: {busy}", file=sys.stderr, flush=True)
+                told = busy.owner
+        time.sleep(_ASK_AGAIN)
+
+
+def run_backup(arguments: argparse.Namespace) -> int:
+    copied = back_up(read_settings(arguments.config).ledger, arguments.file)
+    print(f"{arguments.file}: {size(copied)}, the ledger as it was just now")
     return 0
 
 

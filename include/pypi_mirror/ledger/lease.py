@@ -58,12 +58,8 @@ class Lease:
 
     def holder(self) -> MirrorBusy | None:
         """Who keeps others from the mirror at this moment, as the error that they would get."""
-        now = int(self._clock())
         with self._engine.connect().execution_options(reading=True) as connection:
-            held = connection.execute(select(lease)).one_or_none()
-        if held is None or not now < held.expires_at <= now + SECONDS + _CLOCK_ERROR:
-            return None
-        return MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
+            return holder_in(connection, self._clock())
 
     def renew(self, owner: str) -> None:
         """Extend ``owner``'s lease; raises LeaseLost when another run has taken it over."""
@@ -79,6 +75,14 @@ class Lease:
         """Give the lease up; nothing happens when ``owner`` does not hold it."""
         with self._engine.begin() as connection:
             connection.execute(update(lease).where(lease.c.owner == owner).values(expires_at=0))
+
+
+def holder_in(connection: Connection, now: float) -> MirrorBusy | None:
+    """``Lease.holder`` within a transaction, at ``now``; the table has been the same in every schema."""
+    held = connection.execute(select(lease)).one_or_none()
+    if held is None or not now < held.expires_at <= now + SECONDS + _CLOCK_ERROR:
+        return None
+    return MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
 
 
 def hold(connection: Connection, run_id: int, *, alone: bool = False) -> None:

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import sqlalchemy
 from sqlalchemy import Engine
 
+from pypi_mirror import __version__
 from pypi_mirror.clock import Clock
-from pypi_mirror.errors import LedgerError
+from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
 from pypi_mirror.ledger.lease import Lease
-from pypi_mirror.ledger.migrations import HEAD, create, upgrade
+from pypi_mirror.ledger.migrations import HEAD, create, upgrade, version_of
 from pypi_mirror.ledger.places import Places
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
@@ -22,7 +22,7 @@ from pypi_mirror.ledger.runs import Runs
 
 
 class Ledger:
-    """The mirror's database. ``Ledger.open`` creates or upgrades it; use as ``with Ledger.open(url) as``."""
+    """The mirror's database. ``Ledger.open`` makes or upgrades it; use as ``with Ledger.open(url) as``."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
@@ -38,37 +38,39 @@ class Ledger:
 
     @classmethod
     @contextmanager
-    def open(cls, url: str, clock: Clock) -> Iterator["Ledger"]:
-        """The ledger at a SQLAlchemy URL, created or upgraded as needed.
+    def open(cls, url: str, clock: Clock, *, upgrade: bool = True) -> Iterator["Ledger"]:
+        """The ledger at a SQLAlchemy URL; made when there is none, upgraded when it is of an older schema.
 
-        Raises LedgerError when it cannot be reached, is damaged, or is of a newer program; so does every
-        method of the ledger's parts when the database fails it later.
+        Without ``upgrade`` an older one is OldLedger: who looks leaves it as it is. Raises MirrorBusy for an
+        older one that a run is at work with, and LedgerError when it cannot be reached, is damaged, or is of
+        a newer program; so does every method of the ledger's parts when the database fails it later.
         """
         engine = create_engine(url)
         try:
-            _bring_up_to_date(engine)
+            _bring_up_to_date(engine, clock, older_too=upgrade)
             yield cls(engine, clock)
         finally:
             engine.dispose()
 
 
-def _bring_up_to_date(engine: Engine) -> None:
-    found = _version(engine)
+def _bring_up_to_date(engine: Engine, clock: Clock, *, older_too: bool) -> None:
+    found = version_of(engine)
     if found == HEAD:
         return
-    if found is not None and found > HEAD:
-        raise LedgerError(
-            f"the ledger at {shown_address(engine)} is of schema {found}, this program knows {HEAD}: "
-            "it was used by a newer pypi-mirror; upgrade this one"
-        )
     if found is None:
         create(engine)
-    else:
-        upgrade(engine)
+        return
+    refuse_newer(engine, found)
+    if not older_too:
+        raise OldLedger(found=found, known=HEAD, address=shown_address(engine))
+    upgrade(engine, now=clock())
 
 
-def _version(engine: Engine) -> str | None:
-    with engine.connect().execution_options(reading=True) as connection:
-        if not sqlalchemy.inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+def refuse_newer(engine: Engine, found: str) -> None:
+    """Raises LedgerError for a schema of the future: what it means, nothing here can know."""
+    if found > HEAD:
+        raise LedgerError(
+            f"the ledger at {shown_address(engine)} is of schema {found}, and this pypi-mirror {__version__} "
+            f"knows {HEAD}: a newer pypi-mirror has used it. Nothing was changed. Install that version "
+            "again, or put back the backup of the ledger that was made before the upgrade"
+        )

@@ -1,0 +1,63 @@
+"""Ledgers as earlier programs left them: the schema of their time, with a real mirror's rows in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+from unittest import mock
+
+from alembic import command
+from sqlalchemy import Engine, MetaData, insert, inspect, select
+
+from pypi_mirror.ledger import migrations
+from pypi_mirror.ledger.connection import create_engine
+
+# In the order in which foreign keys allow rows to be written.
+_TABLES: Final = ("facts", "projects", "files", "events", "runs", "plan", "backlog", "lease", "orphans")
+OLDER: Final = ("0001", "0002", "0003", "0004")
+
+
+def make_older(url: str, revision: str, *, like: str) -> None:
+    """At ``url``, a ledger of schema ``revision`` with all rows of the one at ``like`` that fit into it."""
+    with _engine(url) as older, _engine(like) as whole:
+        through = command.upgrade
+        with mock.patch.object(command, "upgrade", lambda config, _head: through(config, revision)):
+            migrations.upgrade(older, now=0)
+        _copy(whole, older)
+
+
+def _copy(source: Engine, target: Engine) -> None:
+    theirs, ours = MetaData(), MetaData()
+    theirs.reflect(target)
+    ours.reflect(source)
+    with source.connect() as reading, target.begin() as writing:
+        for name in _TABLES:
+            if name not in theirs.tables:
+                continue
+            columns = [ours.tables[name].c[column.name] for column in theirs.tables[name].columns]
+            rows = [dict(row._mapping) for row in reading.execute(select(*columns))]
+            if rows:
+                writing.execute(insert(theirs.tables[name]), rows)
+        if target.dialect.name == "postgresql":
+            for name in ("projects", "runs"):
+                # As if its numbers had been given out one by one.
+                next_ = f"(SELECT coalesce(max(id), 1) FROM {name})"
+                writing.exec_driver_sql(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {next_})")
+
+
+def version_at(url: str) -> str | None:
+    with _engine(url) as engine:
+        return migrations.version_of(engine)
+
+
+def tables_at(url: str) -> set[str]:
+    with _engine(url) as engine:
+        return set(inspect(engine).get_table_names())
+
+
+@contextmanager
+def _engine(url: str) -> Iterator[Engine]:
+    engine = create_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
