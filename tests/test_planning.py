@@ -113,6 +113,9 @@ def test_what_is_done_about_a_candidate() -> None:
         assert plan(there, have("a", serial=None, status=status)) == (*sync, 10)
         assert plan(gone, have("a", serial=None, status=status)) is None
     assert plan(gone, None) is None
+    late = plan_candidate(gone, None, waiting=True)
+    assert late is not None, "or the backlog would bring back an old copy of its page"
+    assert (late.serial, late.exact, late.gone, late.loses_project) == (9, True, True, False)
     assert plan(gone, have("a", serial=8)) == (Action.SYNC, 9, True, True, 10)
     assert plan(gone, have("a", serial=11)) is None, "it was created again, and we have that page"
 

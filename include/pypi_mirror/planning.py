@@ -61,10 +61,16 @@ def candidates(events: Iterable[Event], selector: ProjectSelector) -> list[Candi
     return sorted(last.values(), key=lambda candidate: candidate.project)
 
 
-def plan_candidate(candidate: Candidate, known: KnownProject | None) -> PlannedProject | None:
-    """What to do about a project that events speak of; None when the mirror is there already."""
+def plan_candidate(
+    candidate: Candidate, known: KnownProject | None, *, waiting: bool = False
+) -> PlannedProject | None:
+    """What to do about a project that events speak of; None when the mirror is there already.
+
+    ``waiting`` says that the backlog has it: then its removal has to be planned even where the mirror does not
+    hold it yet, or the next try would believe an old copy of its page.
+    """
     present = known is not None and known.present
-    if candidate.gone and not present:
+    if candidate.gone and not present and not waiting:
         return None
     if (
         known is not None

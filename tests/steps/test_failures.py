@@ -304,3 +304,20 @@ def test_an_upstream_that_is_away_ends_the_run_before_it_changes_anything(bench:
     assert before == {path: path.read_bytes() for path in (made.web / "simple").rglob("*") if path.is_file()}
     assert made.sync().state is RunState.SUCCESS
     audit(made)
+
+
+def test_an_old_copy_of_a_page_does_not_bring_back_what_failed_and_was_removed_then(bench: MakeBench) -> None:
+    made = broken(bench)
+    made.sync()
+    made.server.faults.clear()
+    made.server.apply(RemoveProject(project="bad"))
+    made.server.inject(Fault(path="/simple/bad/", effect=StalePage(), times=None))
+    made.clock.advance(days=1)
+    result = made.sync()
+    assert [failure.error for failure in result.known_failures] == ["StalePage"]
+    assert not made.page_directory("bad").exists(), "it would stay: the cursor is past its removal"
+    made.server.faults.clear()
+    made.clock.advance(days=2)
+    assert made.sync().backlog == 0
+    audit(made)
+    compare(made)

@@ -93,6 +93,12 @@ class Backlog:
         wanted = set(projects)
         return [e for e in self.failed() if e.project in wanted]
 
+    def those_of(self, projects: Sequence[NormalizedName]) -> set[NormalizedName]:
+        """Those of ``projects`` that wait."""
+        statement = select(backlog.c.project).where(backlog.c.project.in_(projects))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {NormalizedName(name) for name in connection.execute(statement).scalars()}
+
     def count(self) -> int:
         """How many projects failed, parked ones included."""
         with self._engine.connect().execution_options(reading=True) as connection:

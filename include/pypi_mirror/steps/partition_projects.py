@@ -114,9 +114,13 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
     remaining = iter(candidates(events, mirror.selector))
     while chunk := list(islice(remaining, _CHUNK)):
-        known = mirror.ledger.projects.known([candidate.project for candidate in chunk])
+        chosen = [candidate.project for candidate in chunk]
+        known = mirror.ledger.projects.known(chosen)
+        waiting = mirror.ledger.backlog.those_of(chosen)
         for candidate in chunk:
-            planned = plan_candidate(candidate, known.get(candidate.project))
+            planned = plan_candidate(
+                candidate, known.get(candidate.project), waiting=candidate.project in waiting
+            )
             if planned is not None:
                 yield planned
 
