@@ -69,9 +69,9 @@ def _interrupts_held_back() -> Iterator[None]:
     """Processes started in here never see Ctrl-C, which reaches every process of the terminal.
 
     They inherit the mask. The parent gets a Ctrl-C of this moment afterwards;
-    it alone acts on it, and sets ``stop``.
+    it alone acts on it, and sets ``stop``. SIGTERM waits, too, until a process has its own way with it.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -126,6 +126,7 @@ def _begin(settings: Settings, sharers: int, tallies: "Queue[Tally]", stop: Even
     _settings, _sharers, _tallies, _stop = settings, sharers, tallies, stop
     # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # Progress that nobody reads any more must not keep this process from ending.
     tallies.cancel_join_thread()
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()

@@ -8,7 +8,7 @@ and what the root index lists must have a page.
 import random
 from pathlib import Path
 
-from pypi_mirror.settings.values import Site
+from pypi_mirror.settings.values import RemovalGuard, Site
 from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.webserver.server import NginxProcess
 from tests.steps.bench import Bench, make_bench
@@ -31,7 +31,13 @@ def run(directory: Path, goal: int, chance: random.Random) -> Outcome:
     port = free_port()
     site = Site(port=port, public_url=f"http://localhost:{port}/pypi")
     with make_bench(
-        directory, *first_uploads(_PROJECTS, chance), exclude=None, site=site, workers=16
+        directory,
+        *first_uploads(_PROJECTS, chance),
+        exclude=None,
+        site=site,
+        workers=16,
+        # Each run removes what it can: this is about readers, and the guard has tests of its own.
+        guard=RemovalGuard(max_percent=100, max_projects=_PROJECTS * 100),
     ) as bench:
         bench.sync()
         with NginxProcess(bench.settings):
