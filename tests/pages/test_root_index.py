@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pypi_mirror.disk import TEMPORARY_PREFIX
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages import root_index
-from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.pages.root_index import write_root_index, wrong_root_index
 from pypi_mirror.settings.values import SimpleFormat
 from tests.golden import assert_golden
 from tests.pages.samples import texts
@@ -201,3 +201,46 @@ def test_a_hostile_name_is_text(tmp_path: Path) -> None:
 
     assert b"<script" not in files(tmp_path)["index.html"]
     assert pypi_simple.IndexPage.from_html(files(tmp_path)["index.html"]).projects == [hostile]
+
+
+def wrong(web: Path, entries: list[IndexEntry], *, simple_format: SimpleFormat = "ALL") -> list[str]:
+    return [p.name for p in wrong_root_index(web, entries, serial=39, simple_format=simple_format)]
+
+
+@pytest.mark.parametrize("simple_format", ["ALL", "HTML", "JSON"])
+@pytest.mark.parametrize("size", [0, 3, 25_001])
+def test_what_was_written_is_right(tmp_path: Path, size: int, simple_format: SimpleFormat) -> None:
+    entries = [entry(f"p{n:06}", project=f"p{n:06}") for n in range(size)]
+    write(tmp_path, entries, simple_format=simple_format)
+    before = files(tmp_path)
+
+    assert wrong(tmp_path, entries, simple_format=simple_format) == []
+    assert files(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", sorted(ALL_FOUR))
+@pytest.mark.parametrize("damage", ["gone", "short", "long", "flipped", "a link", "a directory"])
+def test_a_wrong_file_is_found_alone(tmp_path: Path, name: str, damage: str) -> None:
+    write(tmp_path, ENTRIES)
+    path = tmp_path / "simple" / name
+    content = path.read_bytes()
+    path.unlink()
+    if damage == "short":
+        path.write_bytes(content[:-9])
+    elif damage == "long":
+        path.write_bytes(content + b"\n")
+    elif damage == "flipped":
+        path.write_bytes(content[:60] + bytes((content[60] ^ 8,)) + content[61:])
+    elif damage == "a link":
+        (tmp_path / "elsewhere").write_bytes(content)
+        path.symlink_to(tmp_path / "elsewhere")
+    elif damage == "a directory":
+        path.mkdir()
+
+    assert wrong(tmp_path, ENTRIES) == [name]
+
+
+def test_an_index_of_other_entries_is_wrong(tmp_path: Path) -> None:
+    write(tmp_path, ENTRIES)
+    assert set(wrong(tmp_path, ENTRIES[:-1])) == ALL_FOUR
+    assert set(wrong(tmp_path, [*ENTRIES, entry("z", project="z")])) == ALL_FOUR

@@ -5,13 +5,15 @@ that another mirror can take this one as its upstream. A link leads to ``<name>/
 whatever ``hash-index`` says: that is where the page is served.
 """
 
+import gzip
+import os
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -57,7 +59,7 @@ def write_root_index(
     """
     directory = web / "simple"
     names = names_of(simple_format)
-    writers: dict[str, _Writer] = {HTML_NAME: _HtmlWriter(link_prefix), JSON_NAME: _JsonWriter(serial)}
+    writers = _writers(serial, link_prefix)
     with ExitStack() as stack:
         drafts = [
             _Draft(directory / name, writers[name], stack.enter_context(open_temporary(directory)))
@@ -74,6 +76,40 @@ def write_root_index(
     if ready or removed:
         flush_filesystem(directory)
     return bool(ready) or removed
+
+
+def wrong_root_index(
+    web: Path,
+    entries: Iterable[IndexEntry],
+    *,
+    serial: int | None,
+    simple_format: SimpleFormat,
+    link_prefix: str = "",
+) -> tuple[Path, ...]:
+    """The files of the root index, twins included, that are not as ``write_root_index`` would have them.
+
+    Goes through ``entries`` and the files side by side, once, and writes nothing.
+    """
+    writers = _writers(serial, link_prefix)
+    plain = [web / "simple" / name for name in names_of(simple_format)]
+    with ExitStack() as stack:
+        comparisons = [
+            _Comparison(
+                writers[path.name],
+                [_Found(path, stack, packed=False), _Found(_twin_of(path), stack, packed=True)],
+            )
+            for path in plain
+        ]
+        _write_entries(comparisons, entries)
+        return tuple(found.path for each in comparisons for found in each.found if not found.ends())
+
+
+def _writers(serial: int | None, link_prefix: str) -> dict[str, "_Writer"]:
+    return {HTML_NAME: _HtmlWriter(link_prefix), JSON_NAME: _JsonWriter(serial)}
+
+
+def _twin_of(path: Path) -> Path:
+    return path.with_name(path.name + TWIN_SUFFIX)
 
 
 class _Writer(Protocol):
@@ -150,7 +186,7 @@ class _Draft:
 
     @property
     def twin(self) -> Path:
-        return self.path.with_name(self.path.name + TWIN_SUFFIX)
+        return _twin_of(self.path)
 
     def write(self, data: bytes) -> None:
         self._crc32 = zlib.crc32(data, self._crc32)
@@ -165,7 +201,52 @@ class _Draft:
         return self.changed() or not twin_matches(self.twin, crc32=self._crc32, size=self.file.size)
 
 
-def _write_entries(drafts: list[_Draft], entries: Iterable[IndexEntry]) -> None:
+class _Found:
+    """A file, or what it holds where it is ``packed``, against the bytes that it should have."""
+
+    def __init__(self, path: Path, stack: ExitStack, *, packed: bool) -> None:
+        self.path = path
+        self._file: BinaryIO | gzip.GzipFile | None = None
+        try:
+            file = stack.enter_context(open(path, "rb", opener=_open_no_link))  # noqa: SIM115
+        except OSError:
+            return
+        self._file = stack.enter_context(gzip.GzipFile(fileobj=file)) if packed else file
+
+    def goes_on(self, data: bytes) -> None:
+        """Compare the next bytes; once they differ the file counts as another one."""
+        if self._file is not None and self._read(len(data)) != data:
+            self._file = None
+
+    def ends(self) -> bool:
+        """Whether it held what it was compared with, and no more."""
+        return self._file is not None and self._read(1) == b""
+
+    def _read(self, size: int) -> bytes | None:
+        assert self._file is not None  # noqa: S101 - both callers ask
+        try:
+            return self._file.read(size)
+        except (OSError, EOFError, zlib.error):
+            return None
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+class _Comparison:
+    """One format of the index as it should be, and the files that hold it."""
+
+    def __init__(self, writer: _Writer, found: list[_Found]) -> None:
+        self.writer = writer
+        self.found = found
+
+    def write(self, data: bytes) -> None:
+        for each in self.found:
+            each.goes_on(data)
+
+
+def _write_entries(drafts: "Sequence[_Draft | _Comparison]", entries: Iterable[IndexEntry]) -> None:
     for draft in drafts:
         draft.write(draft.writer.head)
     for number, chunk in enumerate(_chunks(entries)):

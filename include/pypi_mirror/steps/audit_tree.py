@@ -13,13 +13,12 @@ from typing import Final
 from pypi_mirror.auditing.findings import Finding, Kind
 from pypi_mirror.auditing.pool_walk import PARTS, Known, PoolWalk
 from pypi_mirror.auditing.reading import require_theirs
-from pypi_mirror.auditing.twins import holds
 from pypi_mirror.disk import remove_directory_if_empty, remove_file
 from pypi_mirror.ledger.projects import REMOVING
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.pages.formats import TWIN_SUFFIX, names_of
-from pypi_mirror.pages.root_index import write_root_index
+from pypi_mirror.pages.formats import TWIN_SUFFIX
+from pypi_mirror.pages.root_index import wrong_root_index
 from pypi_mirror.steps.grace import grace_ended_before
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.render import name_map_path
@@ -188,24 +187,18 @@ def look_at_root_index(mirror: Mirror) -> list[Finding]:
     if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
         return []
     serial = mirror.ledger.facts.get("index_serial")
-    simple = mirror.settings.web / "simple"
-    findings = []
-    with tempfile.TemporaryDirectory(prefix="pypi-mirror-audit-") as scratch:
-        (Path(scratch) / "simple").mkdir()
-        write_root_index(
-            Path(scratch),
-            mirror.ledger.projects.listed(),
-            serial=int(serial) if serial else None,
-            simple_format=mirror.settings.simple_format,
+    wrong = wrong_root_index(
+        mirror.settings.web,
+        mirror.ledger.projects.listed(),
+        serial=int(serial) if serial else None,
+        simple_format=mirror.settings.simple_format,
+    )
+    return [
+        Finding(
+            kind=Kind.TWIN if path.suffix == TWIN_SUFFIX else Kind.ROOT_INDEX, path=f"web/simple/{path.name}"
         )
-        for name in names_of(mirror.settings.simple_format):
-            wanted = Path(scratch) / "simple" / name
-            if not _same(wanted, simple / name):
-                findings.append(Finding(kind=Kind.ROOT_INDEX, path=f"web/simple/{name}"))
-            twin = f"{simple / name}{TWIN_SUFFIX}"
-            if not holds(Path(twin), wanted):
-                findings.append(Finding(kind=Kind.TWIN, path=f"web/simple/{name}{TWIN_SUFFIX}"))
-    return findings
+        for path in wrong
+    ]
 
 
 def look_at_name_map(mirror: Mirror) -> list[Finding]:
