@@ -65,8 +65,8 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	$(VENV)/bin/lint-imports
-	$(VENV)/bin/ruff check --select AIR dags
+	PYTHONPATH=plugins $(VENV)/bin/lint-imports
+	$(VENV)/bin/ruff check --select AIR dags plugins
 
 .PHONY: bench
 bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)

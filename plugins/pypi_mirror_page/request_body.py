@@ -1,0 +1,93 @@
+"""JSON that a request brings: read after the login was checked, bounded, and of one shape.
+
+FastAPI itself would read a body before it asks who sends it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from fastapi import Depends, Request
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
+
+from pypi_mirror_page.problems import Problem
+
+MOST_BYTES: Final = 1_000_000
+MOST_PROJECTS: Final = 1000
+
+Names = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_PROJECTS)]
+Shape = TypeVar("Shape")
+
+
+class _Projects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    projects: Names
+
+
+class _ForgetProjects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    projects: Names
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgetting:
+    """``force``: also those that the filters select, which stay behind upstream."""
+
+    projects: tuple[NormalizedName, ...]
+    force: bool
+
+
+async def _named(request: Request) -> tuple[NormalizedName, ...]:
+    """``{"projects": ["name", …]}``: names in any spelling, each once, in their order."""
+    return _normalized((await _decoded(request, _Projects)).projects)
+
+
+async def _forgetting(request: Request) -> Forgetting:
+    """The same with ``"force": true`` or without."""
+    body = await _decoded(request, _ForgetProjects)
+    return Forgetting(projects=_normalized(body.projects), force=body.force)
+
+
+Projects = Annotated[tuple[NormalizedName, ...], Depends(_named)]
+ForgetProjects = Annotated[Forgetting, Depends(_forgetting)]
+
+
+def project_name(text: str) -> NormalizedName:
+    """A project's name in any spelling; raises Problem for what is none."""
+    try:
+        return canonicalize_name(text, validate=True)
+    except InvalidName as error:
+        raise _not_valid(f"{text[:100]!r} is no project's name") from error
+
+
+def _normalized(names: Sequence[str]) -> tuple[NormalizedName, ...]:
+    return tuple(dict.fromkeys(project_name(name) for name in names))
+
+
+async def _decoded(request: Request, shape: type[Shape]) -> Shape:
+    """The body; raises Problem where it is too long, no JSON, or of another shape."""
+    try:
+        return msgspec.json.decode(await _bounded(request), type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _not_valid(
+            f'the body has to be {{"projects": [1 to {MOST_PROJECTS} names]}}: {error}'
+        ) from error
+
+
+async def _bounded(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        # A form on another site can send several types, and this one only after it has asked.
+        detail = "send it as Content-Type: application/json"
+        raise Problem(415, kind="not-json", title="The body has to be JSON", detail=detail)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BYTES:
+            detail = f"the body is longer than {MOST_BYTES} bytes"
+            raise Problem(413, kind="too-long", title="The body is too long", detail=detail)
+    return bytes(body)
+
+
+def _not_valid(detail: str) -> Problem:
+    return Problem(422, kind="not-valid", title="The request is not valid", detail=detail)

@@ -1,0 +1,95 @@
+"""Projects: the search, one of them whole, why its files are here or not, and syncing it now."""
+
+from threading import BoundedSemaphore
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query
+from packaging.utils import NormalizedName
+from starlette.concurrency import run_in_threadpool
+
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.observing.explain import explain
+from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror_page.access import MAY_ACT, User
+from pypi_mirror_page.airflow_api import Airflow
+from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.mirror_source import TheMirror
+from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
+from pypi_mirror_page.problems import Problem
+from pypi_mirror_page.request_body import Projects, project_name
+from pypi_mirror_page.same_origin import SAME_ORIGIN
+from pypi_mirror_page.started_run import start_run
+from pypi_mirror_page.trail import note_action
+
+router = APIRouter(prefix="/api/projects")
+actions = APIRouter(prefix="/api", dependencies=[MAY_ACT, SAME_ORIGIN])
+
+# Each occupies a thread of the API server until upstream has answered, and Airflow needs its threads.
+_EXPLAINING: Final = BoundedSemaphore(4)
+
+
+@router.get("")
+def get_projects(
+    mirror: TheMirror,
+    query: Annotated[str, Query(max_length=255)] = "",
+    after: After = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Json:
+    """Projects whose name begins with ``query``, then those that have it elsewhere."""
+    return Json(project_page(mirror, query, after, limit))
+
+
+@router.get("/{name}")
+def get_project(name: str, mirror: TheMirror, after: After = None, limit: Limit = DEFAULT_LIMIT) -> Json:
+    """One project; ``files`` are a page, after the filename ``after``."""
+    normalized = project_name(name)
+    found = project(mirror, normalized, after=after, limit=limit)
+    if found is None:
+        raise Problem(
+            404,
+            kind="no-such-project",
+            title="No such project",
+            detail=f"the mirror knows nothing of {normalized}; its explanation asks upstream",
+        )
+    return Json(found)
+
+
+@router.get("/{name}/explanation")
+def get_explanation(name: str, mirror: TheMirror) -> Json:
+    """Asks upstream for the project's page, and says of each file why it is here or not."""
+    normalized = project_name(name)
+    if not _EXPLAINING.acquire(blocking=False):
+        raise Problem(
+            429,
+            kind="too-many-at-once",
+            title="Too many at once",
+            detail="upstream is being asked for other projects already; try again in a few seconds",
+        )
+    try:
+        return Json(explain(mirror, normalized))
+    finally:
+        _EXPLAINING.release()
+
+
+@actions.post("/sync")
+async def post_sync(projects: Projects, mirror: TheMirror, user: User, airflow: Airflow) -> Json:
+    """Start a run of ``projects`` alone, which asks upstream for each and verifies its files."""
+    _require_selected(mirror, projects)
+    await run_in_threadpool(note_action, user, "sync", projects)
+    run = await start_run(airflow, projects, note="sync of named projects, from the PyPI mirror page")
+    return Json({"projects": projects, "run": run})
+
+
+def _require_selected(mirror: Mirror, projects: tuple[NormalizedName, ...]) -> None:
+    """Such a run would fail in its first task."""
+    refused = {name: why for name in projects if (why := mirror.selector.why_not(name)) is not None}
+    if refused:
+        name, why = next(iter(refused.items()))
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        raise Problem(
+            409,
+            kind="not-selected",
+            title="Not selected by the filters",
+            detail=f"{name}{more}: the filters leave it out: {why}",
+            more={"projects": refused},
+        )

@@ -1,0 +1,71 @@
+"""What the plan that waits for a person would take off the pages, and where Airflow takes the answer."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+
+from pypi_mirror.observing.overview import overview
+from pypi_mirror.observing.removals import removals_waiting
+from pypi_mirror_page.access import DAG_ID
+from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
+from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.mirror_source import TheMirror
+from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
+
+router = APIRouter(prefix="/api/removals")
+
+TASK_ID: Final = "approve_removals"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """The task that waits for the answer.
+
+    ``answer`` is where it goes, relative to Airflow's root: PATCH ``{"chosen_options": [one of options]}``.
+    ``link`` is the run's page in Airflow's UI.
+    """
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    subject: str
+    options: tuple[str, ...]
+    answer: str
+    link: str
+
+
+@router.get("")
+async def get_removals(
+    mirror: TheMirror, airflow: Airflow, after: After = None, limit: Limit = DEFAULT_LIMIT
+) -> Json:
+    """A page of removals; ``waiting`` has the sums, ``approval`` is null unless a run waits in Airflow."""
+    waiting = (await run_in_threadpool(overview, mirror)).waiting
+    page = await run_in_threadpool(removals_waiting, mirror, after, limit)
+    approval = None if waiting is None else await _approval(airflow, waiting.run)
+    return Json({"items": page.items, "next": page.next, "waiting": waiting, "approval": approval})
+
+
+async def _approval(airflow: AirflowApi, run_id: str) -> Approval | None:
+    """None for a run of the command line, one that somebody has answered, and one that waits no more."""
+    run = f"dags/{DAG_ID}/dagRuns/{quote(run_id, safe='')}/taskInstances/{TASK_ID}"
+    task = await airflow.find(run)
+    if task is None or task["state"] not in ("awaiting_input", "deferred"):
+        return None
+    path = f"{run}/{task['map_index']}/hitlDetails"
+    question = await airflow.find(path)
+    if question is None or question["response_received"]:
+        return None
+    return Approval(
+        dag_id=DAG_ID,
+        run_id=run_id,
+        task_id=TASK_ID,
+        map_index=task["map_index"],
+        subject=question["subject"],
+        options=tuple(question["options"]),
+        answer=f"api/v2/{path}",
+        link=run_link(DAG_ID, run_id),
+    )

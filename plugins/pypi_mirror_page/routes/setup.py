@@ -1,0 +1,67 @@
+"""How the mirror is set up: the settings in force, and what clients put into theirs."""
+
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from pypi_mirror.settings.describe import describe
+from pypi_mirror.settings.options import OPTIONS
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.clients import environment, index_url, pip_conf, poetry_source, uv_toml
+from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.mirror_source import TheSettings
+
+router = APIRouter(prefix="/api")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """An option of the file; ``value`` has an item a line where the option is a list, and no password."""
+
+    key: str
+    value: str
+    default: str | None
+    doc: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    name: str
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """A text for a client; ``file`` is where it goes."""
+
+    name: str
+    file: str
+    text: str
+
+
+@router.get("/configuration")
+def get_configuration(settings: TheSettings) -> Json:
+    """Every option with the value in force, in the order of ``mirror.conf``."""
+    return Json({"path": settings.path, "sections": _sections(settings)})
+
+
+@router.get("/clients")
+def get_clients(settings: TheSettings) -> Json:
+    """The index's address and what has pip, uv and Poetry use it; ``served`` is false without a site."""
+    variables = "".join(f"export {name}={value}\n" for name, value in environment(settings))
+    snippets = (
+        Snippet(name="pip", file="pip.conf", text=pip_conf(settings)),
+        Snippet(name="uv", file="uv.toml", text=uv_toml(settings)),
+        Snippet(name="Poetry", file="pyproject.toml", text=poetry_source(settings)),
+        Snippet(name="environment", file="a shell or a Dockerfile", text=variables),
+    )
+    return Json({"index_url": index_url(settings), "served": settings.site.enabled, "snippets": snippets})
+
+
+def _sections(settings: Settings) -> list[Section]:
+    # Both go through the options in one order.
+    found: dict[str, list[Setting]] = {}
+    for option, (section, key, value) in zip(OPTIONS, describe(settings), strict=True):
+        setting = Setting(key=key, value=value, default=option.default, doc=option.doc)
+        found.setdefault(section, []).append(setting)
+    return [Section(name=name, settings=tuple(options)) for name, options in found.items()]

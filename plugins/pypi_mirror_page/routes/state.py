@@ -1,0 +1,39 @@
+"""Who looks, and how the mirror is: freshness, the run under way, the past."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from pypi_mirror.observing.history import history
+from pypi_mirror.observing.overview import overview
+from pypi_mirror.observing.progress import progress
+from pypi_mirror_page.access import User, may_act, may_approve
+from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.mirror_source import TheMirror
+
+router = APIRouter(prefix="/api")
+
+Days = Annotated[float, Query(gt=0, le=3660)]
+
+
+@router.get("/me")
+def get_me(user: User) -> Json:
+    """Who is logged in, and which buttons work for that person."""
+    return Json({"name": user.get_name(), "may_act": may_act(user), "may_approve": may_approve(user)})
+
+
+@router.get("/overview")
+def get_overview(mirror: TheMirror) -> Json:
+    return Json(overview(mirror))
+
+
+@router.get("/progress")
+def get_progress(mirror: TheMirror) -> Json:
+    """The run under way, ``null`` when none is."""
+    return Json(progress(mirror))
+
+
+@router.get("/history")
+def get_history(mirror: TheMirror, days: Days = 30) -> Json:
+    return Json(history(mirror, datetime.now(UTC) - timedelta(days=days)))
