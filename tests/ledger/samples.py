@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.results import Failed, Results, Synced
 from pypi_mirror.ledger.runs import Run, RunRequest
+from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import (
     Action,
@@ -153,6 +155,15 @@ def begin(
 
 def known(ledger: Ledger, project: str) -> KnownProject:
     return ledger.projects.known([name(project)])[name(project)]
+
+
+def sample(at: int, **changes: Any) -> Sample:
+    """A sample of a mirror of two files."""
+    figures: dict[str, Any] = {
+        "projects": 1, "files": 2, "bytes": 30, "disk_used": 1_000, "disk_free": 9_000, "lag_seconds": 0,
+        "backlog": 0,
+    }  # fmt: skip
+    return Sample(at=at, **{**figures, **changes})
 
 
 def _digest(text: str) -> bytes:

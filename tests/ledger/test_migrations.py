@@ -7,7 +7,7 @@ from sqlalchemy import create_engine, text
 
 from pypi_mirror.ledger import migrations
 from pypi_mirror.ledger.store import Ledger
-from tests.ledger.samples import NOON, Hands
+from tests.ledger.samples import NOON, Hands, sample
 
 
 @pytest.fixture
@@ -46,3 +46,24 @@ def test_what_was_there_before_the_audit_has_its_turn_first(first: str) -> None:
         assert audited.page_digest is None
         (row,) = audited.files
         assert (row.file.provenance, row.file.provenance_sha256, row.verified_at) == (True, None, 5)
+
+
+def test_a_ledger_of_the_time_before_samples_takes_them_and_keeps_what_it_had(first: str) -> None:
+    with Ledger.open(first, Hands()) as ledger:
+        assert ledger.samples.newest() is None
+        ledger.samples.add(sample(NOON))
+        assert ledger.samples.newest() == sample(NOON)
+        assert ledger.projects.totals().files == 1
+
+
+@pytest.mark.parametrize("index", ["ix_plan_progress", "ix_files_tombstones"])
+def test_sums_that_people_wait_for_are_those_of_an_index(first: str, index: str) -> None:
+    """A migrated ledger answers from the index alone, without a look at the rows."""
+    queries = {
+        "ix_plan_progress": "SELECT batch, state, count(*), sum(files_downloaded), sum(bytes_downloaded), "
+        "min(project), max(project) FROM plan WHERE run_id = 1 GROUP BY batch, state",
+        "ix_files_tombstones": "SELECT count(*), sum(size) FROM files WHERE removed_at IS NOT NULL",
+    }
+    with Ledger.open(first, Hands()) as ledger, ledger.engine.connect() as connection:
+        details = [row.detail for row in connection.execute(text(f"EXPLAIN QUERY PLAN {queries[index]}"))]
+    assert any(f"USING COVERING INDEX {index}" in detail for detail in details)

@@ -14,11 +14,13 @@ from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
 from pypi_mirror.ledger.lease import Lease
+from pypi_mirror.ledger.listings import Listings
 from pypi_mirror.ledger.migrations import HEAD, create, upgrade, version_of
 from pypi_mirror.ledger.places import Places
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
+from pypi_mirror.ledger.samples import Samples
 
 
 class Ledger:
@@ -35,6 +37,8 @@ class Ledger:
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
         self.places = Places(engine, clock)
+        self.samples = Samples(engine)
+        self.listings = Listings(engine)
 
     @classmethod
     @contextmanager

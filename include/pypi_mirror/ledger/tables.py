@@ -92,7 +92,8 @@ files: Final = Table(
     # When the last page stopped listing it (a tombstone); NULL while a page lists it.
     Column("removed_at", BigInteger),
     Index(None, "uploaded_at"),
-    Index("ix_files_tombstones", "removed_at", sqlite_where=Column("removed_at").is_not(None),
+    # With the size, so that a million tombstones are added up without looking at each.
+    Index("ix_files_tombstones", "removed_at", "size", sqlite_where=Column("removed_at").is_not(None),
           postgresql_where=Column("removed_at").is_not(None)),
     sqlite_with_rowid=False,
 )  # fmt: skip
@@ -166,7 +167,8 @@ plan: Final = Table(
     Column("files_dropped", Integer, nullable=False),
     Column("bytes_dropped", BigInteger, nullable=False),
     Column("removed", Boolean, nullable=False),
-    Index(None, "run_id", "batch", "state"),
+    # With what a run's progress adds up: of a plan of 800,000 projects in 0.2 s, while somebody watches.
+    Index("ix_plan_progress", "run_id", "batch", "state", "files_downloaded", "bytes_downloaded"),
     sqlite_with_rowid=False,
 )
 
@@ -190,6 +192,26 @@ backlog: Final = Table(
     # It did not fail: its page was older than a serial that upstream had announced.
     Column("lagging", Boolean, nullable=False),
     Index(None, "next_try_at"),
+)
+
+# The mirror at one moment, for charts and for the forecast of its disk.
+samples: Final = Table(
+    "samples",
+    metadata,
+    Column("at", BigInteger, primary_key=True, autoincrement=False),
+    Column("projects", Integer, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    # Of the pool's file system, whoever fills it.
+    Column("disk_used", BigInteger, nullable=False),
+    Column("disk_free", BigInteger, nullable=False),
+    # NULL where it could not be told.
+    Column("lag_seconds", BigInteger),
+    Column("backlog", Integer, nullable=False),
+    # How far the run was that was under way; NULL without one.
+    Column("run_id", BigInteger),
+    Column("run_projects", Integer),
+    Column("run_bytes", BigInteger),
 )
 
 lease: Final = Table(
