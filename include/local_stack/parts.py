@@ -42,7 +42,7 @@ def nginx_service(layout: Layout, settings: Settings) -> Service:
 
 def serves_itself(settings: Settings) -> bool:
     """Whether nginx is ours to start: there is a site, and no other nginx is told to reload for it."""
-    return settings.site.enabled and not settings.site.reload_command
+    return settings.site.enabled and settings.site.is_signalled
 
 
 def site_answers(settings: Settings) -> bool:
@@ -53,10 +53,11 @@ def site_answers(settings: Settings) -> bool:
 def index_from_here(settings: Settings) -> str:
     """The index's address for a client on this machine.
 
-    Our own nginx is asked where it listens: the public name may not be known here, or lead to a proxy that
-    is not up yet.
+    Our own nginx is asked where it listens, or at [site] probe-url: the public name may not be known here, or
+    lead to a proxy that is not up yet.
     """
-    return f"{local_url(settings.site)}/simple/" if serves_itself(settings) else index_url(settings)
+    known = serves_itself(settings) or settings.site.probe_url is not None
+    return f"{local_url(settings.site)}/simple/" if known else index_url(settings)
 
 
 def require_site_port(settings: Settings, *, sample: bool) -> None:

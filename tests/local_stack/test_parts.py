@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.parts import index_from_here
+from local_stack.parts import index_from_here, serves_itself
 from pypi_mirror.settings.values import Settings, Site
 
 SETTINGS = Settings(
@@ -25,6 +25,13 @@ SETTINGS = Settings(
 def test_our_own_nginx_is_asked_where_it_listens(listen: str, address: str) -> None:
     settings = replace(SETTINGS, site=replace(SETTINGS.site, listen=listen))
     assert index_from_here(settings) == address
+
+
+def test_an_nginx_that_watches_is_asked_where_runs_reach_it() -> None:
+    site = replace(SETTINGS.site, reload="watch", probe_url="http://nginx:8080/pypi")
+    settings = replace(SETTINGS, site=site)
+    assert not serves_itself(settings)
+    assert index_from_here(settings) == "http://nginx:8080/pypi/simple/"
 
 
 def test_another_nginx_is_asked_by_its_public_name() -> None:

@@ -149,6 +149,14 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "listen to a name": ("[site]\nlisten = localhost", 5, "[site] listen", "not an IP address"),
     "relative program": ("[site]\nnginx = bin/nginx", 5, "[site] nginx", "relative path"),
     "open quote": ("[site]\nreload-command = sh -c 'x", 5, "[site] reload-command", "no command line"),
+    "reload by magic": ("[site]\nreload = magic", 5, "[site] reload", "command"),
+    "a command that nobody runs": (
+        "[site]\nreload = watch\nreload-command = true",
+        6,
+        "[site] reload-command",
+        "nobody runs it",
+    ),
+    "probe without a scheme": ("[site]\nprobe-url = nginx:8080/pypi", 5, "[site] probe-url", "not a URL"),
     "cron out of range": ("[schedule]\ncron = 61 * * * *", 5, "[schedule] cron", "not a cron expression"),
     "cron with four fields": ("[schedule]\ncron = 1 * * *", 5, "[schedule] cron", "five fields"),
     "unknown time zone": ("[schedule]\ntimezone = Mars/Base", 5, "[schedule] timezone", "not a time zone"),
@@ -329,6 +337,7 @@ listen = [::]
 port = 80
 prefix = /
 reload-command = sudo 'my nginx' reload
+probe-url = http://nginx:8080/
 config = nginx.conf
 enabled = no
 
@@ -377,6 +386,7 @@ silenced = Foo.Bar, numpy
     assert settings.site.prefix == ""
     assert settings.site.public_url == "http://pypi.example"
     assert settings.site.reload_command == ("sudo", "my nginx", "reload")
+    assert settings.site.probe_url == "http://nginx:8080"
     assert settings.site.config == tmp_path / "nginx.conf"
     assert settings.site.enabled is False
     assert settings.schedule.cron is None

@@ -189,6 +189,11 @@ def test_another_address_can_be_probed(tmp_path: Path) -> None:
     with NginxProcess(settings):
         elsewhere = dataclasses.replace(
             settings,
-            site=dataclasses.replace(settings.site, listen="192.0.2.1", config=site_config_path(settings)),
+            site=dataclasses.replace(
+                settings.site,
+                listen="192.0.2.1",
+                probe_url=f"http://127.0.0.1:{settings.site.port}/pypi",
+                config=site_config_path(settings),
+            ),
         )
-        assert probe(elsewhere, None, base_url=f"http://127.0.0.1:{settings.site.port}/pypi")
+        assert probe(elsewhere, None)

@@ -167,3 +167,8 @@ def test_a_public_url_that_would_harm_a_client_is_refused(url: str) -> None:
 )
 def test_where_the_server_next_door_answers(listen: str, url: str) -> None:
     assert quoting.local_url(Site(listen=listen, port=81)) == url
+
+
+def test_a_server_in_another_container_answers_where_the_settings_say() -> None:
+    site = Site(listen="0.0.0.0", port=81, probe_url="http://nginx:8080/pypi")
+    assert quoting.local_url(site) == "http://nginx:8080/pypi"

@@ -11,8 +11,9 @@ import pytest
 from pypi_mirror.errors import ConfigurationError, WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.name_map import write_name_map
-from pypi_mirror.webserver.reload import reload_site, running_fingerprint, write_site
+from pypi_mirror.webserver.reload import reload_site, write_site
 from pypi_mirror.webserver.render import default_runtime, name_map_path, site_config_path
+from pypi_mirror.webserver.taking_up import running_fingerprint
 from tests.webserver.sites import BINARIES, DISPLAY_NAME, PROJECT, LiveSite, Reply, serving, settings_for
 
 pytestmark = pytest.mark.servers
@@ -136,11 +137,12 @@ def test_a_server_that_is_current_is_left_alone(settings: Settings) -> None:
 def test_a_server_is_found_at_another_address_than_it_listens_on(settings: Settings, tmp_path: Path) -> None:
     with serving(settings):
         # What a host sees of an nginx in a container: it listens on an address that only exists in there.
-        inside = changed(settings, listen="192.0.2.1", reload_command=script(tmp_path / "reload", "exit 0"))
-        assert reload_site(inside).reloaded
         here = f"http://127.0.0.1:{settings.site.port}/pypi"
-        assert reload_site(inside, base_url=here).reloaded, "it still runs the other configuration"
-        restored = reload_site(settings, base_url=here)
+        inside = changed(settings, listen="192.0.2.1", reload_command=script(tmp_path / "reload", "exit 0"))
+        assert running_fingerprint(inside) is None
+        assert running_fingerprint(changed(inside, probe_url=here)) == running_fingerprint(settings)
+        assert reload_site(changed(inside, probe_url=here)).reloaded, "it still runs the other configuration"
+        restored = reload_site(changed(settings, probe_url=here))
         assert (restored.changed, restored.reloaded) == (True, False), "it never left this one"
 
 

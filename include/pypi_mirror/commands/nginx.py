@@ -1,14 +1,18 @@
-"""``pypi-mirror nginx render|reload``: the web server's configuration."""
+"""``pypi-mirror nginx render|reload|serve``: the web server's configuration, and the web server itself."""
 
 import argparse
+import logging
 import sys
+from pathlib import Path
 from typing import Any
 
+from pypi_mirror.errors import WebServerError
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.webserver.reload import write_site
-from pypi_mirror.webserver.render import site_config_path
+from pypi_mirror.webserver.render import Runtime, default_runtime, site_config_path
+from pypi_mirror.webserver.supervisor import Supervisor
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -22,6 +26,21 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "reload", parents=[common], help="render, reload the running nginx, and try the site as a client"
     )
     reload.set_defaults(run=run_reload)
+    serve = actions.add_parser(
+        "serve",
+        parents=[common],
+        help="run nginx, and have it take up what runs write ([site] reload = watch)",
+    )
+    serve.add_argument(
+        "--runtime",
+        type=Path,
+        metavar="DIR",
+        help="where nginx keeps its own files; by default <directory>/nginx",
+    )
+    serve.add_argument(
+        "--access-log", type=Path, metavar="FILE", help="by default access.log among nginx's own files"
+    )
+    serve.set_defaults(run=run_serve)
 
 
 def run_render(arguments: argparse.Namespace) -> int:
@@ -40,4 +59,26 @@ def run_reload(arguments: argparse.Namespace) -> int:
     print("nginx reloaded." if reloaded.reloaded else "nginx runs this configuration already.")
     for line in reloaded.probed:
         print(f"  {line}")
+    return 0
+
+
+def run_serve(arguments: argparse.Namespace) -> int:
+    settings = read_settings(arguments.config)
+    if settings.site.reload != "watch":
+        raise WebServerError(
+            f"{arguments.config}: [site] reload is {settings.site.reload}, so runs signal an nginx of their "
+            "own and wait for no other; set it to watch"
+        )
+    # It runs for months: its log has to say what it serves.
+    logging.getLogger("pypi_mirror").setLevel(logging.INFO)
+    folder: Path = arguments.runtime or default_runtime(settings).folder
+    access: Path | None = arguments.access_log
+    supervisor = Supervisor(
+        settings,
+        Runtime(
+            folder=folder.absolute(), access=None if access is None else access.absolute(), to_terminal=True
+        ),
+    )
+    supervisor.handle_signals()
+    supervisor.run()
     return 0

@@ -31,6 +31,9 @@ def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> 
     if values.get("stop_on_error") and values.get("max_failures") is not None:
         message = "stop-on-error = true ends the run at the first failure; set it to false, or remove this"
         found.append(("[mirror] max-failures", message))
+    if values.get("site.reload") == "watch" and values.get("site.reload_command"):
+        message = "with reload = watch nobody runs it: `pypi-mirror nginx serve` reloads; remove one of them"
+        found.append(("[site] reload-command", message))
     if values.get("alerts.email_from") and not values.get("alerts.email_to"):
         found.append(("[alerts] email-from", "there is nobody to write to; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]

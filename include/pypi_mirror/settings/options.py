@@ -384,6 +384,22 @@ _SITE = (
     ),
     Option(
         section="site",
+        key="reload",
+        field="site.reload",
+        parse=texts.choice("command", "watch"),
+        default="command",
+        doc="How nginx takes up the file: by the reload-command, or because `nginx serve` watches it.",
+    ),
+    Option(
+        section="site",
+        key="probe-url",
+        field="site.probe_url",
+        parse=texts.parse_web_url,
+        empty=True,
+        doc="Where runs reach the site, prefix included, if not at its listening address.",
+    ),
+    Option(
+        section="site",
         key="page-max-age",
         field="site.page_max_age",
         parse=texts.integer(0, 86_400),

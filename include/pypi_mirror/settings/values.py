@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 SimpleFormat = Literal["ALL", "HTML", "JSON"]
 CompareMethod = Literal["hash", "stat"]
 WhenBusy = Literal["wait", "fail"]
+ReloadBy = Literal["command", "watch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +107,9 @@ class Site:
     Pages live at ``http://host:port<prefix>/simple/``. ``prefix`` is empty or starts with a slash and
     does not end with one. ``public_url`` is what clients are told (no trailing slash); by default made
     of host, port and prefix. ``nginx`` is the nginx binary, ``config`` the rendered file,
-    ``reload_command`` what makes the running nginx take it up (empty: ``nginx -c CONFIG -s reload``).
+    ``reload_command`` what makes the running nginx take it up (empty: ``nginx -c CONFIG -s reload``); with
+    ``reload`` "watch" it does so by itself, under ``pypi-mirror nginx serve``. ``probe_url`` is where the
+    site is reached from here (no trailing slash), None for the listening address.
     """
 
     host: str = "localhost"
@@ -117,8 +120,15 @@ class Site:
     nginx: str | None = None
     config: Path | None = None
     reload_command: tuple[str, ...] = ()
+    reload: ReloadBy = "command"
+    probe_url: str | None = None
     page_max_age: int = 60
     enabled: bool = True
+
+    @property
+    def is_signalled(self) -> bool:
+        """Whether the nginx is one of our own that runs beside us: we write its main file and signal it."""
+        return self.reload == "command" and not self.reload_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

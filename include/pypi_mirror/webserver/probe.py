@@ -21,8 +21,8 @@ from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
 from pypi_mirror.webserver.quoting import local_url, server_name
-from pypi_mirror.webserver.reload import FINGERPRINT_HEADER
 from pypi_mirror.webserver.render import site_config_path
+from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 
 _TIMEOUT = 30.0
 _LOOK_AGAIN = 0.1
@@ -50,14 +50,12 @@ def probe(
     settings: Settings,
     sample: Sample | None,
     *,
-    base_url: str | None = None,
     fingerprint: str | None = None,
     patience: float = 10.0,
 ) -> tuple[str, ...]:
     """Check the live server; return what was checked, a short line each. Raises WebServerError.
 
-    ``base_url`` is the site's address (without ``/simple/``) where it is not the listening address of the
-    settings. The server must run the configuration ``fingerprint``, by default the one on disk;
+    The server must run the configuration ``fingerprint``, by default the one on disk;
     ``patience`` is how many seconds a reload may take until it does.
     """
     expected = fingerprint or _fingerprint_on_disk(settings)
@@ -66,7 +64,7 @@ def probe(
         client = _Client(
             session=session,
             host=f"{server_name(settings)}:{settings.site.port}",
-            base=base_url or local_url(settings.site),
+            base=local_url(settings.site),
             fingerprint=expected,
             deadline=time.monotonic() + patience,
         )

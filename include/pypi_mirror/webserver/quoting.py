@@ -114,7 +114,10 @@ def public_url(settings: Settings) -> str:
 
 
 def local_url(site: Site) -> str:
-    """Where this very nginx answers: the listening address, a wildcard replaced by the loopback."""
+    """Where the site is reached from here: ``[site] probe-url``, else the address that nginx listens on, a
+    wildcard replaced by the loopback."""
+    if site.probe_url is not None:
+        return site.probe_url
     bare = site.listen.removeprefix("[").removesuffix("]")
     host = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104 - compared
     return f"http://{f'[{host}]' if ':' in host else host}:{site.port}{site.prefix}"

@@ -5,23 +5,15 @@ file; if the reload then fails, the old file is put back, because a server that 
 come up again.
 """
 
-import grp
-import os
-import pwd
-import subprocess
-import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import requests
 
 from pypi_mirror.disk import remove_file, write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.candidate import candidate_folder, require_accepted, run_program, workers_user
 from pypi_mirror.webserver.name_map import NameMap, read_name_map
 from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx
-from pypi_mirror.webserver.quoting import local_url, server_name
 from pypi_mirror.webserver.render import (
     RenderedSite,
     Runtime,
@@ -31,12 +23,7 @@ from pypi_mirror.webserver.render import (
     render_main,
     site_config_path,
 )
-
-FINGERPRINT_HEADER = "X-Mirror-Config"
-
-_COMMAND_PATIENCE = 120.0
-_ANSWER_PATIENCE = 5.0
-_QUOTED_AT_MOST = 2000
+from pypi_mirror.webserver.taking_up import NotTakenUp, await_taking_up, running_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,54 +53,39 @@ def write_site(settings: Settings, *, runtime: Runtime | None = None) -> Written
     return _write(settings, runtime or default_runtime(settings))[0]
 
 
-def reload_site(
-    settings: Settings, *, runtime: Runtime | None = None, base_url: str | None = None
-) -> ReloadedSite:
+def reload_site(settings: Settings, *, runtime: Runtime | None = None) -> ReloadedSite:
     """Write the configuration as ``write_site`` does and have the running nginx take it up.
 
     The server is asked which configuration it runs, so one that is current is left alone and one that
-    missed an earlier reload gets it now. ``base_url`` is where it answers (without ``/simple/``) if that is
-    not the listening address of the settings. ``WebServerError`` if nginx does not run or refuses; after a
+    missed an earlier reload gets it now. ``WebServerError`` if nginx does not run or refuses; after a
     refusal the configuration file is what it was before.
     """
     runtime = runtime or default_runtime(settings)
     path = site_config_path(settings)
     written, before = _write(settings, runtime)
-    if running_fingerprint(settings, base_url=base_url) == written.fingerprint:
+    if running_fingerprint(settings) == written.fingerprint:
         return ReloadedSite(changed=written.changed, reloaded=False, fingerprint=written.fingerprint)
     command = settings.site.reload_command
-    if not command:
+    if settings.site.is_signalled:
         if not runtime.pid.exists():
             raise WebServerError(
                 f"nginx does not run for this mirror ({runtime.pid} is missing). Start it, or set "
-                "[site] reload-command if another nginx serves the mirror"
+                "[site] reload-command or reload = watch if another nginx serves the mirror"
             )
         command = (str(find_nginx(settings)), *runtime.arguments, "-s", "reload")
     try:
-        _run(command)
+        if settings.site.reload == "watch":
+            await_taking_up(settings, written.fingerprint)
+        else:
+            run_program(command)
+    except NotTakenUp:
+        # Nobody refused it: whoever serves the site next begins with it.
+        raise
     except WebServerError:
         if written.changed:
             _put_back(path, before)
         raise
     return ReloadedSite(changed=written.changed, reloaded=True, fingerprint=written.fingerprint)
-
-
-def running_fingerprint(settings: Settings, *, base_url: str | None = None) -> str | None:
-    """Which configuration the live server runs; None if none answers or it is not ours."""
-    url = f"{base_url or local_url(settings.site)}/simple/"
-    with requests.Session() as session:
-        # A proxy in the environment is for upstream, not for the server next door.
-        session.trust_env = False
-        try:
-            answer = session.head(
-                url,
-                headers={"Host": f"{server_name(settings)}:{settings.site.port}"},
-                timeout=_ANSWER_PATIENCE,
-                allow_redirects=False,
-            )
-        except requests.RequestException:
-            return None
-    return answer.headers.get(FINGERPRINT_HEADER)
 
 
 def _write(settings: Settings, runtime: Runtime) -> tuple[WrittenSite, bytes | None]:
@@ -132,52 +104,24 @@ def _write(settings: Settings, runtime: Runtime) -> tuple[WrittenSite, bytes | N
             write_atomically(rejected, rendered.text.encode())
             raise WebServerError(f"{error} (the refused configuration is in {rejected})") from error
         remove_file(rejected)
-    if not settings.site.reload_command:
+    if settings.site.is_signalled:
         runtime.temporary.mkdir(parents=True, exist_ok=True)
-        main = render_main(settings, runtime, site=path, user=_workers_user())
+        main = render_main(settings, runtime, site=path, user=workers_user())
         write_atomically(runtime.config, main.encode(), durable=True)
     changed = write_atomically(path, rendered.text.encode(), durable=True)
     return WrittenSite(changed=changed, fingerprint=rendered.fingerprint), before
 
 
 def _test(settings: Settings, binary: Path, names: NameMap, rendered: RenderedSite) -> None:
-    """``nginx -t`` over the candidate, included by a main file of its own in a folder of its own."""
-    with tempfile.TemporaryDirectory(prefix="pypi-mirror-") as folder:
-        candidate = Path(folder) / "candidate.conf"
+    with candidate_folder() as folder:
         text = rendered.text
-        if settings.site.reload_command:
+        if not settings.site.is_signalled:
             # The other nginx may listen where we must not, at port 80 say. What it is asked to listen on
             # was checked when it was rendered; -t would try to bind it.
             text = render(
                 settings, capabilities=capabilities(binary), names=names, listen=f"unix:{folder}/test.sock"
             ).text
-        candidate.write_text(text)
-        runtime = Runtime(folder=Path(folder))
-        runtime.temporary.mkdir()
-        runtime.config.write_text(render_main(settings, runtime, site=candidate, user=_workers_user()))
-        _run((str(binary), "-t", "-q", *runtime.arguments))
-
-
-def _run(command: Sequence[str]) -> None:
-    shown = " ".join(command)
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, errors="replace", timeout=_COMMAND_PATIENCE, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise WebServerError(f"{shown}: no end after {_COMMAND_PATIENCE:.0f} seconds") from error
-    except OSError as error:
-        raise WebServerError(f"{shown} cannot be run: {error.strerror}") from error
-    if done.returncode != 0:
-        complaint = (done.stderr + done.stdout).strip()[-_QUOTED_AT_MOST:]
-        raise WebServerError(f"{shown} failed with {done.returncode}: {complaint or 'it gave no reason'}")
-
-
-def _workers_user() -> str | None:
-    """Root's workers would be ``nobody``, who may not be able to read the mirror: they stay root."""
-    if os.geteuid() != 0:
-        return None
-    return f"{pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+        require_accepted(settings, binary, text, folder=Path(folder))
 
 
 def _put_back(path: Path, before: bytes | None) -> None:

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 # A bucket holds a key of up to LONGEST_KEY bytes and nginx's bookkeeping.
 _HASH_BUCKET_SIZE = 512
 _SMALLEST_HASH = 2048
+REFUSED = "refused"
+"""Below the site's prefix and in the folder of the nginx that watches its configuration: a file for each one
+that it refused, named by its fingerprint, with the reason. Only who has it can know that name."""
+
 _POOLED = "[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -46,9 +50,14 @@ class RenderedSite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """Where an nginx of our own keeps its things; all below ``folder``."""
+    """Where an nginx of our own keeps its things: below ``folder``, but for ``access`` if that is set.
+
+    With ``to_terminal`` its complaints go to its standard error and nowhere else.
+    """
 
     folder: Path
+    access: Path | None = None
+    to_terminal: bool = False
 
     @property
     def config(self) -> Path:
@@ -66,12 +75,13 @@ class Runtime:
     @property
     def arguments(self) -> tuple[str, ...]:
         """nginx's arguments for this configuration; its first complaints go to the terminal as well."""
-        return ("-p", str(self.folder), "-e", str(self.error_log), "-c", str(self.config))
+        complaints = "stderr" if self.to_terminal else str(self.error_log)
+        return ("-p", str(self.folder), "-e", complaints, "-c", str(self.config))
 
     @property
     def access_log(self) -> Path:
         """One JSON object a line."""
-        return self.folder / "access.log"
+        return self.access or self.folder / "access.log"
 
     @property
     def error_log(self) -> Path:
@@ -159,6 +169,7 @@ def render(
         "front_page_csp": content_security_policy(),
         "status": in_web("/mirror.json"),
         "web": in_web("/"),
+        "refused": REFUSED if settings.site.reload == "watch" else "",
     }
     template = _templates().get_template("site.conf.jinja")
     plain = template.render(context, fingerprint="")
@@ -182,7 +193,7 @@ def render_main(settings: Settings, runtime: Runtime, *, site: Path, user: str |
             user=user,
             pid=word(runtime.pid),
             lock=word(runtime.folder / "nginx.lock"),
-            error_log=word(runtime.error_log),
+            error_log="stderr" if runtime.to_terminal else word(runtime.error_log),
             access_log=word(runtime.access_log),
             temporary={
                 name: word(runtime.temporary / name)

@@ -1,0 +1,159 @@
+"""Runs nginx and has it take up each configuration that is written: for an nginx that runs cannot signal.
+
+It may be in another container, another user's, or on another host: all it shares with the runs is the
+mirror's directory, which it only reads. What it serves is a copy of the last configuration that nginx
+accepted, so a refused one changes nothing; ``taking_up.py`` reads the reason from the site itself.
+"""
+
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from pypi_mirror.disk import write_atomically
+from pypi_mirror.errors import WebServerError
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.candidate import candidate_folder, require_accepted, workers_user
+from pypi_mirror.webserver.nginx_binary import find_nginx
+from pypi_mirror.webserver.render import REFUSED, Runtime, render_main, site_config_path
+from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
+
+_LOOK_AGAIN: Final = 0.5
+# A refused configuration may be right by now: what it includes, or may not read, is not in its text.
+_TRY_REFUSED_AGAIN: Final = 30.0
+# Docker and systemd are told to wait longer before they kill.
+_GRACE: Final = 25.0
+_ABRUPT: Final = 3.0
+
+_FINGERPRINT = re.compile(rf"add_header {FINGERPRINT_HEADER} ([0-9a-f]+) ")
+_log = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """One nginx, from ``run`` to its end. It writes to ``runtime`` alone."""
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._binary = find_nginx(settings)
+        self._written = site_config_path(settings)
+        self._seen: bytes | None = None
+        self._try_again_at: float | None = None
+        self._nginx: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+
+    @property
+    def site(self) -> Path:
+        """The copy that nginx serves by."""
+        return self._runtime.folder / "site.conf"
+
+    @property
+    def _refused(self) -> Path:
+        return self._runtime.folder / REFUSED
+
+    def run(self) -> None:
+        """Serve until ``stop``, or SIGTERM or SIGINT after ``handle_signals``.
+
+        Waits for a configuration where there is none yet. ``WebServerError`` if nginx refuses the first one,
+        or ends by itself.
+        """
+        self._runtime.temporary.mkdir(parents=True, exist_ok=True)
+        # What an earlier life refused or accepted says nothing now.
+        shutil.rmtree(self._refused, ignore_errors=True)
+        self._refused.mkdir()
+        if not self._written.exists():
+            _log.info("waiting for %s, which `pypi-mirror nginx render` or a run writes", self._written)
+        try:
+            while not self._stopping.is_set():
+                self._look()
+                if self._nginx is not None and (code := self._nginx.poll()) is not None:
+                    raise WebServerError(f"nginx has ended by itself with {code}; its last words are above")
+                self._stopping.wait(_LOOK_AGAIN)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def handle_signals(self) -> None:
+        """SIGTERM and SIGINT stop; SIGUSR1 has nginx open its logs again, after they were rotated."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop_for)
+        signal.signal(signal.SIGUSR1, self._reopen_logs)
+
+    def _stop_for(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _reopen_logs(self, number: int, _frame: FrameType | None) -> None:
+        if self._nginx is not None:
+            self._nginx.send_signal(number)
+
+    def _look(self) -> None:
+        try:
+            text = self._written.read_bytes()
+        except FileNotFoundError:
+            self._seen = None
+            return
+        again = self._try_again_at is not None and time.monotonic() > self._try_again_at
+        if text != self._seen or again:
+            self._seen = text
+            self._take_up(text.decode(errors="replace"))
+
+    def _take_up(self, text: str) -> None:
+        found = _FINGERPRINT.search(text)
+        fingerprint = found[1] if found else None
+        self._try_again_at = None
+        try:
+            if fingerprint is None:
+                raise WebServerError(f"{self._written} was not written by pypi-mirror with reload = watch")
+            with candidate_folder() as folder:
+                require_accepted(self._settings, self._binary, text, folder=Path(folder))
+        except WebServerError as error:
+            if self._nginx is None:
+                raise
+            if fingerprint is not None:
+                write_atomically(self._refused / fingerprint, f"{error}\n".encode())
+            self._try_again_at = time.monotonic() + _TRY_REFUSED_AGAIN
+            _log.error("the configuration that serves stays, the new one was refused: %s", error)
+            return
+        for outdated in self._refused.iterdir():
+            outdated.unlink()
+        write_atomically(self.site, text.encode())
+        main = render_main(self._settings, self._runtime, site=self.site, user=workers_user())
+        write_atomically(self._runtime.config, main.encode())
+        if self._nginx is None:
+            self._nginx = self._start()
+            _log.info("nginx serves configuration %s", fingerprint)
+        else:
+            self._nginx.send_signal(signal.SIGHUP)
+            _log.info("nginx takes up configuration %s", fingerprint)
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = (str(self._binary), *self._runtime.arguments)
+        try:
+            # A session of its own: Ctrl-C reaches us alone, and we end it gracefully.
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        except OSError as error:
+            raise WebServerError(f"{command[0]} cannot be started: {error.strerror}") from error
+
+    def _end(self) -> None:
+        """Let nginx finish the answers that it has begun, as long as there is time for it."""
+        if self._nginx is None:
+            return
+        for number, patience in ((signal.SIGQUIT, _GRACE), (signal.SIGTERM, _ABRUPT)):
+            if self._nginx.poll() is None:
+                self._nginx.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self._nginx.wait(patience)
+                return
+        with suppress(ProcessLookupError):
+            os.killpg(self._nginx.pid, signal.SIGKILL)
+        self._nginx.wait()
