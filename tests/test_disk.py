@@ -73,7 +73,7 @@ class TestWriteAtomically:
             "os.umask(int(sys.argv[2], 8)); write_atomically(sys.argv[1], b'x')"
         )
         include = str(Path(disk.__file__).parents[1])
-        for umask, mode in [("022", 0o644), ("002", 0o644), ("077", 0o600)]:
+        for umask, mode in [("022", 0o644), ("002", 0o664), ("077", 0o600)]:
             path = tmp_path / umask
             subprocess.run(
                 [sys.executable, "-c", program, str(path), umask],

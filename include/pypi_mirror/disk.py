@@ -30,7 +30,8 @@ StrPath = str | os.PathLike[str]
 
 TEMPORARY_PREFIX = ".tmp-"
 
-_MODE = 0o644
+# The umask decides: where several users write one mirror, their group has to be able to go on with a file.
+MODE = 0o666
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _BLOCK = 1 << 20
@@ -316,11 +317,11 @@ def sweep_dead_writers(directory: StrPath, *, keep_suffix: str) -> None:
 def _create_temporary(directory: str) -> tuple[int, str]:
     name = f"{directory}/{TEMPORARY_PREFIX}{_TOKEN}-{os.getpid()}-{next(_counter)}"
     try:
-        return os.open(name, _CREATE, _MODE), name
+        return os.open(name, _CREATE, MODE), name
     except FileNotFoundError:
         # Nearly every write finds its directory, so asking first would be a wasted call.
         make_directories(directory)
-        return os.open(name, _CREATE, _MODE), name
+        return os.open(name, _CREATE, MODE), name
 
 
 def _discard(temporary: str) -> None:

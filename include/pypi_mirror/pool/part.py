@@ -15,7 +15,7 @@ from functools import cache
 from typing import Final
 
 from pypi_mirror.answers import failure
-from pypi_mirror.disk import TEMPORARY_PREFIX, make_directories, remove_file, write_all
+from pypi_mirror.disk import MODE, TEMPORARY_PREFIX, make_directories, remove_file, write_all
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
@@ -127,7 +127,7 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
     temporary = _part_of(path)
     make_directories(path.rpartition("/")[0])
     try:
-        descriptor = os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, 0o644)
+        descriptor = os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, MODE)
     except FileExistsError:
         # Left by a try that was killed; or one is at it right now.
         part = Part(temporary, file)
@@ -234,7 +234,7 @@ class Part:
     def _claim(self, flags: int) -> int:
         """Open the part for this process alone; FileBusy while another one has it."""
         while True:
-            descriptor = os.open(self._path, flags, 0o644)
+            descriptor = os.open(self._path, flags, MODE)
             try:
                 _lock(descriptor)
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False)):
