@@ -84,6 +84,10 @@ class Backlog:
         """Every project that failed, oldest first."""
         return self._read(backlog.c.lagging.is_(False))
 
+    def parked(self) -> list[BacklogEntry]:
+        """Every project that failed too often, oldest first."""
+        return self._read(backlog.c.parked.is_(True))
+
     def all(self) -> list[BacklogEntry]:
         """Every entry, lagging ones too, oldest first."""
         return self._read(backlog.c.project.is_not(None))

@@ -1,6 +1,6 @@
 """Single values the ledger keeps: the cursor, upstream's ETag, what was last published."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection, Engine, delete, select
 
@@ -20,6 +20,7 @@ class Facts:
     ``paused``: the run that left a part of its plan to a later one, and until when.
     ``clock_ahead``: by how many seconds this machine's clock ran ahead of upstream's, if it did.
     ``removals``: what the last plan removes, and whether a person has to approve it.
+    ``alerts``: what people were told, and what could not be sent yet.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -33,6 +34,12 @@ class Facts:
         """Set each key; None removes it."""
         with self._engine.begin() as connection:
             put_facts(connection, values)
+
+    def change(self, key: str, changed: Callable[[str | None], str | None]) -> None:
+        """Set ``key`` to what ``changed`` makes of its value, None for none; nobody writes in between."""
+        with self._engine.begin() as connection:
+            row = select(facts.c.value).where(facts.c.key == key).with_for_update()
+            put_facts(connection, {key: changed(connection.execute(row).scalar())})
 
     @property
     def cursor(self) -> int | None:

@@ -142,6 +142,17 @@ class Runs:
             ).one_or_none()
         return None if row is None else _run(row)
 
+    def last_ended(self, kind: RunKind) -> Run | None:
+        """The newest run of this kind that is over, however it ended."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            row = connection.execute(
+                select(runs)
+                .where(runs.c.kind == kind.value, runs.c.state != RunState.RUNNING.value)
+                .order_by(runs.c.id.desc())
+                .limit(1)
+            ).one_or_none()
+        return None if row is None else _run(row)
+
     def forget_plans_before(self, run_id: int) -> None:
         """Delete the plans of earlier finished runs; what they did stays in ``outcome``."""
         finished = select(runs.c.id).where(runs.c.id < run_id, runs.c.state != RunState.RUNNING.value)

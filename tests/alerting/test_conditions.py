@@ -1,0 +1,90 @@
+"""The words of every condition, as golden text: who changes them sees what people will read."""
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.alerting.conditions import (
+    BY_KEY,
+    MOST_NAMED,
+    ApprovalNeeded,
+    AuditFails,
+    Condition,
+    DiskFilling,
+    Parked,
+    ProjectsParked,
+    RunFails,
+    RunOverdue,
+    Stale,
+    UpstreamSilent,
+)
+
+NOW = 1_700_000_000
+HOUR, DAY = 3600, 86_400
+ALPHA = Parked(project=NormalizedName("alpha"), error="StalePage", reason="the page is of serial 3")
+
+EVERY: tuple[tuple[Condition, tuple[str, ...]], ...] = (
+    (
+        Stale(since=NOW - 30 * HOUR, now=NOW, cursor=5, upstream_serial=9, last_run=None, running=None,
+              waits_for_approval=False),
+        ("the mirror has been behind upstream for 30 hours",
+         "behind since 2023-11-13 16:13 UTC: the mirror is at serial 5, upstream at 9"),
+    ),
+    (
+        UpstreamSilent(since=NOW - 50 * 60, now=NOW, master="https://index.example", trouble="refused"),
+        ("upstream cannot be asked for 50 minutes",
+         "https://index.example is silent since 2023-11-14 21:23 UTC: refused"),
+    ),
+    (
+        DiskFilling(now=NOW, path="/srv", free=3 * 10**9, reserve=10**9, full_at=NOW + 5 * DAY,
+                    bytes_a_day=4 * 10**8),
+        ("the disk is expected to be full in 5 days",
+         "/srv has 3.00 GB free, 1.00 GB of it are kept in reserve",
+         "no more than that will be left at 2023-11-19 22:13 UTC",
+         "it fills by 400 MB a day"),
+    ),
+    (
+        DiskFilling(now=NOW, path="/srv", free=10**9, reserve=10**9, full_at=None, bytes_a_day=None),
+        ("the disk is down to its reserve, nothing more is downloaded",
+         "/srv has 1.00 GB free, 1.00 GB of it are kept in reserve"),
+    ),
+    (
+        RunFails(label="scheduled__1", failed_at=NOW, reason="1 of 4 projects failed"),
+        ("the last run has failed: scheduled__1",
+         "it failed at 2023-11-14 22:13 UTC: 1 of 4 projects failed"),
+    ),
+    (
+        AuditFails(label="audit 1", failed_at=NOW, reason="2 of 2 faults were not repaired"),
+        ("the last audit has failed: audit 1",
+         "it failed at 2023-11-14 22:13 UTC: 2 of 2 faults were not repaired"),
+    ),
+    (
+        RunOverdue(label="scheduled__1", started_at=NOW, hours=1.5),
+        ("a run takes longer than 1.5 hours: scheduled__1", "it began at 2023-11-14 22:13 UTC"),
+    ),
+    (
+        ApprovalNeeded(label="scheduled__1", plan="abc", removes="6 projects, 9 files (2 kB)",
+                       exceeded=("6 projects, 5 are allowed",)),
+        ("waits for approval to remove 6 projects, 9 files (2 kB)", "limit: 6 projects, 5 are allowed"),
+    ),
+    (
+        ProjectsParked(projects=(ALPHA,)),
+        ("1 project failed too often and is parked", "alpha: StalePage: the page is of serial 3"),
+    ),
+)  # fmt: skip
+
+
+def test_each_says_what_it_is() -> None:
+    for condition, words in EVERY:
+        assert (condition.title, *condition.details) == words
+        assert condition.advice.endswith(".")
+
+
+def test_each_key_is_one_conditions_and_none_is_forgotten() -> None:
+    assert {type(condition) for condition, _ in EVERY} == set(BY_KEY.values())
+    assert all(BY_KEY[key].key == key and BY_KEY[key].ended for key in BY_KEY)
+
+
+def test_a_long_list_is_cut_off_and_says_so() -> None:
+    many = ProjectsParked(projects=(ALPHA,) * (MOST_NAMED + 7))
+    assert len(many.details) == MOST_NAMED + 1
+    assert many.details[-1] == "and 7 projects more; see the backlog"
+    assert many.title == f"{MOST_NAMED + 7} projects failed too often and are parked"
