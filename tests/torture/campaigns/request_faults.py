@@ -2,8 +2,8 @@
 
 A mirror is filled and kept up to date by whole runs while upstream changes. After each run, everything must
 be current or on the backlog, and the run's state must say which. Then the faults end; so must the backlog,
-and the engine's own audit finds the files that nobody knows: a project that failed had got them, and upstream
-removed them before its next try.
+and the engine's own audit finds what no event tells of: files that a project had got before it failed, and
+upstream removed before its next try; provenance that upstream added while an old copy of the page was served.
 """
 
 import random
@@ -18,7 +18,8 @@ from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.report import Report
-from tests.steps.audit import audit, compare
+from pypi_mirror.upstream.changelog import changes_content
+from tests.steps.audit import audit, compare, compare_page
 from tests.steps.bench import PATIENCE, Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome, Wrong
 from tests.torture.changes import change, first_uploads
@@ -181,10 +182,35 @@ def _recover(bench: Bench, wrong: list[Wrong]) -> None:
         for name in _waiting(bench)
     )
     wrong += check_tree(bench.web, bench.server.warehouse, ())
+    wrong += (
+        Wrong(kind="wrong bytes", detail=f"{name} differs from upstream's, and an event said so")
+        for name in _behind_an_event(bench)
+    )
+
+
+def _behind_an_event(bench: Bench) -> Iterator[str]:
+    """Projects whose pages differ from upstream's though an event that the cursor has passed speaks of it."""
+    with bench.open() as mirror:
+        held = [project for project in mirror.ledger.projects.all() if project.present]
+        cursor = mirror.ledger.facts.cursor or 0
+        told = {
+            event.project: event.serial
+            for event in mirror.ledger.events.between(0, cursor)
+            if changes_content(event.action)
+        }
+    for project in held:
+        if told.get(project.project, 0) > (project.serial or 0):
+            try:
+                compare_page(bench, project.project)
+            except AssertionError:
+                yield project.project
+
+
+def _compared(bench: Bench) -> Iterator[Wrong]:
     try:
         compare(bench)
     except AssertionError as error:
-        wrong.append(Wrong(kind="wrong bytes", detail=f"a page differs from upstream's: {error}"))
+        yield Wrong(kind="wrong bytes", detail=f"a page differs from upstream's: {error}")
 
 
 def _sweep(bench: Bench, wrong: list[Wrong]) -> int:
@@ -203,6 +229,7 @@ def _sweep(bench: Bench, wrong: list[Wrong]) -> int:
             wrong.append(Wrong(kind="wrong bytes", detail=detail))
         bench.clock.advance(days=bench.settings.grace_days + 1)
     wrong += _judged(bench, published=True, orphans=False)
+    wrong += _compared(bench)
     return swept
 
 
