@@ -50,3 +50,12 @@ def test_what_cannot_be_repaired_is_an_exit_code(tmp_path: Path) -> None:
     said = command.run("audit", "--pages", "0")
     assert said.code == 1
     assert ALPHA.file_name not in (tmp_path / "mirror/web/simple/alpha/index.html").read_text()
+
+
+def test_a_dry_run_says_that_it_does_not_count(tmp_path: Path) -> None:
+    with running(Warehouse(Upload(distribution=ALPHA))) as upstream:
+        command = CommandLine.of(tmp_path, upstream)
+        command.run("sync")
+        tried = command.run("audit", "--all", "--dry-run").out
+        assert "By audits before this dry run, which does not count, within 30 days: " in tried
+        assert "\nWithin 30 days: 100.0% of the projects, " in command.run("audit", "--all").out

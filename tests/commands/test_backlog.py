@@ -57,7 +57,7 @@ def test_list_says_why_and_when(conf: str, capsys: pytest.CaptureFixture[str]) -
         False,
         False,
     )
-    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", entry["next_try_at"])
+    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry["next_try_at"])
 
 
 def test_retry_makes_the_next_sync_try_what_is_named(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,14 +111,14 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     server.apply(*(RemoveProject(project=name) for name in NAMES[2:8]))
     assert main(["sync", "-c", conf, "--processes", "1"]) == 3
     err = capsys.readouterr().err
-    found = re.search(r"`pypi-mirror sync --approve ([0-9a-f]{12})`", err)
+    found = re.search(r"`pypi-mirror sync -c \S+ --approve ([0-9a-f]{12})`", err)
     assert found is not None
     assert "60 % of the mirror's projects" in err
     assert has_page(conf, "p02")
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(rf"\nwaiting     plan {found[1]} would remove 6 projects, 6 files \(.* 60 %", out)
-    assert f"`sync --approve {found[1]}` runs it" in out
+    assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
     published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
     assert (published["plan"], published["projects"], published["files"]) == (found[1], 6, 6)
     assert published["exceeded"][0].startswith("60 % of the mirror's projects")
@@ -126,11 +126,11 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     out = capsys.readouterr().out
     assert re.search(r"^remove p02: upstream: remove project \(loses its page, 1 file, ", out, re.MULTILINE)
     assert f"\nPlan {found[1]} removes 6 projects, 6 files (" in out
-    assert f"\n`pypi-mirror sync --approve {found[1]}` runs it.\n" in out
+    assert f"\n`pypi-mirror sync -c {conf} --approve {found[1]}` runs it.\n" in out
     assert main(["sync", "-c", conf, "--approve", "0123456789ab", "--processes", "1"]) == 3
     assert "0123456789ab was approved, but that is another plan" in capsys.readouterr().err
     assert main(["sync", "-c", conf, "--approve", found[1], "--processes", "1"]) == 1, "the backlog waits"
-    assert "6 of them removed" in capsys.readouterr().out
+    assert "0 projects synced, 6 removed" in capsys.readouterr().out
     assert not has_page(conf, "p02")
     assert main(["status", "-c", conf, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["waiting"] is None, "approved, it waits no longer"

@@ -45,7 +45,7 @@ def test_a_broken_ledger_is_named_with_the_way_out(
     for verb in VERBS:
         assert main([*verb, "-c", conf]) == 1, verb
         err = capsys.readouterr().err
-        assert f"{ledger} is damaged (file is not a database); `pypi-mirror ledger rebuild` makes" in err
+        assert f"{ledger} is damaged (file is not a database); `pypi-mirror ledger rebuild -c {conf}`" in err
     assert main(["ledger", "rebuild", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert "The ledger holds 5 projects, 8 files, " in out
@@ -69,7 +69,7 @@ def test_an_empty_ledger_beside_a_full_tree_is_said(
 ) -> None:
     ledger.write_bytes(b"")
     assert main(["status", "-c", conf]) == 0
-    assert "`pypi-mirror ledger rebuild` restores it" in capsys.readouterr().err
+    assert f"`pypi-mirror ledger rebuild -c {conf}` restores it" in capsys.readouterr().err
 
 
 def test_a_new_mirror_is_not_told_of_a_lost_ledger(
@@ -103,7 +103,8 @@ def test_an_older_ledger_is_upgraded_once_and_only_looked_at_until_then(
         assert main([*verb, "-c", conf]) == 1, verb
         err = capsys.readouterr().err
         assert (
-            f"{ledger} is of schema 0002, this program works with {HEAD}: `pypi-mirror ledger upgrade`" in err
+            f"{ledger} is of schema 0002, this program works with {HEAD}: "
+            f"`pypi-mirror ledger upgrade -c {conf}`" in err
         )
     assert main(["ledger", "upgrade", "-c", conf]) == 0
     assert f"{ledger} was of schema 0002 and is of {HEAD} now." in capsys.readouterr().out

@@ -43,7 +43,7 @@ def test_two_thousand_projects_agree_in_every_file_and_a_second_run_writes_nothi
         line = CommandLine.of(tmp_path, server)
         first = line.run("sync", "--processes", "2")
         assert (first.code, server.requests.unexpected) == (0, ())
-        assert "2,000 projects synced, 0 of them removed; 10,000 files downloaded" in first.out
+        assert "2,000 projects synced, 0 removed; 10,000 files downloaded" in first.out
         assert "The mirror holds 2,000 projects, 10,000 files" in first.out
         bench = bench_of(line, server)
         audit(bench)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def conf(tmp_path: Path, server: Server) -> str:
 def test_sync_twice(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
     out = capsys.readouterr().out
-    assert "5 projects synced, 0 of them removed; 8 files downloaded (" in out
+    assert "5 projects synced, 0 removed; 8 files downloaded (" in out
     assert "The mirror holds 5 projects, 8 files, " in out
     bench = Bench(server=server, settings=read_settings(Path(conf), {}))
     audit(bench)
@@ -56,7 +57,7 @@ def test_sync_of_named_projects(conf: str, server: Server, capsys: pytest.Captur
 def test_a_name_that_upstream_does_not_have_is_said(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sync", "-c", conf, "--processes", "1", "alpha", "alhpa"]) == 0
     out, err = capsys.readouterr()
-    assert "0 of them removed" in out
+    assert "0 removed" in out
     assert "upstream has no project alhpa" in err
     assert "no project alpha" not in err
 
@@ -130,7 +131,9 @@ def test_status_of_no_mirror_makes_none(
 def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "-c", conf]) == 0
     assert main(["status", "-c", conf]) == 0
-    assert "last run    none yet" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"directory   {Path(conf).parent / 'mirror'}\n" in out
+    assert "last run    none yet" in out
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
     capsys.readouterr()
     assert main(["status", "-c", conf, "--json"]) == 0
@@ -155,9 +158,27 @@ def test_a_plan_does_not_make_the_mirror_look_fresh(
 
 def test_config_check(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", "-c", conf]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "[mirror]" in out
     assert "exclude-filename = macosx|win32|win_amd64" in out
+    assert err == f"no mistakes in {conf}\n"
+
+
+def test_what_config_check_shows_can_be_read_again(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list has an item a line, indented: as the second line of a value, not as a key of its own."""
+    text = "[allowlist]\npackages =\n    alpha\n    beta-lib>=1\n"
+    conf = CommandLine.of(tmp_path, server, text).configuration
+    assert main(["config", "check", "-c", str(conf)]) == 0
+    shown = capsys.readouterr().out
+    assert "packages =\n    alpha\n    beta-lib>=1\n" in shown
+    again = tmp_path / "again.conf"
+    # An option without a value stands in the file as no line at all.
+    filled = re.sub(r"^[a-z_-]+ =\n(?! )", "", shown.replace("%", "%%"), flags=re.MULTILINE)
+    again.write_text(filled)
+    first, second = (read_settings(path, {}) for path in (conf, again))
+    assert replace(first, path=None) == replace(second, path=None)
 
 
 def test_two_labels_of_one_process_differ() -> None:
@@ -286,7 +307,8 @@ def test_a_sync_outside_the_download_window_waits_and_is_no_failure(
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert "last run    paused" in out
-    assert f"paused      until {closed:%Y-%m-%d %H:%M} UTC; `sync --now` does not wait" in out
+    now = f"`pypi-mirror sync -c {conf} --now` does not wait"
+    assert f"paused      until {closed:%Y-%m-%d %H:%M} UTC; {now}" in out
     assert main(["sync", "-c", conf, "--now", "--processes", "2"]) == 0
     assert "5 projects synced" in capsys.readouterr().out
     assert main(["status", "-c", conf]) == 0

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror import __version__
+from pypi_mirror.commands import hints
 from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import configuration_path
 
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
     arguments = _parse(words)
+    hints.use_file(arguments.config if arguments.config != configuration_path() else None)
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -32,13 +34,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.run(arguments))
     except ConfigurationError as error:
-        print(error, file=sys.stderr)
+        hints.warn(str(error))
         return 2
     except RemovalsHeld as held:
-        print(f"pypi-mirror: {held}", file=sys.stderr)
+        hints.warn(f"pypi-mirror: {held}")
         return 3
     except MirrorError as error:
-        print(f"pypi-mirror: {error}", file=sys.stderr)
+        hints.warn(f"pypi-mirror: {error}")
         return 1
     except OSError as error:
         print(f"pypi-mirror: {_said(error)}", file=sys.stderr)

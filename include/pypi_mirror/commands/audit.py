@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.commands.hints import warn
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.sync import print_clock, project_name, terminated_like_interrupted
 from pypi_mirror.errors import MirrorBusy
@@ -108,21 +109,21 @@ def _print(report: AuditReport) -> None:
         )
     else:
         print("Nothing is wrong.")
-    for line in _coverage(report.coverage):
+    for line in _coverage(report.coverage, dry_run=report.dry_run):
         print(line)
     for finding in report.examples[:_SHOWN]:
-        print(f"found: {finding}", file=sys.stderr)
+        warn(f"found: {finding}")
     if sum(report.found.values()) > _SHOWN:
         print(f"found: {sum(report.found.values()) - _SHOWN} more; -v logs all of them", file=sys.stderr)
     for filename in report.withheld:
         print(f"withheld: {filename}: its page lists it no more", file=sys.stderr)
     for failure in report.failures:
-        print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
+        warn(f"failed: {failure.project}: {failure.reason}")
     if report.reason is not None:
-        print(f"ended early: {report.reason}", file=sys.stderr)
+        warn(f"ended early: {report.reason}")
 
 
-def _coverage(coverage: AuditCoverage) -> list[str]:
+def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
     if coverage.oldest is None:
         return ["The mirror is empty."]
     shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
@@ -131,7 +132,9 @@ def _coverage(coverage: AuditCoverage) -> list[str]:
         if coverage.oldest == 0
         else f"the longest ago at {moment(datetime.fromtimestamp(coverage.oldest, UTC))}"
     )
-    lines = [f"Within {coverage.days:g} days: {shares}; {oldest}."]
+    # Only what an audit has noted counts, and a dry run notes nothing.
+    audits = "By audits before this dry run, which does not count, w" if dry_run else "W"
+    lines = [f"{audits}ithin {coverage.days:g} days: {shares}; {oldest}."]
     if coverage.needed_bytes is not None:
         verdict = "is enough" if coverage.suffices else "is not enough"
         needed = f"{max(coverage.needed_bytes / 1e9, 0.001):.3g}"

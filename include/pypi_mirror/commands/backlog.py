@@ -11,6 +11,7 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.commands.hints import say
 from pypi_mirror.commands.status import next_try
 from pypi_mirror.commands.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -90,7 +91,7 @@ def _list(mirror: Mirror, projects: Sequence[NormalizedName] | None, *, as_json:
         print(json.dumps([_document(entry) for entry in entries], indent=1))
         return
     for entry in entries:
-        print(f"{entry.project}: {entry.reason} ({_state(entry)}, {next_try(entry)})")
+        say(f"{entry.project}: {entry.reason} ({_state(entry)}, {next_try(entry)})")
     failed = [entry for entry in entries if not entry.lagging]
     parked = sum(entry.parked for entry in failed)
     print(
@@ -107,7 +108,9 @@ def _state(entry: BacklogEntry) -> str:
 
 def _document(entry: BacklogEntry) -> dict[str, Any]:
     """The entry with its times in RFC 3339."""
-    times = {name: datetime.fromtimestamp(getattr(entry, name), UTC).isoformat() for name in _TIMES}
+    times = {
+        name: f"{datetime.fromtimestamp(getattr(entry, name), UTC):%Y-%m-%dT%H:%M:%SZ}" for name in _TIMES
+    }
     return {**asdict(entry), **times}
 
 

@@ -1,6 +1,7 @@
 """``pypi-mirror config check``: read the configuration and show what it comes to."""
 
 import argparse
+import sys
 from typing import Any
 
 from pypi_mirror.settings.describe import describe
@@ -23,5 +24,8 @@ def run(arguments: argparse.Namespace) -> int:
         if name != section:
             print(f"[{name}]")
             section = name
-        print(f"{key} = {value}")
+        # A list as it is written in the file: an item a line, behind the key.
+        items = value.split("\n")
+        print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
+    print(f"no mistakes in {arguments.config}", file=sys.stderr)
     return 0

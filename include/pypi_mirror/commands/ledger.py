@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.commands.label import is_dead
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backup import back_up
@@ -64,9 +65,7 @@ def run_rebuild(arguments: argparse.Namespace) -> int:
             f"{count(rebuilt.missing, 'file')} and {count(rebuilt.unreadable, 'page')} were not as they "
             "should be (-v names them); the next run mends them."
         )
-    print(
-        "Its backlog, events and history are lost; `pypi-mirror sync` compares every project with upstream."
-    )
+    say("Its backlog, events and history are lost; `pypi-mirror sync` compares every project with upstream.")
     return 0
 
 
@@ -85,7 +84,7 @@ def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
             if not arguments.wait:
                 raise
             if busy.owner != told:
-                print(f"waiting: {busy}", file=sys.stderr, flush=True)
+                warn(f"waiting: {busy}")
                 told = busy.owner
         time.sleep(_ASK_AGAIN)
 

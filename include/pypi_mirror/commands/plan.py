@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from pypi_mirror.commands.hints import say
 from pypi_mirror.commands.sync import begin, make_request, project_name, terminated_like_interrupted
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
@@ -54,7 +55,7 @@ def _print_removals(removals: Removals) -> None:
     print(f"Plan {removals.plan} removes {removals.described()}.")
     if removals.exceeded:
         print(f"It needs approval: {'; '.join(removals.exceeded)}.")
-        print(f"`pypi-mirror sync --approve {removals.plan}` runs it.")
+        say(f"`pypi-mirror sync --approve {removals.plan}` runs it.")
 
 
 def _source(fetched: Fetched, kind: RunKind) -> str:

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
@@ -23,19 +24,20 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
+    settings = read_settings(arguments.config)
+    with open_mirror(settings, must_exist=True) as mirror:
         status = mirror_status(mirror)
         backlog = mirror.ledger.backlog.failed()
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
-        print(
+        warn(
             "The ledger is empty and pages are here: `pypi-mirror ledger rebuild` restores it, "
-            "`pypi-mirror sync` takes the tree over",
-            file=sys.stderr,
+            "`pypi-mirror sync` takes the tree over"
         )
     if arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:
+        print(f"directory   {settings.directory}")
         _print(status, backlog)
     return 0
 
@@ -49,9 +51,9 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}")
     if status.paused_until is not None:
-        print(f"paused      until {moment(status.paused_until)}; `sync --now` does not wait")
-    print(f"complete    {status.updated_at or 'never'}")
-    print(f"asked       {status.checked_at or 'never'}")
+        say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
+    print(f"complete    {'never' if status.updated_at is None else moment(status.updated_at)}")
+    print(f"asked       {'never' if status.checked_at is None else moment(status.checked_at)}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
     print(f"holds       {held}")
     print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
@@ -61,12 +63,12 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
             f"waiting     plan {waiting.plan} would remove {count(waiting.projects, 'project')}, "
             f"{count(waiting.files, 'file')} ({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
         )
-        print(f"            `plan` lists it, `sync --approve {waiting.plan}` runs it")
+        say(f"            `pypi-mirror plan` lists it, `pypi-mirror sync --approve {waiting.plan}` runs it")
     if status.clock_ahead is not None:
         print(f"clock       {clock_warning(status.clock_ahead)}")
     print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")
-        print(f"  {entry.project}: {entry.reason} ({tries}, {next_try(entry)})")
+        say(f"  {entry.project}: {entry.reason} ({tries}, {next_try(entry)})")
     if len(backlog) > _SHOWN:
         print(f"  and {len(backlog) - _SHOWN} more")

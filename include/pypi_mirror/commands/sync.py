@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
 from pypi_mirror.commands.status import next_try
@@ -183,12 +184,13 @@ def _print(outcome: Report) -> None:
     if outcome.planned:
         failed = f"{count(tally.projects_failed, 'project')} failed; " if tally.projects_failed else ""
         print(
-            f"{count(tally.projects_done, 'project')} synced, {tally.projects_removed} of them removed; "
+            f"{count(tally.projects_done - tally.projects_removed, 'project')} synced, "
+            f"{tally.projects_removed:,} removed; "
             f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
             f"{outcome.duration:.0f} s."
         )
         if outcome.state is RunState.PAUSED:
-            print(f"It is {outcome.reason}. `pypi-mirror sync --now` does not wait.")
+            say(f"It is {outcome.reason}. `pypi-mirror sync --now` does not wait.")
     elif outcome.cursor is None:
         print("Nothing changed upstream.")
     else:
@@ -199,9 +201,9 @@ def _print(outcome: Report) -> None:
         f"{size(outcome.dropped_bytes)}."
     )
     for failure in (*outcome.new_failures, *outcome.known_failures):
-        print(f"failed: {failure.project}: {failure.reason}", file=sys.stderr)
+        warn(f"failed: {failure.project}: {failure.reason}")
     if outcome.backlog:
-        print(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
+        say(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
 
 
 def _print_missing(mirror: Mirror, asked_for: Sequence[NormalizedName], outcome: Report) -> None:
@@ -222,5 +224,5 @@ def _print_waiting(backlog: Sequence[BacklogEntry], outcome: Report) -> bool:
     waiting = [entry for entry in backlog if entry.project not in tried]
     for entry in waiting:
         state = "parked" if entry.parked else "failed before"
-        print(f"{state}: {entry.project}: {entry.reason}, {next_try(entry)}", file=sys.stderr)
+        warn(f"{state}: {entry.project}: {entry.reason}, {next_try(entry)}")
     return all(entry.parked for entry in waiting)

@@ -106,4 +106,4 @@ def _lost(owner: str, held: Row[Any] | None) -> LeaseLost:
 
 
 def _shown(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
