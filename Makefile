@@ -56,6 +56,10 @@ up: $(READY)  ## start Airflow's UI and nginx and leave them running
 down: $(READY)  ## stop what 'up' started, and what a crash left behind
 	@$(STACK) down
 
+.PHONY: env
+env:  ## write a private .env with random secrets, for docker-compose.yaml
+	@deploy/make-env.sh
+
 .PHONY: test
 test: $(READY_DEV)  ## run the tests (TESTS='-m "not airflow"' for a part of them)
 	$(PY) -m pytest $(TESTS)
@@ -88,6 +92,9 @@ lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-poetry.txt requirements-poetry.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
 		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-celery.txt \
+		$$(sed -n 's/^\([A-Za-z0-9_.-]*\)\(\[.*\]\)\{0,1\}==.*/--no-emit-package \1/p' requirements.txt) \
+		requirements-celery.in
 	for tool in celery profile; do $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file \
 		bench/requirements-$$tool.txt bench/requirements-$$tool.in; done
 
@@ -126,7 +133,10 @@ $(READY): requirements.txt pyproject.toml
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(READY_DEV): requirements-dev.txt $(READY)
-	@echo "installing requirements-dev.txt"
+# What requirements-celery.txt lists is beside requirements.txt, so pip is not to look for the rest of it.
+$(READY_DEV): requirements-dev.txt requirements-celery.txt $(READY)
+	@echo "installing requirements-dev.txt and requirements-celery.txt"
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --no-deps \
+		-r requirements-celery.txt
 	@touch $@
