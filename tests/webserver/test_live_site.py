@@ -10,6 +10,7 @@ from urllib.parse import urljoin
 import pytest
 
 from pypi_mirror.webserver.nginx_binary import capabilities
+from pypi_mirror.webserver.render import METRICS_TYPE
 from tests.webserver.sites import (
     BINARIES,
     DISPLAY_NAME,
@@ -234,6 +235,16 @@ def test_what_is_not_there_is_404_in_plain_text(site: LiveSite, path: str) -> No
     assert (reply.status, reply.body) == (404, b"404 Not Found\n")
     assert reply.header("Content-Type") == "text/plain; charset=utf-8"
     assert reply.header("Cache-Control") is None
+
+
+def test_the_metrics_have_the_type_that_prometheus_reads_them_by(site: LiveSite) -> None:
+    (site.settings.web / "metrics").write_text("# EOF\n")
+    reply = site.get("/metrics")
+    assert (reply.status, reply.body) == (200, b"# EOF\n")
+    assert reply.header("Content-Type") == METRICS_TYPE
+    assert reply.header("Cache-Control") == "no-cache"
+    (site.settings.web / "metrics").unlink()
+    assert site.get("/metrics").status == 404, "before the first run"
 
 
 def test_nothing_outside_the_prefix(site: LiveSite) -> None:

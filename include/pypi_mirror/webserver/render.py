@@ -35,6 +35,10 @@ REFUSED = "refused"
 """Below the site's prefix and in the folder of the nginx that watches its configuration: a file for each one
 that it refused, named by its fingerprint, with the reason. Only who has it can know that name."""
 
+METRICS_NAME = "metrics"
+"""In ``web/``: the figures for Prometheus, as ``METRICS_TYPE``."""
+
+METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 _POOLED = "[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
 _PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -168,6 +172,8 @@ def render(
         "front_page": in_web("/index.html"),
         "front_page_csp": content_security_policy(),
         "status": in_web("/mirror.json"),
+        "metrics": in_web(f"/{METRICS_NAME}"),
+        "metrics_type": METRICS_TYPE,
         "web": in_web("/"),
         "refused": REFUSED if settings.site.reload == "watch" else "",
     }
