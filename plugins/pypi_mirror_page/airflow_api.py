@@ -48,7 +48,7 @@ class AirflowApi:
         query: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> httpx.Response:
-        transport = httpx.ASGITransport(app=self._app)
+        transport = httpx.ASGITransport(app=self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(
             transport=transport, base_url=self._address, headers=self._headers, timeout=_TIMEOUT
         ) as client:

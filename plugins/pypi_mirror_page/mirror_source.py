@@ -97,7 +97,7 @@ class MirrorSource:
         opened = self._opened
         if opened is None or opened.settings is not settings or opened.ledger != identity:
             self._close()
-            ledger = Ledger(create_engine(settings.ledger), SystemClock())
+            ledger = Ledger(create_engine(settings.ledger, keeps_open=False), SystemClock())
             mirror = Mirror(settings=settings, ledger=ledger, clock=SystemClock())
             opened = self._opened = _Opened(settings=settings, ledger=identity, mirror=mirror)
         return opened

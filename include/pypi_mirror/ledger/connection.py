@@ -7,6 +7,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, event, make_url
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
 
@@ -32,8 +33,11 @@ _REFUSED: Final = {
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def create_engine(url: str) -> Engine:
+def create_engine(url: str, *, keeps_open: bool = True) -> Engine:
     """An engine for a SQLAlchemy URL; nothing is opened yet.
+
+    A server that runs for months must not keep an SQLite file open in between (``keeps_open``): who closes it
+    last deletes the log beside it by its name, and by then a ledger that was made anew may lie there.
 
     Whatever goes wrong on its connections, now or later, reaches callers as LedgerError: LedgerDamaged for
     a broken SQLite file, LedgerUnavailable where trying again can help. Raises LedgerError for a URL that
@@ -42,7 +46,11 @@ def create_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            engine = sqlalchemy.create_engine(parsed, connect_args={"timeout": _BUSY_TIMEOUT})
+            engine = sqlalchemy.create_engine(
+                parsed,
+                connect_args={"timeout": _BUSY_TIMEOUT},
+                poolclass=None if keeps_open else NullPool,
+            )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
         else:

@@ -1,0 +1,172 @@
+"""What buttons do: to the ledger, in Airflow as the person who pressed, and on record."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.plugins.conftest import PAGE, Client, problem
+from tests.steps.bench import Bench
+
+pytestmark = pytest.mark.airflow
+
+
+def newest_run() -> Any:
+    from airflow.models import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        return session.scalar(select(DagRun).order_by(DagRun.id.desc()).limit(1))
+
+
+def newest_record() -> tuple[str, str, str, dict[str, Any]]:
+    """Of the page's actions in Airflow's audit log: event, who, the DAG and the facts."""
+    from airflow.models import Log
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        found = session.scalar(
+            select(Log).where(Log.event.startswith("pypi_mirror.")).order_by(Log.id.desc()).limit(1)
+        )
+        assert found is not None
+        return found.event, found.owner, found.dag_id, json.loads(found.extra)
+
+
+@contextmanager
+def dag(**changes: Any) -> Iterator[None]:
+    """The DAG in Airflow's database with other properties, for a while."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    def change(values: dict[str, Any]) -> dict[str, Any]:
+        with create_session() as session:
+            model = session.get(DagModel, "pypi_mirror")
+            before = {name: getattr(model, name) for name in values}
+            for name, value in values.items():
+                setattr(model, name, value)
+        return before
+
+    before = change(changes)
+    try:
+        yield
+    finally:
+        change(before)
+
+
+def due(bench: Bench, project: str) -> bool:
+    with bench.open() as mirror:
+        return project in {entry.project for entry in mirror.ledger.backlog.due()}
+
+
+def test_retry_makes_a_project_due_and_starts_a_run_as_the_person(own_mirror: Bench, client: Client) -> None:
+    assert not due(own_mirror, "bad")
+    answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["Bad"]})
+    assert answer.status_code == 200, answer.text
+    assert due(own_mirror, "bad")
+    run = newest_run()
+    assert answer.json() == {
+        "projects": ["bad"],
+        "run": {
+            "dag_id": "pypi_mirror",
+            "run_id": run.run_id,
+            "state": "queued",
+            "link": f"dags/pypi_mirror/runs/{run.run_id.replace(':', '%3A').replace('+', '%2B')}",
+            "paused": True,
+        },
+    }
+    assert (run.conf["projects"], run.triggering_user_name) == (["bad"], "the user")
+    event, owner, dag_id, facts = newest_record()
+    assert (event, owner, dag_id) == ("pypi_mirror.backlog_retry", "the user", "pypi_mirror")
+    assert facts == {"projects": ["bad"], "count": 1}
+
+
+def test_a_dag_that_is_not_paused_is_told(own_mirror: Bench, client: Client) -> None:
+    with dag(is_paused=False):
+        answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["bad"]})
+    assert answer.json()["run"]["paused"] is False
+
+
+def test_what_the_filters_leave_out_by_now_takes_an_ordinary_run(own_mirror: Bench, client: Client) -> None:
+    """One of that project alone would be refused in its first task."""
+    conf = own_mirror.settings.path
+    conf.write_text(conf.read_text().replace("packages = unwanted", "packages = bad"))
+    answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["bad"]})
+    assert answer.status_code == 200
+    assert newest_run().conf["projects"] == []
+
+
+def test_retry_of_what_is_not_on_the_backlog_changes_nothing(own_mirror: Bench, client: Client) -> None:
+    before = newest_run()
+    answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["bad", "good-0"]})
+    assert "good-0: not on the backlog" in problem(answer, 409, "mirror-error")
+    assert not due(own_mirror, "bad")
+    assert getattr(newest_run(), "id", None) == getattr(before, "id", None)
+
+
+def test_a_retry_that_airflow_starts_no_run_for_says_so(own_mirror: Bench, client: Client) -> None:
+    with dag(is_stale=True):
+        answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["bad"]})
+    detail = problem(answer, 404, "airflow-refused")
+    assert "tried by the next run; none was started: Airflow: Dag with dag_id" in detail
+    assert due(own_mirror, "bad")
+
+
+def test_forget_takes_force_for_what_the_filters_select(own_mirror: Bench, client: Client) -> None:
+    user = client("user")
+    refused = user.post(f"{PAGE}/api/backlog/forget", json={"projects": ["bad"]})
+    assert "--force" in problem(refused, 409, "mirror-error")
+    assert list(own_mirror.backlog()) == ["bad"]
+    done = user.post(f"{PAGE}/api/backlog/forget", json={"projects": ["bad"], "force": True})
+    assert done.json() == {"forgotten": [{"project": "bad", "selected": True, "serial": None, "files": None}]}
+    assert own_mirror.backlog() == {}
+    event, owner, _, facts = newest_record()
+    assert (event, owner, facts["projects"]) == ("pypi_mirror.backlog_forget", "the user", ["bad"])
+
+
+def test_sync_starts_a_run_of_the_named_projects(mirror: Bench, client: Client) -> None:
+    names = {"projects": ["Good_0", "good-1", "good.0"]}
+    answer = client("op", cookie=True).post(
+        f"{PAGE}/api/sync", json=names, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["projects"] == ["good-0", "good-1"]
+    run = newest_run()
+    assert run.run_id == answer.json()["run"]["run_id"]
+    assert (run.conf["projects"], run.triggering_user_name) == (["good-0", "good-1"], "the op")
+    assert run.triggered_by.value == "ui"
+    assert newest_record()[:2] == ("pypi_mirror.sync", "the op")
+
+
+def test_sync_of_what_the_filters_leave_out_is_refused_at_once(mirror: Bench, client: Client) -> None:
+    answer = client("user").post(f"{PAGE}/api/sync", json={"projects": ["good-0", "unwanted"]})
+    assert problem(answer, 409, "not-selected").startswith("unwanted: the filters leave it out: ")
+    assert list(answer.json()["projects"]) == ["unwanted"]
+
+
+@pytest.mark.parametrize("path", ["/api/sync", "/api/backlog/retry", "/api/backlog/forget"])
+@pytest.mark.parametrize(
+    ("body", "status", "kind"),
+    [
+        (b"", 422, "not-valid"),
+        (b"{", 422, "not-valid"),
+        (b"\xff", 422, "not-valid"),
+        (b"[]", 422, "not-valid"),
+        (b'{"projects": []}', 422, "not-valid"),
+        (b'{"projects": "bad"}', 422, "not-valid"),
+        (b'{"projects": [1]}', 422, "not-valid"),
+        (b'{"projects": ["../etc"]}', 422, "not-valid"),
+        (b'{"projects": ["bad"], "all": true}', 422, "not-valid"),
+        (json.dumps({"projects": [f"p{n}" for n in range(1001)]}).encode(), 422, "not-valid"),
+        (b'{"projects": ["' + b"a" * 1_000_000 + b'"]}', 413, "too-long"),
+    ],
+)
+def test_bodies_that_are_refused(
+    path: str, body: bytes, status: int, kind: str, mirror: Bench, client: Client
+) -> None:
+    answer = client("user").post(f"{PAGE}{path}", content=body, headers={"Content-Type": "application/json"})
+    problem(answer, status, kind)
+    assert list(mirror.backlog()) == ["bad"]
