@@ -124,21 +124,65 @@ def test_rules_add_up_and_each_can_drop() -> None:
         assert setting in reason
 
 
-def test_explaining_names_everything_that_speaks_against_a_file() -> None:
-    selector = build_selector(
-        Selection(blocked_projects=frozenset({FOO}), exclude_filename=SEED, blocked_platforms=("windows",))
-    )
+def test_all_that_speaks_against_a_file_is_named_with_the_setting_that_says_so() -> None:
+    selector = build_selector(Selection(exclude_filename=SEED, blocked_platforms=("windows",)))
     wheel = RemoteFile(filename="bar-1.0-cp312-cp312-win32.whl", url="")
 
-    assert selector.explain(BAR, RemoteFile(filename="bar-1.0.zip", url="")) == (
-        "bar-1.0.zip is mirrored: no filter drops it."
+    assert selector.refusals(BAR, RemoteFile(filename="bar-1.0.zip", url="")) == ()
+    refusals = selector.refusals(BAR, wheel)
+    assert [each.setting for each in refusals] == ["[platform] exclude-filename", "[blocklist] platforms"]
+    assert refusals[0].reason == selector.why_not_file(BAR, wheel)
+    assert "windows" in refusals[1].reason
+
+
+def test_every_filter_of_files_names_its_setting() -> None:
+    selector = build_selector(
+        Selection(
+            allowed_projects=frozenset({FOO}),
+            allowed_releases=(ReleaseRule(project=FOO, specifier="<1"),),
+            blocked_releases=(ReleaseRule(project=FOO, specifier=">=2"),),
+            blocked_platforms=("windows",),
+            environments=(LINUX,),
+            exclude_filename=SEED,
+        )
     )
-    explained = selector.explain(FOO, wheel)
-    assert explained.startswith(
-        "bar-1.0-cp312-cp312-win32.whl is not mirrored: [blocklist] packages has foo; "
+    refusals = selector.refusals(FOO, RemoteFile(filename="foo-2.0-cp312-cp312-win32.whl", url=""))
+    assert [each.setting for each in refusals] == [
+        "[platform] exclude-filename",
+        "[blocklist] platforms",
+        "[platform] environments",
+        "[blocklist] packages",
+        "[allowlist] packages",
+    ]
+    for each in refusals:
+        assert each.setting in each.reason
+
+
+def test_why_a_project_is_let_in_or_left_out() -> None:
+    assert build_selector(Selection()).why(FOO) == (
+        "[allowlist] packages is empty, which lets every project in"
     )
-    assert "exclude-filename" in explained
-    assert "[blocklist] platforms has windows" in explained
+    chosen = build_selector(
+        Selection(allowed_projects=frozenset({FOO, BAR}), blocked_projects=frozenset({BAR}))
+    )
+    assert chosen.why(FOO) == "[allowlist] packages has foo"
+    assert chosen.why(BAR) == "[blocklist] packages has bar"
+    assert chosen.why(canonicalize_name("other")) == "[allowlist] packages does not have other"
+
+
+def test_the_rule_that_asks_for_a_release() -> None:
+    rules = (ReleaseRule(project=FOO, specifier="<1"), ReleaseRule(project=FOO, specifier=">=2,<3"))
+    selector = build_selector(Selection(allowed_projects=frozenset({FOO, BAR}), allowed_releases=rules))
+
+    def rule(project: NormalizedName, filename: str) -> str | None:
+        return selector.admitted_by(project, RemoteFile(filename=filename, url=""))
+
+    assert rule(FOO, "foo-0.9.tar.gz") == "foo<1"
+    assert rule(FOO, "foo-2.1.tar.gz") == "foo<3,>=2"
+    assert rule(FOO, "foo-1.5.tar.gz") is None
+    assert rule(FOO, "foo.zip") is None
+    assert rule(BAR, "bar-0.9.tar.gz") is None
+    assert build_selector(Selection()).admitted_by(FOO, RemoteFile(filename="foo-1.tar.gz", url="")) is None
 
 
 NAMES = st.text(max_size=12) | st.sampled_from(

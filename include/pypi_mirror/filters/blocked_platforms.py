@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
@@ -25,6 +26,8 @@ class BlockedPlatforms:
     and ``bdist_dumb`` archives are dropped by the system and the Python in their names. A wheel with a
     malformed name is kept: it does not say where it runs.
     """
+
+    setting: ClassVar = "[blocklist] platforms"
 
     def __init__(self, words: Iterable[str]) -> None:
         words = tuple(words)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import product
+from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
@@ -26,6 +27,8 @@ class ServedEnvironments:
 
     The rule about ``Requires-Python`` is the installer's: a wheel that its tags admit is kept.
     """
+
+    setting: ClassVar = "[platform] environments"
 
     def __init__(self, environments: Iterable[Environment]) -> None:
         environments = tuple(environments)

@@ -1,6 +1,7 @@
 """``[platform] exclude-filename``: a plain regular expression over filenames."""
 
 import re
+from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
@@ -9,6 +10,8 @@ from pypi_mirror.model import RemoteFile
 
 class ExcludedFilenames:
     """Drops every file whose name the pattern is found in: wheels, sdists and all else alike."""
+
+    setting: ClassVar = "[platform] exclude-filename"
 
     def __init__(self, pattern: str) -> None:
         self._search = re.compile(pattern).search

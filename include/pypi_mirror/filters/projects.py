@@ -19,3 +19,9 @@ class ProjectFilter:
         if self._allowed and project not in self._allowed:
             return f"[allowlist] packages does not have {project}"
         return None
+
+    def reason_to_keep(self, project: NormalizedName) -> str:
+        """Why a ``project`` is mirrored that nothing drops."""
+        if self._allowed:
+            return f"[allowlist] packages has {project}"
+        return "[allowlist] packages is empty, which lets every project in"

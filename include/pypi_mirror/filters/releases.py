@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import ClassVar
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
@@ -24,6 +25,8 @@ class AllowedReleases:
     was asked for.
     """
 
+    setting: ClassVar = "[allowlist] packages"
+
     def __init__(self, rules: Iterable[ReleaseRule]) -> None:
         self._matcher = _Matcher(rules)
 
@@ -37,12 +40,20 @@ class AllowedReleases:
             return f"no rule for {project} in [allowlist] packages admits version {version}"
         return None
 
+    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        """The rule that asks for the file's version (``example>=1.4,<2``); None where none has to or does."""
+        version = version_in(project, file.filename) if self._matcher.knows(project) else None
+        specifier = None if version is None else self._matcher.matching(project, version)
+        return None if specifier is None else f"{project}{specifier}"
+
 
 class BlockedReleases:
     """Drops the releases that a rule matches, prereleases included.
 
     A file whose version cannot be told stays, for nothing shows that it is meant.
     """
+
+    setting: ClassVar = "[blocklist] packages"
 
     def __init__(self, rules: Iterable[ReleaseRule]) -> None:
         self._matcher = _Matcher(rules)

@@ -24,6 +24,14 @@ class DroppedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What speaks against a file: the setting (``[blocklist] platforms``), and half a sentence."""
+
+    setting: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """Every file of a project page, in the page's order, on one side or the other."""
 
@@ -34,13 +42,25 @@ class Decision:
 class Selector:
     """Decides over projects and files. Pure: the same selection and page always give the same decision."""
 
-    def __init__(self, *, projects: ProjectFilter, files: Sequence[FileFilter]) -> None:
+    def __init__(
+        self,
+        *,
+        projects: ProjectFilter,
+        files: Sequence[FileFilter],
+        allowed_releases: AllowedReleases | None = None,
+    ) -> None:
+        """``allowed_releases`` is one of ``files``, where one of them asks for releases by rules."""
         self._projects = projects
         self._files = tuple(files)
+        self._allowed_releases = allowed_releases
 
     def why_not(self, project: NormalizedName) -> str | None:
         """Why ``project`` is not mirrored, for people; None when it is."""
         return self._projects.reason_to_drop(project)
+
+    def why(self, project: NormalizedName) -> str:
+        """Why ``project`` is mirrored, or why not, for people."""
+        return self.why_not(project) or self._projects.reason_to_keep(project)
 
     def why_not_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         """Why ``file`` of a selected project is not mirrored, for people; None when it is."""
@@ -63,15 +83,16 @@ class Selector:
                 dropped.append(DroppedFile(file=file, reason=reason))
         return Decision(kept=tuple(kept), dropped=tuple(dropped))
 
-    def explain(self, project: NormalizedName, file: RemoteFile) -> str:
-        """One sentence for people: whether ``file`` is mirrored, and everything that speaks against it."""
-        reasons = [reason for f in self._files if (reason := f.reason_to_drop(project, file)) is not None]
-        unselected = self.why_not(project)
-        if unselected is not None:
-            reasons.insert(0, unselected)
-        if not reasons:
-            return f"{file.filename} is mirrored: no filter drops it."
-        return f"{file.filename} is not mirrored: {'; '.join(reasons)}."
+    def refusals(self, project: NormalizedName, file: RemoteFile) -> tuple[Refusal, ...]:
+        """All that speaks against ``file`` of a selected project; the first is why it is not mirrored."""
+        reasons = ((f.setting, f.reason_to_drop(project, file)) for f in self._files)
+        return tuple(Refusal(setting=setting, reason=reason) for setting, reason in reasons if reason)
+
+    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        """The rule of ``[allowlist] packages`` that asks for the file's version; None where none has to."""
+        if self._allowed_releases is None:
+            return None
+        return self._allowed_releases.admitted_by(project, file)
 
 
 def build_selector(selection: Selection) -> Selector:
@@ -85,7 +106,9 @@ def build_selector(selection: Selection) -> Selector:
         files.append(ServedEnvironments(selection.environments))
     if selection.blocked_releases:
         files.append(BlockedReleases(selection.blocked_releases))
+    allowed_releases = None
     if selection.allowed_releases:
-        files.append(AllowedReleases(selection.allowed_releases))
+        allowed_releases = AllowedReleases(selection.allowed_releases)
+        files.append(allowed_releases)
     projects = ProjectFilter(allowed=selection.allowed_projects, blocked=selection.blocked_projects)
-    return Selector(projects=projects, files=files)
+    return Selector(projects=projects, files=files, allowed_releases=allowed_releases)
