@@ -134,13 +134,18 @@ class Mirror:
         )
         return ProjectSync(
             web=s.web,
-            upstream=ProjectPages(s.master, transport, Retries(transport, self.patience, index=index)),
+            upstream=self.project_pages(transport),
             selector=self.selector,
             pool=pool if s.release_files else None,
             pages=self.pages,
             fingerprint=self.page_selection,
             legacy_json=s.json,
         )
+
+    def project_pages(self, transport: Transport) -> ProjectPages:
+        s = self.settings
+        retries = Retries(transport, self.patience, index=f"{s.master}/simple/")
+        return ProjectPages(s.master, transport, retries)
 
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)
