@@ -43,6 +43,11 @@ def room_of(path: str | os.PathLike[str]) -> Room:
     )
 
 
+def reserved(reserve: DiskReserve, size: int) -> int:
+    """The bytes that ``reserve`` keeps free of a disk of ``size`` bytes."""
+    return reserve.bytes or int(size * reserve.percent / 100)
+
+
 class RoomGuard:
     """Stops a sync before it fills one of the disks of ``places``; those that are not there do not count."""
 
@@ -75,7 +80,7 @@ class RoomGuard:
             return
         for place in self._places:
             room = room_of(place)
-            kept = self._reserve.bytes or int(room.size * self._reserve.percent / 100)
+            kept = reserved(self._reserve, room.size)
             if room.free - more < kept:
                 left = f"{_size(room.free)} of {_size(room.size)} left"
                 wanted = f" and {_size(more)} more to come" if more else ""

@@ -8,10 +8,14 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, Select, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, literal, or_, select, tuple_
 
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.ledger.tables import backlog, events, files, plan, projects
+from pypi_mirror.ledger.tables import backlog, events, files, plan, projects, runs
+from pypi_mirror.model import PlanState, RunKind
+
+# Of columns that a statement names.
+AnyRow = Row[*tuple[Any, ...]]
 
 _FILE_NAMES: Final = tuple(field.name for field in fields(KnownFile))
 _FILE: Final = tuple(files.c[name] for name in _FILE_NAMES)
@@ -42,11 +46,27 @@ class ListedTombstone:
     removed_at: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchCounts:
+    """How far a batch is; ``first`` and ``last`` are names of its projects, in their order. ``files`` and
+    ``bytes`` were downloaded.
+    """
+
+    number: int
+    first: str
+    last: str
+    projects: int
+    done: int
+    failed: int
+    files: int
+    bytes: int
+
+
 class Listings:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def backlog(self, after: str | None, limit: int, *, parked: bool | None) -> Sequence[Row[Any]]:
+    def backlog(self, after: str | None, limit: int, *, parked: bool | None) -> Sequence[AnyRow]:
         """Rows of ``backlog`` by project, all or only those that are (not) parked."""
         statement = select(backlog).order_by(backlog.c.project).limit(limit)
         if after is not None:
@@ -55,7 +75,7 @@ class Listings:
             statement = statement.where(backlog.c.parked.is_(parked))
         return self._rows(statement)
 
-    def entry(self, project: NormalizedName) -> Row[Any] | None:
+    def entry(self, project: NormalizedName) -> AnyRow | None:
         """The row of ``backlog`` of one project."""
         return next(iter(self._rows(select(backlog).where(backlog.c.project == project))), None)
 
@@ -92,7 +112,50 @@ class Listings:
         number, size = self._rows(statement)[0]
         return number, int(size)
 
-    def losing(self, run_id: int, after: str | None, limit: int) -> Sequence[Row[Any]]:
+    def batch_counts(self, run_id: int) -> list[BatchCounts]:
+        """The batches of a run, by number: of 800,000 projects in 0.2 s, from an index alone on SQLite."""
+        statement = (
+            select(
+                plan.c.batch,
+                func.min(plan.c.project),
+                func.max(plan.c.project),
+                func.count(),
+                *(_counted(plan.c.state == state.value) for state in (PlanState.DONE, PlanState.FAILED)),
+                func.sum(plan.c.files_downloaded),
+                func.sum(plan.c.bytes_downloaded),
+            )
+            # What a bounded run leaves to a later one is in no batch.
+            .where(plan.c.run_id == run_id, plan.c.batch >= 0)
+            .group_by(plan.c.batch)
+            .order_by(plan.c.batch)
+        )
+        return [
+            BatchCounts(
+                number=number,
+                first=first,
+                last=last,
+                projects=count,
+                done=int(done),
+                failed=int(failed),
+                files=int(held),
+                bytes=int(size),
+            )
+            for number, first, last, count, done, failed, held, size in self._rows(statement)
+        ]
+
+    def planned(self, run_id: int, names: Sequence[NormalizedName]) -> dict[NormalizedName, AnyRow]:
+        """Of ``names`` those that are planned: what became of them, and whether they are gone upstream."""
+        statement = select(plan.c.project, plan.c.state, plan.c.gone).where(
+            plan.c.run_id == run_id, plan.c.project.in_(names)
+        )
+        return {NormalizedName(row.project): row for row in self._rows(statement)}
+
+    def audits(self, limit: int) -> list[int]:
+        """The numbers of the newest runs that were audits, newest first."""
+        statement = select(runs.c.id).where(runs.c.kind == RunKind.AUDIT.value)
+        return [row.id for row in self._rows(statement.order_by(runs.c.id.desc()).limit(limit))]
+
+    def losing(self, run_id: int, after: str | None, limit: int) -> Sequence[AnyRow]:
         """Rows of ``plan`` by which the mirror loses a page or files, by project."""
         statement = (
             select(plan)
@@ -149,7 +212,7 @@ class Listings:
             statement = statement.where(files.c.filename > after)
         return [(_file(row[1:]), row.verified_at) for row in self._rows(statement)]
 
-    def events(self, project: NormalizedName, limit: int) -> Sequence[Row[Any]]:
+    def events(self, project: NormalizedName, limit: int) -> Sequence[AnyRow]:
         """The newest rows of ``events`` of a project, newest first.
 
         Goes through the events, 0.1 s for a million: an index that each event would have to be written to
@@ -160,12 +223,16 @@ class Listings:
         )
         return self._rows(statement)
 
-    def _rows(self, statement: Select[Any]) -> Sequence[Row[Any]]:
+    def _rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[AnyRow]:
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(statement).all()
 
 
 _PROJECT: Final = tuple(projects.c[field.name] for field in fields(ListedProject))
+
+
+def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
 
 
 def _file(row: Sequence[Any]) -> KnownFile:

@@ -5,8 +5,10 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.paging import Page
+from pypi_mirror.observing.moments import moment
+from pypi_mirror.observing.paging import Page, one_more, page_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,4 +35,22 @@ def backlog_page(
     mirror: Mirror, after: str | None = None, limit: int = 50, parked: bool | None = None
 ) -> Page[Behind]:
     """Entries by name after the project ``after``; ``parked`` leaves only those that are, or are not."""
-    raise NotImplementedError
+    found = mirror.ledger.listings.backlog(after, one_more(limit), parked=parked)
+    return page_of(found, limit, show=shown_entry, key=lambda row: str(row.project))
+
+
+def shown_entry(row: AnyRow) -> Behind:
+    """A row of the backlog as people see it."""
+    return Behind(
+        project=NormalizedName(row.project),
+        display_name=row.display_name,
+        error=row.error,
+        reason=row.reason,
+        serial=row.serial,
+        attempts=row.attempts,
+        first_failed_at=moment(row.first_failed_at),
+        last_failed_at=moment(row.last_failed_at),
+        next_try_at=moment(row.next_try_at),
+        parked=row.parked,
+        lagging=row.lagging,
+    )

@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.moments import moment, moment_or_none
+from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.under_way import newest_run
+from pypi_mirror.steps.audit_findings import Findings, findings
+from pypi_mirror.steps.audit_report import needed_bytes
+
+_DAY: Final = 24 * 3600
+_SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,4 +55,40 @@ class Coverage:
 
 def coverage(mirror: Mirror) -> Coverage:
     """As the ledger has it now."""
-    raise NotImplementedError
+    settings = mirror.settings.audit
+    window = settings.within_days * _DAY
+    since = int(mirror.clock() - window)
+    found = remembered(
+        mirror.ledger.engine,
+        "coverage",
+        lambda: mirror.ledger.audits.coverage(since),
+        newest_run(mirror),
+    )
+    needed = needed_bytes(found.bytes, mirror.ledger.audits.interval(), window)
+    noted = findings(mirror)
+    audits = [mirror.ledger.runs.get(run_id) for run_id in mirror.ledger.listings.audits(_SHOWN)]
+    return Coverage(
+        days=settings.within_days,
+        oldest=moment(found.oldest) if found.oldest else None,
+        never=found.oldest == 0,
+        projects=found.projects,
+        projects_covered=found.projects_covered,
+        bytes=found.bytes,
+        bytes_covered=found.bytes_covered,
+        needed_bytes=needed,
+        suffices=None if needed is None else settings.bytes_per_run >= needed,
+        audits=tuple(_audit(run, noted.get(run.id)) for run in audits),
+    )
+
+
+def _audit(run: Run, found: Findings | None) -> PastAudit:
+    return PastAudit(
+        label=run.request.label,
+        state=run.state,
+        started_at=moment(run.started_at),
+        finished_at=moment_or_none(run.finished_at),
+        reason=None if run.outcome is None else run.outcome.reason,
+        found=None if found is None else found.found,
+        repaired=None if found is None else found.repaired,
+        unrepaired=None if found is None else found.unrepaired,
+    )

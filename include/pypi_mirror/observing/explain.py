@@ -1,14 +1,26 @@
 """Why a project's files are here or not: upstream's page, decided by the real filters, beside the ledger."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import UpstreamDown, UpstreamError
+from pypi_mirror.filters import Refusal, Selector
+from pypi_mirror.filters.releases import version_in
+from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.observing.moments import moment
 
-TIMEOUT = 10.0
+__all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
+
+# Seconds; somebody looks at a page meanwhile.
+TIMEOUT: Final = 10.0
 
 
 class FileState(StrEnum):
@@ -22,14 +34,6 @@ class FileState(StrEnum):
     TOMBSTONE = "tombstone"
     MISSING = "missing"
     ABSENT = "absent"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """What speaks against a file: the setting (``[blocklist] platforms``) and half a sentence."""
-
-    setting: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,5 +81,81 @@ class Explanation:
 
 
 def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -> Explanation:
-    """Ask upstream for the page of ``name``, ``timeout`` seconds at most, and decide over its files."""
-    raise NotImplementedError
+    """Ask upstream for the page of ``name``, ``timeout`` seconds at most, and decide over its files.
+
+    An upstream that does not answer, or answers badly, is said in ``trouble``.
+    """
+    page: ProjectPage | None = None
+    trouble = None
+    try:
+        page = asyncio.run(_page(mirror, name, timeout))
+    except TimeoutError:
+        trouble = f"upstream gave no whole page within {timeout:g} seconds"
+    except (UpstreamError, UpstreamDown) as error:
+        trouble = str(error)
+    held = mirror.ledger.projects.known([name]).get(name)
+    files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
+    return Explanation(
+        project=name,
+        at=moment(mirror.clock()),
+        selected=mirror.selector.why_not(name) is None,
+        why=mirror.selector.why(name),
+        found=None if trouble is not None else page is not None,
+        trouble=trouble,
+        status=page.status.status if page is not None else None if held is None else held.status,
+        serial=None if held is None else held.serial,
+        upstream_serial=None if page is None else page.serial,
+        files=_explained(mirror.selector, name, () if page is None else page.files, files),
+    )
+
+
+async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> ProjectPage | None:
+    """Upstream's page, None when it has none; asked once, for somebody waits for the answer."""
+    once = replace(
+        mirror,
+        settings=replace(mirror.settings, timeout=min(timeout, mirror.settings.timeout)),
+        patience=replace(mirror.patience, attempts=1, stale_wait=0, missing_wait=0, outage_wait=0),
+    )
+    async with asyncio.timeout(timeout), once.transport() as transport:
+        answer = await once.project_pages(transport).fetch(name)
+    return answer if isinstance(answer, ProjectPage) else None
+
+
+def _explained(
+    selector: Selector,
+    name: NormalizedName,
+    upstream: Sequence[RemoteFile],
+    held: Mapping[str, KnownFile],
+) -> tuple[FileExplained, ...]:
+    """The files of upstream's page in its order, then those that only the ledger has, by name."""
+    listed = {file.filename for file in upstream}
+    others = sorted(filename for filename in held if filename not in listed)
+    own = [RemoteFile(filename=filename, url="", size=held[filename].size) for filename in others]
+    return (
+        *(_file(selector, name, file, held.get(file.filename), upstream=True) for file in upstream),
+        *(_file(selector, name, file, held.get(file.filename), upstream=False) for file in own),
+    )
+
+
+def _file(
+    selector: Selector, name: NormalizedName, file: RemoteFile, known: KnownFile | None, *, upstream: bool
+) -> FileExplained:
+    refused = selector.why_not(name) is not None
+    refusals = selector.refusals(name, file)
+    mirrored = upstream and not refused and not refusals
+    return FileExplained(
+        filename=file.filename,
+        version=version_in(name, file.filename),
+        size=file.size,
+        upstream=upstream,
+        mirrored=mirrored,
+        refusals=refusals,
+        admitted_by=selector.admitted_by(name, file),
+        state=_state(known, mirrored=mirrored),
+    )
+
+
+def _state(known: KnownFile | None, *, mirrored: bool) -> FileState:
+    if known is not None:
+        return FileState.HELD if known.removed_at is None else FileState.TOMBSTONE
+    return FileState.MISSING if mirrored else FileState.ABSENT

@@ -3,8 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from pypi_mirror.disk_room import reserved
+from pypi_mirror.ledger.runs import Outcome, Run
+from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.observing.forecast import MOST, WINDOW, Forecast, forecast
+from pypi_mirror.observing.moments import moment, moment_or_none
+
+__all__ = ["Forecast", "History", "PastRun", "SampleShown", "disk_forecast", "history"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,17 +48,6 @@ class SampleShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
-    """By how many bytes a day the disk fills, and when only its reserve will be left at that pace.
-
-    ``bytes_a_day`` is None with too few samples to tell, ``full_at`` also where the disk does not fill up.
-    """
-
-    full_at: datetime | None
-    bytes_a_day: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class History:
     """Runs newest first, samples oldest first."""
 
@@ -62,9 +58,53 @@ class History:
 
 def history(mirror: Mirror, since: datetime, most: int = 500) -> History:
     """What happened since ``since``: the newest ``most`` runs, and ``most`` samples spread over the time."""
-    raise NotImplementedError
+    start = int(since.timestamp())
+    runs = mirror.ledger.runs.latest(most)
+    samples = mirror.ledger.samples.between(start, int(mirror.clock()), most)
+    return History(
+        runs=tuple(_run(run) for run in runs if run.started_at >= start),
+        samples=tuple(map(_sample, samples)),
+        forecast=disk_forecast(mirror),
+    )
 
 
 def disk_forecast(mirror: Mirror) -> Forecast:
-    """Where the disk is heading, from the samples of the last weeks."""
-    raise NotImplementedError
+    """Where the pool's disk is heading, from the samples of the last week."""
+    now = int(mirror.clock())
+    samples = mirror.ledger.samples.between(now - WINDOW, now, MOST)
+    if not samples:
+        return Forecast(full_at=None, bytes_a_day=None)
+    newest = samples[-1]
+    size = newest.disk_used + newest.disk_free
+    room = newest.disk_free - reserved(mirror.settings.disk_reserve, size)
+    return forecast([(each.at, each.disk_used) for each in samples], room=room)
+
+
+def _run(run: Run) -> PastRun:
+    outcome = run.outcome or Outcome()
+    return PastRun(
+        id=run.id,
+        label=run.request.label,
+        kind=run.request.kind,
+        state=run.state,
+        started_at=moment(run.started_at),
+        finished_at=moment_or_none(run.finished_at),
+        projects=outcome.tally.projects_done,
+        failed=outcome.tally.projects_failed,
+        files=outcome.tally.files_downloaded,
+        bytes=outcome.tally.bytes_downloaded,
+        reason=outcome.reason,
+    )
+
+
+def _sample(sample: Sample) -> SampleShown:
+    return SampleShown(
+        at=moment(sample.at),
+        projects=sample.projects,
+        files=sample.files,
+        bytes=sample.bytes,
+        disk_used=sample.disk_used,
+        disk_free=sample.disk_free,
+        lag_seconds=sample.lag_seconds,
+        backlog=sample.backlog,
+    )

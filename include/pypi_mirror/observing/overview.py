@@ -5,8 +5,20 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.disk_room import reserved, room_of
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.moments import moment, moment_or_none
+from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.under_way import newest_run, run_under_way
+from pypi_mirror.steps.grace import clock_ahead
+from pypi_mirror.steps.guard_removals import waiting_for_approval
+from pypi_mirror.steps.left_over import Left, left
+from pypi_mirror.steps.pause import paused_until
+from pypi_mirror.steps.unknown_names import unknown_names
+from pypi_mirror.steps.watch import lag_of, last_look
+
+__all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,16 +52,6 @@ class Disk:
     total: int
     free: int
     reserve: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
-    """What a first sync in parts has still to do; ``bytes`` is an estimate, None while there is nothing to
-    estimate from.
-    """
-
-    projects: int
-    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,5 +95,69 @@ class Overview:
 
 
 def overview(mirror: Mirror) -> Overview:
-    """The mirror as its ledger and its disk have it now."""
-    raise NotImplementedError
+    """The mirror as its ledger and its disk have it now.
+
+    Of a large mirror sums over all of it may be some seconds old (``remembered``).
+    """
+    ledger, settings = mirror.ledger, mirror.settings
+    # An audit asks upstream for some pages, not for what is new.
+    latest = next(iter(ledger.runs.latest(audits=False)), None)
+    success = ledger.runs.last_success()
+    look = last_look(mirror)
+    cursor = ledger.facts.cursor
+    upstream_serial = look.serial if latest is None else _newest(look.serial, latest.cursor_to)
+    run = newest_run(mirror)
+    totals = remembered(ledger.engine, "totals", ledger.projects.totals, run)
+    running = run_under_way(mirror)
+    pool = settings.web / "packages"
+    room = room_of(pool)
+    number, size = remembered(ledger.engine, "tombstones", ledger.listings.tombstone_sums, run)
+    return Overview(
+        at=moment(mirror.clock()),
+        cursor=cursor,
+        upstream_serial=upstream_serial,
+        behind=None if cursor is None or upstream_serial is None else max(0, upstream_serial - cursor),
+        lag_seconds=lag_of(mirror),
+        upstream_silent_since=moment_or_none(look.silent_since),
+        updated_at=moment_or_none(None if success is None else success.finished_at),
+        checked_at=moment_or_none(_newest(look.asked_at, None if latest is None else latest.started_at)),
+        projects=totals.projects,
+        files=totals.files,
+        bytes=totals.bytes,
+        dropped_files=totals.dropped_files,
+        dropped_bytes=totals.dropped_bytes,
+        backlog=ledger.backlog.count(),
+        parked=ledger.backlog.count_parked(),
+        tombstones=Tombstones(count=number, bytes=size),
+        waiting=_waiting(mirror),
+        disk=Disk(
+            path=str(pool),
+            total=room.size,
+            free=room.free,
+            reserve=reserved(settings.disk_reserve, room.size),
+        ),
+        running=None if running is None else running.request.label,
+        left=left(mirror),
+        last_run=None if latest is None else latest.state,
+        paused_until=paused_until(mirror),
+        clock_ahead=clock_ahead(mirror),
+        unknown_names=unknown_names(mirror),
+    )
+
+
+def _waiting(mirror: Mirror) -> Waiting | None:
+    removals = waiting_for_approval(mirror)
+    if removals is None:
+        return None
+    return Waiting(
+        plan=removals.plan,
+        run=mirror.ledger.runs.get(removals.run_id).request.label,
+        projects=removals.projects,
+        files=removals.files,
+        bytes=removals.bytes,
+        exceeded=removals.exceeded,
+    )
+
+
+def _newest(*values: int | None) -> int | None:
+    return max((value for value in values if value is not None), default=None)

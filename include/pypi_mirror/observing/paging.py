@@ -1,12 +1,24 @@
 """Lists that are too long for one answer: a page, and the key after which the next one begins."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
+from pypi_mirror.errors import MirrorError
+
 T = TypeVar("T")
+S = TypeVar("S")
 
 # Nobody is given more at once.
 MOST: Final = 200
+
+
+class BadKey(MirrorError):
+    """``after`` is not the ``next`` of any page."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(f"{key[:100]!r} is not where a page ends: use the `next` of the page before")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +27,15 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next: str | None
+
+
+def one_more(limit: int) -> int:
+    """How many rows to read for a page of ``limit``: one more tells whether another page follows."""
+    return max(1, min(limit, MOST)) + 1
+
+
+def page_of(found: Sequence[S], limit: int, *, show: Callable[[S], T], key: Callable[[S], str]) -> Page[T]:
+    """The page of what was read for it, ``one_more`` included."""
+    shown = found[: one_more(limit) - 1]
+    follows = len(found) > len(shown)
+    return Page(items=tuple(map(show, shown)), next=key(shown[-1]) if follows else None)

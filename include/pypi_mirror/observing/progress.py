@@ -2,9 +2,19 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
+from typing import Final
 
+from pypi_mirror.ledger.listings import BatchCounts
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.observing.moments import moment
+from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.under_way import run_under_way
+
+# Seconds of which speed is told; samples are taken each minute.
+_RECENT: Final = 5 * 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,4 +53,85 @@ class RunProgress:
 
 def progress(mirror: Mirror) -> RunProgress | None:
     """The run under way, None when none is."""
-    raise NotImplementedError
+    run = run_under_way(mirror)
+    if run is None:
+        return None
+    engine, listings = mirror.ledger.engine, mirror.ledger.listings
+
+    def count() -> tuple[int, list[BatchCounts]]:
+        return int(mirror.clock()), listings.batch_counts(run.id)
+
+    at, counts = remembered(engine, "progress", count, run.id)
+    so_far = _Point(
+        at=at,
+        projects=sum(each.done + each.failed for each in counts),
+        bytes=sum(each.bytes for each in counts),
+    )
+    planned = sum(each.projects for each in counts)
+    speed = _speed(_begin(mirror, run, at), so_far)
+    return RunProgress(
+        label=run.request.label,
+        kind=run.request.kind,
+        started_at=moment(run.started_at),
+        planned=planned,
+        done=sum(each.done for each in counts),
+        failed=sum(each.failed for each in counts),
+        batches=len(counts),
+        batches_done=sum(each.done + each.failed == each.projects for each in counts),
+        files=sum(each.files for each in counts),
+        bytes=so_far.bytes,
+        bytes_a_second=None if speed is None else speed.bytes,
+        projects_a_second=None if speed is None else speed.projects,
+        seconds_left=_seconds_left(planned - so_far.projects, speed),
+        batch_list=tuple(map(_batch, counts)),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Point:
+    """How much was done at a moment, in seconds since 1970."""
+
+    at: int
+    projects: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Speed:
+    """What is done in a second."""
+
+    projects: float
+    bytes: float
+
+
+def _begin(mirror: Mirror, run: Run, now: int) -> _Point:
+    """From where speed is measured: the sample of a few minutes ago, else the run's begin."""
+    samples = mirror.ledger.samples.of_run(run.id, max(run.started_at, now - _RECENT))
+    first = next((each for each in samples if each.at < now), None)
+    if first is None or first.run_projects is None or first.run_bytes is None:
+        return _Point(at=run.started_at, projects=0, bytes=0)
+    return _Point(at=first.at, projects=first.run_projects, bytes=first.run_bytes)
+
+
+def _speed(begin: _Point, end: _Point) -> _Speed | None:
+    """None where no time has passed, or nothing was done; or it was undone: a batch that is tried again has
+    its failed projects to do once more.
+    """
+    seconds = end.at - begin.at
+    if seconds <= 0 or end.projects <= begin.projects:
+        return None
+    return _Speed(
+        projects=(end.projects - begin.projects) / seconds, bytes=max(0, end.bytes - begin.bytes) / seconds
+    )
+
+
+def _seconds_left(projects: int, speed: _Speed | None) -> int | None:
+    """Of projects, not of bytes: how many bytes a project has is known once it is done."""
+    return None if speed is None else ceil(projects / speed.projects)
+
+
+def _batch(counts: BatchCounts) -> BatchProgress:
+    name = counts.first if counts.projects == 1 else f"{counts.first} … {counts.last}"
+    return BatchProgress(
+        number=counts.number, name=name, projects=counts.projects, done=counts.done, failed=counts.failed
+    )

@@ -1,13 +1,24 @@
 """Projects: a search over all of them, and one of them whole."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.ledger.listings import AnyRow, ListedProject
+from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.backlog import Behind
-from pypi_mirror.observing.paging import Page
+from pypi_mirror.observing.backlog import Behind, shown_entry
+from pypi_mirror.observing.moments import moment, moment_or_none
+from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
+
+_EVENTS: Final = 20
+_SEPARATORS: Final = re.compile(r"[-_.]+")
+# The two groups of what a search finds, in their order.
+_BEGINS: Final = "begins"
+_CONTAINS: Final = "contains"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,13 +87,89 @@ def project_page(
 ) -> Page[ProjectShown]:
     """Projects whose name begins with ``query``, in any spelling, then those that have it elsewhere.
 
-    Each by name; ``after`` is the ``next`` of the page before.
+    Each by name; ``after`` is the ``next`` of the page before. Raises BadKey for another ``after``.
     """
-    raise NotImplementedError
+    part, wanted = _normalized(query), one_more(limit)
+    group, name = _read_key(after)
+    found: list[tuple[str, ListedProject]] = []
+    if group == _BEGINS:
+        found = [(_BEGINS, each) for each in mirror.ledger.listings.projects_beginning(part, name, wanted)]
+        name = None
+    if part and len(found) < wanted:
+        more = mirror.ledger.listings.projects_containing(part, name, wanted - len(found))
+        found += [(_CONTAINS, each) for each in more]
+    return page_of(
+        found, limit, show=lambda each: _project(each[1]), key=lambda each: f"{each[0]}:{each[1].name}"
+    )
 
 
 def project(
     mirror: Mirror, name: NormalizedName, *, after: str | None = None, limit: int = 200
 ) -> ProjectWhole | None:
-    """One project, its files after the filename ``after``; None when neither ledger nor filters name it."""
-    raise NotImplementedError
+    """One project, its files after the filename ``after``; None where neither ledger nor allowlist has it."""
+    listings = mirror.ledger.listings
+    held = listings.project(name)
+    entry = listings.entry(name)
+    events = listings.events(name, _EVENTS)
+    asked_for = name in mirror.settings.selection.allowed_projects
+    if held is None and entry is None and not events and not asked_for:
+        return None
+    found = [] if held is None else listings.files(held[0], after, one_more(limit))
+    return ProjectWhole(
+        project=name,
+        held=None if held is None else _project(held[1]),
+        selected=mirror.selector.why_not(name) is None,
+        why=mirror.selector.why(name),
+        files=page_of(found, limit, show=_file, key=lambda each: each[0].filename),
+        backlog=None if entry is None else shown_entry(entry),
+        events=tuple(map(_event, events)),
+    )
+
+
+def _normalized(query: str) -> str:
+    """A part of a name as names are written in the ledger (PEP 503)."""
+    return _SEPARATORS.sub("-", query.strip()).lower()
+
+
+def _read_key(key: str | None) -> tuple[str, str | None]:
+    """(group, name) of the last project that was seen; groups come one after the other."""
+    if key is None:
+        return _BEGINS, None
+    group, colon, name = key.partition(":")
+    if group not in (_BEGINS, _CONTAINS) or not colon:
+        raise BadKey(key)
+    return group, name
+
+
+def _project(each: ListedProject) -> ProjectShown:
+    return ProjectShown(
+        project=each.name,
+        display_name=each.display_name,
+        status=each.status,
+        serial=each.serial,
+        files=each.files,
+        bytes=each.bytes,
+        dropped_files=each.dropped_files,
+        dropped_bytes=each.dropped_bytes,
+        synced_at=moment(each.synced_at),
+    )
+
+
+def _file(found: tuple[KnownFile, int]) -> FileShown:
+    file, verified_at = found
+    return FileShown(
+        filename=file.filename,
+        path=file.path,
+        size=file.size,
+        sha256=file.sha256.hex(),
+        uploaded_at=moment_or_none(file.uploaded_at),
+        # A ledger that was made from the tree has not read it.
+        verified_at=moment(verified_at) if verified_at else None,
+        metadata=file.metadata_sha256 is not None,
+        provenance=file.provenance,
+        removed_at=moment_or_none(file.removed_at),
+    )
+
+
+def _event(row: AnyRow) -> EventShown:
+    return EventShown(serial=row.serial, version=row.version, at=moment(row.timestamp), action=row.action)

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.paging import Page
+from pypi_mirror.observing.paging import Page, one_more, page_of
+from pypi_mirror.steps.guard_removals import waiting_for_approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,4 +23,18 @@ class PlannedRemoval:
 
 def removals_waiting(mirror: Mirror, after: str | None = None, limit: int = 50) -> Page[PlannedRemoval]:
     """By name after the project ``after``; empty when no plan waits. ``Overview.waiting`` has the sums."""
-    raise NotImplementedError
+    removals = waiting_for_approval(mirror)
+    found = []
+    if removals is not None:
+        found = list(mirror.ledger.listings.losing(removals.run_id, after, one_more(limit)))
+    return page_of(found, limit, show=_shown, key=lambda row: str(row.project))
+
+
+def _shown(row: AnyRow) -> PlannedRemoval:
+    return PlannedRemoval(
+        project=NormalizedName(row.project),
+        reason=row.reason,
+        whole=row.loses_project,
+        files=row.loses_files,
+        bytes=row.loses_bytes,
+    )

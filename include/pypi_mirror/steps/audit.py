@@ -20,8 +20,9 @@ from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.steps.audit_clashes import clashing
+from pypi_mirror.steps.audit_findings import note_findings
 from pypi_mirror.steps.audit_repair import recheck
-from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport, Tallying
+from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport, Tallying, needed_bytes
 from pypi_mirror.steps.audit_tree import (
     PoolTurn,
     look_at_name_map,
@@ -100,7 +101,9 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
             rebuild_index(mirror, run.id)
         coverage = _coverage(mirror, request)
         report(mirror, run.id, reason=reason)
-        return tally.report(dry_run=False, coverage=coverage, reason=reason)
+        found = tally.report(dry_run=False, coverage=coverage, reason=reason)
+        note_findings(mirror, run.id, found)
+        return found
     except OSError as error:
         fail_run(mirror, request.label, str(error))
         where = str(error.filename or mirror.settings.directory)
@@ -235,8 +238,7 @@ def _coverage(mirror: Mirror, request: AuditRequest) -> AuditCoverage:
     settings = mirror.settings.audit
     window = settings.within_days * _DAY
     found = mirror.ledger.audits.coverage(int(mirror.clock() - window))
-    interval = mirror.ledger.audits.interval()
-    needed = None if interval is None else int(found.bytes * min(1.0, interval / window))
+    needed = needed_bytes(found.bytes, mirror.ledger.audits.interval(), window)
     budget = settings.bytes_per_run if request.budget is None else request.budget
     return AuditCoverage(
         days=settings.within_days,

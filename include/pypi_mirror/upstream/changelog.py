@@ -99,10 +99,15 @@ class Changelog:
                 yield events
         raise TooFarBehind(f"more than {MAX_CALLS} calls' worth of events")
 
-    def _check_not_behind(self, serial: int) -> None:
+    def last_serial(self) -> int:
+        """The serial of upstream's newest event, of whatever kind. Raises NoChangelog and UpstreamError."""
         last = self._call("changelog_last_serial")
-        if not isinstance(last, int) or isinstance(last, bool):
+        if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= MAX_SERIAL:
             raise UpstreamMalformed(f"{reprlib.repr(last)} is no serial", url=self._url)
+        return last
+
+    def _check_not_behind(self, serial: int) -> None:
+        last = self.last_serial()
         if last < serial:
             raise UpstreamUnavailable(
                 f"upstream is at serial {last}, the mirror is at {serial} already: an old copy answered, or "

@@ -20,6 +20,14 @@ class WaitingPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftToDo:
+    """What syncs in parts have left to later ones; ``bytes`` is an estimate, None before there is any."""
+
+    projects: int
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatus:
     """How full and how fresh the mirror is.
 
@@ -33,6 +41,12 @@ class MirrorStatus:
     tried once a week.
     ``waiting`` is the last plan, where it needs approval and has none. ``clock_ahead`` is by how many seconds
     this machine's clock runs ahead of upstream's, None while the two agree.
+    ``lag_seconds`` is how long the mirror has lacked something that upstream has, 0 while it lacks nothing,
+    None where that cannot be told; ``upstream_silent_since`` is since when upstream could not be asked.
+    ``left`` is what syncs have left to later ones. ``disk_free`` is the room on the pool's disk,
+    ``disk_full_at`` when only disk-reserve of it will be left if it goes on filling as it did in the last
+    week, None where it does not.
+    ``unknown_names`` are asked for by [allowlist] packages and not listed by upstream.
     """
 
     cursor: int | None
@@ -50,6 +64,12 @@ class MirrorStatus:
     parked: int
     waiting: WaitingPlan | None = None
     clock_ahead: int | None = None
+    lag_seconds: int | None = None
+    upstream_silent_since: datetime | None = None
+    left: LeftToDo | None = None
+    disk_free: int | None = None
+    disk_full_at: datetime | None = None
+    unknown_names: tuple[str, ...] = ()
 
     @property
     def events_behind(self) -> int | None:

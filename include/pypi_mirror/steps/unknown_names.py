@@ -1,0 +1,84 @@
+"""Names that ``[allowlist] packages`` asks for and upstream does not have: most often they are mistyped.
+
+A comparison with upstream's root index tells which those are; after it, a page that is 404 does. The index
+leaves quarantined projects out, too, so what is said of a name is that upstream does not list it.
+"""
+
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import islice
+from typing import Final
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlanState
+
+_FACT: Final = "unknown_names"
+_CHUNK: Final = 5_000
+_NAMED: Final = 20
+
+
+def note_unlisted_names(mirror: Mirror, run_id: int) -> None:
+    """Once the plan was made from upstream's root index: note what the index does not have.
+
+    What it has is planned or in the mirror already.
+    """
+    missing: set[NormalizedName] = set()
+    for names in _asked_for(mirror):
+        planned = mirror.ledger.listings.planned(run_id, names)
+        gone = {name for name, row in planned.items() if row.gone}
+        missing |= gone | (set(names) - planned.keys() - _held(mirror, names))
+    _note(mirror, missing)
+
+
+def note_missing_pages(mirror: Mirror, run_id: int) -> None:
+    """After a run: what it looked at and has no page of is not there upstream."""
+    missing: set[NormalizedName] = set()
+    for names in _asked_for(mirror):
+        planned = mirror.ledger.listings.planned(run_id, names)
+        done = [name for name, row in planned.items() if row.state == PlanState.DONE.value]
+        missing.update(set(done) - _held(mirror, done))
+    if missing:
+        _note(mirror, missing | _noted(mirror))
+
+
+def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
+    """What the settings in force ask for and upstream did not have when it was last asked, sorted."""
+    selection = mirror.settings.selection
+    missing = sorted(_noted(mirror) & (selection.allowed_projects - selection.blocked_projects))
+    held = _held(mirror, missing)
+    return tuple(name for name in missing if name not in held)
+
+
+def described(names: tuple[NormalizedName, ...]) -> str:
+    """What people are told: which names, and what to do about them."""
+    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
+    return f"upstream does not list {shown}: see whether [allowlist] packages spells it right"
+
+
+def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:
+    """What the allowlist names and the blocklist does not take out again, some at a time."""
+    selection = mirror.settings.selection
+    remaining = iter(sorted(selection.allowed_projects - selection.blocked_projects))
+    while names := list(islice(remaining, _CHUNK)):
+        yield names
+
+
+def _held(mirror: Mirror, names: Sequence[NormalizedName]) -> set[NormalizedName]:
+    """Those of which the mirror has a page, and those that it failed to sync: upstream knows them both."""
+    known = mirror.ledger.projects.known(names)
+    held = {name for name, project in known.items() if project.present}
+    return held | mirror.ledger.backlog.those_of([name for name in names if name not in held])
+
+
+def _noted(mirror: Mirror) -> set[NormalizedName]:
+    noted = mirror.ledger.facts.get(_FACT)
+    return set() if noted is None else msgspec.json.decode(noted, type=set[NormalizedName])
+
+
+def _note(mirror: Mirror, names: AbstractSet[NormalizedName]) -> None:
+    wanted = msgspec.json.encode(sorted(names)).decode() if names else None
+    if wanted != mirror.ledger.facts.get(_FACT):
+        mirror.ledger.facts.put({_FACT: wanted})
