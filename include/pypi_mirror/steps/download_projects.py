@@ -16,6 +16,7 @@ from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.steps.pause import WindowWatch, note_pause, takes_away
+from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
@@ -128,7 +129,9 @@ async def _run(
     downloads: bool,
 ) -> None:
     def keep_alive() -> None:
-        lease.keep()
+        if lease.keep():
+            # Once a minute or so, as samples are taken.
+            take_sample(mirror)
         mirror.room.meanwhile()
 
     async with mirror.transport(sharers=sharers) as transport:
@@ -185,11 +188,14 @@ class _Lease:
         self._label = label
         self._renewed: float | None = None
 
-    def keep(self) -> None:
+    def keep(self) -> bool:
+        """Renew it if that is due, and say whether it was."""
         now = time.monotonic()
-        if self._renewed is None or now - self._renewed > _RENEW_SECONDS:
-            self._mirror.ledger.lease.renew(self._label)
-            self._renewed = now
+        if self._renewed is not None and now - self._renewed <= _RENEW_SECONDS:
+            return False
+        self._mirror.ledger.lease.renew(self._label)
+        self._renewed = now
+        return True
 
 
 class _Recorder:

@@ -6,12 +6,13 @@ The answer is kept where it outlives this process: events in the ledger, a root 
 from dataclasses import dataclass
 from typing import Literal
 
-from pypi_mirror.errors import MirrorError, UpstreamMalformed
+from pypi_mirror.errors import MirrorError, UpstreamError, UpstreamMalformed
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
+from pypi_mirror.steps.watch import note_fetched, note_silence
 from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.root_index import fetch_root_index
@@ -48,8 +49,14 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     mirror.ledger.facts.put({"comparing": mirror.selection})
     cursor = mirror.ledger.facts.cursor
     with mirror.control() as control:
-        fetched = _fetch(mirror, control, run, cursor)
+        try:
+            fetched = _fetch(mirror, control, run, cursor)
+        except UpstreamError as error:
+            note_silence(mirror, error)
+            raise
     note_clock(mirror, control.lead)
+    if request.kind is RunKind.SYNC:
+        note_fetched(mirror, upto=fetched.cursor_to)
     mirror.ledger.runs.fetched(
         run.id, source=fetched.source, cursor_from=fetched.cursor_from, cursor_to=fetched.cursor_to
     )

@@ -28,6 +28,7 @@ from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weig
 from pypi_mirror.steps.index_snapshot import load_snapshot
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import StrayPages
+from pypi_mirror.steps.unknown_names import note_unlisted_names
 
 _CHUNK = 5_000
 
@@ -84,6 +85,7 @@ def partition_projects(
         mirror.ledger.plan.add(run_id, strays.plan(), into_batches)
         pages = strays.found
         note_files_left_out(mirror, run_id)
+        note_unlisted_names(mirror, run_id)
     weighed = weigh_removals(mirror, run_id, pages=pages)
     sizes = mirror.ledger.plan.batches(run_id)
     return Partition(

@@ -2,19 +2,20 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
-from pypi_mirror.steps.grace import clock_ahead
-from pypi_mirror.steps.guard_removals import waiting_for_approval
+from pypi_mirror.observing.history import disk_forecast
+from pypi_mirror.observing.overview import overview
 from pypi_mirror.steps.index_snapshot import remove_snapshots
-from pypi_mirror.steps.pause import described, pause_of, paused_until
+from pypi_mirror.steps.pause import described, pause_of
+from pypi_mirror.steps.sample import take_sample
+from pypi_mirror.steps.unknown_names import note_missing_pages
 from pypi_mirror.webserver.site_page import write_site_files
-from pypi_mirror.webserver.status import MirrorStatus, WaitingPlan, render_status
+from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, WaitingPlan, render_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     )
     mirror.ledger.runs.forget_plans_before(run_id)
     mirror.ledger.lease.release(run.request.label)
+    note_missing_pages(mirror, run_id)
+    take_sample(mirror)
     _show(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
     totals = mirror.ledger.projects.totals()
     return Report(
@@ -119,39 +122,38 @@ def fail_run(mirror: Mirror, label: str, reason: str) -> Report | None:
 
 def mirror_status(mirror: Mirror) -> MirrorStatus:
     """How full and how fresh the mirror is, from the ledger."""
-    # An audit asks upstream for some pages, not for what is new.
-    latest = next(iter(mirror.ledger.runs.latest(audits=False)), None)
-    success = mirror.ledger.runs.last_success()
-    totals = mirror.ledger.projects.totals()
+    seen = overview(mirror)
+    waiting = seen.waiting
     return MirrorStatus(
-        cursor=mirror.ledger.facts.cursor,
-        upstream_serial=None if latest is None else latest.cursor_to,
-        updated_at=_moment(None if success is None else success.finished_at),
-        checked_at=_moment(None if latest is None else latest.started_at),
-        projects=totals.projects,
-        files=totals.files,
-        bytes=totals.bytes,
-        dropped_files=totals.dropped_files,
-        dropped_bytes=totals.dropped_bytes,
-        last_run=None if latest is None else latest.state,
-        paused_until=paused_until(mirror),
-        backlog=mirror.ledger.backlog.count(),
-        parked=mirror.ledger.backlog.count_parked(),
-        waiting=_waiting(mirror),
-        clock_ahead=clock_ahead(mirror),
-    )
-
-
-def _waiting(mirror: Mirror) -> WaitingPlan | None:
-    removals = waiting_for_approval(mirror)
-    if removals is None:
-        return None
-    return WaitingPlan(
-        plan=removals.plan,
-        projects=removals.projects,
-        files=removals.files,
-        bytes=removals.bytes,
-        exceeded=removals.exceeded,
+        cursor=seen.cursor,
+        upstream_serial=seen.upstream_serial,
+        lag_seconds=seen.lag_seconds,
+        upstream_silent_since=seen.upstream_silent_since,
+        updated_at=seen.updated_at,
+        checked_at=seen.checked_at,
+        projects=seen.projects,
+        files=seen.files,
+        bytes=seen.bytes,
+        dropped_files=seen.dropped_files,
+        dropped_bytes=seen.dropped_bytes,
+        last_run=seen.last_run,
+        paused_until=seen.paused_until,
+        left=None if seen.left is None else LeftToDo(projects=seen.left.projects, bytes=seen.left.bytes),
+        backlog=seen.backlog,
+        parked=seen.parked,
+        waiting=None
+        if waiting is None
+        else WaitingPlan(
+            plan=waiting.plan,
+            projects=waiting.projects,
+            files=waiting.files,
+            bytes=waiting.bytes,
+            exceeded=waiting.exceeded,
+        ),
+        clock_ahead=seen.clock_ahead,
+        disk_free=seen.disk.free,
+        disk_full_at=disk_forecast(mirror).full_at,
+        unknown_names=seen.unknown_names,
     )
 
 
@@ -182,7 +184,3 @@ def _show(mirror: Mirror, *, changed: bool) -> None:
         write_site_files(mirror.settings, status)
     else:
         write_atomically(mirror.settings.web / "mirror.json", render_status(status))
-
-
-def _moment(seconds: int | None) -> datetime | None:
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
