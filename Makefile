@@ -92,7 +92,7 @@ lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-poetry.txt requirements-poetry.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
 		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
-	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-celery.txt \
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --no-strip-extras --output-file requirements-celery.txt \
 		$$(sed -n 's/^\([A-Za-z0-9_.-]*\)\(\[.*\]\)\{0,1\}==.*/--no-emit-package \1/p' requirements.txt) \
 		requirements-celery.in
 	for tool in celery profile; do $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file \
