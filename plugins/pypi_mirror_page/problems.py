@@ -26,6 +26,7 @@ from pypi_mirror.errors import (
     UpstreamDown,
     UpstreamError,
 )
+from pypi_mirror.observing.paging import BadKey
 from pypi_mirror_page.json_answer import Json
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ _STATUS: Final[tuple[tuple[type[MirrorError], int, str], ...]] = (
     (UpstreamError, 502, "Upstream does not answer"),
     (UpstreamDown, 502, "Upstream does not answer"),
     (MirrorBusy, 409, "The mirror is busy"),
+    (BadKey, 422, "The request is not valid"),
     (MirrorError, 409, "Not possible"),
 )
 _RETRY_AFTER: Final = "5"

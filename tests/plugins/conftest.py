@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pypi_mirror.errors import RemovalsHeld
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
 from tests.airflow_home import CHECKOUT, HOME
 from tests.steps.bench import Bench
@@ -46,6 +48,8 @@ UPLOADS = (
     Upload(distribution=Wheel(name="bad")),
     Upload(distribution=Wheel(name="gone")),
 )
+# The run that waits; a name that Airflow takes.
+WAITING = "manual__third"
 BROKEN = Fault(path="/packages/*/bad-*.whl", effect=Corrupt(), times=None)
 
 Client = Callable[..., "TestClient"]
@@ -144,7 +148,7 @@ def mirror_with_trouble(folder: Path) -> Iterator[tuple[Bench, Path]]:
         bench.settings = read_settings(conf)
         server.apply(RemoveProject(project="good-3"))
         with suppress(RemovalsHeld):
-            bench.sync()
+            bench.sync(RunRequest(label=WAITING, kind=RunKind.SYNC))
         yield bench, conf
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("mirror")]
 
-FILLED = {"name": "good-0", "name:path": "app.js"}
+FILLED = {"name": "good-0", "name:path": "icon.svg"}
 
 
 def asked(app: "FastAPI", client: "TestClient") -> dict[tuple[str, str], int]:
@@ -86,7 +86,7 @@ def test_the_page_knows_which_buttons_work(role: str, may: bool, client: Client)
 
 def test_every_answer_keeps_browsers_from_outside(client: Client) -> None:
     viewer = client("viewer")
-    for path in ("/", "/static/app.js", "/api/me", "/api/nothing"):
+    for path in ("/", "/static/icon.svg", "/api/me", "/api/nothing"):
         headers = viewer.get(f"{PAGE}{path}").headers
         policy = headers["content-security-policy"].split("; ")
         assert "default-src 'none'" in policy

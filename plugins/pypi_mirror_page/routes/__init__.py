@@ -3,6 +3,7 @@
 from pypi_mirror_page.routes import (
     audit,
     backlog,
+    metrics,
     page,
     projects,
     removals,
@@ -24,4 +25,5 @@ ROUTERS = (
     projects.actions,
     runs.router,
     setup.router,
+    metrics.router,
 )
