@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -21,6 +22,7 @@ from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.model import Action, PlannedProject, Tally
 from pypi_mirror.sync import batch as batch_module
+from pypi_mirror.sync import progress_line
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.group_commit import GroupCommit
 from pypi_mirror.sync.project_sync import Before, ProjectSync
@@ -264,3 +266,25 @@ def test_an_empty_batch_is_done() -> None:
     scene.run()
     assert scene.added == []
     assert scene.finished == 1
+
+
+def test_the_log_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(progress_line, "_EVERY", 0.0)
+    caplog.set_level(logging.INFO, logger="pypi_mirror")
+
+    async def until_it_is_said() -> None:
+        while "1 of 2 projects done, 1.23 kB received" not in caplog.text:
+            await asyncio.sleep(0.001)
+
+    Scene({"slow": until_it_is_said}).run("quick", "slow", received=lambda: 1_234)
+    assert "2 of 2" not in caplog.text
+
+
+def test_it_is_known_how_long_a_project_took() -> None:
+    scene = Scene()
+    scene.run("a")
+    (synced,) = scene.added
+    assert isinstance(synced, Synced)
+    assert synced.seconds > 0

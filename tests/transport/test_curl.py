@@ -588,6 +588,25 @@ class TestCancelling:
             assert asyncio.run(run(server.url)).body == b"/slow"
         assert [heard.path for heard in server.heard] == ["/slow"]
 
+    def test_what_came_until_then_is_counted(self) -> None:
+        async def run(url: str) -> tuple[int, int, int]:
+            async with transport() as opened:
+                before = opened.received
+                await opened.get(Request(url=f"{url}/x"))
+                whole = opened.received
+                task = asyncio.create_task(opened.get(Request(url=f"{url}/half", sink=Collected())))
+                while opened.received == whole:
+                    await asyncio.sleep(0.005)
+                during = opened.received
+                task.cancel()
+                await asyncio.wait([task])
+                assert opened.received == during
+                return before, whole, during
+
+        half = Say(data=answer(200, b"abc", length=8).data, hang=True)
+        with saying(lambda heard: half if heard.path == "/half" else answer(200, b"four")) as server:
+            assert asyncio.run(run(server.url)) == (0, 4, 7)
+
     def test_leaving_ends_what_runs(self) -> None:
         async def run(url: str) -> None:
             async with transport() as opened:

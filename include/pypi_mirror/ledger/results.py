@@ -31,7 +31,8 @@ class Synced:
     ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
     files that were written for it. ``known`` and ``known_files``
     are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out.
-    ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing.
+    ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing. ``seconds`` is
+    how long upstream's page and the files took.
     """
 
     planned: PlannedProject
@@ -49,6 +50,7 @@ class Synced:
     legacy_json: bytes | None = None
     loss: Loss | None = None
     tally: Tally = field(default_factory=Tally)
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """All projects of one batch, many at once, each failure kept to itself."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from pypi_mirror.disk import is_disk_fault
@@ -18,6 +20,7 @@ from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.model import PlannedProject
 from pypi_mirror.sync.group_commit import GroupCommit
+from pypi_mirror.sync.progress_line import ProgressLine
 from pypi_mirror.sync.project_sync import Before, ProjectSync
 
 # Rows are looked up for this many projects at a time.
@@ -36,6 +39,7 @@ class Batch:
 
     ``should_stop`` is asked again and again and answers with a reason to stop the batch, or None.
     ``on_failed`` is told of each project that fails, ``keep_alive`` is called about once a second.
+    ``received`` says how many bytes have come from upstream so far.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class Batch:
         weigh: Callable[[Sequence[Synced]], Sequence[Result]] = list,
         on_failed: Callable[[Failed], None] = lambda _: None,
         keep_alive: Callable[[], None] = lambda: None,
+        received: Callable[[], int] = lambda: 0,
     ) -> None:
         self._sync = sync
         self._commit = commit
@@ -58,6 +63,8 @@ class Batch:
         self._on_failed = on_failed
         self._should_stop = should_stop
         self._keep_alive = keep_alive
+        self._received = received
+        self._progress = ProgressLine(0, received)
         self._stopped: str | None = None
         self._lost = 0
         self._losing: list[Synced] = []
@@ -84,6 +91,7 @@ class Batch:
             raise RunStopped(self._stopped)
 
     async def _run_workers(self, planned: Sequence[PlannedProject]) -> None:
+        self._progress = ProgressLine(len(planned), self._received)
         queue = self._with_lookups(planned)
         number = min(self._parallel, len(planned))
         try:
@@ -103,6 +111,7 @@ class Batch:
             await asyncio.sleep(_BEAT)
             self._keep_alive()
             await self._commit.tick()
+            self._progress.say()
             if self._is_stopped():
                 # What they have of large files stays in the pool; the next try goes on there.
                 for worker in workers:
@@ -129,6 +138,7 @@ class Batch:
             result = await self._result(planned, before)
             if result is None:
                 continue
+            self._progress.done()
             if isinstance(result, Synced) and result.loss is not None:
                 self._losing.append(result)
             else:
@@ -144,13 +154,14 @@ class Batch:
 
     async def _result(self, planned: PlannedProject, before: Before) -> Result | None:
         """None for a project that has to wait, as it is, for a later run."""
+        began = time.monotonic()
         try:
             synced = await self._sync.sync(planned, before)
         except* (MirrorError, OSError) as group:
             errors = _leaves(group)
         else:
             self._lost = max(0, self._lost - 2)
-            return synced
+            return replace(synced, seconds=time.monotonic() - began)
         for error in errors:
             # Going on would put every project on the backlog.
             if isinstance(error, DiskFault | UpstreamDown) or (

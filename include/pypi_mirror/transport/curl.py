@@ -56,6 +56,7 @@ class CurlTransport:
         redirect leaves https. ``border`` says where names may lead, but for a ``proxy``, which looks them up.
         """
         self.requests = 0
+        self._received = 0
         self._allow_non_https = allow_non_https
         self._concurrency = Controller(workers)
         self._gate = Gate(self._concurrency.limit)
@@ -98,6 +99,11 @@ class CurlTransport:
         self._epoll.close()
         for easy in self._idle:
             easy.close()
+
+    @property
+    def received(self) -> int:
+        """Bytes of bodies that have come so far; those of files also while they still come."""
+        return self._received + sum(transfer.received for transfer in self._transfers.values())
 
     async def get(self, request: Request) -> Response:
         url = request.url
@@ -142,6 +148,7 @@ class CurlTransport:
             await transfer.future
         except asyncio.CancelledError:
             if self._transfers.pop(easy, None) is not None:
+                self._received += transfer.received
                 self._multi.remove_handle(easy)
             easy.close()
             raise
@@ -221,6 +228,7 @@ class CurlTransport:
 
     def _end(self, easy: pycurl.Curl, error: pycurl.error | None) -> None:
         transfer = self._transfers.pop(easy)
+        self._received += int(easy.getinfo(pycurl.SIZE_DOWNLOAD_T))
         transfer.status = easy.getinfo(pycurl.RESPONSE_CODE)
         if transfer.status and easy.getinfo(pycurl.INFO_HTTP_VERSION) < pycurl.CURL_HTTP_VERSION_2:
             self._multiplexed = False
