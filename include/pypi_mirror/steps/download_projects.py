@@ -145,6 +145,7 @@ async def _run(
             weigh=_weigh(mirror, run),
             on_failed=recorder.limit.failed,
             keep_alive=keep_alive,
+            received=lambda: transport.received,
         ).run(planned)
 
 
@@ -216,16 +217,17 @@ class _Recorder:
                     Failure(project=result.planned.project, error=result.error, reason=result.reason)
                 )
             else:
-                log.info("%s: %s", result.planned.project, _line(result.tally, result.planned.reason))
+                log.info("%s: %s", result.planned.project, _line(result))
                 tally += result.tally
         self.limit.recorded([result for result in results if isinstance(result, Failed)])
         self._on_progress(tally)
 
 
-def _line(tally: Tally, reason: str) -> str:
+def _line(synced: Synced) -> str:
+    tally, reason = synced.tally, synced.planned.reason
     if tally.projects_removed:
         return f"removed ({reason})"
     return (
         f"{tally.files_kept} files, {tally.files_downloaded} downloaded ({tally.bytes_downloaded} bytes), "
-        f"{tally.files_dropped} left out ({reason})"
+        f"{tally.files_dropped} left out, {synced.seconds:.1f} s ({reason})"
     )
