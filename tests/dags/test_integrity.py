@@ -21,6 +21,8 @@ CONF = "[mirror]\ndirectory = data\nmaster = {master}\n[site]\nenabled = false\n
 DESCRIBE = """
 import json, sys, warnings
 warnings.simplefilter("error", DeprecationWarning)
+# Airflow's own, where a folder has an .airflowignore, as that of the plugins has.
+warnings.filterwarnings("ignore", message="GitWildMatchPattern")
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 heavy = {"sqlalchemy", "pycurl", "pypi_mirror.mirror"}
