@@ -6,7 +6,7 @@ Imported by ``celery --app bench.celery_batches worker``, whose packages ``bench
 import os
 from pathlib import Path
 
-from celery import Celery  # type: ignore[import-not-found]
+from celery import Celery  # type: ignore[import-untyped]
 
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings

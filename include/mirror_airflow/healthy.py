@@ -1,0 +1,107 @@
+"""``python -m mirror_airflow.healthy PART``: whether a part of the deployment is well, for health checks.
+
+Light on purpose: it runs every half minute, and to import Airflow takes a second of CPU. Exits with 0 or 1
+and one line that says what was found.
+"""
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_PATIENCE = 10.0
+
+
+class NotWell(Exception):
+    """A part does not answer, or says itself that it is not well."""
+
+
+def api_server(environ: Mapping[str, str]) -> str:
+    """It answers, and reaches Airflow's database."""
+    return _component(f"http://127.0.0.1:{environ.get('AIRFLOW__API__PORT', '8080')}", "metadatabase")
+
+
+def scheduler(environ: Mapping[str, str]) -> str:
+    """By its own small server ([scheduler] enable_health_check), which looks at its heartbeat."""
+    port = environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974")
+    _get(f"http://127.0.0.1:{port}/health")
+    return "its heart beats"
+
+
+def dag_processor(environ: Mapping[str, str]) -> str:
+    """By its heartbeat in Airflow's database, of which the API server tells."""
+    return _component(_api_server(environ), "dag_processor")
+
+
+def triggerer(environ: Mapping[str, str]) -> str:
+    """By its heartbeat, as the DAG processor."""
+    return _component(_api_server(environ), "triggerer")
+
+
+def nginx(environ: Mapping[str, str]) -> str:
+    """It serves a configuration of ours; there need not be a single page yet."""
+    address = environ.get("SITE_ADDRESS", "http://127.0.0.1:8080")
+    headers = _get(f"{address}/simple/", but_also=(404,))[0]
+    fingerprint = headers.get("X-Mirror-Config")
+    if fingerprint is None:
+        raise NotWell(f"{address} is not served by a configuration of pypi-mirror")
+    return f"it serves configuration {fingerprint}"
+
+
+CHECKS: Mapping[str, Callable[[Mapping[str, str]], str]] = {
+    "api-server": api_server,
+    "scheduler": scheduler,
+    "dag-processor": dag_processor,
+    "triggerer": triggerer,
+    "nginx": nginx,
+}
+
+
+def main(words: list[str], environ: Mapping[str, str] = os.environ) -> int:
+    if len(words) != 1 or words[0] not in CHECKS:
+        sys.stderr.write(f"usage: python -m mirror_airflow.healthy {'|'.join(CHECKS)}\n")
+        return 2
+    try:
+        found, code = CHECKS[words[0]](environ), 0
+    except NotWell as trouble:
+        found, code = str(trouble), 1
+    sys.stdout.write(f"{words[0]}: {found}\n")
+    return code
+
+
+def _api_server(environ: Mapping[str, str]) -> str:
+    """Where the tasks reach it; the API for people is at the same address."""
+    url = environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "http://127.0.0.1:8080/execution/")
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _component(server: str, name: str) -> str:
+    health = json.loads(_get(f"{server}/api/v2/monitor/health")[1])
+    status = (health.get(name) or {}).get("status")
+    if status != "healthy":
+        raise NotWell(f"{server} says that it is {status or 'not there'}")
+    return "healthy"
+
+
+def _get(url: str, *, but_also: tuple[int, ...] = ()) -> tuple[Mapping[str, Any], bytes]:
+    # A proxy in the environment is for upstream, not for the server next door.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=_PATIENCE) as answer:
+            return answer.headers, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            if error.code in but_also:
+                return error.headers, error.read()
+            raise NotWell(f"{url} answers {error.code}") from error
+    except OSError as error:
+        raise NotWell(f"{url}: {error}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
