@@ -1,0 +1,48 @@
+// Links out of the frame into Airflow's interface. Its sandbox lets no link of ours open there or in a new
+// window, but the page around us is of our origin: it follows a link of its own.
+
+import { el } from "./dom.js";
+
+const ROOT = new URL("../", new URL(".", location.href));
+
+const surrounding = () => {
+  try {
+    return parent !== window && parent.document ? parent : null;
+  } catch {
+    return null;
+  }
+};
+
+const follow = (event) => {
+  const outside = surrounding();
+  if (outside === null || event.button !== 0) return;
+  event.preventDefault();
+  const link = outside.document.createElement("a");
+  link.href = event.currentTarget.href;
+  if (event.ctrlKey || event.metaKey || event.shiftKey) link.target = "_blank";
+  outside.document.body.append(link);
+  link.click();
+  link.remove();
+};
+
+/** A link to `path`, relative to Airflow's root. */
+export const airflowLink = (path, ...text) =>
+  el("a", { href: new URL(path, ROOT).href, target: "_top", onclick: follow }, ...text);
+
+const OF_AIRFLOW = /^(?:audit )?((?:manual|scheduled|backfill|asset_triggered|asset_materialization)__.+)$/;
+
+/** The label of a run of the ledger, as a link where Airflow has that run. */
+export const runLink = (label, kind) => {
+  const run = OF_AIRFLOW.exec(label)?.[1];
+  if (run === undefined) return el("span", { class: "words" }, label);
+  const dag = kind === "audit" ? "pypi_mirror_audit" : "pypi_mirror";
+  return airflowLink(`dags/${dag}/runs/${encodeURIComponent(run)}`, label);
+};
+
+/** Have Airflow's address name the part of the page that is shown, so that it can be reloaded and shared. */
+export const shareAddress = () => {
+  const outside = surrounding();
+  if (outside === null || !outside.location.pathname.endsWith(location.pathname)) return;
+  const { pathname, search } = outside.location;
+  outside.history.replaceState(outside.history.state, "", `${pathname}${search}${location.hash}`);
+};

@@ -1,0 +1,84 @@
+// Puts the page together: who looks, the tabs, and what is asked again and again.
+
+import { get, Trouble } from "./api.js";
+import { badge, show } from "./dom.js";
+import { freshness } from "./freshness.js";
+import { Poll } from "./poll.js";
+import { audit } from "./sections/audit.js";
+import { backlog } from "./sections/backlog.js";
+import { clients } from "./sections/clients.js";
+import { configuration } from "./sections/configuration.js";
+import { history } from "./sections/history.js";
+import { overview } from "./sections/overview.js";
+import { projects } from "./sections/projects.js";
+import { removals } from "./sections/removals.js";
+import { Tabs } from "./tabs.js";
+import { followTheme } from "./theme.js";
+
+const EVERY = 15;
+const HOUR = 3600;
+
+const byId = (id) => document.getElementById(id);
+
+/** What every part of the page has: who looks, what is said to screen readers, and the state as last heard. */
+const context = {
+  me: { name: "", may_act: false, may_approve: false },
+  staleAfter: null,
+  latest: null,
+  announce(words) { byId("said").textContent = words; },
+  listeners: new Set(),
+};
+
+const showState = (state) => {
+  const { tone, headline } = freshness(state, context.staleAfter);
+  show(byId("state"), [tone, headline, state.running], () => [
+    badge(headline, tone), state.running === null ? null : badge("A run is under way", "info")]);
+};
+
+const look = async (tabs) => {
+  let trouble = null;
+  try {
+    const state = context.latest = await get("overview");
+    showState(state);
+    tabs.tally("backlog", state.backlog, state.parked > 0 ? "bad" : "warn", "projects on the backlog");
+    tabs.tally("removals", state.waiting === null ? 0 : 1, "warn", "plan waits for approval");
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    trouble = error;
+    show(byId("state"), error.title, () => [badge(error.title, "bad")]);
+  }
+  for (const listener of context.listeners) listener(context.latest, trouble);
+};
+
+const introduce = async () => {
+  try {
+    context.me = await get("me");
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    // The overview says it, too, and offers to try again.
+    return;
+  }
+  if (!context.me.may_act) {
+    byId("may-not").textContent = `${context.me.name || "Your login"} may look at the mirror and not press: that takes the permission to run the DAG pypi_mirror.`;
+    byId("may-not").hidden = false;
+  }
+};
+
+const readLimit = async () => {
+  try {
+    const { sections } = await get("configuration");
+    const alerts = sections.find((section) => section.name === "alerts")?.settings ?? [];
+    const hours = Number(alerts.find((setting) => setting.key === "stale-after")?.value ?? 0);
+    context.staleAfter = hours > 0 ? hours * HOUR : null;
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+  }
+};
+
+followTheme();
+await Promise.all([introduce(), readLimit()]);
+const parts = [overview, history, backlog, removals, audit, projects, configuration, clients];
+const poll = new Poll(() => look(tabs), () => EVERY);
+context.refresh = () => poll.now();
+const tabs = new Tabs(byId("tabs"), byId("panels"), parts.map((part) => part(context)));
+poll.start();

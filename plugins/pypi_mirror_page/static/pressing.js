@@ -1,0 +1,53 @@
+// Buttons that change something: disabled for who may only look, asked twice where it matters.
+
+import { Trouble } from "./api.js";
+import { el } from "./dom.js";
+
+/** A button that calls `press` and is disabled while that goes on; `allowed` is false for who may only look.
+ * `ready` says whether it may be pressed again. */
+export const actButton = (label, press, { allowed, kind, name, ready = () => true } = {}) => {
+  const button = el("button", { type: "button", class: kind, "aria-label": name, disabled: !allowed,
+    "aria-describedby": allowed ? null : "may-not", title: allowed ? null : "Your login may look, and not press" }, label);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      await press(button);
+    } finally {
+      button.disabled = !ready();
+    }
+  });
+  return button;
+};
+
+/** Do `work`, and say in `place` what came of it. */
+export const tell = async (place, announce, work) => {
+  try {
+    const words = await work();
+    if (words === null) return false;
+    place.replaceChildren(el("p", { class: "note", "data-tone": "good" }, words));
+    announce(place.textContent);
+    return true;
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    place.replaceChildren(el("p", { class: "alert", role: "alert" }, el("span", null, el("strong", null, `${error.title}. `), error.message)));
+    return false;
+  }
+};
+
+/** Ask whether to go on; resolves to true or false. The frame's sandbox has no `confirm()`. */
+export const confirmed = ({ title, words, label, kind = "main" }) =>
+  new Promise((resolve) => {
+    const cancel = el("button", { type: "submit", value: "no" }, "Cancel");
+    const dialog = el("dialog", { "aria-labelledby": "asked" },
+      el("form", { method: "dialog" },
+        el("h2", { id: "asked" }, title),
+        words.map((line) => el("p", { class: "words" }, line)),
+        el("div", { class: "line" }, cancel, el("button", { type: "submit", value: "yes", class: kind }, label))));
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    cancel.focus();
+  });

@@ -1,0 +1,59 @@
+// How much of the mirror the audits have verified, and what they found.
+
+import { runLink } from "../airflow_links.js";
+import { get } from "../api.js";
+import { badge, bar, el, facts } from "../dom.js";
+import { table, time } from "../paged_table.js";
+import { empty, load } from "../trouble.js";
+import { ago, count, number, percent, size } from "../wording.js";
+
+const TONES = { success: "good", failed: "bad", running: "info", paused: "warn" };
+
+export const audit = () => ({
+  name: "audit",
+  label: "Audit",
+  open: (panel) => load(panel, async () => render(await get("audit"))),
+});
+
+const render = (coverage) => [
+  el("section", { class: "card block", "aria-labelledby": "coverage-heading" },
+    el("h2", { id: "coverage-heading" }, `Verified in the last ${count(coverage.days, "day")}`),
+    share("Projects", coverage.projects_covered, coverage.projects, number),
+    share("Bytes", coverage.bytes_covered, coverage.bytes, size),
+    facts([
+      ["Longest ago", oldest(coverage)],
+      ["Needed a run", coverage.needed_bytes === null ? "known after two audits" : `${size(coverage.needed_bytes)} to give every project its turn in time`],
+    ]),
+    coverage.suffices === false && el("p", { class: "note", "data-tone": "warn" },
+      "[audit] gigabytes-per-run is too small: at this pace some projects are verified later than within-days says. Raise it, or run the audit more often.")),
+  el("h2", null, "Audits"),
+  coverage.audits.length === 0
+    ? empty("No audit yet. The DAG pypi_mirror_audit reads a part of the mirror each time, compares it with its checksums and upstream, and repairs what it can: switch it on in Airflow.")
+    : table("The last audits, newest first", AUDITS, coverage.audits),
+];
+
+const share = (name, covered, whole, written) => {
+  const part = whole === 0 ? 0 : covered / whole;
+  return el("div", null,
+    el("div", { class: "line" }, el("h3", null, name), el("span", { class: "muted" }, `${percent(part)}: ${written(covered)} of ${written(whole)}`)),
+    bar([part, "done"]));
+};
+
+const oldest = (coverage) =>
+  coverage.oldest !== null ? el("span", { title: coverage.oldest }, ago(coverage.oldest))
+    : coverage.never ? "some projects had no turn yet" : "the mirror is empty";
+
+const findings = (audit) => {
+  if (audit.found === null) return "not kept";
+  const kinds = Object.entries(audit.found).filter(([, n]) => n > 0);
+  return kinds.length === 0 ? "nothing" : kinds.map(([kind, n]) => `${kind.replaceAll("_", " ")}: ${number(n)}`).join(", ");
+};
+
+const AUDITS = [
+  ["Audit", (item) => [runLink(item.label, "audit"), item.reason && el("div", { class: "muted small words" }, item.reason)], "text"],
+  ["State", (item) => badge(item.state, TONES[item.state])],
+  ["Started", (item) => time(item.started_at), "when"],
+  ["Found", (item) => el("span", { class: "words" }, findings(item))],
+  ["Repaired", (item) => (item.repaired === null ? "–" : number(item.repaired)), "number"],
+  ["Left broken", (item) => (item.unrepaired === null ? "–" : number(item.unrepaired)), "number"],
+];

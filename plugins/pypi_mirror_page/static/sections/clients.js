@@ -1,0 +1,44 @@
+// What people put into pip's, uv's and Poetry's settings.
+
+import { get } from "../api.js";
+import { el } from "../dom.js";
+import { load } from "../trouble.js";
+
+const SHOWN_FOR = 2000;
+
+export const clients = (context) => ({
+  name: "clients",
+  label: "Clients",
+  open: (panel) => load(panel, async () => render(context, await get("clients"))),
+});
+
+const render = (context, { index_url: url, served, snippets }) => [
+  !served && el("p", { class: "note", "data-tone": "warn" }, "No site is set up by this project ([site] enabled = false): the address is right only if your own web server serves the mirror there."),
+  el("p", { class: "words" }, "The index is at ", el("code", null, url), "."),
+  el("div", { class: "two" }, snippets.map((snippet) => block(context, snippet))),
+];
+
+const block = (context, { name, file, text }) => {
+  const code = el("code", null, text);
+  const button = el("button", { type: "button", "aria-label": `Copy the lines for ${name}` }, "Copy");
+  button.addEventListener("click", async () => {
+    await copy(code);
+    button.textContent = "Copied";
+    context.announce(`The lines for ${name} are copied.`);
+    setTimeout(() => { button.textContent = "Copy"; }, SHOWN_FOR);
+  });
+  return el("section", { class: "block" },
+    el("div", { class: "line" }, el("h2", null, name), el("span", { class: "muted" }, file), button),
+    el("pre", { class: "snippet", tabindex: "0", "aria-label": `Lines for ${name}` }, code));
+};
+
+const copy = async (code) => {
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+  } catch {
+    // Browsers keep the clipboard from pages that came by plain http, and from frames.
+    getSelection().selectAllChildren(code);
+    document.execCommand("copy");
+    getSelection().removeAllRanges();
+  }
+};

@@ -1,0 +1,117 @@
+// One project: what the mirror holds of it, why each file of upstream's is kept or dropped, and syncing it.
+
+import { airflowLink } from "../airflow_links.js";
+import { get, post, Trouble } from "../api.js";
+import { badge, el, facts } from "../dom.js";
+import { pagedTable, table, time } from "../paged_table.js";
+import { actButton, tell } from "../pressing.js";
+import { empty, load } from "../trouble.js";
+import { ago, count, number, size } from "../wording.js";
+
+const PAGE = 100;
+const STATES = { held: ["on the mirror", "good"], tombstone: ["removed, on disk", "warn"], missing: ["not here yet", "info"], absent: ["not here", null] };
+
+export const showProject = (context, place, name) => {
+  const path = `projects/${encodeURIComponent(name)}`;
+  const outcome = el("div"), held = el("div", { class: "block" }), why = el("div", { class: "block" });
+  const explain = el("button", { type: "button", class: "main" }, "Explain every file");
+  explain.addEventListener("click", async () => {
+    explain.disabled = true;
+    await load(why, async () => explanation(await get(`${path}/explanation`)));
+    explain.disabled = false;
+    why.querySelector("h3, .alert")?.scrollIntoView({ block: "nearest" });
+  });
+  const sync = actButton("Sync now", () => tell(outcome, context.announce, async () => {
+    const { run } = await post("sync", { projects: [name] });
+    context.refresh();
+    return ["The run ", airflowLink(run.link, run.run_id), ` syncs ${name} and verifies its files`, run.paused ? " as soon as somebody switches the DAG on." : "."];
+  }), { allowed: context.me.may_act });
+  place.replaceChildren(
+    el("p", null, el("a", { href: "#projects" }, "All projects")),
+    el("div", { class: "line" }, el("h2", { class: "words" }, name), explain, sync),
+    outcome, held, why);
+  load(held, async () => {
+    try {
+      return whole(await get(path, { limit: PAGE }), path);
+    } catch (error) {
+      if (!(error instanceof Trouble) || error.status !== 404) throw error;
+      return empty("The mirror has nothing of this project. “Explain every file” asks upstream for it, and says whether a filter keeps it out.");
+    }
+  });
+};
+
+const whole = (project, path) => {
+  const files = el("div", { class: "block" });
+  let first = project.files;
+  pagedTable(files, {
+    caption: `Files of ${project.project}`,
+    columns: FILES,
+    // The first page has come with the project.
+    fetchPage: async (after) => {
+      if (after !== null) return (await get(path, { after, limit: PAGE })).files;
+      const page = first;
+      first = { items: [], next: null };
+      return page;
+    },
+    nothing: "The mirror has no file of it.",
+  });
+  return [
+    project.backlog && el("p", { class: "note", "data-tone": "warn" },
+      el("strong", null, project.backlog.parked ? "Parked. " : "On the backlog. "),
+      `${project.backlog.error}: ${project.backlog.reason} `, el("a", { href: "#backlog" }, "See the backlog")),
+    el("div", { class: "two" },
+      el("div", { class: "card block" }, el("h3", null, "On the mirror"), facts([
+        ["Selected", [badge(project.selected ? "yes" : "no", project.selected ? "good" : "warn"), ` ${project.why}`]],
+        ...(project.held === null ? [["Held", "nothing"]] : held(project.held)),
+      ])),
+      el("div", { class: "card block" }, el("h3", null, "Last events upstream"), events(project.events))),
+    el("h3", null, "Files"), files,
+  ];
+};
+
+const held = (project) => [
+  ["Status", badge(project.status, project.status === "active" ? "good" : "warn")],
+  ["Files", `${number(project.files)}, ${size(project.bytes)}`],
+  ["Left out", project.dropped_files ? `${count(project.dropped_files, "file")}, ${size(project.dropped_bytes)}` : "none"],
+  ["Page of event", project.serial === null ? null : number(project.serial)],
+  ["Synced", el("span", null, ago(project.synced_at))],
+];
+
+const events = (list) =>
+  list.length === 0 ? el("p", { class: "muted" }, "The ledger has no event of it: events are kept from the first sync on.")
+    : facts(list.slice(0, 8).map((event) => [time(event.at), `${event.action}${event.version ? ` (${event.version})` : ""}, event ${number(event.serial)}`]));
+
+const FILES = [
+  ["File", (file) => el("span", { class: "code words", title: `sha256 ${file.sha256}` }, file.filename), "text"],
+  ["State", (file) => (file.removed_at === null ? badge("listed", "good") : badge("removed, on disk", "warn"))],
+  ["Size", (file) => size(file.size), "number"],
+  ["Uploaded", (file) => time(file.uploaded_at), "when"],
+  ["Verified", (file) => time(file.verified_at), "when"],
+  ["Beside it", (file) => [file.metadata && "metadata", file.provenance && "provenance"].filter(Boolean).join(", ") || "–"],
+];
+
+const explanation = (explained) => {
+  const kept = explained.files.filter((file) => file.mirrored).length;
+  return [
+    el("h3", null, "Why each file is kept or dropped"),
+    explained.trouble !== null && el("p", { class: "note", "data-tone": "warn" }, el("strong", null, "Upstream could not be asked. "), explained.trouble),
+    explained.found === false && el("p", { class: "note", "data-tone": "warn" }, "Upstream has no project of this name."),
+    el("p", null, badge(explained.selected ? "selected" : "not selected", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
+      `${number(kept)} of ${count(explained.files.length, "file")} are mirrored.`),
+    explained.files.length > 0 && table(`Every file of ${explained.project}, and why it is kept or dropped`, EXPLAINED, explained.files),
+  ];
+};
+
+const EXPLAINED = [
+  ["File", (file) => el("span", { class: "code words" }, file.filename), "text"],
+  ["Verdict", (file) => badge(file.mirrored ? "kept" : "dropped", file.mirrored ? "good" : "warn")],
+  ["Why", (file) => reasons(file), "text"],
+  ["State", (file) => badge(...STATES[file.state])],
+  ["Size", (file) => (file.size === null ? "–" : size(file.size)), "number"],
+];
+
+const reasons = (file) => {
+  if (file.refusals.length > 0) return file.refusals.map(({ setting, reason }) => el("div", { class: "words" }, el("code", null, setting), ` ${reason}`));
+  if (file.admitted_by !== null) return el("code", null, file.admitted_by);
+  return file.upstream ? "no filter speaks against it" : "upstream does not list it any more";
+};

@@ -1,0 +1,27 @@
+// What a part of the page shows while it waits, when something went wrong, and when there is nothing.
+
+import { Trouble } from "./api.js";
+import { el } from "./dom.js";
+
+export const troubleBox = (error, again) =>
+  el("div", { class: "alert", role: "alert" },
+    el("p", null, el("strong", null, `${error.title}. `), error.message),
+    again && el("button", { type: "button", onclick: again }, "Try again"));
+
+/** Fill `place` with what `load` gives, or with the trouble and a way to try again. Returns whether it worked. */
+export const load = async (place, load_) => {
+  place.setAttribute("aria-busy", "true");
+  if (place.childElementCount === 0) place.append(el("p", { class: "muted" }, "Loading …"));
+  try {
+    place.replaceChildren(...[await load_()].flat(Infinity).filter(Boolean));
+    return true;
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    place.replaceChildren(troubleBox(error, () => load(place, load_)));
+    return false;
+  } finally {
+    place.removeAttribute("aria-busy");
+  }
+};
+
+export const empty = (...words) => el("p", { class: "empty" }, ...words);
