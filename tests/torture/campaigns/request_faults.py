@@ -51,6 +51,7 @@ _ROUNDS = 4
 # So many requests for each project of the first run make four or five runs of it.
 _REQUESTS_A_PROJECT = 14
 _ENOUGH = 40
+_ALL_PAGES = 1_000_000
 # Days after which even what is parked is tried again.
 _UNTIL_DUE = 8
 
@@ -218,6 +219,7 @@ def _sweep(bench: Bench, wrong: list[Wrong]) -> int:
     many files that were.
     """
     swept = 0
+    bench.change(audit=replace(bench.settings.audit, pages_per_run=_ALL_PAGES))
     for _ in range(2):
         bench.runs += 1
         with bench.open() as mirror:
