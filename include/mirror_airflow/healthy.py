@@ -10,7 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from typing import Any
+from email.message import Message
 from urllib.parse import urlsplit
 
 _PATIENCE = 10.0
@@ -88,7 +88,7 @@ def _component(server: str, name: str) -> str:
     return "healthy"
 
 
-def _get(url: str, *, but_also: tuple[int, ...] = ()) -> tuple[Mapping[str, Any], bytes]:
+def _get(url: str, *, but_also: tuple[int, ...] = ()) -> tuple[Message, bytes]:
     # A proxy in the environment is for upstream, not for the server next door.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
