@@ -123,7 +123,9 @@ class Plan:
                 .values(state=PlanState.PENDING.value, lost_project=False, lost_files=0, lost_bytes=0)
             )
 
-    def batches(self, run_id: int) -> list[BatchSize]:
+    def batches(self, run_id: int, number: int | None = None) -> list[BatchSize]:
+        """The batches of a run, all or the one of that number."""
+        one = () if number is None else (plan.c.batch == number,)
         with self._engine.connect().execution_options(reading=True) as connection:
             rows = connection.execute(
                 select(
@@ -134,7 +136,7 @@ class Plan:
                     func.min(plan.c.project),
                     func.max(plan.c.project),
                 )
-                .where(plan.c.run_id == run_id)
+                .where(plan.c.run_id == run_id, *one)
                 .group_by(plan.c.batch)
                 .order_by(plan.c.batch)
             )

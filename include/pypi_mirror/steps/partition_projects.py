@@ -194,6 +194,15 @@ def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
     return replace(planned, action=Action.REMOVE, reason=refused)
 
 
+def batch_name(mirror: Mirror, run_id: int, number: int) -> str:
+    """What batch ``number`` of a planned run holds, for people: ``aiohttp … black, 700 projects``."""
+    (size,) = mirror.ledger.plan.batches(run_id, number)
+    return _name(size)
+
+
+def _name(size: BatchSize) -> str:
+    return size.first if size.projects == 1 else f"{size.first} … {size.last}, {size.projects} projects"
+
+
 def _batch(size: BatchSize) -> Batch:
-    names = size.first if size.projects == 1 else f"{size.first} … {size.last}, {size.projects} projects"
-    return Batch(number=size.number, name=names, projects=size.projects, known_bytes=size.known_bytes)
+    return Batch(number=size.number, name=_name(size), projects=size.projects, known_bytes=size.known_bytes)
