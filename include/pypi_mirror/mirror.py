@@ -3,7 +3,7 @@
 The one place that chooses real parts; steps take a :class:`Mirror` and never build their own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -119,8 +119,17 @@ class Mirror:
             border=Border(s.master),
         )
 
-    def project_sync(self, transport: Transport, *, downloads: bool = True) -> ProjectSync:
-        """Without ``downloads``, projects that need a file that is not here raise WindowClosed."""
+    def project_sync(
+        self,
+        transport: Transport,
+        *,
+        downloads: bool = True,
+        on_downloaded: Callable[[int], None] = lambda _bytes: None,
+    ) -> ProjectSync:
+        """Without ``downloads``, projects that need a file that is not here raise WindowClosed.
+
+        ``on_downloaded`` is told how large each file is that has come.
+        """
         s = self.settings
         index = f"{s.master}/simple/"
         pool = Pool(
@@ -130,6 +139,7 @@ class Mirror:
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
             before_download=self.room.before if downloads else _refuse_download,
+            on_downloaded=on_downloaded,
             is_listed=self.ledger.projects.is_listed,
         )
         return ProjectSync(

@@ -6,10 +6,12 @@ What upstream says (events, a root index) meets what the ledger knows and what t
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Protocol
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.ledger.cutting import Cut
 from pypi_mirror.ledger.projects import QUARANTINED, KnownProject
 from pypi_mirror.model import Action, Event, IndexEntry, PlannedProject
 from pypi_mirror.upstream.changelog import changes_content, is_removal
@@ -101,10 +103,13 @@ def plan_from_index(
     *,
     fingerprint: str,
     recheck: bool,
+    since: int | None = None,
 ) -> Iterator[PlannedProject]:
     """Compare upstream's root index with the ledger, both by normalized name.
 
-    ``fingerprint`` is that of the filters in force; ``recheck`` asks for every selected project.
+    ``fingerprint`` is that of the filters in force; ``recheck`` asks for every selected project. Where
+    upstream has no serials to compare, projects synced ``since`` (seconds since 1970) need not be again: that
+    is when the first of several runs began that do this in parts.
     """
     for project, entry, have in _side_by_side(entries, known):
         present = have if have is not None and have.present else None
@@ -113,7 +118,7 @@ def plan_from_index(
             if present is not None:
                 yield removal(present, refused)
         elif entry is not None:
-            reason = _why_sync(entry, present, fingerprint, recheck)
+            reason = _why_sync(entry, present, fingerprint, recheck, since)
             if reason is not None:
                 yield _sync(entry, present, reason)
         elif present is not None and (
@@ -177,6 +182,17 @@ def cut(
         before += cost
 
 
+def cut_of_turn(projects: int, of_all: int, /, *, batch_size: int, at_least: int, smallest: int) -> Cut:
+    """The cut of one of three turns, which has ``projects`` of all that are cut: its part of the batches."""
+    return partial(
+        cut,
+        # Each turn's last batch may be a small one.
+        batch_size=max(batch_size, math.ceil(of_all / (MAX_BATCHES - 3))),
+        at_least=max(1, round(at_least * projects / of_all)),
+        smallest=smallest,
+    )
+
+
 def _probable_cost(known: int) -> int:
     """What syncing a project costs, in bytes, where so many are known of it from earlier syncs.
 
@@ -187,15 +203,18 @@ def _probable_cost(known: int) -> int:
     return _FIXED_COST + math.isqrt(known * _FIXED_COST)
 
 
-def _why_sync(entry: IndexEntry, known: KnownProject | None, fingerprint: str, recheck: bool) -> str | None:
+def _why_sync(
+    entry: IndexEntry, known: KnownProject | None, fingerprint: str, recheck: bool, since: int | None
+) -> str | None:
     if known is None:
         return "new"
     if known.selection != fingerprint:
-        return "the filters changed"
+        return "the filters changed" if known.selection else "made under filters that nobody knows"
     if recheck:
         return "re-check"
     if entry.serial is None or known.seen_serial is None:
-        return "upstream has no serials to compare"
+        looked_at = since is not None and known.synced_at >= since
+        return None if looked_at else "upstream has no serials to compare"
     if entry.serial > known.seen_serial:
         return f"upstream is at serial {entry.serial}"
     if known.status == QUARANTINED:

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pypi_mirror.ledger.plan import BatchSize, Cut
+from pypi_mirror.ledger.cutting import Cut
+from pypi_mirror.ledger.plan import BatchSize
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Action, PlanState, Tally

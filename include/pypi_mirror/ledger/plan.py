@@ -2,20 +2,28 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, tee
-from typing import Any, Final, Protocol
+from itertools import islice
+from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, Row, bindparam, case, delete, func, or_, select
+from sqlalchemy import Engine, Row, bindparam, case, delete, func, or_, select
 
+from pypi_mirror.ledger.cutting import (
+    LEFT,
+    UNCUT,
+    Cut,
+    CutTurn,
+    Turns,
+    cut_in_turns,
+    cut_whole,
+    take_over,
+)
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import plan
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
 _CHUNK: Final = 2_000
-# The batch of rows that are not cut yet, and of all where there is but one.
-_UNCUT: Final = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,27 +48,13 @@ class Progress:
     tally: Tally
 
 
-class Cut(Protocol):
-    """Gives the batch of each project of a plan, by name, from the bytes that are known of it.
-
-    ``sizes`` says of how many bytes how many projects are known; each size comes once.
-    """
-
-    def __call__(
-        self, known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]
-    ) -> Iterable[int]: ...
-
-
-def one_batch(known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]:
-    """A cut that makes no cut."""
-    return (_UNCUT for _ in known_bytes)
-
-
 class Plan:
+    """Counts, batches and progress are those of what the run takes; the other rows are its plan, too."""
+
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def write(self, run_id: int, projects: Iterable[PlannedProject], cut: Cut = one_batch) -> None:
+    def write(self, run_id: int, projects: Iterable[PlannedProject], cut: Cut | None = None) -> None:
         """Replace the plan of ``run_id`` by ``projects``, in one transaction, and cut it into batches.
 
         Of several rows for one project the first stands. ``projects`` may be longer than memory: only a
@@ -71,21 +65,54 @@ class Plan:
             remaining = iter(projects)
             while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
                 upsert(connection, plan, chunk, keep_existing=True)
-            _cut(connection, run_id, [s for s in _stretches(connection, run_id, cut) if s[0] != _UNCUT])
+            if cut is not None:
+                cut_whole(connection, run_id, cut)
 
-    def add(self, run_id: int, projects: Iterable[PlannedProject], cut: Cut = one_batch) -> None:
-        """Add ``projects`` to the plan where it does not have them yet, and cut it anew if there are any.
+    def add(self, run_id: int, projects: Iterable[PlannedProject], *, replace: bool = False) -> None:
+        """Add ``projects`` to the plan where it does not have them yet, or with ``replace`` in place of what
+        it has of them; then it has to be cut.
 
         Other than with ``write``, asking for the next of ``projects`` may take long and write to the ledger.
         """
-        added, remaining = False, iter(projects)
+        remaining = iter(projects)
         while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
             with self._engine.begin() as connection:
-                upsert(connection, plan, chunk, keep_existing=True)
-            added = True
-        if added:
-            with self._engine.begin() as connection:
-                _cut(connection, run_id, _stretches(connection, run_id, cut))
+                upsert(connection, plan, chunk, keep_existing=not replace)
+
+    def cut(self, run_id: int, cut: Cut) -> None:
+        """Cut the whole plan into batches."""
+        with self._engine.begin() as connection:
+            cut_whole(connection, run_id, cut)
+
+    def cut_in_turns(
+        self, run_id: int, *, first: Sequence[NormalizedName], most: int | None, cut: CutTurn
+    ) -> Turns:
+        """Take what cannot wait, then ``first``, then the others by name, at most ``most`` of these two; cut
+        each of the three into batches of its own, and leave the rest.
+        """
+        with self._engine.begin() as connection:
+            return cut_in_turns(connection, run_id, first=first, most=most, cut=cut)
+
+    def take_over(
+        self, run_id: int, *, rest_of: int, since: int, selection: str, failed: bool, present: bool
+    ) -> None:
+        """Copy what the run ``rest_of`` has left, or never came to, and the plan of ``run_id`` does not have.
+
+        ``failed`` ones come, too, where that run did not come to its end. What has been synced ``since``
+        (seconds since 1970) under the filters ``selection``, by a run for named projects, does not come;
+        ``present`` leaves out what the mirror does not hold.
+        """
+        with self._engine.begin() as connection:
+            states = (PlanState.PENDING, PlanState.FAILED) if failed else (PlanState.PENDING,)
+            take_over(
+                connection,
+                run_id,
+                rest_of=rest_of,
+                states=[state.value for state in states],
+                since=since,
+                selection=selection,
+                present=present,
+            )
 
     def has(self, run_id: int, projects: Sequence[NormalizedName]) -> set[NormalizedName]:
         """Those of ``projects`` that are planned."""
@@ -136,7 +163,7 @@ class Plan:
                     func.min(plan.c.project),
                     func.max(plan.c.project),
                 )
-                .where(plan.c.run_id == run_id, *one)
+                .where(plan.c.run_id == run_id, _TAKEN, *one)
                 .group_by(plan.c.batch)
                 .order_by(plan.c.batch)
             )
@@ -160,13 +187,29 @@ class Plan:
         for row in stream(self._engine, statement):
             yield _planned(row)
 
-    def losing(self, run_id: int) -> Iterator[PlannedProject]:
-        """The planned projects by which the mirror loses a page or files, by name."""
+    def losing(self, run_id: int, *, besides: int | None = None) -> Iterator[PlannedProject]:
+        """The planned projects by which the mirror loses a page or files, by name.
+
+        With ``besides``, those alone that the plan of that run does not have to lose as much.
+        """
         statement = (
             select(plan)
             .where(plan.c.run_id == run_id, or_(plan.c.loses_project, plan.c.loses_files > 0))
             .order_by(plan.c.project)
         )
+        if besides is not None:
+            other = plan.alias()
+            statement = statement.where(
+                ~select(other.c.project)
+                .where(
+                    other.c.run_id == besides,
+                    other.c.project == plan.c.project,
+                    other.c.loses_project == plan.c.loses_project,
+                    other.c.loses_files >= plan.c.loses_files,
+                    other.c.loses_bytes >= plan.c.loses_bytes,
+                )
+                .exists()
+            )
         for row in stream(self._engine, statement):
             yield _planned(row)
 
@@ -187,14 +230,14 @@ class Plan:
 
     def progress(self, run_id: int) -> Progress:
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(_PROGRESS.where(plan.c.run_id == run_id)).all()
+            rows = connection.execute(_PROGRESS.where(plan.c.run_id == run_id, _TAKEN)).all()
             open_batches = connection.execute(
                 select(func.count(plan.c.batch.distinct())).where(
-                    plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value
+                    plan.c.run_id == run_id, _TAKEN, plan.c.state == PlanState.PENDING.value
                 )
             ).scalar_one()
             batches = connection.execute(
-                select(func.count(plan.c.batch.distinct())).where(plan.c.run_id == run_id)
+                select(func.count(plan.c.batch.distinct())).where(plan.c.run_id == run_id, _TAKEN)
             ).scalar_one()
         tally, planned = Tally(), 0
         for row in rows:
@@ -208,33 +251,47 @@ class Plan:
         with self._engine.connect().execution_options(reading=True) as connection:
             return sum((_tally(row) for row in connection.execute(statement)), Tally())
 
-    def failed(self, run_id: int) -> Sequence[NormalizedName]:
+    def of_batches(self, run_id: int, *, first: int, besides: int | None = None) -> Tally:
+        """What the batches from ``first`` on have done so far, without the batch ``besides``."""
+        mine = (plan.c.run_id == run_id, plan.c.batch >= first, plan.c.batch != besides)
+        statement = _PROGRESS.where(*mine[: 2 if besides is None else 3])
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return sum((_tally(row) for row in connection.execute(statement)), Tally())
+
+    def failed(self, run_id: int, batch: int | None = None) -> Sequence[NormalizedName]:
+        """The projects that failed, in one batch or in all, by name."""
         statement = (
             select(plan.c.project)
             .where(plan.c.run_id == run_id, plan.c.state == PlanState.FAILED.value)
             .order_by(plan.c.project)
         )
+        if batch is not None:
+            statement = statement.where(plan.c.batch == batch)
         with self._engine.connect().execution_options(reading=True) as connection:
             return [NormalizedName(name) for name in connection.execute(statement).scalars()]
 
     def count(self, run_id: int, state: PlanState | None = None) -> int:
         """How many projects are planned, or in one state."""
-        statement = select(func.count()).select_from(plan).where(plan.c.run_id == run_id)
+        statement = select(func.count()).select_from(plan).where(plan.c.run_id == run_id, _TAKEN)
         if state is not None:
             statement = statement.where(plan.c.state == state.value)
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(statement).scalar_one()
 
     def unfinished(self, run_id: int) -> int:
-        """How many projects are neither done nor failed."""
+        """How many projects of the run's batches are neither done nor failed."""
+        return self.count(run_id, PlanState.PENDING)
+
+    def left(self, run_id: int) -> int:
+        """How many projects are in no batch: the run leaves them to a later one."""
+        statement = (
+            select(func.count()).select_from(plan).where(plan.c.run_id == run_id, plan.c.batch == LEFT)
+        )
         with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(
-                select(func.count())
-                .select_from(plan)
-                .where(plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
-            ).scalar_one()
+            return connection.execute(statement).scalar_one()
 
 
+_TAKEN: Final = plan.c.batch != LEFT
 _PROGRESS: Final = select(
     plan.c.state,
     func.count().label("projects"),
@@ -266,41 +323,11 @@ def _tally(row: Row[Any]) -> Tally:
     )
 
 
-def _stretches(connection: Connection, run_id: int, cut: Cut) -> list[tuple[int, str, str]]:
-    """(batch, first project, last project) of every stretch of the alphabet."""
-    mine = plan.c.run_id == run_id
-    sizes = select(plan.c.known_bytes, func.count()).where(mine).group_by(plan.c.known_bytes)
-    rows = select(plan.c.project, plan.c.known_bytes).where(mine).order_by(plan.c.project)
-    stretches: list[tuple[int, str, str]] = []
-    streaming = {"yield_per": _CHUNK}
-    with (
-        connection.execute(sizes, execution_options=streaming) as counted,
-        connection.execute(rows, execution_options=streaming) as found,
-    ):
-        names, again = tee(found)
-        numbers = cut((known for _, known in again), sizes=((known, projects) for known, projects in counted))
-        for number, (name, _) in zip(numbers, names, strict=True):
-            if stretches and stretches[-1][0] == number:
-                stretches[-1] = (number, stretches[-1][1], name)
-            else:
-                stretches.append((number, name, name))
-    return stretches
-
-
-def _cut(connection: Connection, run_id: int, stretches: Iterable[tuple[int, str, str]]) -> None:
-    for number, first, last in stretches:
-        connection.execute(
-            plan.update()
-            .where(plan.c.run_id == run_id, plan.c.project.between(first, last))
-            .values(batch=number)
-        )
-
-
 def _row(run_id: int, project: PlannedProject) -> dict[str, Any]:
     return {
         "run_id": run_id,
         "project": project.project,
-        "batch": _UNCUT,
+        "batch": UNCUT,
         "display_name": project.display_name,
         "action": project.action.value,
         "reason": project.reason,

@@ -29,7 +29,9 @@ def is_listed(status: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProject:
-    """What the ledger says of a project; ``selection`` is the fingerprint its page was made under."""
+    """What the ledger says of a project; ``selection`` is the fingerprint its page was made under, empty
+    where nobody knows, and ``synced_at`` is in seconds since 1970.
+    """
 
     id: int
     project: NormalizedName
@@ -43,6 +45,7 @@ class KnownProject:
     bytes: int
     dropped_files: int
     dropped_bytes: int
+    synced_at: int = 0
 
     @property
     def present(self) -> bool:
@@ -302,6 +305,7 @@ def _known(row: Sequence[Any]) -> KnownProject:
         size,
         dropped,
         saved,
+        synced_at,
     ) = row
     return KnownProject(
         id=id_,
@@ -316,6 +320,7 @@ def _known(row: Sequence[Any]) -> KnownProject:
         bytes=size,
         dropped_files=dropped,
         dropped_bytes=saved,
+        synced_at=synced_at,
     )
 
 

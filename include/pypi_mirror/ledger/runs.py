@@ -22,7 +22,8 @@ class RunRequest:
     ``label`` names the run for people and is unique (Airflow's run id; host and process for the command
     line); asking again with the same label continues that run. ``projects`` are to be synced now, changed
     or not; a backfill is confined to them. ``recheck`` asks upstream for every selected project, whatever
-    its serial, in a run of kind SYNC. ``any_hour`` has that download outside of download-window, too.
+    its serial, in a run of kind SYNC. ``any_hour`` has that download outside of download-window, too, and
+    ``unbounded`` has it take its whole plan, whatever [schedule] says that a run takes.
     ``interval`` is that of a backfill, [start, end) in seconds since 1970.
     """
 
@@ -31,6 +32,7 @@ class RunRequest:
     projects: tuple[str, ...] = ()
     recheck: bool = False
     any_hour: bool = False
+    unbounded: bool = False
     interval: tuple[int, int] | None = None
 
 
@@ -153,9 +155,11 @@ class Runs:
             ).one_or_none()
         return None if row is None else _run(row)
 
-    def forget_plans_before(self, run_id: int) -> None:
-        """Delete the plans of earlier finished runs; what they did stays in ``outcome``."""
-        finished = select(runs.c.id).where(runs.c.id < run_id, runs.c.state != RunState.RUNNING.value)
+    def forget_plans_before(self, run_id: int, *, keep: Sequence[int] = ()) -> None:
+        """Delete the plans of earlier finished runs but for ``keep``; what they did stays in ``outcome``."""
+        finished = select(runs.c.id).where(
+            runs.c.id < run_id, runs.c.id.not_in(keep), runs.c.state != RunState.RUNNING.value
+        )
         with self._engine.begin() as connection:
             connection.execute(delete(plan).where(plan.c.run_id.in_(finished)))
 

@@ -33,7 +33,8 @@ class Pool:
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
 
     ``before_download`` is told how many bytes are to come, 0 where the page does not say; what it raises ends
-    the try. ``is_listed`` says of a place, location and file name, whether any project's page lists it.
+    the try. ``on_downloaded`` is told how large each file is that has come. ``is_listed`` says of a place,
+    location and file name, whether any project's page lists it.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Pool:
         compare_method: CompareMethod,
         core_metadata: bool,
         before_download: Callable[[int], None] = lambda _size: None,
+        on_downloaded: Callable[[int], None] = lambda _size: None,
         is_listed: Callable[[bytes, str], bool] = lambda _location, _filename: False,
     ) -> None:
         self._root = os.fspath(web)
@@ -53,6 +55,7 @@ class Pool:
         self._compare_method = compare_method
         self._core_metadata = core_metadata
         self._before_download = before_download
+        self._on_downloaded = on_downloaded
         self._is_listed = is_listed
         # Where files are by now whose projects the ledger may not have yet; as many as the batch has files.
         self._brought: set[str] = set()
@@ -112,7 +115,9 @@ class Pool:
             self._require_free(path, file)
         self._before_download(bytes_to_come(path, file))
         fresh = isinstance(after, WRONG_BYTES)
-        return *await download_once(self._transport, path, file, fresh=fresh), 1
+        size, sha256 = await download_once(self._transport, path, file, fresh=fresh)
+        self._on_downloaded(size)
+        return size, sha256, 1
 
     def _require_free(self, path: str, file: RemoteFile) -> None:
         """FileRefused when the other bytes at ``path`` are another project's, which its page lists.

@@ -15,7 +15,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
-from pypi_mirror.steps.pause import WindowWatch, note_pause, takes_away
+from pypi_mirror.steps.pause import PauseWatch, note_pause, takes_away
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
@@ -34,7 +34,7 @@ _RENEW_SECONDS = 60.0
 class BatchResult:
     """What a batch has done, over all its tries, and the projects it could not bring up to date.
 
-    ``waiting`` projects are left to a later run, because the download window is closed.
+    ``waiting`` projects are left to a later run: the download window is closed, or this one had its share.
     """
 
     tally: Tally
@@ -60,7 +60,8 @@ def download_projects(
     ``on_progress`` is told what each recorded group has done.
 
     Outside download-window only what takes something off the pages is done, as far as that needs no file; the
-    rest stays planned, and the run is noted as paused.
+    rest stays planned, and the run is noted as paused. So it is once the run has downloaded its
+    gigabytes-per-run, but for a batch of what cannot wait.
 
     Raises RunStopped under stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown
     when upstream answers nothing any more, LeaseLost when another run has taken the mirror over, DiskFull
@@ -71,31 +72,26 @@ def download_projects(
     lease = _Lease(mirror, run.request.label)
     lease.keep()
     _note_selection(mirror)
-    window = WindowWatch(mirror, run)
-    if window() is None and again:
-        mirror.ledger.plan.reopen_failed(run_id, batch)
-    # After that: what fails once more counts, and what has not yet does not.
-    limit = _limit(mirror, run_id)
+    watch = PauseWatch(mirror, run, batch)
+    limit = _begin_again(mirror, run_id, batch, may_download=watch() is None, again=again)
     recorder = _Recorder(on_progress, limit)
 
     def sync(planned: list[PlannedProject], should_stop: Callable[[], str | None]) -> None:
-        open_ = window.until is None
         with _rare_collections():
-            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease, downloads=open_))
+            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease, watch))
 
-    if window.until is None:
+    if watch.pause is None:
         try:
-            sync(mirror.ledger.plan.pending(run_id, batch), lambda: should_stop() or window())
+            sync(mirror.ledger.plan.pending(run_id, batch), lambda: should_stop() or watch())
         except RunStopped:
-            if window.until is None:
+            if watch.pause is None:
                 raise
-    waiting = 0
-    if window.until is not None:
+    if watch.pause is not None and watch.pause.cause == "window":
         sync(takes_away(mirror, run, mirror.ledger.plan.pending(run_id, batch)), should_stop)
-        waiting = len(mirror.ledger.plan.pending(run_id, batch))
-        if waiting:
-            log.info("%d projects of this batch wait until %s, for download-window", waiting, window.until)
-            note_pause(mirror, run_id, window.until)
+    waiting = 0 if watch.pause is None else len(mirror.ledger.plan.pending(run_id, batch))
+    if watch.pause is not None and waiting:
+        log.info("%d projects of this batch are left to a later run: %s", waiting, watch())
+        note_pause(mirror, watch.pause)
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     return BatchResult(
@@ -103,6 +99,20 @@ def download_projects(
         failures=tuple(recorder.failures),
         waiting=waiting,
     )
+
+
+def _begin_again(mirror: Mirror, run_id: int, batch: int, *, may_download: bool, again: bool) -> FailureLimit:
+    """Have what failed in an earlier try of the batch tried ``again``, and begin to count failures.
+
+    Raises RunStopped for a batch that was stopped for its failures and cannot try them again now.
+    """
+    if may_download and again:
+        mirror.ledger.plan.reopen_failed(run_id, batch)
+    # After that: what fails once more counts, and what has not yet does not.
+    limit = _limit(mirror, run_id)
+    if again and (reason := limit.reached(mirror.ledger.plan.failed(run_id, batch))) is not None:
+        raise RunStopped(reason)
+    return limit
 
 
 @contextmanager
@@ -125,8 +135,7 @@ async def _run(
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
     lease: "_Lease",
-    *,
-    downloads: bool,
+    watch: PauseWatch,
 ) -> None:
     def keep_alive() -> None:
         if lease.keep():
@@ -137,7 +146,9 @@ async def _run(
     async with mirror.transport(sharers=sharers) as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run.id), recorder)
         await Batch(
-            sync=mirror.project_sync(transport, downloads=downloads),
+            sync=mirror.project_sync(
+                transport, downloads=watch.pause is None, on_downloaded=watch.downloaded
+            ),
             commit=commit,
             projects=mirror.ledger.projects,
             parallel=share(mirror.settings.workers, sharers) * _PROJECTS_PER_WORKER,

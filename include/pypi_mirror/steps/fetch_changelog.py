@@ -3,19 +3,24 @@
 The answer is kept where it outlives this process: events in the ledger, a root index beside it.
 """
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pypi_mirror.errors import MirrorError, UpstreamError, UpstreamMalformed
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.settings.first import read_first
 from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
+from pypi_mirror.steps.left_over import to_continue
 from pypi_mirror.steps.watch import note_fetched, note_silence
 from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.root_index import fetch_root_index
+
+log = logging.getLogger(__name__)
 
 # Where a plan's projects come from: the events since the cursor, a comparison of upstream's root index
 # with the ledger, or the ledger and the request alone.
@@ -24,21 +29,30 @@ Source = Literal["changelog", "index", "ledger"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """``cursor_to`` is the serial the mirror will be complete up to when this run is through."""
+    """``cursor_to`` is the serial the mirror will be complete up to when all of the plan is done.
+
+    ``filters_changed`` says that the last complete run had other filters, or made other pages, so that all
+    projects are looked at; ``goes_on`` that the run goes on with what earlier ones have left.
+    """
 
     run_id: int
     source: Source
     cursor_from: int | None
     cursor_to: int | None
     events: int
+    filters_changed: bool = False
+    goes_on: bool = False
 
 
 def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     """Begin, or continue, the run of ``request`` and find out what it has to look at.
 
     Takes the mirror's lease. Raises MirrorBusy while another run has it, UpstreamError when upstream
-    cannot be asked, and, before anything has begun, MirrorError for a project that the filters leave out.
+    cannot be asked, and, before anything has begun, MirrorError for a project that the filters leave out and
+    ConfigurationError for a list of ``[schedule] first`` that cannot be read.
     """
+    if request.kind is RunKind.SYNC:
+        read_first(mirror.settings)
     for name in names(request):
         refused = mirror.selector.why_not(name)
         if refused is not None:
@@ -54,6 +68,8 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
         except UpstreamError as error:
             note_silence(mirror, error)
             raise
+    if fetched.filters_changed:
+        log.info("the filters changed since the last complete run: all projects are looked at")
     note_clock(mirror, control.lead)
     if request.kind is RunKind.SYNC:
         note_fetched(mirror, upto=fetched.cursor_to)
@@ -66,31 +82,45 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
 def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:
     if run.request.kind is not RunKind.SYNC:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
-    same_selection = mirror.ledger.facts.get("selection") == mirror.selection
-    if cursor is not None and not run.request.recheck and same_selection:
+    selection = mirror.ledger.facts.get("selection")
+    rest = to_continue(mirror, run)
+    if rest is not None:
+        # All that upstream had by then is in a plan, however far behind the cursor is.
+        fetched = _fetch_since(mirror, control, run, rest.serial, etag=rest.etag)
+        return replace(fetched, goes_on=True)
+    if run.request.recheck or selection != mirror.selection:
+        fetched = _from_index(mirror, control, run, cursor, etag=None)
+        return replace(fetched, filters_changed=selection not in (None, mirror.selection))
+    # An unchanged index means unchanged projects only where it carries their serials, that is, where
+    # it gave us a cursor.
+    etag = None if cursor is None else mirror.ledger.facts.get("index_etag")
+    return _fetch_since(mirror, control, run, cursor, etag=etag)
+
+
+def _fetch_since(
+    mirror: Mirror, control: Control, run: Run, serial: int | None, *, etag: str | None
+) -> Fetched:
+    """What upstream has after ``serial``: its events, or its root index unless that is still of ``etag``."""
+    if serial is not None:
         try:
-            return _from_changelog(mirror, control, run, cursor)
+            return _from_changelog(mirror, control, run, serial)
         except (NoChangelog, TooFarBehind):
             pass  # The root index says the same, at a greater cost.
-    return _from_index(mirror, control, run, cursor, unchanged_counts=same_selection)
+    return _from_index(mirror, control, run, serial, etag=etag)
 
 
-def _from_changelog(mirror: Mirror, control: Control, run: Run, cursor: int) -> Fetched:
-    last, count = cursor, 0
-    for events in Changelog(mirror.settings.master, control).since(cursor):
+def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> Fetched:
+    last, count = serial, 0
+    for events in Changelog(mirror.settings.master, control).since(serial):
         mirror.ledger.lease.renew(run.request.label)
         mirror.ledger.events.add(events)
         last, count = events[-1].serial, count + len(events)
-    return Fetched(run_id=run.id, source="changelog", cursor_from=cursor, cursor_to=last, events=count)
+    return Fetched(run_id=run.id, source="changelog", cursor_from=serial, cursor_to=last, events=count)
 
 
 def _from_index(
-    mirror: Mirror, control: Control, run: Run, cursor: int | None, *, unchanged_counts: bool
+    mirror: Mirror, control: Control, run: Run, cursor: int | None, *, etag: str | None
 ) -> Fetched:
-    # An unchanged index means unchanged projects only where it carries their serials, that is, where
-    # it gave us a cursor.
-    conditional = unchanged_counts and cursor is not None and not run.request.recheck
-    etag = mirror.ledger.facts.get("index_etag") if conditional else None
     index = fetch_root_index(mirror.settings.master, control, etag=etag)
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)

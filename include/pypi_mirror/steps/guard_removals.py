@@ -17,8 +17,10 @@ import msgspec
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
+from pypi_mirror.steps.left_over import note_begun
 from pypi_mirror.sync.removal_limits import exceeded
 from pypi_mirror.webserver.wording import count, moment, size
 
@@ -39,6 +41,7 @@ class Removals:
     """
 
     run_id: int
+    kind: RunKind = RunKind.SYNC
     plan: str = ""
     projects: int = 0
     files: int = 0
@@ -52,12 +55,16 @@ class Removals:
         return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
 
 
-def weigh_removals(mirror: Mirror, run_id: int, *, pages: int = 0) -> Removals:
+def weigh_removals(
+    mirror: Mirror, run_id: int, *, pages: int = 0, approved_in: int | None = None
+) -> Removals:
     """Add up what the plan in the ledger removes and note the verdict there.
 
     ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
+    What is left of the plan of the run ``approved_in`` has been approved with it and does not count again.
     """
-    removals = _added_up(run_id, mirror.ledger.plan.losing(run_id))
+    kind = mirror.ledger.runs.get(run_id).request.kind
+    removals = _added_up(run_id, kind, mirror.ledger.plan.losing(run_id, besides=approved_in))
     if removals.touched:
         held = mirror.ledger.projects.totals()
         totals = replace(held, projects=max(held.projects, pages))
@@ -72,12 +79,15 @@ def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) 
     Raises RemovalsHeld when the plan needs approval and this is not it, LeaseLost when another run took the
     mirror while this one waited.
     """
-    mirror.ledger.lease.renew(mirror.ledger.runs.get(run_id).request.label)
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.lease.renew(run.request.label)
     removals = removals_of(mirror, run_id)
     if not removals.exceeded:
+        note_begun(mirror, run, approved=False)
         return removals
     if removals.plan == approved:
         _note(mirror, replace(removals, approved=True))
+        note_begun(mirror, run, approved=True)
         return removals
     other = f"{approved} was approved, but that is another plan: " if approved else ""
     raise RemovalsHeld(
@@ -89,17 +99,32 @@ def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) 
 
 
 def removals_of(mirror: Mirror, run_id: int) -> Removals:
-    """What ``weigh_removals`` found; raises LedgerError when the last plan is another run's."""
-    removals = _noted(mirror)
+    """What ``weigh_removals`` found; raises LedgerError when another run has made a plan since."""
+    removals = next(reversed(_noted(mirror)), None)
     if removals is None or removals.run_id != run_id:
         raise LedgerError(f"run {run_id} has no plan to look at; it has to be made anew, from its first step")
     return removals
 
 
 def waiting_for_approval(mirror: Mirror) -> Removals | None:
-    """What the last plan that was made removes, if nobody has approved it and somebody has to."""
-    removals = _noted(mirror)
-    return removals if removals is not None and removals.exceeded and not removals.approved else None
+    """What the plan of the last sync removes, if nobody has approved it and somebody has to; or that of a
+    backfill under way.
+    """
+    for removals in reversed(_noted(mirror)):
+        if removals.exceeded and not removals.approved:
+            return removals
+        if removals.kind is RunKind.SYNC:
+            break
+    return None
+
+
+def settle_removals(mirror: Mirror, run: Run, *, dry: bool = False) -> None:
+    """The run has ended: the verdict on a sync's plan stays until the next one's, any other goes."""
+    noted = _noted(mirror)
+    lasting = run.request.kind is RunKind.SYNC and not dry
+    kept = [each for each in noted if (each.run_id == run.id) == lasting]
+    if kept != noted and any(each.run_id == run.id for each in noted):
+        _put(mirror, kept)
 
 
 def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
@@ -149,7 +174,7 @@ def _left_out(mirror: Mirror, label: str) -> Iterator[tuple[NormalizedName, int,
             yield project, len(lost), sum(lost)
 
 
-def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
+def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> Removals:
     digest = hashlib.sha256()
     projects = files = bytes_ = touched = 0
     for planned in losing:
@@ -161,6 +186,7 @@ def _added_up(run_id: int, losing: Iterable[PlannedProject]) -> Removals:
         digest.update(msgspec.json.encode(line))
     return Removals(
         run_id=run_id,
+        kind=kind,
         plan=digest.hexdigest()[:12] if touched else "",
         projects=projects,
         files=files,
@@ -174,9 +200,19 @@ def _shown(seconds: float) -> str:
 
 
 def _note(mirror: Mirror, removals: Removals) -> None:
-    mirror.ledger.facts.put({FACT: msgspec.json.encode(removals).decode()})
+    """Beside the last sync's: what that one waits for, a dry run does not do, nor one for named projects."""
+    others = [each for each in _noted(mirror) if each.run_id != removals.run_id]
+    syncs = [each for each in others if each.kind is RunKind.SYNC]
+    _put(mirror, [*syncs[-1:], removals])
 
 
-def _noted(mirror: Mirror) -> Removals | None:
+def _put(mirror: Mirror, noted: list[Removals]) -> None:
+    mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode() if noted else None})
+
+
+def _noted(mirror: Mirror) -> list[Removals]:
+    """The verdicts that stand, the newest last."""
     noted = mirror.ledger.facts.get(FACT)
-    return None if noted is None else msgspec.json.decode(noted, type=Removals)
+    found = [] if noted is None else msgspec.json.decode(noted, type=Removals | list[Removals])
+    # Before there was more than one, it was no list.
+    return found if isinstance(found, list) else [found]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import chain, islice, zip_longest
+from itertools import islice, zip_longest
 from operator import attrgetter
 
 from packaging.utils import NormalizedName
@@ -18,7 +17,6 @@ from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
 from pypi_mirror.planning import (
     WORTH_A_TASK,
     candidates,
-    cut,
     plan_candidate,
     plan_from_index,
     plan_named,
@@ -26,8 +24,10 @@ from pypi_mirror.planning import (
 )
 from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
+from pypi_mirror.steps.left_over import LeftOver, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import StrayPages
+from pypi_mirror.steps.turns import cut_plan
 from pypi_mirror.steps.unknown_names import note_unlisted_names
 
 _CHUNK = 5_000
@@ -45,13 +45,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Partition:
-    """The plan of a run in figures; ``projects`` counts removals too, and ``weighed`` says what they cost."""
+    """The plan of a run in figures; ``projects`` counts removals too, and ``weighed`` says what they cost.
+
+    ``left`` projects are planned besides and left to later runs: they are over the bound of this one.
+    """
 
     run_id: int
     projects: int
     removals: int
     batches: tuple[Batch, ...]
     weighed: Removals
+    left: int = 0
 
 
 def partition_projects(
@@ -64,6 +68,8 @@ def partition_projects(
 ) -> Partition:
     """Write the plan of run ``run_id`` to the ledger; a plan that is there already is made anew.
 
+    What earlier runs have left comes into it. It is weighed as a whole, and cut into batches as far as the
+    run may go.
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
     ``at_least`` as many batches of ``smallest`` projects or more.
     """
@@ -72,21 +78,19 @@ def partition_projects(
     # Another run's pause stays true until this one has downloaded: it may be a dry run.
     if run.request.any_hour or pause_of(mirror, run_id) is not None:
         forget_pause(mirror)
-    plan = _plan(mirror, run)
-    if run.request.kind is RunKind.SYNC:
-        # What the plan has of a project already stands.
-        plan = chain(plan, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
-    size = batch_size or mirror.settings.schedule.batch_size
-    into_batches = partial(cut, batch_size=size, at_least=at_least, smallest=smallest)
-    mirror.ledger.plan.write(run_id, plan, into_batches)
+    rest = to_continue(mirror, run)
+    _write(mirror, run, rest)
     pages = 0
-    if run.source == "index":
+    if run.request.kind is RunKind.SYNC and run.source == "index":
         strays = StrayPages(mirror, run)
-        mirror.ledger.plan.add(run_id, strays.plan(), into_batches)
+        mirror.ledger.plan.add(run_id, strays.plan())
         pages = strays.found
         note_files_left_out(mirror, run_id)
         note_unlisted_names(mirror, run_id)
-    weighed = weigh_removals(mirror, run_id, pages=pages)
+    approved = rest.run_id if rest is not None and rest.approved else None
+    weighed = weigh_removals(mirror, run_id, pages=pages, approved_in=approved)
+    size = batch_size or mirror.settings.schedule.batch_size
+    cut_plan(mirror, run, batch_size=size, at_least=at_least, smallest=smallest)
     sizes = mirror.ledger.plan.batches(run_id)
     return Partition(
         run_id=run_id,
@@ -94,10 +98,33 @@ def partition_projects(
         removals=sum(size.removals for size in sizes),
         batches=tuple(_batch(size) for size in sizes),
         weighed=weighed,
+        left=mirror.ledger.plan.left(run_id),
     )
 
 
-def _plan(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+def _write(mirror: Mirror, run: Run, rest: LeftOver | None) -> None:
+    """Write what is new, then what earlier runs have left, then the backlog: what came first stands."""
+    plan = mirror.ledger.plan
+    if rest is not None and rest.run_id == run.id and run.source != "index":
+        # The run itself had begun, so what it went on with is in its own plan alone.
+        plan.add(run.id, _plan(mirror, run, rest), replace=True)
+    else:
+        plan.write(run.id, _plan(mirror, run, rest))
+        if rest is not None and rest.run_id != run.id:
+            plan.take_over(
+                run.id,
+                rest_of=rest.run_id,
+                since=mirror.ledger.runs.get(rest.run_id).started_at,
+                selection=mirror.page_selection,
+                failed=not rest.published,
+                # Of what the mirror does not hold, the comparison with upstream's index has said all.
+                present=run.source == "index",
+            )
+    if run.request.kind is RunKind.SYNC:
+        plan.add(run.id, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
+
+
+def _plan(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedProject]:
     request = run.request
     if request.kind is RunKind.SELECTED:
         return _selected(mirror, names(request))
@@ -106,7 +133,7 @@ def _plan(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     if run.source == "changelog":
         return _from_events(mirror, run)
     if run.source == "index":
-        return _from_index(mirror, run)
+        return _from_index(mirror, run, since=None if rest is None else rest.since)
     return iter(())
 
 
@@ -127,7 +154,7 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
                 yield planned
 
 
-def _from_index(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+def _from_index(mirror: Mirror, run: Run, *, since: int | None) -> Iterator[PlannedProject]:
     entries = _sorted(load_snapshot(mirror.settings.directory, run.id).entries())
     return plan_from_index(
         entries,
@@ -135,6 +162,7 @@ def _from_index(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
         mirror.selector,
         fingerprint=mirror.page_selection,
         recheck=run.request.recheck,
+        since=since,
     )
 
 

@@ -15,6 +15,7 @@ from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.grace import grace_ended_before
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
+from pypi_mirror.steps.left_over import index_etag, note_ended, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import remove_stray_pages
 from pypi_mirror.webserver.name_map import write_name_map
@@ -42,21 +43,24 @@ class Rebuilt:
 
 
 def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
-    """Publish what the run's batches did, and move the cursor if it is a sync that was not paused.
+    """Publish what the run's batches did, and move the cursor if it is a sync that has left nothing.
 
-    Raises MirrorError while a batch is unfinished: the cursor would pass projects nobody looked at.
+    What it has left, paused or bounded, is noted for the next one. Raises MirrorError while a batch is
+    unfinished: the cursor would pass projects nobody looked at.
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
     unfinished = mirror.ledger.plan.unfinished(run_id)
-    paused = unfinished > 0 and pause_of(mirror, run_id) is not None
-    if unfinished and not paused:
+    if unfinished and pause_of(mirror, run_id) is None:
         raise MirrorError(
             f"{unfinished} planned projects were not looked at; their batches have to run first"
         )
+    paused = unfinished > 0 or mirror.ledger.plan.left(run_id) > 0
     changed = False
     _sweep_leftovers(mirror)
     if (paused or run.request.kind is not RunKind.SYNC) and _is_taken_over(mirror):
+        if run.request.kind is RunKind.SYNC:
+            note_ended(mirror, run)
         remove_snapshots(mirror.settings.directory)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
     if _is_due(mirror, paused=paused):
@@ -71,11 +75,18 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         mirror.ledger.facts.put({"index_serial": str(serial or "")})
         _remove_pages(mirror)
     _write_name_map(mirror, changed=changed)
-    strays = remove_stray_pages(mirror, run) if run.source == "index" else 0
+    strays = remove_stray_pages(mirror, run) if _looks_at_all(mirror, run) else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
     _record(mirror, run, changed=changed_any, paused=paused)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
+
+
+def _looks_at_all(mirror: Mirror, run: Run) -> bool:
+    """Whether the plan comes from a comparison with all of upstream: its own, or that of an earlier run."""
+    if run.request.kind is not RunKind.SYNC:
+        return False
+    return run.source == "index" or to_continue(mirror, run) is not None
 
 
 def _is_due(mirror: Mirror, *, paused: bool) -> bool:
@@ -176,6 +187,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
         # Without a snapshot this is a second try, and the first came to the end.
         if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
             wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
+        elif run.source == "ledger" and (etag := index_etag(mirror, run)) is not None:
+            wanted["index_etag"] = etag
     if changed:
         now = datetime.fromtimestamp(mirror.clock(), UTC)
         stamp = now.strftime("%Y%m%dT%H:%M:%S\n").encode()
@@ -187,6 +200,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
         newest = mirror.ledger.events.newest()
         if newest is not None:
             mirror.ledger.events.forget_before(min(int(mirror.clock()), newest) - _KEEP_EVENTS)
+    if run.request.kind is RunKind.SYNC:
+        note_ended(mirror, run)
     remove_snapshots(mirror.settings.directory)
 
 

@@ -10,7 +10,9 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview
+from pypi_mirror.steps.guard_removals import settle_removals, waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
+from pypi_mirror.steps.left_over import Left, left, left_over
 from pypi_mirror.steps.pause import described, pause_of
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.steps.unknown_names import note_missing_pages
@@ -24,7 +26,8 @@ class Report:
 
     ``new_failures`` are projects that failed for the first time, ``known_failures`` those that were in the
     backlog before; a run with new failures has failed. ``projects`` to ``dropped_bytes`` are the mirror's
-    totals: what it holds and what the filters left out. ``duration`` is in seconds.
+    totals: what it holds and what the filters left out. ``duration`` is in seconds. ``left`` estimates what
+    syncs have left to later runs, None when that is nothing.
     """
 
     run_id: int
@@ -45,11 +48,12 @@ class Report:
     dropped_bytes: int
     backlog: int
     reason: str | None
+    left: Left | None = None
 
 
 def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
-    """End the run: failed when ``reason`` says why or when it has new failures, paused when the download
-    window closed before its plan was done, successful otherwise.
+    """End the run: failed when ``reason`` says why or when it has new failures, paused when it has left a
+    part of its plan to a later one, successful otherwise.
 
     Releases the lease. Asking again about a run that has ended gives the same answer.
     """
@@ -61,16 +65,21 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         reason = f"{len(new)} of {progress.planned} projects failed for the first time"
     state = RunState.SUCCESS if reason is None else RunState.FAILED
     pause = pause_of(mirror, run_id)
-    if state is RunState.SUCCESS and pause is not None and mirror.ledger.plan.unfinished(run_id):
+    beyond = mirror.ledger.plan.left(run_id)
+    remaining = left(mirror)
+    if state is RunState.SUCCESS and (
+        beyond or (pause is not None and mirror.ledger.plan.unfinished(run_id))
+    ):
         state = RunState.PAUSED
-        done = progress.tally.projects_done
-        reason = described(mirror, pause, done=done, planned=progress.planned)
+        done, planned = progress.tally.projects_done, progress.planned + beyond
+        reason = described(mirror, pause, done=done, planned=planned, left=remaining)
     mirror.ledger.runs.finish(
         run_id,
         state,
         Outcome(tally=progress.tally, planned=progress.planned, new_failures=len(new), reason=reason),
     )
-    mirror.ledger.runs.forget_plans_before(run_id)
+    settle_removals(mirror, run)
+    mirror.ledger.runs.forget_plans_before(run_id, keep=_still_needed(mirror))
     mirror.ledger.lease.release(run.request.label)
     note_missing_pages(mirror, run_id)
     take_sample(mirror)
@@ -95,12 +104,20 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         dropped_bytes=totals.dropped_bytes,
         backlog=mirror.ledger.backlog.count(),
         reason=reason,
+        left=remaining,
     )
+
+
+def _still_needed(mirror: Mirror) -> list[int]:
+    """The runs whose plans are of use yet: what one has left, what one waits for approval of."""
+    rest, waiting = left_over(mirror), waiting_for_approval(mirror)
+    return [each.run_id for each in (rest, waiting) if each is not None]
 
 
 def end_dry_run(mirror: Mirror, run_id: int) -> None:
     """End a run after its plan: it leaves no trace, and the next run finds the same."""
     run = mirror.ledger.runs.get(run_id)
+    settle_removals(mirror, run, dry=True)
     mirror.ledger.runs.forget(run_id)
     remove_snapshots(mirror.settings.directory)
     mirror.ledger.lease.release(run.request.label)

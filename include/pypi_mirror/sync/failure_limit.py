@@ -37,6 +37,14 @@ class FailureLimit:
         self._unrecorded = 0
         self._last: Failed | None = None
 
+    def reached(self, failed: Sequence[str]) -> str | None:
+        """Why a batch must not go on as if nothing were that has the projects ``failed`` from an earlier try,
+        and does not try them again now; None where it may.
+        """
+        if self._most is None or not failed or self._recorded <= self._most:
+            return None
+        return self._said(self._recorded, f"{failed[0]} failed before and is not tried again yet")
+
     def failed(self, failure: Failed) -> None:
         """A project of this batch has failed; the ledger does not have it yet."""
         self._unrecorded += 1
@@ -64,6 +72,9 @@ class FailureLimit:
     def _reason(self, number: int) -> str:
         last = self._last
         failed = "in other batches" if last is None else f"{last.planned.project} failed: {last.reason}"
+        return self._said(number, failed)
+
+    def _said(self, number: int, failed: str) -> str:
         if not self._most:
             return f"{self._option}: {failed}"
         return (

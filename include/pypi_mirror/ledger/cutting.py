@@ -1,0 +1,235 @@
+"""Cutting a plan into batches: as a whole, or in turns, of which a bounded run takes as much as it may.
+
+A plan is cut where it is, in the database: it may be longer than memory.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import tee
+from typing import Any, Final, Protocol
+
+from packaging.utils import NormalizedName
+from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, true, update
+
+from pypi_mirror.ledger.projects import REMOVED, REMOVING
+from pypi_mirror.ledger.tables import plan, projects
+from pypi_mirror.ledger.writing import insert
+from pypi_mirror.model import Action, PlanState
+
+_CHUNK: Final = 2_000
+# The batch of rows that are not cut yet, and of all where there is but one.
+UNCUT: Final = 0
+# The batch of rows that the run leaves to a later one; what is left is pending in no batch.
+LEFT: Final = -1
+# What rows are marked with until each turn is cut.
+_URGENT: Final = -2
+_FIRST: Final = -3
+_OTHERS: Final = -4
+
+
+class Cut(Protocol):
+    """Gives the batch of each project of a plan, in their order, from the bytes that are known of it.
+
+    ``sizes`` says of how many bytes how many projects are known; each size comes once.
+    """
+
+    def __call__(
+        self, known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]
+    ) -> Iterable[int]: ...
+
+
+class CutTurn(Protocol):
+    """Gives the cut for a turn of ``projects`` of a run that takes ``of_all``."""
+
+    def __call__(self, projects: int, of_all: int, /) -> Cut: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """``urgent`` counts the batches that hold what cannot wait, the first ones; the rest follows them."""
+
+    urgent: int
+
+
+def cut_whole(connection: Connection, run_id: int, cut: Cut) -> None:
+    """Cut all rows of the plan into stretches of the alphabet."""
+    _cut(connection, run_id, true(), _stretches(connection, run_id, true(), cut))
+
+
+def cut_in_turns(
+    connection: Connection, run_id: int, *, first: Sequence[NormalizedName], most: int | None, cut: CutTurn
+) -> Turns:
+    """See ``Plan.cut_in_turns``."""
+    mine = plan.c.run_id == run_id
+    _mark(connection, and_(mine, plan.c.batch != LEFT), LEFT)
+    unmarked = and_(mine, plan.c.batch == LEFT)
+    urgent = _mark(connection, and_(unmarked, _cannot_wait()), _URGENT)
+    ranked = _take_first(connection, unmarked, first, most)
+    others = _take_others(connection, unmarked, None if most is None else most - len(ranked))
+    all_ = urgent + len(ranked) + others
+    after_urgent = _cut_turn(connection, run_id, _URGENT, cut(urgent, all_), after=0) if urgent else 0
+    following = after_urgent
+    if ranked:
+        following = _cut_ranked(connection, run_id, ranked, cut(len(ranked), all_), after=after_urgent)
+    if others:
+        _cut_turn(connection, run_id, _OTHERS, cut(others, all_), after=following)
+    return Turns(urgent=after_urgent)
+
+
+def take_over(
+    connection: Connection,
+    run_id: int,
+    *,
+    rest_of: int,
+    states: Sequence[str],
+    since: int,
+    selection: str,
+    present: bool,
+) -> None:
+    """See ``Plan.take_over``."""
+    held = projects.c.status.not_in((REMOVING, REMOVED))
+    looked_at = and_(
+        plan.c.action == Action.SYNC.value,
+        ~plan.c.gone,
+        held,
+        projects.c.selection == selection,
+        projects.c.synced_at >= since,
+        or_(plan.c.serial.is_(None), func.coalesce(projects.c.seen_serial, -1) >= plan.c.serial),
+    )
+    begun = {"run_id": run_id, "batch": LEFT, "state": PlanState.PENDING.value, **_NOTHING_DONE}
+    columns = [
+        literal(begun[column.name], column.type) if column.name in begun else column for column in plan.c
+    ]
+    rows = (
+        select(*columns)
+        .join(projects, projects.c.name == plan.c.project, isouter=True)
+        .where(
+            plan.c.run_id == rest_of,
+            plan.c.state.in_(states),
+            or_(projects.c.name.is_(None), ~looked_at),
+            held if present else true(),
+        )
+    )
+    statement = insert(connection.dialect, plan).from_select([column.name for column in plan.c], rows)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+_NOTHING_DONE: Final[dict[str, Any]] = {
+    "lost_project": False,
+    "lost_files": 0,
+    "lost_bytes": 0,
+    "files_downloaded": 0,
+    "bytes_downloaded": 0,
+    "files_kept": 0,
+    "files_dropped": 0,
+    "bytes_dropped": 0,
+    "removed": False,
+}
+
+
+def _cannot_wait() -> ColumnElement[bool]:
+    """What takes a project off the mirror, or brings upstream's change to one that the mirror serves.
+
+    That other filters ask for other files of it can wait.
+    """
+    served = (
+        select(projects.c.id)
+        .where(
+            projects.c.name == plan.c.project,
+            projects.c.status.not_in((REMOVING, REMOVED)),
+            or_(plan.c.exact, plan.c.serial > projects.c.seen_serial),
+        )
+        .exists()
+    )
+    return or_(plan.c.action == Action.REMOVE.value, plan.c.gone, plan.c.loses_project, served)
+
+
+def _mark(connection: Connection, which: ColumnElement[bool], batch: int) -> int:
+    return connection.execute(update(plan).where(which).values(batch=batch)).rowcount
+
+
+def _take_first(
+    connection: Connection, which: ColumnElement[bool], first: Sequence[NormalizedName], most: int | None
+) -> list[tuple[str, int]]:
+    """Mark those of ``first`` that are planned, at most so many; return them with their known bytes."""
+    ranked: list[tuple[str, int]] = []
+    for start in range(0, len(first), _CHUNK):
+        wanted = first[start : start + _CHUNK]
+        rows = connection.execute(
+            select(plan.c.project, plan.c.known_bytes).where(which, plan.c.project.in_(wanted))
+        )
+        known: dict[str, int] = {row.project: row.known_bytes for row in rows}
+        found = [(name, known[name]) for name in wanted if name in known]
+        found = found[: None if most is None else most - len(ranked)]
+        _mark(connection, and_(which, plan.c.project.in_([name for name, _ in found])), _FIRST)
+        ranked += found
+    return ranked
+
+
+def _take_others(connection: Connection, which: ColumnElement[bool], most: int | None) -> int:
+    """Mark the first of the alphabet, at most so many; return how many there are."""
+    beyond = None
+    if most is not None:
+        ordered = select(plan.c.project).where(which).order_by(plan.c.project)
+        beyond = connection.execute(ordered.offset(most).limit(1)).scalar()
+    return _mark(connection, which if beyond is None else and_(which, plan.c.project < beyond), _OTHERS)
+
+
+def _cut_turn(connection: Connection, run_id: int, turn: int, cut: Cut, *, after: int) -> int:
+    """Cut the rows marked ``turn`` into batches from number ``after`` on; return the number that follows."""
+    which = plan.c.batch == turn
+    stretches = _stretches(connection, run_id, which, cut)
+    numbered = list(enumerate(((first, last) for _, first, last in stretches), start=after))
+    _cut(connection, run_id, which, [(number, *ends) for number, ends in numbered])
+    return after + len(numbered)
+
+
+def _cut_ranked(
+    connection: Connection, run_id: int, ranked: Sequence[tuple[str, int]], cut: Cut, *, after: int
+) -> int:
+    """As ``_cut_turn``, in the order of ``ranked``."""
+    sizes = Counter(known for _, known in ranked)
+    numbers = cut((known for _, known in ranked), sizes=sizes.items())
+    batches: dict[int, list[str]] = {}
+    for number, (name, _) in zip(numbers, ranked, strict=True):
+        batches.setdefault(number, []).append(name)
+    for number, names in enumerate(batches.values(), start=after):
+        for start in range(0, len(names), _CHUNK):
+            chunk = names[start : start + _CHUNK]
+            _mark(connection, and_(plan.c.run_id == run_id, plan.c.project.in_(chunk)), number)
+    return after + len(batches)
+
+
+def _stretches(
+    connection: Connection, run_id: int, which: ColumnElement[bool], cut: Cut
+) -> list[tuple[int, str, str]]:
+    """(batch, first project, last project) of every stretch of the alphabet."""
+    mine = and_(plan.c.run_id == run_id, which)
+    sizes = select(plan.c.known_bytes, func.count()).where(mine).group_by(plan.c.known_bytes)
+    rows = select(plan.c.project, plan.c.known_bytes).where(mine).order_by(plan.c.project)
+    stretches: list[tuple[int, str, str]] = []
+    streaming = {"yield_per": _CHUNK}
+    with (
+        connection.execute(sizes, execution_options=streaming) as counted,
+        connection.execute(rows, execution_options=streaming) as found,
+    ):
+        names, again = tee(found)
+        numbers = cut((known for _, known in again), sizes=((known, projects) for known, projects in counted))
+        for number, (name, _) in zip(numbers, names, strict=True):
+            if stretches and stretches[-1][0] == number:
+                stretches[-1] = (number, stretches[-1][1], name)
+            else:
+                stretches.append((number, name, name))
+    return stretches
+
+
+def _cut(
+    connection: Connection,
+    run_id: int,
+    which: ColumnElement[bool],
+    stretches: Iterable[tuple[int, str, str]],
+) -> None:
+    for number, first, last in stretches:
+        mine = and_(plan.c.run_id == run_id, which)
+        _mark(connection, and_(mine, plan.c.project.between(first, last)), number)

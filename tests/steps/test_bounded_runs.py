@@ -1,0 +1,258 @@
+"""[schedule] projects-per-run and gigabytes-per-run: a first sync in parts, each of which is published."""
+
+from typing import Any
+
+import pytest
+
+from pypi_mirror.model import RunState
+from pypi_mirror.settings.values import RemovalGuard, Schedule
+from pypi_mirror.steps.left_over import Left, left
+from pypi_mirror.steps.report import Report
+from tests.steps.audit import audit, compare
+from tests.steps.bench import Bench, MakeBench
+from tests.warehouse import Drip, Fault, Quarantine, RemoveProject, Upload, Wheel, many
+
+PROJECTS = 40
+FIVE_HUNDRED_BYTES = 500 / 1e9
+
+
+def bounded(**options: Any) -> Schedule:
+    return Schedule(**options)
+
+
+def pages_asked_for(made: Bench) -> list[str]:
+    return sorted(each.path.split("/")[2] for each in made.server.requests.of("page"))
+
+
+def what_is_left(made: Bench) -> Left | None:
+    with made.open() as mirror:
+        return left(mirror)
+
+
+def held(made: Bench) -> set[str]:
+    with made.open() as mirror:
+        return {entry.project for entry in mirror.ledger.projects.listed()}
+
+
+def to_the_end(made: Bench, *, most: int = 50, **options: Any) -> list[Report]:
+    """Runs until one is not paused."""
+    results = [made.sync(**options)]
+    while results[-1].state is RunState.PAUSED and len(results) < most:
+        results.append(made.sync(**options))
+    return results
+
+
+def test_a_first_sync_in_four_parts(bench: MakeBench) -> None:
+    made = bench(scenario=many(PROJECTS, 2, 200), schedule=bounded(projects_per_run=12))
+    first = made.sync(batch_size=5)
+    assert (first.state, first.planned, first.tally.projects_done) == (RunState.PAUSED, 12, 12)
+    assert first.left is not None
+    assert (first.left.projects, first.left.runs) == (28, 3)
+    assert first.left.bytes == round(28 * first.tally.bytes_downloaded / 12)
+    assert first.reason is not None
+    assert first.reason.startswith(
+        "paused by [schedule] projects-per-run: 12 of 40 projects done; left are 28"
+    )
+    assert first.reason.endswith("3 more runs")
+    assert len(held(made)) == 12, "what is done is published"
+    audit(made)
+    made.server.requests.reset()
+    results = to_the_end(made, batch_size=5)
+    assert [result.tally.projects_done for result in results] == [12, 12, 4]
+    assert [result.left and result.left.projects for result in results] == [16, 4, None]
+    assert [result.cursor for result in results] == [None, None, made.server.warehouse.serial]
+    assert (results[-1].state, results[-1].reason) == (RunState.SUCCESS, None)
+    assert len(pages_asked_for(made)) == len(set(pages_asked_for(made))) == 28, "nothing is done twice"
+    assert made.server.requests.count("index") == 0, "nor compared twice"
+    assert what_is_left(made) is None
+    audit(made)
+    compare(made)
+    assert made.sync().planned == 0
+
+
+def test_what_the_list_names_comes_first_in_its_order(bench: MakeBench) -> None:
+    first = ("project-00031", "no-such-project", "project-00007", "project-00022", "project-00030")
+    made = bench(scenario=many(PROJECTS, 1, 200), schedule=bounded(projects_per_run=3, first=first))
+    made.sync()
+    assert held(made) == {"project-00031", "project-00007", "project-00022"}
+    made.sync()
+    assert held(made) >= {"project-00030", "project-00000", "project-00001"}
+    assert len(held(made)) == 6
+    made.change(schedule=bounded(first=first))
+    made.sync()
+    compare(made)
+
+
+def test_a_run_without_bounds_begins_with_the_list(bench: MakeBench) -> None:
+    made = bench(
+        scenario=many(PROJECTS, 1, 200), schedule=bounded(first=("project-00031", "project-00007")), workers=1
+    )
+    assert made.sync().state is RunState.SUCCESS
+    asked = [each.path.split("/")[2] for each in made.server.requests.of("page")]
+    assert set(asked[:2]) == {"project-00031", "project-00007"}
+
+
+def test_gigabytes_bound_a_run_over_all_its_batches(bench: MakeBench) -> None:
+    made = bench(scenario=many(PROJECTS, 1, 20_000), schedule=bounded(gigabytes_per_run=0.0001), workers=2)
+    results = to_the_end(made, batch_size=4)
+    sizes = [result.tally.bytes_downloaded for result in results]
+    whole = sum(sizes)
+    assert all(20_000 < size < 200_000 for size in sizes[:-1]), "about 100,000 bytes, and what was on its way"
+    assert len(results) >= whole // 200_000
+    assert results[0].reason is not None
+    assert results[0].reason.startswith("paused by [schedule] gigabytes-per-run: ")
+    assert results[0].left is not None
+    assert results[0].left.runs is not None
+    assert results[-1].cursor == made.server.warehouse.serial
+    assert {result.cursor for result in results[:-1]} == {None}
+    assert len(made.downloads()) == len(set(made.downloads()))
+    audit(made)
+    compare(made)
+
+
+def test_a_project_larger_than_a_run_comes_in_several(bench: MakeBench) -> None:
+    made = bench(
+        *(Upload(distribution=Wheel(name="large", version=f"{n}", size=30_000)) for n in range(20)),
+        schedule=bounded(gigabytes_per_run=0.0001),
+        workers=1,
+        # A fifth of a second a file: five of them until the batch looks again whether it has to stop.
+        faults=[Fault(path="/packages/*/large-*.whl", effect=Drip(chunk=3_000, seconds=0.02), times=None)],
+    )
+    results = to_the_end(made)
+    assert len(results) > 1
+    assert results[-1].state is RunState.SUCCESS
+    assert made.server.requests.count("file") < 30, "what came is kept"
+    audit(made)
+    compare(made)
+
+
+@pytest.fixture
+def half(bench: MakeBench) -> Bench:
+    """Forty projects, of which the first twenty are in the mirror."""
+    made = bench(
+        scenario=many(PROJECTS, 1, 200),
+        schedule=bounded(projects_per_run=20),
+        guard=RemovalGuard(max_percent=100),
+    )
+    made.sync(batch_size=5)
+    made.server.requests.reset()
+    return made
+
+
+def test_what_upstream_withdraws_or_changes_does_not_wait_for_its_turn(half: Bench) -> None:
+    half.change(schedule=bounded(projects_per_run=1))
+    half.server.apply(
+        RemoveProject(project="project-00003"),
+        Quarantine(project="project-00004"),
+        Upload(distribution=Wheel(name="project-00005", version="99")),
+        Upload(distribution=Wheel(name="aaa")),
+        RemoveProject(project="project-00035"),
+    )
+    result = half.sync(batch_size=5)
+    assert (result.state, result.planned, result.tally.projects_removed) == (RunState.PAUSED, 4, 1)
+    assert "project-00003" not in held(half)
+    assert half.listed("project-00004") == []
+    assert any("99" in name for name in half.listed("project-00005"))
+    assert "aaa" in held(half), "the one that had its turn"
+    assert result.cursor is None
+    half.change(schedule=bounded())
+    assert half.sync().cursor == half.server.warehouse.serial
+    audit(half)
+    compare(half)
+
+
+def test_urgent_bytes_do_not_count(half: Bench) -> None:
+    """Or a mirror whose projects change much would never get through its first sync."""
+    half.change(schedule=bounded(gigabytes_per_run=0.000001))
+    half.server.apply(
+        *(Upload(distribution=Wheel(name=f"project-{n:05}", version="9", size=9000)) for n in range(20))
+    )
+    result = half.sync(batch_size=5)
+    assert (result.state, result.tally.projects_done > 20) == (RunState.PAUSED, True)
+
+
+def test_all_means_all(half: Bench) -> None:
+    result = half.sync(unbounded=True)
+    assert (result.state, result.planned, result.left) == (RunState.SUCCESS, 20, None)
+    assert half.server.requests.count("page") == 20
+    compare(half)
+
+
+def test_named_projects_in_between_are_not_synced_again(half: Bench) -> None:
+    assert half.selected("project-00030", "project-00001").state is RunState.SUCCESS
+    left_ = what_is_left(half)
+    assert left_ is not None
+    assert left_.projects == 20, "the estimate is as of the last sync"
+    half.server.requests.reset()
+    result = half.sync()
+    assert (result.state, result.planned) == (RunState.SUCCESS, 19)
+    assert "project-00030" not in pages_asked_for(half)
+    compare(half)
+
+
+def test_the_guard_weighs_the_whole_plan_and_is_asked_once(half: Bench) -> None:
+    half.change(guard=RemovalGuard(max_percent=10, always_allowed=0), schedule=bounded())
+    half.sync()
+    # Every page loses its only file: other filters ask for none of them.
+    half.change(schedule=bounded(projects_per_run=15))
+    half.select(exclude_filename=r"project_0000.*")
+    with half.open() as mirror:
+        assert left(mirror) is None
+    with pytest.raises(Exception, match="10 files") as held_back:
+        half.sync()
+    assert half.server.requests.count("page") == 20
+    plan: str = held_back.value.plan  # type: ignore[attr-defined]
+    results = [half.sync(approved=plan), half.sync(), half.sync()]
+    assert [result.state for result in results] == [RunState.PAUSED, RunState.PAUSED, RunState.SUCCESS]
+    audit(half)
+    compare(half)
+
+
+def test_a_bound_holds_for_other_filters_too(half: Bench) -> None:
+    half.change(schedule=bounded())
+    half.sync()
+    half.change(schedule=bounded(projects_per_run=15))
+    half.select(exclude_filename="nothing is called so", blocked_projects=frozenset({"project-00039"}))
+    half.server.requests.reset()
+    cursor = half.cursor
+    results = to_the_end(half)
+    assert [result.planned for result in results] == [16, 15, 9], "with the removal, which is no part of it"
+    assert [result.cursor == cursor for result in results] == [True] * 3
+    assert half.server.requests.count("index") == 1
+    assert len(pages_asked_for(half)) == len(set(pages_asked_for(half))) == 39
+    assert half.fact("selection") is not None
+    compare(half)
+    assert half.sync().planned == 0
+
+
+def test_filters_that_change_on_the_way(half: Bench) -> None:
+    half.select(exclude_filename="nothing is called so")
+    results = to_the_end(half)
+    assert [result.planned for result in results] == [20, 20], "the twenty that are there are made again"
+    audit(half)
+    compare(half)
+
+
+def test_a_recheck_in_parts(half: Bench) -> None:
+    half.change(schedule=bounded())
+    half.sync()
+    half.change(schedule=bounded(projects_per_run=15))
+    half.server.requests.reset()
+    results = [half.sync(recheck=True), half.sync(), half.sync(), half.sync()]
+    assert [result.planned for result in results] == [15, 15, 10, 0]
+    assert len(pages_asked_for(half)) == len(set(pages_asked_for(half))) == PROJECTS
+
+
+def test_a_dry_run_leaves_the_rest_as_it_is(half: Bench) -> None:
+    from pypi_mirror.steps.fetch_changelog import fetch_changelog
+    from pypi_mirror.steps.partition_projects import partition_projects
+    from pypi_mirror.steps.report import end_dry_run
+
+    before = half.fact("left_over")
+    with half.open() as mirror:
+        run = fetch_changelog(mirror, half.request()).run_id
+        assert (partition_projects(mirror, run).projects, before is not None) == (20, True)
+        end_dry_run(mirror, run)
+    assert half.fact("left_over") == before
+    assert half.sync().planned == 20
+    compare(half)
