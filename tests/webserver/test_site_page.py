@@ -17,7 +17,7 @@ from pypi_mirror.settings.values import Environment, ReleaseRule, Selection, Set
 from pypi_mirror.webserver import wording
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
 from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
-from pypi_mirror.webserver.status import MirrorStatus, render_status
+from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, render_status
 from tests.golden import assert_golden
 
 LINUX = Environment(
@@ -221,7 +221,31 @@ def test_mirror_json() -> None:
         "parked": 1,
         "waiting": None,
         "clock_ahead": None,
+        "lag_seconds": None,
+        "upstream_silent_since": None,
+        "left": None,
+        "disk_free": None,
+        "disk_full_at": None,
+        "unknown_names": [],
     }
+
+
+def test_mirror_json_of_a_first_sync_in_parts_that_fills_the_disk() -> None:
+    status = dataclasses.replace(
+        STATUS,
+        lag_seconds=90,
+        upstream_silent_since=datetime(2026, 11, 22, 13, 5, tzinfo=UTC),
+        left=LeftToDo(projects=7, bytes=None),
+        disk_free=10**12,
+        disk_full_at=datetime(2026, 12, 24, tzinfo=UTC),
+        unknown_names=("alhpa",),
+    )
+    document = json.loads(render_status(status))
+    assert document["lag_seconds"] == 90
+    assert document["upstream_silent_since"] == "2026-11-22T13:05:00Z"
+    assert document["left"] == {"projects": 7, "bytes": None}
+    assert (document["disk_free"], document["disk_full_at"]) == (10**12, "2026-12-24T00:00:00Z")
+    assert document["unknown_names"] == ["alhpa"]
 
 
 def test_the_script_reads_fields_that_mirror_json_has() -> None:

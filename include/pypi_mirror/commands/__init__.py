@@ -19,7 +19,7 @@ from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import configuration_path
 
 # One module each, in the order in which help shows them.
-_VERBS: Final = ("plan", "sync", "status", "backlog", "audit", "config", "ledger", "nginx")
+_VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "config", "ledger", "nginx")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """``pypi-mirror plan``: what a sync would do, without doing it."""
 
 import argparse
+import sys
 from typing import Any
 
 from pypi_mirror.commands.hints import say
@@ -12,6 +13,7 @@ from pypi_mirror.steps.fetch_changelog import Fetched
 from pypi_mirror.steps.guard_removals import Removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.report import end_dry_run
+from pypi_mirror.steps.unknown_names import described, unknown_names
 from pypi_mirror.webserver.wording import count, size
 
 
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             fetched = begin(mirror, request)
             partition = partition_projects(mirror, fetched.run_id)
+            unknown = unknown_names(mirror)
             for planned in mirror.ledger.plan.projects(fetched.run_id):
                 verb = "remove" if planned.action is Action.REMOVE or planned.gone else "sync"
                 print(f"{verb} {planned.project}: {planned.reason}{_losses(planned)}")
@@ -38,6 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     projects = count(partition.projects, "project")
     print(f"{projects}, {partition.weighed.projects} of them to remove; {_source(fetched, request.kind)}.")
     _print_removals(partition.weighed)
+    if unknown:
+        print(f"warning: {described(unknown)}", file=sys.stderr)
     return 0
 
 

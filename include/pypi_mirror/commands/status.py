@@ -11,8 +11,9 @@ from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.grace import clock_warning
 from pypi_mirror.steps.report import mirror_status
+from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
-from pypi_mirror.webserver.wording import count, moment, size
+from pypi_mirror.webserver.wording import count, duration, moment, size
 
 _SHOWN = 20
 
@@ -47,6 +48,14 @@ def next_try(entry: BacklogEntry) -> str:
     return f"next try at {moment(datetime.fromtimestamp(entry.next_try_at, UTC))}"
 
 
+def _lag(status: MirrorStatus) -> str:
+    if status.lag_seconds is None:
+        return "not known"
+    if not status.lag_seconds:
+        return "in nothing"
+    return f"for {duration(status.lag_seconds)}"
+
+
 def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}")
@@ -54,9 +63,19 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
         say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     print(f"complete    {'never' if status.updated_at is None else moment(status.updated_at)}")
     print(f"asked       {'never' if status.checked_at is None else moment(status.checked_at)}")
+    print(f"behind      {_lag(status)}")
+    if status.upstream_silent_since is not None:
+        print(f"silent      upstream has not answered since {moment(status.upstream_silent_since)}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
     print(f"holds       {held}")
     print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
+    if status.left is not None:
+        to_come = "" if status.left.bytes is None else f", about {size(status.left.bytes)}"
+        print(f"to come     {count(status.left.projects, 'project')}{to_come}")
+    if status.disk_free is not None:
+        full = status.disk_full_at
+        until = "" if full is None else f"; at last week's pace that lasts until {moment(full)}"
+        print(f"disk        {size(status.disk_free)} free{until}")
     parked = f", {status.parked:,} of them parked" if status.parked else ""
     if (waiting := status.waiting) is not None:
         print(
@@ -66,6 +85,8 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
         say(f"            `pypi-mirror plan` lists it, `pypi-mirror sync --approve {waiting.plan}` runs it")
     if status.clock_ahead is not None:
         print(f"clock       {clock_warning(status.clock_ahead)}")
+    if status.unknown_names:
+        print(f"unknown     {described(status.unknown_names)}")
     print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")

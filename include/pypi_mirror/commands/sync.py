@@ -30,6 +30,7 @@ from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
+from pypi_mirror.steps.unknown_names import described, unknown_names
 from pypi_mirror.webserver.wording import count, size
 
 # Seconds between two questions whether another run has ended.
@@ -77,6 +78,9 @@ def run(arguments: argparse.Namespace) -> int:
             raise
         _print(outcome)
         _print_missing(mirror, names(request), outcome)
+        # Where upstream's list was looked through; from cron one need not hear it every hour.
+        if outcome.source == "index" and (unknown := unknown_names(mirror)):
+            print(f"warning: {described(unknown)}", file=sys.stderr)
         print_clock(mirror)
         complete = _print_waiting(mirror.ledger.backlog.failed(), outcome)
     failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed

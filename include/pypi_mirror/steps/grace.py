@@ -13,6 +13,7 @@ from typing import Final
 from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.webserver.wording import duration
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +68,6 @@ def clock_ahead(mirror: Mirror) -> int | None:
 def clock_warning(ahead: int) -> str:
     """What people are told about a clock that is ``ahead`` seconds ahead."""
     return (
-        f"this machine's clock is {_duration(ahead)} ahead of upstream's: set it. Until then nothing is "
+        f"this machine's clock is {duration(ahead)} ahead of upstream's: set it. Until then nothing is "
         "deleted whose grace period has not ended by upstream's clock, too"
     )
-
-
-def _duration(seconds: int) -> str:
-    """``3 h 2 min``, ``12 min``, ``45 days``."""
-    minutes = seconds // 60
-    if minutes >= 2 * 24 * 60:
-        return f"{minutes // (24 * 60):,} days"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

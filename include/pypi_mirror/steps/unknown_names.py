@@ -52,10 +52,10 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
     return tuple(name for name in missing if name not in held)
 
 
-def described(names: tuple[NormalizedName, ...]) -> str:
+def described(names: Sequence[str]) -> str:
     """What people are told: which names, and what to do about them."""
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
-    return f"upstream does not list {shown}: see whether [allowlist] packages spells it right"
+    return f"upstream does not list {shown}: mistyped in [allowlist] packages, removed, or quarantined"
 
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:

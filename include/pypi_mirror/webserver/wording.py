@@ -25,6 +25,16 @@ def size(number: int) -> str:
     return f"{value:.{digits}f} {_UNITS[unit]}"
 
 
+def duration(seconds: int) -> str:
+    """``40 s``, ``12 min``, ``3 h 2 min``, ``45 days``."""
+    minutes = seconds // 60
+    if minutes < 1:
+        return f"{seconds} s"
+    if minutes >= 2 * 24 * 60:
+        return f"{minutes // (24 * 60):,} days"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+
+
 def moment(time: datetime) -> str:
     """``2026-11-22 13:05 UTC``."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

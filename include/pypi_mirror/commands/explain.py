@@ -1,0 +1,93 @@
+"""``pypi-mirror explain``: which files of a project are mirrored, and which setting leaves the others out."""
+
+import argparse
+import sys
+from collections import Counter
+from typing import Any, Final
+
+import msgspec
+
+from pypi_mirror.commands.sync import project_name
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.webserver.wording import count, size
+
+# Columns that a filename may take before the others of its line move.
+_WIDEST: Final = 64
+_STATES: Final = {
+    FileState.HELD: "here",
+    FileState.TOMBSTONE: "here, listed no more",
+    FileState.MISSING: "not here yet",
+    FileState.ABSENT: "",
+}
+
+
+def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
+    parser = verbs.add_parser(
+        "explain", parents=[common], help="say which files of a project are mirrored, and why not the others"
+    )
+    parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
+    parser.add_argument("project", type=project_name, metavar="PROJECT", help="its name, in any spelling")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    with open_mirror(read_settings(arguments.config)) as mirror:
+        explained = explain(mirror, arguments.project, timeout=mirror.settings.timeout)
+    if arguments.json:
+        document = msgspec.json.format(msgspec.json.encode(explained), indent=2)
+        sys.stdout.write(document.decode() + "\n")
+    else:
+        _print(explained)
+    return 0 if explained.found else 1
+
+
+def _print(explained: Explanation) -> None:
+    verdict = "selected" if explained.selected else "left out"
+    print(f"{explained.project}: {verdict}, for {explained.why}.")
+    if explained.trouble is not None:
+        print(f"upstream could not be asked: {explained.trouble}", file=sys.stderr)
+    elif not explained.found:
+        print(f"upstream has no project {explained.project}", file=sys.stderr)
+    elif explained.status not in (None, "active"):
+        print(f"Upstream has it as {explained.status}.")
+    if explained.upstream_serial is not None and explained.serial is not None:
+        print(f"Upstream's page is of serial {explained.upstream_serial}, ours of {explained.serial}.")
+    width = min(_WIDEST, max((len(file.filename) for file in explained.files), default=0))
+    for file in explained.files:
+        print(_line(file, width, selected=explained.selected))
+    if explained.files:
+        print(_summary(explained))
+
+
+def _line(file: FileExplained, width: int, *, selected: bool) -> str:
+    """Verdict, filename, size, what is here of it, and why."""
+    verdict = "mirrored" if file.mirrored else "gone" if not file.upstream else "left out"
+    shown = "?" if file.size is None else size(file.size)
+    parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
+    if not file.upstream:
+        parts.append("upstream does not list it")
+    elif file.mirrored and file.admitted_by is not None:
+        parts.append(f"[allowlist] packages asks for {file.admitted_by}")
+    elif selected:
+        parts.append("; ".join(refusal.reason for refusal in file.refusals))
+    return "  ".join(part for part in parts if part)
+
+
+def _summary(explained: Explanation) -> str:
+    """``2 of 3 files are mirrored, 20 kB; left out: 1 by [blocklist] platforms, 1.2 MB.``"""
+    listed = [file for file in explained.files if file.upstream]
+    kept = [file for file in listed if file.mirrored]
+    dropped = [file for file in listed if not file.mirrored]
+    text = f"{len(kept):,} of {count(len(listed), 'file')} mirrored, {_sum(kept)}"
+    if dropped and explained.selected:
+        # Of several settings that speak against a file the first is the one that decides.
+        by = Counter(file.refusals[0].setting for file in dropped)
+        reasons = ", ".join(f"{number:,} by {setting}" for setting, number in by.most_common())
+        text += f"; left out: {reasons}, {_sum(dropped)}"
+    return f"{text}."
+
+
+def _sum(files: list[FileExplained]) -> str:
+    return size(sum(file.size or 0 for file in files))

@@ -1,0 +1,145 @@
+"""``pypi-mirror explain``, and what plan, sync and status say of names that upstream does not list."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypi_mirror.commands import main
+from tests.commands.cli import CommandLine
+from tests.warehouse import Fault, Server, Status, running, small
+
+SELECTION = """
+[allowlist]
+packages =
+    alpha
+    alhpa
+    beta-lib>=1.1
+    compiled
+[blocklist]
+platforms = windows
+[platform]
+exclude-filename = macosx|win_amd64
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with running(small().build()) as found:
+        yield found
+
+
+@pytest.fixture
+def conf(tmp_path: Path, server: Server) -> str:
+    return str(CommandLine.of(tmp_path, server, SELECTION).configuration)
+
+
+def explained(conf: str, project: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    main(["explain", "--json", "-c", conf, project])
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_filters_can_be_tried_before_anything_was_synced(
+    conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-c", conf, "Compiled"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("compiled: selected, for [allowlist] packages has compiled.\n")
+    (windows,) = [line for line in out.splitlines() if "win_amd64.whl" in line]
+    assert windows.startswith("left out  compiled-1.0-cp311-cp311-win_amd64.whl ")
+    assert "exclude-filename = macosx|win_amd64 finds 'win_amd64' in the filename; [blocklist]" in windows
+    assert "mirrored  compiled-1.0.tar.gz " in out
+    assert "not here yet" in out
+    assert "2 of 4 files mirrored, " in out
+    assert "; left out: 2 by [platform] exclude-filename, " in out
+    assert err == ""
+
+
+def test_the_rule_that_asks_for_a_release_is_named(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["sync", "-c", conf, "--processes", "1"])
+    capsys.readouterr()
+    assert main(["explain", "-c", conf, "beta.lib"]) == 0
+    out = capsys.readouterr().out
+    (newer,) = [line for line in out.splitlines() if "beta_lib-1.1-" in line]
+    (older,) = [line for line in out.splitlines() if "beta_lib-1.0-" in line]
+    assert newer.startswith("mirrored ")
+    assert newer.endswith("  here  [allowlist] packages asks for beta-lib>=1.1")
+    assert older.endswith("  no rule for beta-lib in [allowlist] packages admits version 1.0")
+
+
+def test_a_project_that_is_left_out_says_by_which_setting(
+    conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-c", conf, "old"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("old: left out, for [allowlist] packages does not have old.\n")
+    assert "Upstream has it as archived." in out
+    assert "left out  old-1.0-py3-none-any.whl" in out
+    assert "0 of 1 file mirrored, 0 bytes." in out
+
+
+def test_a_project_that_upstream_does_not_have(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "-c", conf, "alhpa"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "alhpa: selected, for [allowlist] packages has alhpa.\n"
+    assert err == "upstream has no project alhpa\n"
+
+
+def test_an_upstream_that_refuses_is_said_and_what_is_here_is_shown(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["sync", "-c", conf, "--processes", "1"])
+    server.inject(Fault(path="/*", effect=Status(code=403), times=None))
+    capsys.readouterr()
+    assert main(["explain", "-c", conf, "alpha"]) == 1
+    out, err = capsys.readouterr()
+    assert err.startswith("upstream could not be asked: ")
+    assert "403" in err
+    assert "alpha-1.0-py3-none-any.whl" in out
+
+
+def test_json_has_every_verdict(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    document = explained(conf, "compiled", capsys)
+    assert document["selected"] is True
+    assert document["found"] is True
+    verdicts = {file["filename"].rpartition("-")[2]: file["mirrored"] for file in document["files"]}
+    assert verdicts["win_amd64.whl"] is False
+    assert verdicts["1.0.tar.gz"] is True
+    refused = next(file for file in document["files"] if "win_amd64" in file["filename"])
+    assert [each["setting"] for each in refused["refusals"]] == [
+        "[platform] exclude-filename",
+        "[blocklist] platforms",
+    ]
+
+
+def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
+    conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "upstream does not list alhpa: mistyped in [allowlist] packages"
+    assert main(["plan", "-c", conf]) == 0
+    assert said in capsys.readouterr().err
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    assert said in capsys.readouterr().err
+    # From cron it is not said each hour.
+    assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+    assert said not in capsys.readouterr().err
+    assert main(["status", "-c", conf]) == 0
+    assert said in capsys.readouterr().out
+    assert main(["status", "--json", "-c", conf]) == 0
+    assert json.loads(capsys.readouterr().out)["unknown_names"] == ["alhpa"]
+
+
+def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["explain", "-c", conf, "alpha"])
+    capsys.readouterr()
+    assert main(["status", "-c", conf]) == 0
+    assert "behind      not known" in capsys.readouterr().out
+    main(["sync", "-c", conf, "--processes", "1"])
+    capsys.readouterr()
+    assert main(["status", "-c", conf]) == 0
+    out = capsys.readouterr().out
+    assert "behind      in nothing" in out
+    assert " free" in out
