@@ -16,6 +16,8 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 
+# Seconds that a task which failed waits before it is tried again, at most.
+LONGEST_PAUSE: Final = 3600
 # The bytes that came are not those that were asked for: a cache on the way may have them wrong.
 WRONG_BYTES: Final = (DigestMismatch, SizeMismatch, CutOff)
 # That happens once or twice; more often they are upstream's own.

@@ -11,6 +11,7 @@ from pypi_mirror.ledger.lease import SECONDS, Lease, hold
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.patience import LONGEST_PAUSE
 from tests.ledger.samples import NOON, Hands, begin, planned, pooled, synced
 
 
@@ -58,6 +59,22 @@ def test_renewing_keeps_others_out(lease: Lease, clock: Hands) -> None:
         lease.renew("first")
     with pytest.raises(MirrorBusy):
         lease.take("second")
+
+
+@pytest.mark.parametrize("pause", [60, SECONDS + 100, LONGEST_PAUSE, 10 * LONGEST_PAUSE])
+def test_a_pause_keeps_it_although_others_of_the_run_renew_it(lease: Lease, clock: Hands, pause: int) -> None:
+    lease.take("first")
+    lease.renew("first", pause=pause)
+    end = clock.now + min(pause, LONGEST_PAUSE)
+    while clock.now + 50 < min(end, NOON + 300):
+        clock.now += 50
+        lease.renew("first")
+    clock.now = end
+    with pytest.raises(MirrorBusy):
+        lease.take("second")
+    assert lease.holder() is not None
+    clock.now = end + SECONDS
+    lease.take("second")
 
 
 def test_a_dead_owner_loses_it_at_its_end(lease: Lease, clock: Hands) -> None:

@@ -14,11 +14,14 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LeaseLost, MirrorBusy
 from pypi_mirror.ledger.tables import lease, runs
 from pypi_mirror.ledger.writing import insert
+from pypi_mirror.patience import LONGEST_PAUSE
 
 # Long enough for the slowest stretch between two renewals, short enough to wait out a dead owner.
 SECONDS: Final = 900
 # Clocks of different hosts agree within this many seconds, or leases mean nothing at all.
 _CLOCK_ERROR: Final = SECONDS
+# No expiry lies further ahead than this, but for one that a wrong clock made.
+_LATEST: Final = LONGEST_PAUSE + SECONDS + _CLOCK_ERROR
 
 
 class Lease:
@@ -48,7 +51,7 @@ class Lease:
                 lease.c.expires_at <= now,
                 # No clock that is right made this: without it, a dead owner whose clock was ahead by years
                 # would lock the mirror for years.
-                lease.c.expires_at > now + SECONDS + _CLOCK_ERROR,
+                lease.c.expires_at > now + _LATEST,
             ),
         ).returning(lease.c.owner)
         with self._engine.begin() as connection:
@@ -61,12 +64,22 @@ class Lease:
         with self._engine.connect().execution_options(reading=True) as connection:
             return holder_in(connection, self._clock())
 
-    def renew(self, owner: str) -> None:
-        """Extend ``owner``'s lease; raises LeaseLost when another run has taken it over."""
+    def renew(self, owner: str, *, pause: float = 0.0) -> None:
+        """Extend ``owner``'s lease; raises LeaseLost when another run has taken it over.
+
+        ``pause`` is how many seconds, LONGEST_PAUSE at most, will pass before the run goes on and renews it
+        again: a task that is tried again later does not lose the mirror meanwhile. What a batch has kept it
+        for in this way, the others do not shorten.
+        """
         now = int(self._clock())
+        until = now + SECONDS + int(min(pause, LONGEST_PAUSE))
+        # A little more than that is what a clock that was set back left.
+        kept = lease.c.expires_at.between(until + _CLOCK_ERROR + 1, now + _LATEST)
         with self._engine.begin() as connection:
             renewed = connection.execute(
-                update(lease).where(lease.c.owner == owner).values(expires_at=now + SECONDS)
+                update(lease)
+                .where(lease.c.owner == owner)
+                .values(expires_at=case((kept, lease.c.expires_at), else_=until))
             ).rowcount
             if not renewed:
                 raise _lost(owner, connection.execute(select(lease)).one_or_none())
@@ -80,7 +93,7 @@ class Lease:
 def holder_in(connection: Connection, now: float) -> MirrorBusy | None:
     """``Lease.holder`` within a transaction, at ``now``; the table has been the same in every schema."""
     held = connection.execute(select(lease)).one_or_none()
-    if held is None or not now < held.expires_at <= now + SECONDS + _CLOCK_ERROR:
+    if held is None or not now < held.expires_at <= now + _LATEST:
         return None
     return MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
 
