@@ -16,6 +16,7 @@ from pypi_mirror.steps.left_over import Left, left, left_over
 from pypi_mirror.steps.pause import described, pause_of
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.steps.unknown_names import note_missing_pages
+from pypi_mirror.steps.write_metrics import write_metrics
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, WaitingPlan, render_status
 
@@ -84,6 +85,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     note_missing_pages(mirror, run_id)
     take_sample(mirror)
     _show(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
+    write_metrics(mirror)
     totals = mirror.ledger.projects.totals()
     return Report(
         run_id=run_id,
