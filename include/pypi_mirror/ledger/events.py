@@ -44,14 +44,17 @@ class Events:
         )
 
     def of(self, projects: Sequence[NormalizedName]) -> Iterator[Event]:
-        """The events of ``projects``, in no order.
-
-        Goes through the whole table: for what hardly ever happens. Ask for many at once.
-        """
+        """The events of ``projects``, in no order."""
         for start in range(0, len(projects), _CHUNK):
             yield from self._read(
                 select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
             )
+
+    def last_before(self, timestamp: int) -> int | None:
+        """The serial of the last event before ``timestamp`` (seconds); None when there is none."""
+        statement = select(func.max(events.c.serial)).where(events.c.timestamp < timestamp)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(statement).scalar()
 
     def newest(self) -> int | None:
         """When the newest event happened, by upstream's clock; None when there is none."""

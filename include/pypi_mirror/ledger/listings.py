@@ -213,11 +213,7 @@ class Listings:
         return [(_file(row[1:]), row.verified_at) for row in self._rows(statement)]
 
     def events(self, project: NormalizedName, limit: int) -> Sequence[AnyRow]:
-        """The newest rows of ``events`` of a project, newest first.
-
-        Goes through the events, 0.1 s for a million: an index that each event would have to be written to
-        saves nobody that much.
-        """
+        """The newest rows of ``events`` of a project, newest first."""
         statement = (
             select(events).where(events.c.project == project).order_by(events.c.serial.desc()).limit(limit)
         )

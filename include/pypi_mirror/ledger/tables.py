@@ -117,6 +117,7 @@ events: Final = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("action", Text, nullable=False),
     Index(None, "timestamp"),
+    Index(None, "project", "serial"),
 )
 
 runs: Final = Table(

@@ -1,4 +1,4 @@
-"""Samples of the mirror's size, disk and lag; indexes that add up progress and tombstones by themselves."""
+"""Samples of the mirror's size, disk and lag; indexes for what people look at while they wait."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("run_bytes", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("at", name=op.f("pk_samples")),
     )
+    op.create_index(op.f("ix_events_project_serial"), "events", ["project", "serial"], unique=False)
     op.drop_index(op.f("ix_plan_run_id_batch_state"), table_name="plan")
     op.create_index(
         "ix_plan_progress",
