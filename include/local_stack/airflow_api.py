@@ -13,6 +13,7 @@ TIMEOUT = 30
 UNFINISHED = ("queued", "running")
 _WAITS = {
     "up_for_retry": "waits to be tried again",
+    "up_for_reschedule": "waits for its turn",
     "awaiting_input": "waits for a person, see Required Actions in Airflow's UI",
 }
 

@@ -3,38 +3,36 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import RetryAction, RetryDecision, RetryPolicy
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk import RetryDecision, RetryPolicy
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pypi_mirror.errors import MirrorBusy, MirrorError, UpstreamUnavailable
+from pypi_mirror.patience import LONGEST_PAUSE
 from pypi_mirror.settings.values import Schedule
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# A run waits for its turn as long as a long first sync may take; Airflow stops at this many tries.
-WAITS_FOR_TURN = 1000
-
-
-def busy_delay(schedule: Schedule) -> float | None:
-    """Seconds between two questions whether the mirror is free; None: a busy one ends the run."""
-    return schedule.retry_delay if schedule.when_busy == "wait" else None
+# A task that was killed is missed after five minutes. With these eight it is back before the mirror's lease
+# ends, which it could not have made last longer; a task that fails does that (see task_mirror).
+LONGEST_PAUSE_OF_KILLED = timedelta(minutes=8)
 
 
 class RetryWhatCanBeMended(RetryPolicy):
     """Asks each engine error whether a retry can help; retries it ``tries`` times at most.
 
-    The delay is the task's exponential backoff, except where something better is known: upstream's own
-    word (``Retry-After``), and the mirror's lease, which a run asks for every ``busy_delay`` seconds
-    until the run that holds it has ended; with None it fails at once. Airflow counts those tries too, so that
-    a run that waited long has none left for an upstream that is then out of reach: the next run has.
-    An error that is not the engine's is a bug, a full disk or the like: trying again changes nothing. What
-    Airflow's own services did wrong is Airflow's to retry.
+    The pause is ``delay`` seconds, twice as long each time, or what upstream asked for (``Retry-After``), and
+    never more than LONGEST_PAUSE. An error that is not the engine's is a bug, a full disk or the like: trying
+    again changes nothing. What Airflow's own services did wrong is retried as well.
     """
 
-    def __init__(self, *, tries: int, busy_delay: float | None) -> None:
+    def __init__(self, *, tries: int, delay: float) -> None:
         self._tries = tries
-        self._busy_delay = busy_delay
+        self._delay = delay
+
+    @classmethod
+    def of(cls, schedule: Schedule) -> "RetryWhatCanBeMended":
+        return cls(tries=schedule.retries, delay=schedule.retry_delay)
 
     def evaluate(
         self,
@@ -43,25 +41,36 @@ class RetryWhatCanBeMended(RetryPolicy):
         max_tries: int,
         context: "Context | None" = None,
     ) -> RetryDecision:
-        if isinstance(exception, MirrorBusy):
-            if self._busy_delay is None:
-                return RetryDecision.fail(reason="[schedule] when-busy = fail")
-            return RetryDecision.retry(delay=timedelta(seconds=self._busy_delay), reason="waits for its turn")
-        if isinstance(exception, AirflowException):
-            return RetryDecision.default() if try_number <= self._tries else RetryDecision.fail()
-        if not isinstance(exception, MirrorError) or not exception.retryable:
-            return RetryDecision.fail(reason=f"{type(exception).__name__}: a retry cannot mend this")
-        if try_number > self._tries:
+        name = type(exception).__name__
+        pause = self.pause(exception, try_number)
+        if pause is not None:
+            return RetryDecision.retry(delay=timedelta(seconds=pause), reason=f"{name} may pass")
+        if _may_pass(exception):
             return RetryDecision.fail(reason=f"failed {try_number} times")
+        return RetryDecision.fail(reason=f"{name}: a retry cannot mend this")
+
+    def pause(self, exception: BaseException, try_number: int) -> float | None:
+        """Seconds until the try after ``try_number``, which ended in ``exception``; None: there is none."""
+        if not _may_pass(exception) or try_number > self._tries:
+            return None
+        # An exponent that a long number of retries makes is no float any more.
+        pause = self._delay * 2.0 ** min(try_number - 1, 30)
         if isinstance(exception, UpstreamUnavailable) and exception.retry_after is not None:
-            return RetryDecision.retry(
-                delay=timedelta(seconds=exception.retry_after), reason="upstream named the delay"
-            )
-        return RetryDecision(action=RetryAction.DEFAULT, reason=f"{type(exception).__name__} may pass")
+            pause = exception.retry_after
+        return min(pause, LONGEST_PAUSE)
 
     def serialize(self) -> dict[str, Any]:
-        return {"tries": self._tries, "busy_delay": self._busy_delay}
+        return {"tries": self._tries, "delay": self._delay}
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> "RetryWhatCanBeMended":
-        return cls(tries=data["tries"], busy_delay=data["busy_delay"])
+        return cls(tries=data["tries"], delay=data["delay"])
+
+
+def _may_pass(exception: BaseException) -> bool:
+    if isinstance(exception, MirrorBusy):
+        # A run that may wait for its turn does not fail of this.
+        return False
+    if isinstance(exception, MirrorError):
+        return exception.retryable
+    return isinstance(exception, AirflowException) and not isinstance(exception, AirflowFailException)

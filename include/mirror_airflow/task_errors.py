@@ -7,7 +7,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
 from mirror_airflow.message import ERROR_KEY, LONGEST_REASON, FailedTask
 
@@ -34,7 +38,7 @@ def last_words(ti: TaskInstance) -> Iterator[None]:
     """Note the error that ends the task, and let it pass."""
     try:
         yield
-    except AirflowSkipException:
+    except (AirflowSkipException, AirflowRescheduleException):
         raise
     except Exception as error:
         ti.xcom_push(key=ERROR_KEY, value=f"{type(error).__name__}: {error}"[:LONGEST_REASON])

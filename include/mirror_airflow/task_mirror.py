@@ -1,24 +1,71 @@
-"""Opens the mirror for one task."""
+"""Opens the mirror for one task, and says what becomes of the task when something goes wrong in it."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException, AirflowSkipException
 
+from mirror_airflow.message import NEXT_TRY_KEY
+from mirror_airflow.retry import RetryWhatCanBeMended
 from mirror_airflow.task_errors import last_words
+from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
 
 if TYPE_CHECKING:
     from pypi_mirror.mirror import Mirror
 
+log = logging.getLogger(__name__)
+
 
 @contextmanager
-def task_mirror() -> Iterator["Mirror"]:
-    """The mirror as the configuration says now; the error that ends the task is kept for the message."""
+def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
+    """The mirror as the configuration says now; the error that ends the task is kept for the message.
+
+    While another run has the mirror, the task gives its place up and comes back after ``retry-delay``; to
+    Airflow that is no try, so all of ``retries`` are left for an upstream out of reach. A task that will be
+    tried again keeps the lease until then. ``label`` is the run's in the ledger, by default Airflow's own.
+    """
     # The engine brings SQLAlchemy and libcurl along; parsing a DAG file needs neither.
     from pypi_mirror.mirror import open_mirror
 
-    with last_words(get_current_context()["ti"]), open_mirror(read_settings(configuration_path())) as mirror:
-        yield mirror
+    context = get_current_context()
+    with last_words(context["ti"]), open_mirror(read_settings(configuration_path())) as mirror:
+        try:
+            yield mirror
+        except MirrorBusy as busy:
+            schedule = mirror.settings.schedule
+            if schedule.when_busy != "wait":
+                raise
+            log.info("waits for its turn: %s", busy)
+            raise _come_back(schedule.retry_delay) from busy
+        except (AirflowSkipException, AirflowRescheduleException):
+            raise
+        except (MirrorError, AirflowException) as error:
+            _pause(mirror, error, context["ti"], context["run_id"] if label is None else label)
+            raise
+
+
+def _pause(mirror: "Mirror", error: Exception, ti: Any, label: str) -> None:
+    """Prepare for the try that comes after ``error``, if one does."""
+    pause = RetryWhatCanBeMended.of(mirror.settings.schedule).pause(error, ti.try_number)
+    if pause is None:
+        return
+    ti.xcom_push(key=NEXT_TRY_KEY, value=_after(pause).isoformat(timespec="seconds"))
+    try:
+        mirror.ledger.lease.renew(label, pause=pause)
+    except MirrorError as why:
+        # It had none: another run has it, or the ledger itself is what is out of reach.
+        log.info("the mirror is not kept for the next try: %s", why)
+
+
+def _come_back(seconds: float) -> AirflowRescheduleException:
+    return AirflowRescheduleException(_after(seconds))  # type: ignore[no-untyped-call]
+
+
+def _after(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)

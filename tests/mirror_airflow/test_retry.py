@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import RetryAction
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from mirror_airflow.retry import RetryWhatCanBeMended, busy_delay
+from mirror_airflow.retry import RetryWhatCanBeMended
 from pypi_mirror.errors import (
     ConfigurationError,
     MirrorBusy,
@@ -16,11 +16,11 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
     WebServerError,
 )
+from pypi_mirror.patience import LONGEST_PAUSE
 from pypi_mirror.settings.values import Schedule
 
-POLICY = RetryWhatCanBeMended(tries=3, busy_delay=7.0)
+POLICY = RetryWhatCanBeMended(tries=3, delay=60)
 URL = "https://index.example/simple/"
-BUSY = MirrorBusy(owner="a run", since="noon", expires="one")
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,13 @@ BUSY = MirrorBusy(owner="a run", since="noon", expires="one")
         UpstreamUnavailable("lost", url=URL),
         StalePage(url=URL, serial=1, wanted=2),
         UpstreamDown(f"{URL}: answered 503"),
+        AirflowException("the API server did not answer"),
     ],
 )
-def test_what_a_retry_can_mend_is_left_to_the_tasks_own_backoff(error: Exception) -> None:
-    decision = POLICY.evaluate(error, try_number=1, max_tries=3)
-    assert decision.action is RetryAction.DEFAULT
-    assert decision.retry_delay is None
+def test_what_a_retry_can_mend_is_tried_again_ever_later(error: Exception) -> None:
+    decisions = [POLICY.evaluate(error, try_number=number, max_tries=3) for number in (1, 2, 3)]
+    assert {d.action for d in decisions} == {RetryAction.RETRY}
+    assert [d.retry_delay for d in decisions] == [timedelta(seconds=s) for s in (60, 120, 240)]
 
 
 @pytest.mark.parametrize(
@@ -44,47 +45,40 @@ def test_what_a_retry_can_mend_is_left_to_the_tasks_own_backoff(error: Exception
         ConfigurationError(Path("mirror.conf"), ()),
         WebServerError("nginx: [emerg]"),
         RunStopped("another batch failed"),
+        # Where a run is to wait for its turn, it never comes to this.
+        MirrorBusy(owner="a run", since="noon", expires="one"),
+        AirflowFailException("the run has failed"),
         OSError(28, "No space left on device"),
         KeyError("a bug"),
     ],
 )
 def test_what_a_retry_cannot_mend_fails_at_once(error: Exception) -> None:
     assert POLICY.evaluate(error, try_number=1, max_tries=3).action is RetryAction.FAIL
+    assert POLICY.pause(error, 1) is None
 
 
 def test_the_last_try_is_the_last_however_many_airflow_allows() -> None:
     error = UpstreamUnavailable("lost", url=URL)
-    assert POLICY.evaluate(error, try_number=3, max_tries=1000).action is RetryAction.DEFAULT
+    assert POLICY.evaluate(error, try_number=3, max_tries=1000).action is RetryAction.RETRY
     assert POLICY.evaluate(error, try_number=4, max_tries=1000).action is RetryAction.FAIL
 
 
-def test_upstreams_own_delay_is_kept() -> None:
-    error = UpstreamUnavailable("slow down", url=URL, retry_after=300)
+@pytest.mark.parametrize(("asked", "pause"), [(300, 300), (86_400, LONGEST_PAUSE)])
+def test_upstreams_own_delay_is_kept_as_long_as_the_lease_can_be(asked: int, pause: int) -> None:
+    error = UpstreamUnavailable("slow down", url=URL, retry_after=asked)
     decision = POLICY.evaluate(error, try_number=1, max_tries=3)
     assert decision.action is RetryAction.RETRY
-    assert decision.retry_delay == timedelta(seconds=300)
+    assert decision.retry_delay == timedelta(seconds=pause)
 
 
-def test_a_run_waits_for_its_turn_beyond_the_tries_for_errors() -> None:
-    decision = POLICY.evaluate(BUSY, try_number=200, max_tries=1000)
-    assert decision.action is RetryAction.RETRY
-    assert decision.retry_delay == timedelta(seconds=7)
-
-
-def test_a_run_that_is_not_to_wait_fails_at_once() -> None:
-    assert busy_delay(Schedule(when_busy="wait", retry_delay=9)) == 9
-    policy = RetryWhatCanBeMended(tries=3, busy_delay=busy_delay(Schedule(when_busy="fail")))
-    again = RetryWhatCanBeMended.deserialize(policy.serialize())
-    assert again.evaluate(BUSY, try_number=1, max_tries=1000).action is RetryAction.FAIL
-
-
-def test_airflows_own_trouble_is_retried_as_often_as_other_trouble() -> None:
-    error = AirflowException("the API server did not answer")
-    assert POLICY.evaluate(error, try_number=1, max_tries=1000).action is RetryAction.DEFAULT
-    assert POLICY.evaluate(error, try_number=4, max_tries=1000).action is RetryAction.FAIL
+def test_no_pause_is_longer_than_the_lease_can_be_kept() -> None:
+    policy = RetryWhatCanBeMended(tries=5_000, delay=600)
+    error = UpstreamUnavailable("lost", url=URL)
+    assert policy.pause(error, 4) == policy.pause(error, 5_000) == LONGEST_PAUSE
 
 
 def test_the_policy_survives_serialization() -> None:
-    again = RetryWhatCanBeMended.deserialize(POLICY.serialize())
-    assert again.serialize() == POLICY.serialize()
-    assert again.evaluate(BUSY, try_number=1, max_tries=3).retry_delay == timedelta(seconds=7)
+    policy = RetryWhatCanBeMended.of(Schedule(retries=2, retry_delay=9))
+    again = RetryWhatCanBeMended.deserialize(policy.serialize())
+    error = UpstreamUnavailable("lost", url=URL)
+    assert (again.pause(error, 1), again.pause(error, 2), again.pause(error, 3)) == (9, 18, None)
