@@ -6,7 +6,8 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 
 from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended, busy_delay
+from mirror_airflow.places import AUDITING
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RetryWhatCanBeMended
 from mirror_airflow.task_mirror import task_mirror
 
 CONFIGURATION = load_configuration()
@@ -26,19 +27,21 @@ CRON = CONFIGURATION.audit.cron
 )
 def pypi_mirror_audit() -> None:
     @task(
-        retries=WAITS_FOR_TURN,
+        retries=SCHEDULE.retries,
         retry_delay=timedelta(seconds=SCHEDULE.retry_delay),
         retry_exponential_backoff=2.0,
-        max_retry_delay=timedelta(hours=1),
-        retry_policy=RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=busy_delay(SCHEDULE)),
+        max_retry_delay=LONGEST_PAUSE_OF_KILLED,
+        retry_policy=RetryWhatCanBeMended.of(SCHEDULE),
+        weight_rule="absolute",
+        priority_weight=AUDITING,
     )
     def audit() -> dict[str, int]:
         """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""
-        from mirror_airflow.audit_run import audit_request, require_clean
+        from mirror_airflow.audit_run import audit_label, audit_request, require_clean
         from pypi_mirror.steps.audit import audit as step
 
         context = get_current_context()
-        with task_mirror() as mirror:
+        with task_mirror(label=audit_label(context["run_id"])) as mirror:
             return require_clean(step(mirror, audit_request(context["run_id"], context["params"])))
 
     audit()

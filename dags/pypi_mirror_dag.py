@@ -2,6 +2,8 @@
 
 A task forks and reads this file again, so the engine is imported where a task needs it. XCom carries ids
 and counts. ``Batch`` is the number of a batch, how many projects it holds, and how many batches run at once.
+
+Where Airflow has fewer places than tasks, what publishes goes before what downloads: ``priority_weight``.
 """
 
 from datetime import timedelta
@@ -12,7 +14,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
-from mirror_airflow.retry import WAITS_FOR_TURN, RetryWhatCanBeMended, busy_delay
+from mirror_airflow.places import DOWNLOADING, PLANNING, PUBLISHING, batch_pool
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RetryWhatCanBeMended
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.trigger_form import trigger_form
 
@@ -42,12 +45,14 @@ def tell_of_failed_run(context: Context) -> None:
         "retries": SCHEDULE.retries,
         "retry_delay": timedelta(seconds=SCHEDULE.retry_delay),
         "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(hours=1),
-        "retry_policy": RetryWhatCanBeMended(tries=SCHEDULE.retries, busy_delay=busy_delay(SCHEDULE)),
+        "max_retry_delay": LONGEST_PAUSE_OF_KILLED,
+        "retry_policy": RetryWhatCanBeMended.of(SCHEDULE),
+        "weight_rule": "absolute",
+        "priority_weight": PLANNING,
     },
 )
 def pypi_mirror() -> None:
-    @task(retries=WAITS_FOR_TURN)
+    @task
     def fetch_changelog() -> int:
         """Begin the run in the ledger, as soon as no other run is at work; return its id."""
         from mirror_airflow.run_request import run_request
@@ -75,22 +80,28 @@ def pypi_mirror() -> None:
         sharers = min(BATCHES_AT_ONCE, len(plan.batches))
         return [{"number": b.number, "projects": b.projects, "sharers": sharers} for b in plan.batches]
 
-    @task(map_index_template="{{ batch_name }}", max_active_tis_per_dagrun=BATCHES_AT_ONCE)
+    @task(
+        map_index_template="{{ batch_name }}",
+        max_active_tis_per_dagrun=BATCHES_AT_ONCE,
+        pool=batch_pool(),
+        priority_weight=DOWNLOADING,
+    )
     def download_projects(run: int, batch: Batch) -> dict[str, int]:
         """Sync the projects of one batch; return what was done."""
         from mirror_airflow.siblings import SiblingWatch
         from pypi_mirror.steps.download_projects import download_projects as step
+        from pypi_mirror.steps.partition_projects import batch_name
 
         context = get_current_context()
-        context["batch_name"] = f"batch {batch['number'] + 1}, {batch['projects']} projects"
         with task_mirror() as mirror:
+            context["batch_name"] = batch_name(mirror, run, batch["number"])
             watch = SiblingWatch(context["ti"], enabled=mirror.settings.stops_on_failures)
             result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
         if result.waiting:
             context["batch_name"] += f", {result.waiting} of them paused"
         return {"failed": len(result.failures), "files": result.tally.files_downloaded}
 
-    @task(trigger_rule="none_failed")
+    @task(trigger_rule="none_failed", priority_weight=PUBLISHING)
     def rebuild_index(run: int) -> int | None:
         """Publish what the batches brought, or that there was nothing to do; return the cursor."""
         from pypi_mirror.steps.rebuild_index import rebuild_index as step
@@ -100,7 +111,7 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             return step(mirror, run).cursor
 
-    @task
+    @task(priority_weight=PUBLISHING)
     def reload_nginx() -> int:
         """Have nginx take up its configuration; return the number of addresses that were probed."""
         from pypi_mirror.steps.reload_nginx import reload_nginx as step
@@ -108,7 +119,7 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             return len(step(mirror).probed)
 
-    @task
+    @task(priority_weight=PUBLISHING)
     def report(run: int) -> dict[str, int]:
         """End the run; it has failed when projects failed that did not before."""
         from mirror_airflow.outcome import require_success

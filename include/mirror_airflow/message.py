@@ -6,6 +6,8 @@ from html import escape
 
 # Under this key a failed task leaves its last words in XCom.
 ERROR_KEY = "error"
+# And under this one when it is tried again, as an RFC 3339 time.
+NEXT_TRY_KEY = "next_try"
 MOST_LISTED = 50
 LONGEST_REASON = 500
 
