@@ -20,7 +20,7 @@ export const backlog = (context) => {
     [["", "all"], ["false", "retried soon"], ["true", "parked"]].map(([value, words]) => el("option", { value }, words)));
   const retryChosen = actButton("Retry selected", () => retry([...chosen]), { allowed, kind: "main", ready: () => chosen.size > 0 });
   const forgetChosen = actButton("Forget selected", () => forget([...chosen]), { allowed, kind: "danger", ready: () => chosen.size > 0 });
-  const retryAll = actButton("Retry all", retryEverything, { allowed, ready: () => place.querySelector("tbody") !== null });
+  const retryAll = actButton("Retry all", () => retryEverything(), { allowed, ready: () => place.querySelector("tbody") !== null });
 
   const follow = () => {
     for (const [button, verb] of [[retryChosen, "Retry"], [forgetChosen, "Forget"]]) {
