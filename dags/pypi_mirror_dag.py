@@ -16,6 +16,7 @@ from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
 from mirror_airflow.places import DOWNLOADING, PLANNING, PUBLISHING, batch_pool
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RetryWhatCanBeMended
+from mirror_airflow.run_overdue import run_deadline
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.trigger_form import trigger_form
 
@@ -38,6 +39,7 @@ def tell_of_failed_run(context: Context) -> None:
     max_active_runs=1,
     params=trigger_form(SCHEDULE.batch_size),
     on_failure_callback=tell_of_failed_run,
+    deadline=run_deadline(CONFIGURATION.alerts),
     description="Keeps the mirror in step with upstream and has nginx serve it",
     doc_md=dag_page(CONFIGURATION),
     tags=["mirror"],

@@ -1,42 +1,60 @@
-"""Sends the message by mail and to a webhook, as ``[alerts]`` says; secrets stay in Airflow's connections."""
+"""Sends a message by mail, to Slack and to a webhook; secrets stay in Airflow's connections."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 from urllib.parse import quote, urlunsplit
 
 import requests
 from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 from airflow.sdk import Connection, Context
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowRuntimeError
 
-from mirror_airflow.message import FailureMessage
+from mirror_airflow.channels import MAIL, SLACK, WEBHOOK, channels
+from mirror_airflow.message import Message
+from mirror_airflow.slack import slack_payload, slack_url
 from pypi_mirror.settings.values import Alerts
+
+log = logging.getLogger(__name__)
 
 TIMEOUT = 30
 WEB = ("http", "https")
 
+Deliver = Callable[[Message, Alerts, Context], None]
 
-def send(message: FailureMessage, alerts: Alerts, context: Context) -> None:
-    """Send ``message`` to everyone that ``alerts`` names; a channel that fails does not hold up the other.
+
+def send(message: Message, alerts: Alerts, context: Context) -> None:
+    """Send ``message`` to everyone that ``alerts`` names; a channel that fails does not hold up the others.
 
     Raises AirflowException with what went wrong when a channel failed.
     """
-    channels: list[tuple[str, Callable[[], None]]] = []
-    if alerts.email_to:
-        channels.append(("mail", lambda: _mail(message, alerts, context)))
-    if alerts.webhook_connection:
-        connection = alerts.webhook_connection
-        channels.append(("webhook", lambda: _post(message, connection)))
-    failures = []
-    for name, deliver in channels:
-        try:
-            deliver()
-        except (OSError, ValueError, requests.RequestException, AirflowException) as error:
-            failures.append(f"{name}: {error}")
+    failures = send_by(channels(alerts), message, alerts, context)
     if failures:
-        raise AirflowException(f"the alert could not be sent: {'; '.join(failures)}")
+        raise AirflowException(unsent_words(failures))
 
 
-def _mail(message: FailureMessage, alerts: Alerts, context: Context) -> None:
+def send_by(names: Iterable[str], message: Message, alerts: Alerts, context: Context) -> dict[str, str]:
+    """Send ``message`` by the channels ``names`` that ``alerts`` still has; what went wrong, by channel."""
+    failures = {}
+    for name in names:
+        if name not in channels(alerts):
+            continue
+        try:
+            _DELIVER[name](message, alerts, context)
+        except (
+            OSError, ValueError, requests.RequestException, AirflowException, AirflowRuntimeError,
+        ) as error:  # fmt: skip
+            failures[name] = str(error) or type(error).__name__
+            log.error("the alert %r did not get out by %s: %s", message.title, name, failures[name])
+    return failures
+
+
+def unsent_words(failures: Mapping[str, str]) -> str:
+    """What to tell of channels that failed."""
+    return f"the alert could not be sent: {'; '.join(f'{name}: {why}' for name, why in failures.items())}"
+
+
+def _mail(message: Message, alerts: Alerts, context: Context) -> None:
     # notify() and not a call: a call would render the text as a template, and upstream's words are in it.
     SmtpNotifier(
         to=list(alerts.email_to),
@@ -47,24 +65,32 @@ def _mail(message: FailureMessage, alerts: Alerts, context: Context) -> None:
     ).notify(context)
 
 
-def _post(message: FailureMessage, connection_id: str) -> None:
-    """POST JSON: ``text`` is what chat programs show, the other keys are for programs."""
-    connection = Connection.get(connection_id)
-    answer = requests.post(
+def _slack(message: Message, alerts: Alerts, _: Context) -> None:
+    connection = Connection.get(alerts.slack_connection or "")
+    _posted(slack_url(connection), slack_payload(message))
+
+
+def _webhook(message: Message, alerts: Alerts, _: Context) -> None:
+    connection = Connection.get(alerts.webhook_connection or "")
+    _posted(
         webhook_url(connection),
-        json={
-            "text": message.text(),
-            "run": message.run,
-            "mirror": message.mirror,
-            "url": message.link,
-            "projects": [{"project": p.project, "reason": p.reason} for p in message.projects],
-            "tasks": [{"task": t.task, "reason": t.reason} for t in message.tasks],
-        },
+        message.payload(),
         headers=connection.extra_dejson.get("headers") or {},
         auth=(connection.login, connection.password or "") if connection.login else None,
-        timeout=TIMEOUT,
     )
-    answer.raise_for_status()
+
+
+def _posted(url: str, body: dict[str, Any], **more: Any) -> None:
+    """POST; the address can be a secret (Slack's is), so errors do not show it."""
+    try:
+        answer = requests.post(url, json=body, timeout=TIMEOUT, **more)
+    except requests.RequestException as error:
+        raise OSError(f"the address of the connection does not answer ({type(error).__name__})") from None
+    if not answer.ok:
+        raise ValueError(f"answered {answer.status_code}: {answer.text[:200]}")
+
+
+_DELIVER: dict[str, Deliver] = {MAIL: _mail, SLACK: _slack, WEBHOOK: _webhook}
 
 
 def webhook_url(connection: Connection) -> str:

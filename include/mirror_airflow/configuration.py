@@ -2,7 +2,7 @@
 
 A DAG file that raises disappears from Airflow's UI, its runs stop and nobody is told. So a mistake in
 the configuration leaves the DAG there, on its default schedule, with the mistakes on its page; each run
-fails in its first task with the same words.
+fails in its first task with the same words, and those are told that the file names as far as it can be read.
 """
 
 import os
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.settings.locate import configuration_path
-from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.read import read_alerts, read_settings
 from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Settings
 
 UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
@@ -55,7 +55,7 @@ def load_configuration() -> Configuration:
         return Configuration(
             path=path,
             schedule=_heeded(Schedule()),
-            alerts=Alerts(),
+            alerts=_watched(read_alerts(path)),
             audit=_heeded(Audit()),
             settings=None,
             mistakes=tuple(str(error).splitlines()),
@@ -63,10 +63,14 @@ def load_configuration() -> Configuration:
     return Configuration(
         path=path,
         schedule=_heeded(settings.schedule),
-        alerts=settings.alerts,
+        alerts=_watched(settings.alerts),
         audit=_heeded(settings.audit),
         settings=settings,
     )
+
+
+def _watched(alerts: Alerts) -> Alerts:
+    return replace(alerts, watch_cron=None) if os.environ.get(UNSCHEDULED_VARIABLE) else alerts
 
 
 def _heeded(timed: Timed) -> Timed:

@@ -1,8 +1,15 @@
-"""The one message about a run that failed, or that waits for a person: what, why, and where to look."""
+"""A message to the people behind the mirror: what, why, what to do, where to look; as text, HTML and JSON.
 
-from collections.abc import Sequence
+Nothing in it is trusted: reasons can quote what upstream sent.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from html import escape
+from typing import Any
+
+import msgspec
 
 # Under this key a failed task leaves its last words in XCom.
 ERROR_KEY = "error"
@@ -10,14 +17,25 @@ ERROR_KEY = "error"
 NEXT_TRY_KEY = "next_try"
 MOST_LISTED = 50
 LONGEST_REASON = 500
+RUNBOOK = "docs/operations.md"
+
+
+class Status(StrEnum):
+    """``FIRING``: a person may be needed; ``RESOLVED``: no more; ``TEST``: somebody tries the channels."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+    TEST = "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedProject:
-    """A project that the run could not sync."""
+    """A project that the run could not sync: the class of its error, why, and when it is tried again."""
 
     project: str
+    error: str
     reason: str
+    again: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,77 +47,92 @@ class FailedTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailureMessage:
-    """A failed run, for people. Nothing in it is trusted: reasons can quote what upstream sent."""
+class Message:
+    """``alert`` is the stable key of what it is about, ``title`` says it in half a line, ``summary`` in one.
 
-    run: str
+    ``run`` is the label of the run it is about, if it is about one; ``link`` leads there, else to the
+    mirror's page. ``details`` are lines beside the projects and tasks that failed, ``advice`` sentences.
+    """
+
+    alert: str
+    title: str
+    summary: str
     mirror: str
     link: str
+    status: Status = Status.FIRING
+    run: str | None = None
+    details: tuple[str, ...] = ()
     projects: tuple[FailedProject, ...] = ()
     tasks: tuple[FailedTask, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @property
     def subject(self) -> str:
         """One line, as a mail header needs it."""
-        return _one_line(f"pypi-mirror: {self._what()} ({self.run})")
+        about = "" if self.run is None else f" ({self.run})"
+        return _one_line(f"pypi-mirror: {self.title}{about}")
+
+    def listed(self) -> Iterator[tuple[str, str]]:
+        """(name, reason) of what failed, one line each, then the details, which have no name."""
+        for project in self.projects[:MOST_LISTED]:
+            again = "" if project.again is None else f" (tried again after {project.again})"
+            reason = _one_line(f"{project.error}: {project.reason}")[:LONGEST_REASON]
+            yield project.project, f"{reason}{again}"
+        if len(self.projects) > MOST_LISTED:
+            yield "and", f"{len(self.projects) - MOST_LISTED} more projects; see the backlog"
+        for task in self.tasks[:MOST_LISTED]:
+            yield task.task, _one_line(task.reason)[:LONGEST_REASON]
+        for line in self.details:
+            yield "", _one_line(line)[:LONGEST_REASON]
 
     def text(self) -> str:
         """Plain text, for a webhook and for the log."""
         return "\n".join(
             (
-                f"The run {self.run} of the mirror {self.mirror} {self._state()}.",
-                *(f"- {name}: {reason}" for name, reason in self._listed()),
-                f"Run: {self.link}",
+                self.summary,
+                *(f"- {name}: {reason}" if name else f"- {reason}" for name, reason in self.listed()),
+                *self.advice,
+                f"See: {self.link}",
+                f"Alert: {self.alert} ({RUNBOOK})",
             )
         )
 
     def html(self) -> str:
         """The same for a mail; everything is escaped."""
         items = "".join(
-            f"<li><b>{escape(name)}</b>: {escape(reason)}</li>" for name, reason in self._listed()
+            f"<li><b>{escape(name)}</b>: {escape(reason)}</li>" if name else f"<li>{escape(reason)}</li>"
+            for name, reason in self.listed()
         )
+        advice = "".join(f"<p>{escape(sentence)}</p>" for sentence in self.advice)
         return (
-            f"<p>The run {escape(self.run)} of the mirror {escape(self.mirror)} "
-            f"{escape(self._state())}.</p><ul>{items}</ul>"
-            f'<p>Run: <a href="{escape(self.link)}">{escape(self.link)}</a></p>'
+            f"<p>{escape(self.summary)}</p>{f'<ul>{items}</ul>' if items else ''}{advice}"
+            f'<p>See: <a href="{escape(self.link)}">{escape(self.link)}</a><br>'
+            f"Alert: {escape(self.alert)} ({RUNBOOK})</p>"
         )
 
-    def _state(self) -> str:
-        return f"has failed: {self._what()}"
+    def payload(self) -> dict[str, Any]:
+        """For a webhook: ``text`` is what chat programs show, the other keys are for programs."""
+        return {
+            "text": self.text(),
+            "alert": self.alert,
+            "status": self.status.value,
+            "title": self.title,
+            "mirror": self.mirror,
+            "run": self.run,
+            "url": self.link,
+            "projects": [{"project": p.project, "reason": f"{p.error}: {p.reason}"} for p in self.projects],
+            "tasks": [{"task": t.task, "reason": t.reason} for t in self.tasks],
+            "details": list(self.details),
+            "advice": list(self.advice),
+        }
 
-    def _what(self) -> str:
-        if self.projects:
-            names = ", ".join(p.project for p in self.projects[:3])
-            more = len(self.projects) - 3
-            count = "1 project failed" if len(self.projects) == 1 else f"{len(self.projects)} projects failed"
-            return f"{count}: {names}" + (f" and {more} more" if more > 0 else "")
-        if self.tasks:
-            return f"{self.tasks[0].task} failed"
-        return "it ended without saying why"
+    def encoded(self) -> str:
+        """For the ledger, until it is sent."""
+        return msgspec.json.encode(self).decode()
 
-    def _listed(self) -> Sequence[tuple[str, str]]:
-        listed = [(p.project, p.reason) for p in self.projects[:MOST_LISTED]]
-        if len(self.projects) > MOST_LISTED:
-            listed.append(("and", f"{len(self.projects) - MOST_LISTED} more projects; see the backlog"))
-        listed += [(t.task, t.reason) for t in self.tasks[:MOST_LISTED]]
-        return [(_one_line(name), _one_line(reason)[:LONGEST_REASON]) for name, reason in listed]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingMessage(FailureMessage):
-    """A run that waits for a person: its plan would remove ``removals``, for ``reasons`` more than it may."""
-
-    removals: str
-    reasons: tuple[str, ...]
-
-    def _state(self) -> str:
-        return self._what()
-
-    def _what(self) -> str:
-        return f"waits for approval to remove {self.removals}"
-
-    def _listed(self) -> Sequence[tuple[str, str]]:
-        return [("limit", _one_line(reason)) for reason in self.reasons]
+    @classmethod
+    def decoded(cls, text: str) -> "Message":
+        return msgspec.json.decode(text, type=cls)
 
 
 def _one_line(text: str) -> str:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 
-from mirror_airflow.alerts import send
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.message import WaitingMessage
+from mirror_airflow.message import Message
 from mirror_airflow.run_failed import link_to_run, mirror_name
+from mirror_airflow.telling import tell_people
+from pypi_mirror.alerting.conditions import ApprovalNeeded
+from pypi_mirror.steps.raise_alerts import Happened
 
 if TYPE_CHECKING:
     from pypi_mirror.steps.guard_removals import Removals
@@ -20,15 +22,23 @@ log = logging.getLogger(__name__)
 def tell_of_waiting(context: Context, removals: "Removals") -> None:
     """Send one message about a run that waits for approval of ``removals``; it waits if that fails, too."""
     configuration = load_configuration()
-    message = WaitingMessage(
-        run=context["run_id"],
-        mirror=mirror_name(configuration),
-        link=link_to_run(context["dag"].dag_id, context["run_id"]),
-        removals=removals.described(),
-        reasons=removals.exceeded,
+    name, run_id = mirror_name(configuration), context["run_id"]
+    needed = ApprovalNeeded(
+        label=run_id, plan=removals.plan, removes=removals.described(), exceeded=removals.exceeded
+    )
+    message = Message(
+        alert=ApprovalNeeded.key,
+        title=needed.title,
+        summary=f"The run {run_id} of the mirror {name} {needed.title}.",
+        mirror=name,
+        link=link_to_run(context["dag"].dag_id, run_id),
+        run=run_id,
+        details=needed.details,
+        advice=(needed.advice,),
     )
     log.warning("%s", message.text())
+    happened = Happened(key=ApprovalNeeded.key, about=needed.about[0], title=needed.title)
     try:
-        send(message, configuration.alerts, context)
+        tell_people(configuration, message, happened, context)
     except AirflowException as error:
         log.error("%s", error)

@@ -27,10 +27,12 @@ from tests.warehouse import Upload, Warehouse, Wheel, running
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"
+WATCH_ID = "pypi_mirror_watch"
 FINISHED = ("success", "failed")
 PATIENCE = 120.0
 VIEWER = "viewer"
 VIEWERS_PASSWORD = "may look"
+SLACK_TOKEN = "T0/B0/x"
 
 # Once a month: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
 CONF = """\
@@ -63,7 +65,10 @@ cron = 0 0 1 * *
 email-to = admin@example.com
 email-from = mirror@example.com
 smtp-connection = test_mail
+slack-connection = test_slack
 webhook-connection = test_hook
+watch-cron = 0 0 1 * *
+{alerts}
 """
 
 
@@ -83,7 +88,7 @@ def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
         if database == "postgresql":
             new_database = _databases(servers.enter_context(running_postgres()))
         mail = servers.enter_context(serving(MailServer()))
-        webhook = servers.enter_context(serving(Webhook()))
+        webhook, slack = (servers.enter_context(serving(Webhook())) for _ in range(2))
         try:
             yield RealAirflow(
                 stack=stack,
@@ -91,6 +96,7 @@ def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
                 port=free_port(),
                 mail=mail,
                 webhook=webhook,
+                slack=slack,
                 new_database=new_database,
             )
         finally:
@@ -135,6 +141,7 @@ class RealAirflow:
     port: int
     mail: MailServer
     webhook: Webhook
+    slack: Webhook
     new_database: Callable[[], str] | None = None
     api: AirflowApi = field(init=False)
 
@@ -156,6 +163,8 @@ class RealAirflow:
             dag_id=DAG_ID,
             database=None if self.new_database is None else self.new_database(),
             extra_env={
+                # A DAG whose configuration a test has changed is there as soon as its file was read again.
+                "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin,{VIEWER}:viewer",
                 "AIRFLOW_CONN_TEST_MAIL": json.dumps(
                     {
@@ -166,6 +175,13 @@ class RealAirflow:
                     }
                 ),
                 "AIRFLOW_CONN_TEST_HOOK": f"http://127.0.0.1:{self.webhook.port}/alerts",
+                "AIRFLOW_CONN_TEST_SLACK": json.dumps(
+                    {
+                        "conn_type": "http",
+                        "host": f"http://127.0.0.1:{self.slack.port}/services",
+                        "password": SLACK_TOKEN,
+                    }
+                ),
             },
             on_interrupted=lambda run_id: None,
         )
@@ -179,8 +195,12 @@ class RealAirflow:
         site_port: int | None = None,
         stop: bool = False,
         always_allowed: int = 5,
+        alerts: str = "",
     ) -> None:
-        """Write the configuration of a mirror in ``directory``, which has no ledger yet."""
+        """Write the configuration of a mirror in ``directory``, which has no ledger yet.
+
+        ``alerts`` are further lines of that section.
+        """
         self.conf.write_text(
             CONF.format(
                 directory=directory,
@@ -190,6 +210,7 @@ class RealAirflow:
                 always_allowed=always_allowed,
                 site=str(site_port is not None).lower(),
                 port=site_port or 8080,
+                alerts=alerts,
             )
         )
 

@@ -62,7 +62,11 @@ class MailServer(socketserver.ThreadingTCPServer):
 class _Hook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        cast("Webhook", self.server).calls.append((self.path, json.loads(body)))
+        server = cast("Webhook", self.server)
+        if server.refuses:
+            self.send_error(503, "out of order")
+            return
+        server.calls.append((self.path, json.loads(body)))
         self.send_response(204)
         self.end_headers()
 
@@ -71,10 +75,13 @@ class _Hook(BaseHTTPRequestHandler):
 
 
 class Webhook(ThreadingHTTPServer):
+    """While it ``refuses``, it answers 503 and keeps nothing."""
+
     daemon_threads = True
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.refuses = False
         super().__init__(("127.0.0.1", 0), _Hook)
 
     @property

@@ -1,13 +1,20 @@
 import pytest
-from airflow.sdk import Connection
+from airflow.sdk import Connection, Context
 from airflow.sdk.exceptions import AirflowException
 
 from mirror_airflow import alerts
-from mirror_airflow.message import FailureMessage
+from mirror_airflow.channels import MAIL, SLACK, WEBHOOK, channels
+from mirror_airflow.message import Message
 from pypi_mirror.settings.values import Alerts
 
-MESSAGE = FailureMessage(run="a run", mirror="http://mirror.example", link="http://airflow.example")
-BOTH = Alerts(email_to=("admin@example.com",), webhook_connection="hook")
+MESSAGE = Message(
+    alert="stale",
+    title="it is old",
+    summary="It is old.",
+    mirror="http://mirror.example",
+    link="http://a.example",
+)
+ALL = Alerts(email_to=("admin@example.com",), slack_connection="slack", webhook_connection="hook")
 
 
 @pytest.mark.parametrize(
@@ -43,20 +50,40 @@ def test_a_connection_without_a_host_says_so() -> None:
         alerts.webhook_url(Connection(conn_id="hook", conn_type="http"))
 
 
-def test_a_mail_that_cannot_be_sent_does_not_keep_the_webhook_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_channel_that_fails_does_not_keep_the_others_back(monkeypatch: pytest.MonkeyPatch) -> None:
     posted = []
 
     def refuse(*_: object) -> None:
         raise ConnectionRefusedError("no mail server")
 
-    monkeypatch.setattr(alerts, "_mail", refuse)
-    monkeypatch.setattr(alerts, "_post", lambda message, connection: posted.append((message, connection)))
-    with pytest.raises(AirflowException, match="mail: no mail server"):
-        alerts.send(MESSAGE, BOTH, {})
-    assert posted == [(MESSAGE, "hook")]
+    def post(message: Message, *_: object) -> None:
+        posted.append(message)
+
+    monkeypatch.setattr(alerts, "_DELIVER", {MAIL: refuse, SLACK: post, WEBHOOK: post})
+    with pytest.raises(AirflowException, match="the alert could not be sent: mail: no mail server"):
+        alerts.send(MESSAGE, ALL, Context())
+    assert posted == [MESSAGE, MESSAGE]
 
 
-def test_nobody_is_told_where_nobody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(alerts, "_mail", lambda *_: pytest.fail("sent a mail"))
-    monkeypatch.setattr(alerts, "_post", lambda *_: pytest.fail("called a webhook"))
-    alerts.send(MESSAGE, Alerts(), {})
+def test_a_message_goes_only_where_somebody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    posted = []
+    deliver = {name: lambda *_, name=name: posted.append(name) for name in (MAIL, SLACK, WEBHOOK)}
+    monkeypatch.setattr(alerts, "_DELIVER", deliver)
+    alerts.send(MESSAGE, Alerts(), Context())
+    assert posted == []
+    alerts.send(MESSAGE, Alerts(slack_connection="slack"), Context())
+    assert posted == [SLACK]
+    # A message that waited for a channel that the configuration has no more.
+    assert alerts.send_by((MAIL, WEBHOOK), MESSAGE, Alerts(webhook_connection="hook"), Context()) == {}
+    assert posted == [SLACK, WEBHOOK]
+    assert channels(ALL) == (MAIL, SLACK, WEBHOOK)
+
+
+def test_what_goes_wrong_with_slack_does_not_show_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "http://127.0.0.1:9/services/T/B/secret"
+    connection = Connection(conn_id="slack", conn_type="http", password=secret)
+    monkeypatch.setattr(Connection, "get", lambda _: connection)
+    failures = alerts.send_by((SLACK,), MESSAGE, Alerts(slack_connection="slack"), Context())
+    assert list(failures) == [SLACK]
+    assert "does not answer" in failures[SLACK]
+    assert "secret" not in failures[SLACK]

@@ -1,39 +1,72 @@
-from mirror_airflow.message import (
-    MOST_LISTED,
-    FailedProject,
-    FailedTask,
-    FailureMessage,
-    WaitingMessage,
-)
+from dataclasses import replace
+
+from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message, Status
 
 
-def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> FailureMessage:
-    return FailureMessage(
-        run="manual__2025",
+def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> Message:
+    return Message(
+        alert="run-failed",
+        title="something failed",
+        summary="The run manual__2025 of the mirror http://mirror.example/pypi has failed.",
         mirror="http://mirror.example/pypi",
         link="http://airflow.example/dags/pypi_mirror/runs/manual__2025",
-        projects=tuple(FailedProject(project=f"project-{n:03}", reason=reason) for n in range(projects)),
+        run="manual__2025",
+        projects=tuple(
+            FailedProject(
+                project=f"project-{n:03}", error="CutOff", reason=reason, again="2026-01-01 10:00 UTC"
+            )
+            for n in range(projects)
+        ),
         tasks=tuple(FailedTask(task=f"task_{n}", reason=reason) for n in range(tasks)),
+        advice=("Nothing to do.",),
     )
 
 
-def test_it_names_projects_reasons_the_run_and_where_to_look() -> None:
-    text = message(projects=2).text()
-    for part in ("project-000: it broke", "project-001", "manual__2025", "http://airflow.example/"):
-        assert part in text
-        assert part.split(":")[0] in message(projects=2).html()
-
-
-def test_the_subject_is_one_line_that_names_the_first_projects() -> None:
-    subject = message(projects=5).subject
-    assert subject == (
-        "pypi-mirror: 5 projects failed: project-000, project-001, project-002 and 2 more (manual__2025)"
+def test_the_text_says_what_why_what_to_do_and_where_to_look() -> None:
+    given = replace(message(projects=1, tasks=1), details=("limit: 5 projects",))
+    assert given.text() == (
+        "The run manual__2025 of the mirror http://mirror.example/pypi has failed.\n"
+        "- project-000: CutOff: it broke (tried again after 2026-01-01 10:00 UTC)\n"
+        "- task_0: it broke\n"
+        "- limit: 5 projects\n"
+        "Nothing to do.\n"
+        "See: http://airflow.example/dags/pypi_mirror/runs/manual__2025\n"
+        "Alert: run-failed (docs/operations.md)"
     )
 
 
-def test_a_failed_task_is_named_where_no_project_failed() -> None:
-    assert message(tasks=1).subject == "pypi-mirror: task_0 failed (manual__2025)"
-    assert "- task_0: it broke" in message(tasks=1).text()
+def test_the_mail_says_the_same() -> None:
+    link = "http://airflow.example/dags/pypi_mirror/runs/manual__2025"
+    assert message(projects=1).html() == (
+        "<p>The run manual__2025 of the mirror http://mirror.example/pypi has failed.</p>"
+        "<ul><li><b>project-000</b>: CutOff: it broke (tried again after 2026-01-01 10:00 UTC)</li></ul>"
+        "<p>Nothing to do.</p>"
+        f'<p>See: <a href="{link}">{link}</a><br>Alert: run-failed (docs/operations.md)</p>'
+    )
+    assert "<ul>" not in message().html()
+
+
+def test_the_subject_is_one_line_with_the_run() -> None:
+    assert message().subject == "pypi-mirror: something failed (manual__2025)"
+    broken = replace(message(), title="a\r\nBcc: everyone@example.com", run=None)
+    assert broken.subject == "pypi-mirror: a Bcc: everyone@example.com"
+
+
+def test_a_webhook_gets_the_parts_too() -> None:
+    payload = replace(message(projects=1, tasks=1), status=Status.RESOLVED).payload()
+    assert payload.pop("text").startswith("The run manual__2025")
+    assert payload == {
+        "alert": "run-failed",
+        "status": "resolved",
+        "title": "something failed",
+        "mirror": "http://mirror.example/pypi",
+        "run": "manual__2025",
+        "url": "http://airflow.example/dags/pypi_mirror/runs/manual__2025",
+        "projects": [{"project": "project-000", "reason": "CutOff: it broke"}],
+        "tasks": [{"task": "task_0", "reason": "it broke"}],
+        "details": [],
+        "advice": ["Nothing to do."],
+    }
 
 
 def test_a_long_list_is_cut_off_and_says_so() -> None:
@@ -47,19 +80,9 @@ def test_upstreams_words_stay_words() -> None:
     html = message(projects=1, reason='<script>alert("x")</script>\nSubject: x').html()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
-    assert "\n" not in message(projects=1, reason="a\r\nb").subject
     assert "{{ 7 * 7 }}" in message(projects=1, reason="{{ 7 * 7 }}").html()
 
 
-def test_a_run_that_waits_is_not_said_to_have_failed() -> None:
-    waiting = WaitingMessage(
-        run="manual__2025",
-        mirror="http://mirror.example/pypi",
-        link="http://airflow.example/dags/pypi_mirror/runs/manual__2025",
-        removals="600 projects",
-        reasons=("600 projects, <the limit> is 500",),
-    )
-    assert waiting.subject == "pypi-mirror: waits for approval to remove 600 projects (manual__2025)"
-    assert "mirror.example/pypi waits for approval to remove 600 projects.\n- limit: 600" in waiting.text()
-    assert "&lt;the limit&gt; is 500" in waiting.html()
-    assert "fail" not in waiting.text() + waiting.html()
+def test_it_waits_in_the_ledger_as_it_is() -> None:
+    given = message(projects=2, tasks=1)
+    assert Message.decoded(given.encoded()) == given

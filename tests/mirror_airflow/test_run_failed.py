@@ -1,9 +1,19 @@
-"""Which failed tasks the message about a run names beside its failed projects."""
+"""What the message about a failed run names, and what it leaves out."""
 
-from mirror_airflow.message import FailedTask
-from mirror_airflow.run_failed import causes
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import NormalizedName
+
+from mirror_airflow.configuration import Configuration
+from mirror_airflow.message import FailedProject, FailedTask, Message
+from mirror_airflow.run_failed import causes, failure_message, worth_telling
 from pypi_mirror.errors import RunStopped
+from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.results import Failed
+from pypi_mirror.settings.values import Alerts, Audit, Schedule
 from pypi_mirror.sync.failure_limit import FailureLimit
 from tests.ledger.samples import planned
 
@@ -31,3 +41,70 @@ def test_that_failures_were_too_many_is_said_once() -> None:
     sibling = FailedTask(task="download_projects [0]", reason="RunStopped: another batch failed")
     assert causes((sibling, first, OTHER, second)) == (first, OTHER)
     assert "3 projects of this run have failed, 2 are tolerated; nothing is published" in first.reason
+
+
+ENTRY = BacklogEntry(
+    project=NormalizedName("alpha"), display_name="Alpha", error="DigestMismatch", reason="sha256 is x",
+    serial=1, exact=True, announced=None, attempts=10, first_run_id=1, first_failed_at=0, last_failed_at=0,
+    next_try_at=1_700_000_000, parked=True, lagging=False,
+)  # fmt: skip
+BETA = replace(ENTRY, project=NormalizedName("beta"), parked=False, attempts=1)
+
+
+def test_a_silenced_project_and_a_parked_one_that_people_know_of_are_left_out() -> None:
+    known = {"alpha: DigestMismatch"}
+    assert [p.project for p in worth_telling((ENTRY, BETA), silenced=(), known=()).told] == ["alpha", "beta"]
+    kept = worth_telling((ENTRY, BETA), silenced=(), known=known)
+    assert ([p.project for p in kept.told], kept.silenced) == (["beta"], 1)
+    none = worth_telling((ENTRY, BETA), silenced=("beta",), known=known)
+    assert (none.told, none.silenced) == ((), 2)
+    # It fails for another reason now.
+    other = replace(ENTRY, error="StalePage")
+    assert [p.project for p in worth_telling((other,), silenced=(), known=known).told] == ["alpha"]
+    # One that is not parked is told of each time.
+    unparked = replace(ENTRY, parked=False)
+    assert worth_telling((unparked,), silenced=(), known=known).told
+
+
+def configuration() -> Configuration:
+    return Configuration(
+        path=Path("/etc/mirror.conf"),
+        schedule=Schedule(cron="0 * * * *"),
+        alerts=Alerts(),
+        audit=Audit(),
+        settings=None,
+    )
+
+
+def said(**changes: Any) -> Message:
+    parts = {
+        "alert": "run-failed",
+        "label": "manual__1",
+        "link": "http://airflow.example",
+        "projects": (),
+        "tasks": (),
+    }
+    return failure_message(
+        configuration(), **{**parts, **changes, "now": datetime(2026, 1, 1, 10, 30, tzinfo=UTC)}
+    )
+
+
+def test_the_message_says_which_projects_what_to_do_and_when_the_next_run_is() -> None:
+    (project,) = worth_telling((ENTRY,), silenced=(), known=()).told
+    assert said(projects=(project,)).text() == (
+        "The run manual__1 of the mirror mirror.conf has failed: 1 project failed: alpha.\n"
+        "- alpha: DigestMismatch: sha256 is x (tried again after 2023-11-14 22:13 UTC)\n"
+        "A file was not what its page announces: most often a cache or proxy on the way is broken, and a "
+        "later try brings it. If it lasts, ask upstream's operators; nothing of it was published.\n"
+        "The next run by schedule is due at 2026-01-01 11:00 UTC.\n"
+        "See: http://airflow.example\n"
+        "Alert: run-failed (docs/operations.md)"
+    )
+
+
+def test_the_title_names_the_first_projects_or_the_first_task() -> None:
+    many = tuple(FailedProject(project=f"p{n}", error="CutOff", reason="x") for n in range(5))
+    assert said(projects=many).title == "5 projects failed: p0, p1, p2 and 2 more"
+    assert said(tasks=(OTHER,)).title == "reload_nginx failed"
+    assert "nginx did not take up its configuration" in said(tasks=(OTHER,)).text()
+    assert said().title == "it ended without saying why"

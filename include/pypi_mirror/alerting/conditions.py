@@ -261,7 +261,7 @@ class ApprovalNeeded(Condition):
 
     @property
     def about(self) -> tuple[str, ...]:
-        return (self.plan,)
+        return (about_approval(self.plan, self.label),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,6 +305,11 @@ class ProjectsParked(Condition):
     @property
     def about(self) -> tuple[str, ...]:
         return tuple(about_parked(p.project, p.error) for p in self.projects)
+
+
+def about_approval(plan: str, label: str) -> str:
+    """How a plan is remembered as told of: one that was rejected has to be answered again in a later run."""
+    return f"{plan} of {label}"
 
 
 def about_parked(project: str, error: str) -> str:

@@ -91,7 +91,7 @@ def _failed(
 ) -> Iterator[Condition]:
     known = told.get(kind.key)
     # A run can fail before the ledger knows of it: what was told later than the last one ended still holds.
-    is_news = last is not None and (known is None or last.finished_at > known.told_at)
+    is_news = last is not None and (known is None or last.finished_at >= known.told_at)
     if last is not None and is_news and not last.failed:
         return
     if last is not None and is_news and sight.now - last.finished_at >= TOLD_BY_ITSELF:

@@ -1,0 +1,180 @@
+"""What people are told, under Airflow's real scheduler: a mail server, Slack's and another webhook listen."""
+
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypi_mirror.commands import main
+from tests.dags.real_airflow import DAG_ID, PATIENCE, SLACK_TOKEN, WATCH_ID, RealAirflow
+from tests.warehouse import Fault, Upload, Warehouse, Wheel, running
+from tests.warehouse.faults import Instead
+
+pytestmark = [pytest.mark.airflow, pytest.mark.servers]
+
+# A second and a half: the mirror of a test is not behind for a day.
+STALE_AT_ONCE = "stale-after = 0.0004"
+
+
+def test_staleness_a_failed_run_and_recovery_are_told_once_each(airflow: RealAirflow, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    with running(Warehouse(Upload(distribution=Wheel(name="alpha")))) as upstream:
+        airflow.configure(mirror, upstream.url, alerts=STALE_AT_ONCE)
+        heard = Heard(airflow)
+        sync(airflow)
+
+        # Nothing runs, and upstream moves on.
+        airflow.api.pause(DAG_ID, paused=True)
+        runs = len(airflow.api.runs(DAG_ID))
+        upstream.apply(Upload(distribution=Wheel(name="broken")))
+        time.sleep(2)
+        assert watch(airflow) == "success"
+        assert len(airflow.api.runs(DAG_ID)) == runs
+        assert [(c["alert"], c["status"]) for c in heard.calls()] == [("stale", "firing")]
+        assert "has been behind upstream for" in heard.mails()[0]["Subject"]
+        assert f"upstream at {upstream.warehouse.serial}" in heard.calls()[0]["text"]
+        assert watch(airflow) == "success"
+        assert len(heard.calls()) == 1, "it was told before"
+
+        # A run fails while Slack is out of order; the others are told by it, Slack by the next watch.
+        upstream.faults.inject(Fault(path="/simple/broken/*", effect=Instead(body="{"), times=None))
+        airflow.slack.refuses = True
+        airflow.api.pause(DAG_ID, paused=False)
+        failed = airflow.run()
+        assert airflow.api.run_state(DAG_ID, failed) == "failed"
+        text, call = airflow.told(failed)
+        assert (call["alert"], call["status"]) == ("run-failed", "firing")
+        assert [p["project"] for p in call["projects"]] == ["broken"]
+        assert "tried again after" in text
+        assert call["url"] in text
+        assert failed not in str(heard.slack())
+        airflow.slack.refuses = False
+
+        # And then one succeeds.
+        upstream.faults.clear()
+        sync(airflow, "broken")
+        sync(airflow)
+        wait_until(lambda: unsent(airflow) == ["slack"], "the failed channel was not kept for later")
+        time.sleep(0.1)
+        age_unsent(airflow)
+        assert watch(airflow) == "success"
+        ended = [c["alert"] for c in heard.calls() if c["status"] == "resolved"]
+        assert sorted(ended) == ["run-failed", "stale"]
+        assert failed in str(heard.slack())
+        assert unsent(airflow) == []
+        resolved = [m["Subject"] for m in heard.mails() if "again" in m["Subject"]]
+        assert len(resolved) == 2
+        assert watch(airflow) == "success"
+        assert len(heard.calls()) == 4
+
+
+@pytest.mark.database("sqlite")
+def test_a_test_message_goes_out_by_every_channel_and_names_one_that_fails(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    airflow.configure(tmp_path / "mirror", "http://127.0.0.1:9")
+    heard = Heard(airflow)
+    assert watch(airflow, {"test_message": True}) == "success"
+    assert [c["status"] for c in heard.calls()] == ["test"]
+    assert len(heard.mails()) == 1
+    ((path, shown),) = heard.slack()
+    assert path == f"/services/{SLACK_TOKEN}"
+    assert shown["blocks"][0]["text"]["text"] == "🔵 pypi-mirror: a test message"
+    airflow.slack.refuses = True
+    try:
+        run_id = airflow.api.trigger(WATCH_ID, {"test_message": True})
+        assert airflow.wait(run_id, WATCH_ID) == "failed"
+    finally:
+        airflow.slack.refuses = False
+    assert len(heard.calls()) == 2, "the others have it"
+
+
+@pytest.mark.database("sqlite")
+def test_a_run_that_takes_too_long_is_told_while_it_does(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(Warehouse(Upload(distribution=Wheel(name="alpha")))) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, alerts="run-deadline = 0.001")
+        parse(airflow)
+        heard = Heard(airflow)
+        with airflow.mirror() as mirror:
+            mirror.ledger.lease.take("somebody else")
+            run_id = airflow.api.trigger(DAG_ID, {})
+            wait_until(lambda: len(heard.calls()) == 1, "nobody was told")
+            assert airflow.api.run_state(DAG_ID, run_id) == "running"
+            mirror.ledger.lease.release("somebody else")
+        assert airflow.wait(run_id) == "success"
+        (call,) = heard.calls()
+        assert (call["alert"], call["run"]) == ("run-overdue", run_id)
+        assert call["url"].endswith(f"/dags/{DAG_ID}/runs/{run_id}")
+        assert watch(airflow) == "success"
+        assert [(c["alert"], c["status"]) for c in heard.calls()[1:]] == [("run-overdue", "resolved")]
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        parse(airflow)
+
+
+class Heard:
+    """What was told since."""
+
+    def __init__(self, airflow: RealAirflow) -> None:
+        self._airflow = airflow
+        self._before = (len(airflow.webhook.calls), len(airflow.mail.messages), len(airflow.slack.calls))
+
+    def calls(self) -> list[dict[str, Any]]:
+        return [body for _, body in self._airflow.webhook.calls[self._before[0] :]]
+
+    def mails(self) -> list[EmailMessage]:
+        return self._airflow.mail.messages[self._before[1] :]
+
+    def slack(self) -> list[tuple[str, dict[str, Any]]]:
+        return self._airflow.slack.calls[self._before[2] :]
+
+
+def watch(airflow: RealAirflow, params: dict[str, Any] | None = None) -> str:
+    return airflow.wait(airflow.api.trigger(WATCH_ID, params or {}), WATCH_ID)
+
+
+def sync(airflow: RealAirflow, *projects: str) -> None:
+    """A run beside Airflow's."""
+    assert main(["sync", "-c", str(airflow.conf), *projects]) == 0
+
+
+def unsent(airflow: RealAirflow) -> list[str]:
+    from pypi_mirror.steps.raise_alerts import alert_state
+
+    with airflow.mirror() as mirror:
+        return [channel for u in alert_state(mirror).unsent for channel in u.channels]
+
+
+def age_unsent(airflow: RealAirflow) -> None:
+    """Have who put the messages there be long gone."""
+    from dataclasses import replace
+
+    import msgspec
+
+    from pypi_mirror.steps.raise_alerts import FACT, alert_state
+
+    with airflow.mirror() as mirror:
+        state = alert_state(mirror)
+        aged = replace(state, unsent=tuple(replace(u, at=u.at - 600) for u in state.unsent))
+        mirror.ledger.facts.put({FACT: msgspec.json.encode(aged).decode()})
+
+
+def parse(airflow: RealAirflow) -> None:
+    """Have Airflow read the DAG anew, and wait until it has."""
+
+    def version() -> Any:
+        return airflow.api._request("GET", f"/dags/{DAG_ID}/details")["latest_dag_version"]["id"]
+
+    before = version()
+    token = airflow.api._request("GET", f"/dags/{DAG_ID}")["file_token"]
+    airflow.api._request("PUT", f"/parseDagFile/{token}", body={})
+    wait_until(lambda: version() != before, "the DAG was not read again")
+
+
+def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.2)

@@ -1,0 +1,38 @@
+from datetime import UTC, datetime
+
+import pytest
+
+from mirror_airflow.advice import BY_ERROR, OTHER, advice_for, next_run
+from pypi_mirror import errors
+from pypi_mirror.settings.values import Schedule
+
+
+def kinds(base: type[errors.MirrorError]) -> set[str]:
+    return {base.__name__}.union(*(kinds(kind) for kind in base.__subclasses__()))
+
+
+def test_every_error_of_the_engine_has_advice_and_nothing_else_has() -> None:
+    defined = {name for name in kinds(errors.MirrorError) if hasattr(errors, name)}
+    assert set(BY_ERROR) - {"RunFailed"} == defined
+
+
+def test_advice_goes_by_the_class_and_comes_once() -> None:
+    assert advice_for(["DiskFull: /srv: no room", "DiskFull: /srv: no room left", "CutOff"]) == (
+        BY_ERROR["DiskFull"],
+        BY_ERROR["CutOff"],
+    )
+    assert advice_for(["ended without an error of its own (killed?)"]) == (OTHER,)
+    assert advice_for([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "words"),
+    [
+        (Schedule(cron="5 * * * *"), "due at 2026-01-01 11:05 UTC"),
+        (Schedule(cron="30 12 * * *", timezone="Europe/Berlin"), "due at 2026-01-01 11:30 UTC"),
+        (Schedule(cron="@daily"), "due at 2026-01-02 00:00 UTC"),
+        (Schedule(cron=None), "by hand"),
+    ],
+)
+def test_the_next_run_is_named_by_its_time(schedule: Schedule, words: str) -> None:
+    assert words in next_run(schedule, datetime(2026, 1, 1, 10, 30, tzinfo=UTC))

@@ -1,0 +1,66 @@
+"""Something that happened is told once; what does not get out is kept."""
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowException
+
+from mirror_airflow import alerts
+from mirror_airflow.configuration import Configuration, load_configuration
+from mirror_airflow.message import Message
+from mirror_airflow.telling import tell_people
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.steps.raise_alerts import Happened, alert_state
+
+MESSAGE = Message(
+    alert="run-failed", title="alpha failed", summary="It failed.", mirror="m", link="http://a.example"
+)
+HAPPENED = Happened(key="run-failed", about="manual__1", title="alpha failed")
+
+
+@pytest.fixture
+def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
+    path = tmp_path / "mirror.conf"
+    path.write_text(
+        "[mirror]\ndirectory = data\nmaster = https://index.example\n"
+        "[alerts]\nslack-connection = slack\nwebhook-connection = hook\n"
+    )
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(path))
+    return load_configuration()
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """By the webhook; Slack is out of order."""
+    messages: list[Message] = []
+
+    def refuse(*_: object) -> None:
+        raise ValueError("answered 503")
+
+    deliver = {"slack": refuse, "webhook": lambda message, *_: messages.append(message)}
+    monkeypatch.setattr(alerts, "_DELIVER", deliver)
+    return messages
+
+
+def test_it_is_told_once_and_kept_for_the_channel_that_failed(
+    configuration: Configuration, heard: list[Message]
+) -> None:
+    with pytest.raises(AirflowException, match="slack: answered 503; pypi_mirror_watch tries it again"):
+        tell_people(configuration, MESSAGE, HAPPENED, Context())
+    tell_people(configuration, MESSAGE, HAPPENED, Context())
+    assert heard == [MESSAGE]
+    with open_mirror(read_settings(configuration.path)) as mirror:
+        (unsent,) = alert_state(mirror).unsent
+    assert unsent.channels == ("slack",)
+    assert Message.decoded(unsent.message) == MESSAGE
+
+
+def test_without_a_ledger_it_is_sent(
+    configuration: Configuration, heard: list[Message], tmp_path: Path
+) -> None:
+    (tmp_path / "data").write_text("where the mirror was")
+    with pytest.raises(AirflowException, match="slack: answered 503"):
+        tell_people(configuration, MESSAGE, HAPPENED, Context())
+    assert heard == [MESSAGE]

@@ -1,0 +1,208 @@
+"""A watch without a scheduler: its words, and what it does when it cannot see."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowException
+
+from mirror_airflow import alerts, watch_run
+from mirror_airflow.configuration import load_configuration
+from mirror_airflow.message import Message, Status
+from mirror_airflow.task_errors import RunFailed
+from mirror_airflow.watch_run import BLIND, TRIES, notice_message, watch, watch_page
+from pypi_mirror.alerting.conditions import AuditFails, RunFails, Stale
+from pypi_mirror.alerting.told import Notice, Phase
+from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable
+
+NAME = "http://mirror.example/pypi"
+CONF = "[mirror]\ndirectory = data\nmaster = https://index.example\n[alerts]\nwebhook-connection = hook\n"
+STALE = Stale(
+    since=0, now=7200, cursor=1, upstream_serial=2, last_run=None, running=None, waits_for_approval=False
+)
+
+
+class Variables:
+    """Airflow's variables, in a dict."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+
+    def get(self, key: str, default: str | None = None) -> str | None:
+        return self.kept.get(key, default)
+
+    def set(self, key: str, value: str) -> None:
+        self.kept[key] = value
+
+    def delete(self, key: str) -> None:
+        del self.kept[key]
+
+
+@dataclass
+class Watched:
+    """A configuration, and what a watch of it does."""
+
+    conf: Path
+    sent: list[Message] = field(default_factory=list)
+    refuses: bool = False
+    error: Exception | None = None
+    variables: Variables = field(default_factory=Variables)
+
+    def __call__(self, *, try_number: int = TRIES + 1, test: bool = False) -> dict[str, int]:
+        @dataclass
+        class Part:
+            try_number: int = 0
+            dag_id: str = "pypi_mirror_watch"
+
+        context: Any = {
+            "params": {"test_message": test},
+            "ti": Part(try_number=try_number),
+            "dag": Part(),
+            "run_id": "manual__1",
+        }
+        return watch(context)
+
+    def see(self, *_: object) -> dict[str, int]:
+        if self.error is not None:
+            raise self.error
+        return {"told": 0, "holds": 0}
+
+    def send(self, message: Message, *_: object) -> None:
+        if self.refuses:
+            raise AirflowException("the alert could not be sent: webhook: no")
+        self.sent.append(message)
+
+    def told(self) -> list[tuple[str, Status]]:
+        return [(message.title, message.status) for message in self.sent]
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
+    found = Watched(conf=tmp_path / "mirror.conf")
+    found.conf.write_text(CONF)
+    (tmp_path / "data" / "web").mkdir(parents=True)
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(found.conf))
+    monkeypatch.setattr(alerts, "send", found.send)
+    monkeypatch.setattr(watch_run, "Variable", found.variables)
+    monkeypatch.setattr(watch_run, "_watched", found.see)
+    return found
+
+
+BEGUN = ("the mirror cannot be watched", Status.FIRING)
+ENDED = ("the mirror is watched again", Status.RESOLVED)
+
+
+def test_that_it_cannot_see_is_told_once_again_after_a_time_and_when_it_can(watched: Watched) -> None:
+    watched.error = LedgerError("the ledger is gone")
+    for _ in range(2):
+        with pytest.raises(LedgerError):
+            watched()
+    assert watched.told() == [BEGUN]
+    assert watched.sent[0].details == ("LedgerError: the ledger is gone",)
+    watched.variables.kept[BLIND] = '{"told_at": 0}'
+    with pytest.raises(LedgerError):
+        watched()
+    assert watched.told() == [BEGUN, BEGUN]
+    watched.error = None
+    watched()
+    watched()
+    assert watched.told() == [BEGUN, BEGUN, ENDED]
+
+
+def test_what_a_retry_may_mend_is_told_after_the_last(watched: Watched) -> None:
+    watched.error = LedgerUnavailable("the database is away")
+    with pytest.raises(LedgerUnavailable):
+        watched(try_number=TRIES)
+    assert watched.sent == []
+    with pytest.raises(LedgerUnavailable):
+        watched(try_number=TRIES + 1)
+    assert watched.told() == [BEGUN]
+
+
+def test_a_broken_configuration_is_told_to_whom_it_still_names(watched: Watched) -> None:
+    watched.conf.write_text(CONF + "no-such-key = 1\n")
+    watched.error = ConfigurationError(watched.conf, [])
+    with pytest.raises(ConfigurationError):
+        watched()
+    assert watched.told() == [BEGUN]
+    assert load_configuration().alerts.webhook_connection == "hook"
+
+
+def test_what_nobody_heard_is_told_by_the_next_watch(watched: Watched) -> None:
+    watched.error = LedgerError("the ledger is gone")
+    watched.refuses = True
+    with pytest.raises(LedgerError):
+        watched()
+    watched.refuses = False
+    with pytest.raises(LedgerError):
+        watched()
+    assert watched.told() == [BEGUN]
+    watched.error, watched.refuses = None, True
+    with pytest.raises(RunFailed, match="the next watch tries it again"):
+        watched()
+    watched.refuses = False
+    watched()
+    assert watched.told() == [BEGUN, ENDED]
+
+
+def test_before_there_is_a_mirror_there_is_nothing_to_watch(watched: Watched, tmp_path: Path) -> None:
+    (tmp_path / "data" / "web").rmdir()
+    watched.error = LedgerError("it would be made")
+    assert watched() == {"told": 0, "holds": 0}
+
+
+def test_a_test_message_says_that_nothing_is_wrong(watched: Watched) -> None:
+    assert watched(test=True) == {"told": 1, "holds": 0}
+    (message,) = watched.sent
+    assert (message.status, message.run) == (Status.TEST, "manual__1")
+    assert "nothing is wrong" in message.text()
+    watched.refuses = True
+    with pytest.raises(RunFailed, match="webhook: no"):
+        watched(test=True)
+    watched.conf.write_text(CONF.replace("webhook-connection = hook", ""))
+    with pytest.raises(RunFailed, match="names nobody"):
+        watched(test=True)
+
+
+def test_a_condition_is_told_in_its_words_with_the_page_to_look_at() -> None:
+    begun = Notice(key="stale", phase=Phase.BEGUN, since=7200, title=STALE.title, condition=STALE)
+    message = notice_message(begun, NAME)
+    assert message.summary == f"The mirror {NAME}: the mirror has been behind upstream for 2 hours."
+    assert message.link.endswith("/pypi-mirror/")
+    assert message.advice == (STALE.advice,)
+    assert "first told" not in message.text()
+    lasts = Notice(key="stale", phase=Phase.LASTS, since=0, title=STALE.title, condition=STALE)
+    assert "- first told at 1970-01-01 00:00 UTC" in notice_message(lasts, NAME).text()
+
+
+def test_the_end_of_a_condition_says_what_it_was() -> None:
+    message = notice_message(Notice(key="stale", phase=Phase.ENDED, since=0, title="it was old"), NAME)
+    assert (message.status, message.title) == (Status.RESOLVED, "the mirror is up to date again")
+    assert "- first told at 1970-01-01 00:00 UTC: it was old" in message.text()
+
+
+@pytest.mark.parametrize(
+    ("condition", "link"),
+    [
+        (RunFails(label="manual__1", failed_at=0, reason="x"), "/dags/pypi_mirror/runs/manual__1"),
+        (
+            AuditFails(label="audit scheduled__1", failed_at=0, reason="x"),
+            "/dags/pypi_mirror_audit/runs/scheduled__1",
+        ),
+        (RunFails(label="host, process 5", failed_at=0, reason="x"), "/pypi-mirror/"),
+    ],
+)
+def test_a_run_of_airflow_is_linked_and_one_of_the_command_line_is_not(
+    condition: RunFails, link: str
+) -> None:
+    notice = Notice(key=condition.key, phase=Phase.BEGUN, since=0, title=condition.title, condition=condition)
+    assert notice_message(notice, NAME).link.endswith(link)
+
+
+def test_its_page_says_who_is_told_and_what_is_wrong_with_the_configuration(watched: Watched) -> None:
+    page = watch_page(load_configuration())
+    assert "- told: webhook" in page
+    assert "`*/15 * * * *` (UTC)" in page
+    watched.conf.write_text(CONF + "no-such-key = 1\n")
+    assert "mirror.conf:6" in watch_page(load_configuration())
