@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query
 from packaging.utils import NormalizedName
 from starlette.concurrency import run_in_threadpool
 
-from pypi_mirror.mirror import Mirror
+from pypi_mirror.filters import build_selector
 from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json
-from pypi_mirror_page.mirror_source import TheMirror
+from pypi_mirror_page.mirror_source import TheMirror, TheSettings
 from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
 from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import Projects, project_name
@@ -72,17 +73,21 @@ def get_explanation(name: str, mirror: TheMirror) -> Json:
 
 
 @actions.post("/sync")
-async def post_sync(projects: Projects, mirror: TheMirror, user: User, airflow: Airflow) -> Json:
-    """Start a run of ``projects`` alone, which asks upstream for each and verifies its files."""
-    _require_selected(mirror, projects)
+async def post_sync(projects: Projects, settings: TheSettings, user: User, airflow: Airflow) -> Json:
+    """Start a run of ``projects`` alone, which asks upstream for each and verifies its files.
+
+    There need not be a mirror yet: then the run makes it.
+    """
+    _require_selected(settings, projects)
     await run_in_threadpool(note_action, user, "sync", projects)
     run = await start_run(airflow, projects, note="sync of named projects, from the PyPI mirror page")
     return Json({"projects": projects, "run": run})
 
 
-def _require_selected(mirror: Mirror, projects: tuple[NormalizedName, ...]) -> None:
+def _require_selected(settings: Settings, projects: tuple[NormalizedName, ...]) -> None:
     """Such a run would fail in its first task."""
-    refused = {name: why for name in projects if (why := mirror.selector.why_not(name)) is not None}
+    selector = build_selector(settings.selection)
+    refused = {name: why for name in projects if (why := selector.why_not(name)) is not None}
     if refused:
         name, why = next(iter(refused.items()))
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
