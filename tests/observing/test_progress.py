@@ -1,0 +1,131 @@
+"""How far a run is, how fast, and how long it will take."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunKind
+from pypi_mirror.observing.progress import RunProgress, progress
+from pypi_mirror.steps.download_projects import download_projects
+from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.rebuild_index import rebuild_index
+from pypi_mirror.steps.report import report
+from pypi_mirror.steps.sample import take_sample
+from tests.steps.bench import Bench, MakeBench
+from tests.warehouse import Corrupt, Fault, Upload, Wheel
+
+NAMES = [f"project-{letter}" for letter in "abcdefgh"]
+
+
+@pytest.fixture
+def made(bench: MakeBench) -> Bench:
+    return bench(*(Upload(distribution=Wheel(name=name)) for name in NAMES))
+
+
+@contextmanager
+def begun(made: Bench) -> Iterator[tuple[Mirror, int]]:
+    """A run with four batches of two projects each."""
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        assert len(partition_projects(mirror, run_id, batch_size=2, smallest=2).batches) == 4
+        yield mirror, run_id
+
+
+def how_far(mirror: Mirror) -> RunProgress:
+    found = progress(mirror)
+    assert found is not None
+    return found
+
+
+def test_without_a_run_there_is_none(made: Bench) -> None:
+    with made.open() as mirror:
+        assert progress(mirror) is None
+    made.sync()
+    with made.open() as mirror:
+        assert progress(mirror) is None
+
+
+def test_a_run_that_has_begun(made: Bench) -> None:
+    with begun(made) as (mirror, _):
+        found = how_far(mirror)
+    assert (found.label, found.kind, found.started_at.timestamp()) == ("run 1", RunKind.SYNC, made.clock.now)
+    assert (found.planned, found.done, found.failed, found.files, found.bytes) == (8, 0, 0, 0, 0)
+    assert (found.batches, found.batches_done) == (4, 0)
+    assert (found.bytes_a_second, found.projects_a_second, found.seconds_left) == (None, None, None)
+    assert [(each.number, each.name, each.projects) for each in found.batch_list] == [
+        (number, f"{NAMES[2 * number]} … {NAMES[2 * number + 1]}", 2) for number in range(4)
+    ]
+
+
+def test_speed_is_told_from_the_begin_of_a_run_without_samples(made: Bench) -> None:
+    with begun(made) as (mirror, run_id):
+        for batch in (0, 1):
+            download_projects(mirror, run_id, batch)
+        made.clock.advance(minutes=1)
+        found = how_far(mirror)
+        downloaded = mirror.ledger.plan.progress(run_id).tally.bytes_downloaded
+    assert (found.done, found.files, found.bytes, found.batches_done) == (4, 4, downloaded, 2)
+    assert found.projects_a_second == pytest.approx(4 / 60)
+    assert found.bytes_a_second == pytest.approx(downloaded / 60)
+    assert found.seconds_left == 60
+
+
+def test_speed_is_that_of_the_last_minutes(made: Bench) -> None:
+    with begun(made) as (mirror, run_id):
+        download_projects(mirror, run_id, 0)
+        # A first half hour in which upstream was slow tells nothing of the rest.
+        made.clock.advance(minutes=14)
+        take_sample(mirror)
+        mirror.ledger.lease.renew("run 1")
+        made.clock.advance(minutes=4)
+        download_projects(mirror, run_id, 1)
+        download_projects(mirror, run_id, 2)
+        found = how_far(mirror)
+    assert found.projects_a_second == pytest.approx(4 / 240)
+    assert found.seconds_left == 120
+
+
+def test_a_sample_from_long_ago_is_not_what_speed_is_told_from(made: Bench) -> None:
+    with begun(made) as (mirror, run_id):
+        take_sample(mirror)
+        made.clock.advance(minutes=10)
+        mirror.ledger.lease.renew("run 1")
+        download_projects(mirror, run_id, 0)
+        take_sample(mirror)
+        made.clock.advance(minutes=2)
+        download_projects(mirror, run_id, 1)
+        assert how_far(mirror).projects_a_second == pytest.approx(2 / 120)
+
+
+def test_a_run_that_stands_still_has_no_end(made: Bench) -> None:
+    with begun(made) as (mirror, run_id):
+        download_projects(mirror, run_id, 0)
+        made.clock.advance(minutes=6)
+        take_sample(mirror)
+        made.clock.advance(minutes=2)
+        mirror.ledger.lease.renew("run 1")
+        found = how_far(mirror)
+    assert (found.done, found.seconds_left, found.bytes_a_second) == (2, None, None)
+
+
+def test_failed_projects_are_done_with(made: Bench) -> None:
+    made.server.inject(Fault(path="/packages/*/project_a-*", effect=Corrupt(), times=None))
+    with begun(made) as (mirror, run_id):
+        download_projects(mirror, run_id, 0)
+        found = how_far(mirror)
+    assert (found.done, found.failed, found.batches_done) == (1, 1, 1)
+    assert (found.batch_list[0].done, found.batch_list[0].failed) == (1, 1)
+
+
+def test_at_its_end_nothing_is_left(made: Bench) -> None:
+    with begun(made) as (mirror, run_id):
+        for batch in range(4):
+            download_projects(mirror, run_id, batch)
+        made.clock.advance(minutes=1)
+        assert how_far(mirror).seconds_left == 0
+        rebuild_index(mirror, run_id)
+        report(mirror, run_id)
+        assert progress(mirror) is None
