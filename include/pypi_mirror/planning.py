@@ -111,7 +111,7 @@ def plan_from_index(
     upstream has no serials to compare, projects synced ``since`` (seconds since 1970) need not be again: that
     is when the first of several runs began that do this in parts.
     """
-    for project, entry, have in _side_by_side(entries, known):
+    for project, entry, have in side_by_side(entries, known):
         present = have if have is not None and have.present else None
         refused = selector.why_not(project)
         if refused is not None:
@@ -120,12 +120,12 @@ def plan_from_index(
         elif entry is not None:
             reason = _why_sync(entry, present, fingerprint, recheck, since)
             if reason is not None:
-                yield _sync(entry, present, reason)
+                yield sync_of(entry, present, reason)
         elif present is not None and (
             # Upstream's index leaves quarantined projects out; their pages are still there.
             present.status != QUARANTINED or recheck or present.selection != fingerprint
         ):
-            yield losing(replace(_named(present, "no longer in upstream's index"), gone=True), present)
+            yield gone(present)
 
 
 def plan_named(
@@ -135,7 +135,7 @@ def plan_named(
     for name in names:
         have = known.get(name)
         unknown = PlannedProject(project=name, display_name=name, action=Action.SYNC, reason=reason)
-        yield replace(unknown if have is None else _named(have, reason), verify=verify)
+        yield replace(unknown if have is None else asked_for(have, reason), verify=verify)
 
 
 def removal(known: KnownProject, reason: str) -> PlannedProject:
@@ -144,6 +144,11 @@ def removal(known: KnownProject, reason: str) -> PlannedProject:
         project=known.project, display_name=known.display_name, action=Action.REMOVE, reason=reason
     )
     return losing(planned, known)
+
+
+def gone(known: KnownProject) -> PlannedProject:
+    """The plan for a project that upstream does not list any more."""
+    return losing(replace(asked_for(known, "no longer in upstream's index"), gone=True), known)
 
 
 def losing(planned: PlannedProject, known: KnownProject) -> PlannedProject:
@@ -224,7 +229,8 @@ def _why_sync(
     return None
 
 
-def _sync(entry: IndexEntry, known: KnownProject | None, reason: str) -> PlannedProject:
+def sync_of(entry: IndexEntry, known: KnownProject | None, reason: str) -> PlannedProject:
+    """The plan to bring a project to where upstream's index has it."""
     return PlannedProject(
         project=entry.project,
         display_name=entry.name,
@@ -235,7 +241,8 @@ def _sync(entry: IndexEntry, known: KnownProject | None, reason: str) -> Planned
     )
 
 
-def _named(known: KnownProject, reason: str) -> PlannedProject:
+def asked_for(known: KnownProject, reason: str) -> PlannedProject:
+    """The plan to look at a project whatever its serial."""
     return PlannedProject(
         project=known.project,
         display_name=known.display_name,
@@ -245,7 +252,7 @@ def _named(known: KnownProject, reason: str) -> PlannedProject:
     )
 
 
-def _side_by_side(
+def side_by_side(
     entries: Iterable[IndexEntry], known: Iterable[KnownProject]
 ) -> Iterator[tuple[NormalizedName, IndexEntry | None, KnownProject | None]]:
     """Both sides by name, together where both have it (a full outer join of two sorted streams)."""

@@ -2,6 +2,7 @@
 
 import xmlrpc.client
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -376,3 +377,61 @@ class TestAgainstTheStandIn:
         faults = (Fault(path="/pypi", effect=Status(code=503)),)
         with running(Warehouse(*self.WAREHOUSE), faults=faults) as server:
             assert list(Changelog(server.url, live_control).since(0))
+
+
+class TestDuring:
+    """Upstream is asked by serial, people ask by time."""
+
+    DAY = 24 * 3600
+
+    @pytest.fixture
+    def warehouse(self) -> Warehouse:
+        start = datetime(2031, 1, 1, tzinfo=UTC)
+        return Warehouse(
+            *(
+                Upload(distribution=Wheel(name="a", version=str(number)), at=start + timedelta(days=number))
+                for number in range(40)
+            )
+        )
+
+    @pytest.mark.parametrize("page", [1, 3, 1000])
+    @pytest.mark.parametrize(
+        ("first", "last"), [(0, 1), (7, 9), (38, 60), (-5, 1), (-5, -4), (50, 60), (9, 9)]
+    )
+    def test_the_events_of_an_interval_and_no_others(
+        self, warehouse: Warehouse, live_control: Control, page: int, first: int, last: int
+    ) -> None:
+        zero = warehouse.journal[0].timestamp
+        start, end = zero + first * self.DAY, zero + last * self.DAY
+        expected = [row.serial for row in warehouse.journal if start <= row.timestamp < end]
+
+        with running(warehouse, behaviour=Behaviour(changelog_page=page)) as server:
+            found = Changelog(server.url, live_control).during(start, end)
+            assert [event.serial for events in found for event in events] == expected
+
+    def test_what_the_ledger_knows_spares_the_search(
+        self, warehouse: Warehouse, live_control: Control
+    ) -> None:
+        row = warehouse.journal[20]
+        with running(warehouse, behaviour=Behaviour(changelog_page=3)) as server:
+            asked_with: list[int] = []
+
+            def after(time: int) -> int:
+                asked_with.append(time)
+                return warehouse.journal[18].serial
+
+            changelog_ = Changelog(server.url, live_control)
+            found = list(changelog_.during(row.timestamp, row.timestamp + 1, after=after))
+            assert [[event.timestamp for event in events] for events in found] == [[row.timestamp] * 2]
+            assert server.requests.count("xmlrpc") == 2
+        assert asked_with == [row.timestamp - 600], "events may be dated out of order"
+
+    def test_too_many_events_to_read(
+        self, warehouse: Warehouse, live_control: Control, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(changelog, "MAX_CALLS", 5)
+        with (
+            running(warehouse, behaviour=Behaviour(changelog_page=3)) as server,
+            pytest.raises(TooFarBehind, match="5 calls"),
+        ):
+            list(Changelog(server.url, live_control).during(0, 1 << 40))

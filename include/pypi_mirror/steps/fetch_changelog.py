@@ -7,18 +7,19 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pypi_mirror.errors import MirrorError, UpstreamError, UpstreamMalformed
+from pypi_mirror.errors import MirrorError, UpstreamError
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.first import read_first
 from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
+from pypi_mirror.steps.interval import compare_index, fetch_events, interval_of
 from pypi_mirror.steps.left_over import to_continue
 from pypi_mirror.steps.watch import note_fetched, note_silence
 from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import fetch_root_index
+from pypi_mirror.upstream.root_index import check_not_older, fetch_root_index
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,8 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
 
 
 def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:
+    if run.request.kind is RunKind.BACKFILL:
+        return _fetch_interval(mirror, control, run, cursor)
     if run.request.kind is not RunKind.SYNC:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
     selection = mirror.ledger.facts.get("selection")
@@ -95,6 +98,22 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
     # it gave us a cursor.
     etag = None if cursor is None else mirror.ledger.facts.get("index_etag")
     return _fetch_since(mirror, control, run, cursor, etag=etag)
+
+
+def _fetch_interval(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:
+    """For a backfill; whatever it finds, the cursor stays."""
+    start, end = interval_of(mirror, run)
+    events, compared = 0, False
+    if start < end:
+        events = fetch_events(mirror, control, run)
+        compared = compare_index(mirror, control, run)
+    return Fetched(
+        run_id=run.id,
+        source="index" if compared else "ledger",
+        cursor_from=cursor,
+        cursor_to=cursor,
+        events=events,
+    )
 
 
 def _fetch_since(
@@ -124,11 +143,6 @@ def _from_index(
     index = fetch_root_index(mirror.settings.master, control, etag=etag)
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
-    if cursor is not None and index.serial is not None and index.serial < cursor:
-        raise UpstreamMalformed(
-            f"the root index is of serial {index.serial}, the mirror is at {cursor} already: an old copy, "
-            "or another upstream. If upstream was replaced, start with a new directory",
-            url=index.url,
-        )
+    check_not_older(index, cursor)
     save_snapshot(mirror.settings.directory, run.id, index)
     return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)

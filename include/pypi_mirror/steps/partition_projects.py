@@ -7,7 +7,7 @@ from operator import attrgetter
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import MirrorError
+from pypi_mirror.backfill_plan import CHANGED, plan_backfill
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.plan import BatchSize
 from pypi_mirror.ledger.projects import KnownProject
@@ -24,11 +24,13 @@ from pypi_mirror.planning import (
 )
 from pypi_mirror.steps.guard_removals import Removals, note_files_left_out, weigh_removals
 from pypi_mirror.steps.index_snapshot import load_snapshot
-from pypi_mirror.steps.left_over import LeftOver, to_continue
+from pypi_mirror.steps.interval import interval_of
+from pypi_mirror.steps.left_over import LeftOver, left_over, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import StrayPages
 from pypi_mirror.steps.turns import cut_plan
 from pypi_mirror.steps.unknown_names import note_unlisted_names
+from pypi_mirror.upstream.changelog import changes_content
 
 _CHUNK = 5_000
 
@@ -129,7 +131,7 @@ def _plan(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedPr
     if request.kind is RunKind.SELECTED:
         return _selected(mirror, names(request))
     if request.kind is RunKind.BACKFILL:
-        return _changed_during(mirror, request.interval, only=names(request))
+        return _changed_during(mirror, run, only=names(request))
     if run.source == "changelog":
         return _from_events(mirror, run)
     if run.source == "index":
@@ -179,20 +181,25 @@ def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[Plan
     return plan_named(wanted, known, reason="asked for", verify=True)
 
 
-def _changed_during(
-    mirror: Mirror, interval: tuple[int, int] | None, *, only: Sequence[NormalizedName]
-) -> Iterator[PlannedProject]:
-    """What changed in ``interval``, of the projects ``only`` where there are such."""
-    if interval is None:
-        raise MirrorError("a backfill needs the interval that it is for")
-    start, end = interval
-    touched = {event.project for event in mirror.ledger.events.during(start, end)}
+def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
+    """What changed in a backfill's interval and what differs from upstream; ``only`` confines it."""
+    start, end = interval_of(mirror, run)
+    events = mirror.ledger.events.during(start, end)
+    touched = {event.project for event in events if changes_content(event.action)}
     touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
+    if run.source == "index":
+        return plan_backfill(
+            _sorted(load_snapshot(mirror.settings.directory, run.id).entries()),
+            mirror.ledger.projects.all(),
+            mirror.selector,
+            touched=touched,
+            only=frozenset(only),
+            complete=mirror.ledger.facts.get("selection") == mirror.selection and left_over(mirror) is None,
+        )
     if only:
         touched.intersection_update(only)
     wanted = sorted(name for name in touched if mirror.selector.why_not(name) is None)
-    known = _known(mirror, wanted)
-    return plan_named(wanted, known, reason="changed in the backfill's interval", verify=True)
+    return plan_named(wanted, _known(mirror, wanted), reason=CHANGED, verify=True)
 
 
 def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:

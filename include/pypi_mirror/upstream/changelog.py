@@ -7,7 +7,7 @@ import logging
 import re
 import reprlib
 import xmlrpc.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Final
 from xml.parsers.expat import ExpatError
@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 MAX_ANSWER: Final = 48 * 1024 * 1024
 # Upstream gives at most 50,000 events a call; this many calls are cheaper to replace by the root index.
 MAX_CALLS: Final = 20
+# Seconds by which an event may be dated before one of a lower serial: transactions overtake each other.
+_OUT_OF_ORDER: Final = 600
 _RATE_LIMITED: Final = "HTTPTooManyRequests"
 _RESET: Final = re.compile(r"reset in (\d{1,9}) second", re.ASCII)
 _MAX_WAIT: Final = 120.0
@@ -88,16 +90,50 @@ class Changelog:
                 if asked < serial:
                     self._check_not_behind(serial)
                 return
-            if rows[0][4] <= asked:
-                raise UpstreamMalformed(
-                    f"asked for events after {asked}, upstream gives event {rows[0][4]}", url=self._url
-                )
-            asked = rows[-1][4]
+            asked = self._next(asked, rows)
             if asked == serial:
                 return  # the cursor's own event is all there is
             if events := [event for row in rows if row[4] > serial and (event := self._event(row))]:
                 yield events
         raise TooFarBehind(f"more than {MAX_CALLS} calls' worth of events")
+
+    def during(
+        self, start: int, end: int, *, after: Callable[[int], int | None] = lambda _time: None
+    ) -> Iterator[list[Event]]:
+        """The events with ``start <= timestamp < end`` (seconds) in order of serial, a list a call.
+
+        Upstream can be asked by serial alone. ``after`` gives, for a time, the serial of an earlier event,
+        where one is known; else the place is searched for, in some ten calls for all of its history. Raises
+        NoChangelog, TooFarBehind after MAX_CALLS calls for the events, and UpstreamError.
+        """
+        if start >= end:
+            return
+        early = start - _OUT_OF_ORDER
+        known = after(early)
+        asked = self._serial_before(early) if known is None else known
+        for _ in range(MAX_CALLS):
+            rows = self._rows(asked)
+            found = (self._event(row) for row in rows if start <= row[2] < end)
+            if events := [event for event in found if event is not None]:
+                yield events
+            if not rows or rows[0][2] >= end + _OUT_OF_ORDER:
+                return
+            asked = self._next(asked, rows)
+        raise TooFarBehind(f"more than {MAX_CALLS} calls' worth of events")
+
+    def _serial_before(self, timestamp: int) -> int:
+        """A serial whose event happened before ``timestamp``, as late as halving finds one; 0 if none did."""
+        low, high = 0, self.last_serial()
+        while low + 1 < high:
+            middle = (low + high) // 2
+            rows = self._rows(middle)
+            if not rows or rows[0][2] >= timestamp:
+                high = middle
+            elif rows[-1][2] >= timestamp:
+                return middle
+            else:
+                low = self._next(middle, rows)
+        return low
 
     def last_serial(self) -> int:
         """The serial of upstream's newest event, of whatever kind. Raises NoChangelog and UpstreamError."""
@@ -105,6 +141,14 @@ class Changelog:
         if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= MAX_SERIAL:
             raise UpstreamMalformed(f"{reprlib.repr(last)} is no serial", url=self._url)
         return last
+
+    def _next(self, asked: int, rows: list[_Row]) -> int:
+        """The serial to ask for after ``rows``, which came for ``asked``."""
+        if rows[0][4] <= asked:
+            raise UpstreamMalformed(
+                f"asked for events after {asked}, upstream gives event {rows[0][4]}", url=self._url
+            )
+        return rows[-1][4]
 
     def _check_not_behind(self, serial: int) -> None:
         last = self.last_serial()

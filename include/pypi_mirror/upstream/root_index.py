@@ -59,6 +59,16 @@ def fetch_root_index(master: str, control: Control, *, etag: str | None) -> Root
     )
 
 
+def check_not_older(index: RootIndex, cursor: int | None) -> None:
+    """Raises UpstreamMalformed for an index from before ``cursor``, up to which the mirror is complete."""
+    if cursor is not None and index.serial is not None and index.serial < cursor:
+        raise UpstreamMalformed(
+            f"the root index is of serial {index.serial}, the mirror is at {cursor} already: an old copy, "
+            "or another upstream. If upstream was replaced, start with a new directory",
+            url=index.url,
+        )
+
+
 def _parse(index: RootIndex) -> tuple[int | None, Iterator[IndexEntry]]:
     if index.content_type == JSON:
         return simple_json.parse_root_index(index.body, url=index.url)
