@@ -57,6 +57,8 @@ def test_a_stale_mirror_says_what_keeps_it() -> None:
     assert "upstream has moved on since" in nothing.details[1]
     (running,) = conditions(replace(stale, running=RunningRun(label="r", started_at=NOW)), Alerts(), {})
     assert "The run r is at work" in running.advice
+    (closed,) = conditions(replace(stale, paused_until=NOW), Alerts(), {})
+    assert "download-window is closed until 2023-11-14 22:13 UTC" in closed.advice
     waits, approval = conditions(replace(stale, waiting=WAITING), Alerts(), {})
     assert "waits for approval" in waits.advice
     assert isinstance(approval, ApprovalNeeded)

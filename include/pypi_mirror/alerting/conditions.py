@@ -62,6 +62,7 @@ class Stale(Condition):
     last_run: str | None
     running: str | None
     waits_for_approval: bool
+    paused_until: int | None = None
 
     @property
     def title(self) -> str:
@@ -77,6 +78,11 @@ class Stale(Condition):
     def advice(self) -> str:
         if self.waits_for_approval:
             return "A plan waits for approval: answer it under Required Actions, then the mirror goes on."
+        if self.paused_until is not None:
+            return (
+                f"[schedule] download-window is closed until {_shown(self.paused_until)}: nothing to do if "
+                "the mirror catches up then. [alerts] stale-after is what may be expected of it."
+            )
         if self.running is not None:
             return f"The run {self.running} is at work: see its progress; nothing to do if it advances."
         return (

@@ -57,6 +57,7 @@ def _stale(sight: Sight, limits: Alerts) -> Iterator[Condition]:
         last_run=described,
         running=None if sight.running is None else sight.running.label,
         waits_for_approval=sight.waiting is not None,
+        paused_until=sight.paused_until,
     )
 
 

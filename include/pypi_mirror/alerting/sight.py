@@ -48,7 +48,7 @@ class Sight:
 
     ``lag_seconds`` is how long the mirror has been behind, None where that cannot be told; ``silent_since``
     and ``trouble`` are of an upstream that does not answer. ``last_sync`` and ``last_audit`` are the newest
-    that have ended, ``running`` is under way.
+    that have ended, ``running`` is under way; until ``paused_until`` downloads wait for their window.
     """
 
     now: int
@@ -62,5 +62,6 @@ class Sight:
     last_sync: EndedRun | None = None
     last_audit: EndedRun | None = None
     running: RunningRun | None = None
+    paused_until: int | None = None
     waiting: WaitingPlan | None = None
     parked: tuple[Parked, ...] = ()

@@ -129,6 +129,7 @@ def sight_of(mirror: Mirror) -> Sight:
         last_sync=_ended(mirror.ledger.runs.last_ended(RunKind.SYNC)),
         last_audit=_ended(mirror.ledger.runs.last_ended(RunKind.AUDIT)),
         running=_running(mirror),
+        paused_until=_seconds(seen.paused_until),
         waiting=_waiting(seen),
         parked=tuple(
             Parked(project=entry.project, error=entry.error, reason=entry.reason)
