@@ -278,9 +278,15 @@ def test_a_run_waits_for_the_one_that_has_the_mirror(airflow: RealAirflow, tmp_p
 
 
 def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: RealAirflow) -> None:
-    airflow.conf.write_text("[mirror]\ndirectory = mirror\nstop-on-eror = true\n")
+    alerts = "email-to = admin@example.com\nemail-from = mirror@example.com\nsmtp-connection = test_mail\n"
+    airflow.conf.write_text(
+        "[mirror]\ndirectory = mirror\nstop-on-eror = true\n"
+        f"[alerts]\n{alerts}webhook-connection = test_hook\n"
+    )
     run_id = airflow.run()
     states = airflow.states(run_id)
+    text, _ = airflow.told(run_id)
+    assert "stop-on-error" in text
     assert airflow.api.run_state(DAG_ID, run_id) == "failed"
     assert states["fetch_changelog"] == ["failed"]
     assert states["report"] == ["upstream_failed"]
