@@ -29,7 +29,7 @@ dag-processor)
     exec airflow dag-processor
     ;;
 worker)
-    exec airflow celery worker --celery-hostname "$HOSTNAME" --skip-serve-logs
+    exec airflow celery worker --celery-hostname "${WORKER_NAME:-$(hostname)}" --skip-serve-logs
     ;;
 nginx)
     exec pypi-mirror nginx serve --runtime "${NGINX_RUNTIME:-/tmp/nginx}" \
