@@ -22,6 +22,8 @@ def say_plan(plan: Partition) -> None:
         plan.removals,
         len(plan.batches),
     )
+    if plan.left:
+        log.info("%d more projects are left to later runs ([schedule] projects-per-run)", plan.left)
 
 
 def end_with_plan(mirror: Mirror, plan: Partition) -> None:
@@ -29,8 +31,9 @@ def end_with_plan(mirror: Mirror, plan: Partition) -> None:
     say_plan(plan)
     for project in islice(mirror.ledger.plan.projects(plan.run_id), MOST_LISTED):
         log.info("would %s %s: %s", project.action, project.project, project.reason)
-    if plan.projects > MOST_LISTED:
-        log.info("and %d projects more", plan.projects - MOST_LISTED)
+    listed = plan.projects + plan.left
+    if listed > MOST_LISTED:
+        log.info("and %d projects more", listed - MOST_LISTED)
     end_dry_run(mirror, plan.run_id)
 
 

@@ -43,4 +43,5 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
         projects=projects,
         recheck=recheck,
         any_hour=any_hour,
+        unbounded=bool(params["all"]),
     )

@@ -33,6 +33,13 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
             description="Download outside of [schedule] download-window, too. Projects that are named above "
             "are synced at any hour in any case.",
         ),
+        "all": Param(
+            False,
+            type="boolean",
+            title="All at once",
+            description="Take all of the plan, whatever [schedule] projects-per-run and gigabytes-per-run "
+            "say that a run takes. Projects that are named above, and backfills, are not bound by them.",
+        ),
         "dry_run": Param(
             False,
             type="boolean",

@@ -127,7 +127,7 @@ def test_it_runs_by_the_clock_of_the_settings(tmp_path: Path) -> None:
 
 def test_the_form_and_the_page_explain_the_dag(tmp_path: Path) -> None:
     dag = describe(tmp_path, schedule="batch-size = 77")["dag"]
-    assert set(dag["params"]) == {"projects", "recheck", "now", "dry_run", "batch_size"}
+    assert set(dag["params"]) == {"projects", "recheck", "now", "all", "dry_run", "batch_size"}
     assert all(schema["title"] for schema in dag["params"].values())
     assert str(tmp_path / "mirror.conf") in dag["doc"]
     assert all(name in dag["doc"] for name in dag["tasks"])

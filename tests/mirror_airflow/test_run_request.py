@@ -17,7 +17,15 @@ class Run:
 
 
 def params(**given: Any) -> dict[str, Any]:
-    return {"projects": [], "recheck": False, "now": False, "dry_run": False, "batch_size": None, **given}
+    return {
+        "projects": [],
+        "recheck": False,
+        "now": False,
+        "all": False,
+        "dry_run": False,
+        "batch_size": None,
+        **given,
+    }
 
 
 def test_a_run_by_hand_without_dates_is_a_sync() -> None:
@@ -34,6 +42,11 @@ def test_a_scheduled_run_is_a_sync_whatever_its_interval() -> None:
     assert request.kind is RunKind.SYNC
     assert request.recheck
     assert request.interval is None
+
+
+def test_all_is_without_bounds() -> None:
+    assert not run_request(Run(), params()).unbounded
+    assert run_request(Run(), params(all=True)).unbounded
 
 
 def test_now_is_at_any_hour() -> None:

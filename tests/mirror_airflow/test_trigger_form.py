@@ -12,6 +12,7 @@ def test_an_empty_form_is_valid_and_asks_for_nothing() -> None:
         "projects": [],
         "recheck": False,
         "now": False,
+        "all": False,
         "dry_run": False,
         "batch_size": None,
     }
@@ -43,6 +44,7 @@ def test_project_names_are_accepted_as_people_write_them(names: list[str]) -> No
         ("batch_size", 1.5),
         ("dry_run", "yes"),
         ("now", "yes"),
+        ("all", "yes"),
     ],
 )
 def test_what_makes_no_sense_is_refused(field: str, value: object) -> None:

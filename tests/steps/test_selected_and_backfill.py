@@ -142,8 +142,7 @@ def test_a_dry_run_leaves_no_trace(synced: Bench) -> None:
         }
         with synced.open() as mirror:
             # That upstream has more by now has been seen, whoever looked; others use the disk.
-            seen = {"upstream_serial": None, "lag_seconds": None, "disk_free": 0}
-            status = replace(mirror_status(mirror), **seen)
+            status = replace(mirror_status(mirror), upstream_serial=None, lag_seconds=None, disk_free=None)
             return files, status, mirror.ledger.runs.latest(10), mirror.ledger.facts.cursor
 
     before = state()

@@ -38,8 +38,13 @@ def run(arguments: argparse.Namespace) -> int:
             run = mirror.ledger.runs.labelled(request.label)
             if run is not None:
                 end_dry_run(mirror, run.id)
-    projects = count(partition.projects, "project")
+    projects = count(partition.projects + partition.left, "project")
     print(f"{projects}, {partition.weighed.projects} of them to remove; {_source(fetched, request.kind)}.")
+    if fetched.filters_changed:
+        print("The filters changed since the last complete run: every project was looked at.")
+    if partition.left:
+        first = f"A run takes {partition.projects:,} of them ([schedule] projects-per-run)"
+        say(f"{first}; `pypi-mirror sync --all` takes all.")
     _print_removals(partition.weighed)
     if unknown:
         print(f"warning: {described(unknown)}", file=sys.stderr)

@@ -10,6 +10,8 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.grace import clock_warning
+from pypi_mirror.steps.left_over import Left, left
+from pypi_mirror.steps.pause import estimate
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
@@ -28,6 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     with open_mirror(settings, must_exist=True) as mirror:
         status = mirror_status(mirror)
+        remaining = left(mirror)
         backlog = mirror.ledger.backlog.failed()
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
@@ -39,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory   {settings.directory}")
-        _print(status, backlog)
+        _print(status, backlog, remaining)
     return 0
 
 
@@ -56,11 +59,18 @@ def _lag(status: MirrorStatus) -> str:
     return f"for {duration(status.lag_seconds)}"
 
 
-def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
+def _print_left(remaining: Left | None) -> None:
+    if remaining is not None:
+        hint = "" if remaining.runs is None else "; `pypi-mirror sync --all` takes it all at once"
+        say(f"left        {estimate(remaining)}{hint}")
+
+
+def _print(status: MirrorStatus, backlog: list[BacklogEntry], remaining: Left | None) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}")
     if status.paused_until is not None:
         say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
+    _print_left(remaining)
     print(f"complete    {'never' if status.updated_at is None else moment(status.updated_at)}")
     print(f"asked       {'never' if status.checked_at is None else moment(status.checked_at)}")
     print(f"behind      {_lag(status)}")
@@ -69,9 +79,6 @@ def _print(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
     print(f"holds       {held}")
     print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
-    if status.left is not None:
-        to_come = "" if status.left.bytes is None else f", about {size(status.left.bytes)}"
-        print(f"to come     {count(status.left.projects, 'project')}{to_come}")
     if status.disk_free is not None:
         full = status.disk_full_at
         until = "" if full is None else f"; at last week's pace that lasts until {moment(full)}"

@@ -54,6 +54,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--now", action="store_true", help="download at any hour, whatever [schedule] download-window says"
     )
     parser.add_argument(
+        "--all", action="store_true", help="all of the plan, however much [schedule] lets a run take"
+    )
+    parser.add_argument(
         "--approve",
         metavar="PLAN",
         help="let the plan of this id remove more than [removal] allows, and no other; `plan` shows the id",
@@ -69,7 +72,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    request = replace(make_request(arguments), any_hour=arguments.now)
+    request = replace(make_request(arguments), any_hour=arguments.now, unbounded=arguments.all)
     with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
         try:
             outcome = _sync(mirror, request, arguments)
@@ -145,6 +148,8 @@ def _number_of_processes(text: str) -> int:
 
 def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> Report:
     fetched = begin(mirror, request, wait=arguments.wait)
+    if fetched.filters_changed:
+        print("The filters changed since the last complete run: every project is looked at.", flush=True)
     processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
     partition = partition_projects(
@@ -194,7 +199,11 @@ def _print(outcome: Report) -> None:
             f"{outcome.duration:.0f} s."
         )
         if outcome.state is RunState.PAUSED:
-            say(f"It is {outcome.reason}. `pypi-mirror sync --now` does not wait.")
+            waits = outcome.reason is not None and "download-window" in outcome.reason
+            hint = (
+                "`pypi-mirror sync --now` does not wait" if waits else "`pypi-mirror sync --all` takes it all"
+            )
+            say(f"It is {outcome.reason}. {hint}.")
     elif outcome.cursor is None:
         print("Nothing changed upstream.")
     else:

@@ -173,12 +173,17 @@ def described(mirror: Mirror, pause: Pause | None, *, done: int, planned: int, l
 
 def described_left(left: Left) -> str:
     """``left are 1,500 projects, about 2.3 GB, 3 more runs``."""
+    return f"left are {estimate(left)}"
+
+
+def estimate(left: Left) -> str:
+    """``1,500 projects, about 2.3 GB, 3 more runs``."""
     parts = [count(left.projects, "project")]
     if left.bytes is not None:
         parts.append(f"about {size(left.bytes)}")
     if left.runs is not None:
         parts.append(count(left.runs, "more run"))
-    return f"left are {', '.join(parts)}"
+    return ", ".join(parts)
 
 
 def _pause(mirror: Mirror) -> Pause | None:
