@@ -38,8 +38,10 @@ class Facts:
     def change(self, key: str, changed: Callable[[str | None], str | None]) -> None:
         """Set ``key`` to what ``changed`` makes of its value, None for none; nobody writes in between."""
         with self._engine.begin() as connection:
+            # There has to be a row to lock; here an empty value stands for none.
+            upsert(connection, facts, [{"key": key, "value": ""}], keep_existing=True)
             row = select(facts.c.value).where(facts.c.key == key).with_for_update()
-            put_facts(connection, {key: changed(connection.execute(row).scalar())})
+            put_facts(connection, {key: changed(connection.execute(row).scalar() or None)})
 
     @property
     def cursor(self) -> int | None:
