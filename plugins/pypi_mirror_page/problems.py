@@ -47,6 +47,7 @@ _STATUS: Final[tuple[tuple[type[MirrorError], int, str], ...]] = (
     (MirrorError, 409, "Not possible"),
 )
 _RETRY_AFTER: Final = "5"
+_NO_LOGIN: Final = "Invalid JWT token"
 
 
 class Problem(Exception):
@@ -108,12 +109,13 @@ def _mirror_error(_request: Request, error: Exception) -> ProblemJson:
 
 def _http_error(_request: Request, error: Exception) -> ProblemJson:
     assert isinstance(error, HTTPException)  # noqa: S101
-    phrase = HTTPStatus(error.status_code).phrase
+    # Of a login that is none, or that another secret has signed, Airflow says 403: to log in again helps.
+    status = HTTPStatus.UNAUTHORIZED if error.detail == _NO_LOGIN else HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
-    if error.status_code == HTTPStatus.UNAUTHORIZED:
+    if status is HTTPStatus.UNAUTHORIZED:
         headers.setdefault("WWW-Authenticate", "Bearer")
-    kind = phrase.lower().replace(" ", "-")
-    return _answer(Problem(error.status_code, kind=kind, title=phrase, detail=str(error.detail)), headers)
+    kind = status.phrase.lower().replace(" ", "-")
+    return _answer(Problem(status, kind=kind, title=status.phrase, detail=str(error.detail)), headers)
 
 
 def _invalid(_request: Request, error: Exception) -> ProblemJson:

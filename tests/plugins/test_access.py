@@ -39,10 +39,15 @@ def test_nobody_gets_anything(page_app: "FastAPI", client: Client) -> None:
     assert set(answers.values()) == {401}
 
 
-def test_a_token_that_is_none_is_refused(page_app: "FastAPI", client: Client) -> None:
+@pytest.mark.parametrize("cookie", [True, False])
+def test_a_login_that_is_none_is_refused(cookie: bool, page_app: "FastAPI", client: Client) -> None:
     forged = client()
-    forged.headers["Authorization"] = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiJ9."
-    assert set(asked(page_app, forged).values()) == {403}
+    token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiJ9."
+    if cookie:
+        forged.cookies.set("_token", token)
+    else:
+        forged.headers["Authorization"] = f"Bearer {token}"
+    assert set(asked(page_app, forged).values()) == {401}
 
 
 def test_a_person_without_permissions_gets_nothing(page_app: "FastAPI", client: Client) -> None:

@@ -298,9 +298,24 @@ def test_removals_say_where_airflow_takes_the_answer(asking_run: str, get: Any, 
     assert get("removals")["approval"] is None
 
 
+def test_a_question_that_nobody_answered_in_time_is_none(asking_run: str, get: Any) -> None:
+    from airflow.models import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import update
+
+    with create_session() as session:
+        session.execute(
+            update(TaskInstance)
+            .where(TaskInstance.run_id == asking_run, TaskInstance.task_id == "approve_removals")
+            .values(state="failed")
+        )
+    assert get("removals")["approval"] is None
+
+
 def test_runs_of_the_dags(asking_run: str, get: Any) -> None:
-    sync, audit = get("runs")["dags"][:2]
-    assert (sync["dag_id"], audit["dag_id"]) == ("pypi_mirror", "pypi_mirror_audit")
+    dags = get("runs")["dags"]
+    assert [dag["dag_id"] for dag in dags] == ["pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"]
+    sync = dags[0]
     assert (sync["paused"], sync["link"]) == (True, "dags/pypi_mirror")
     newest = sync["runs"][0]
     assert (newest["run_id"], newest["state"], newest["type"]) == (asking_run, "queued", "manual")

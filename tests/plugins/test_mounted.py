@@ -41,7 +41,7 @@ def test_the_page_and_what_it_asks_of_airflow(administrator: "TestClient") -> No
     for path in ("/", "/static/icon.svg", "/api/overview"):
         assert administrator.get(f"/deep/airflow/pypi-mirror{path}").status_code == 200
     dags = administrator.get("/deep/airflow/pypi-mirror/api/runs").json()["dags"]
-    assert [dag["dag_id"] for dag in dags] == ["pypi_mirror", "pypi_mirror_audit"]
+    assert [dag["dag_id"] for dag in dags] == ["pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"]
 
 
 def test_an_airflow_that_is_broken_is_named_as_such(administrator: "TestClient") -> None:

@@ -50,14 +50,14 @@ async def get_removals(
 
 
 async def _approval(airflow: AirflowApi, run_id: str) -> Approval | None:
-    """None for a run of the command line, one that somebody has answered, and one that waits no more."""
+    """None for a run of the command line, and for one that waits no more, with an answer or without."""
     run = f"dags/{DAG_ID}/dagRuns/{quote(run_id, safe='')}/taskInstances/{TASK_ID}"
     task = await airflow.find(run)
     if task is None or task["state"] not in ("awaiting_input", "deferred"):
         return None
     path = f"{run}/{task['map_index']}/hitlDetails"
     question = await airflow.find(path)
-    if question is None or question["response_received"]:
+    if question is None:
         return None
     return Approval(
         dag_id=DAG_ID,

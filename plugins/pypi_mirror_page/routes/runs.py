@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter
 
-from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_ID
+from pypi_mirror_page.access import DAG_IDS
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
 from pypi_mirror_page.json_answer import Json
 
@@ -43,7 +43,7 @@ class AirflowDag:
 @router.get("")
 async def get_runs(airflow: Airflow) -> Json:
     """The DAGs of the mirror that Airflow knows and this person may see, each with its newest runs."""
-    dags = [await _dag(airflow, dag_id) for dag_id in (DAG_ID, AUDIT_DAG_ID)]
+    dags = [await _dag(airflow, dag_id) for dag_id in DAG_IDS]
     return Json({"dags": [dag for dag in dags if dag is not None]})
 
 
