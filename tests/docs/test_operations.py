@@ -1,0 +1,272 @@
+"""docs/operations.md: its commands do what it says, against a stand-in upstream, in a directory of its own.
+
+What begins with ``$`` in a ``console`` block is run, and prints what it is shown to. Each section starts with
+the mirror that the section on the first sync makes. What cannot run here stands in ``sh`` blocks.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.webserver.server import NginxProcess
+from tests.docs.fenced_blocks import Block, Command, blocks_of
+from tests.requirements_present import require
+from tests.warehouse import Gap, Server, Upload, Warehouse, Wheel, running
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs/operations.md"
+BLOCKS = blocks_of(PAGE)
+FIRST_SYNC = "The first sync"
+
+# Programs of sh blocks: none of them can do here what the page has them do.
+ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export"}
+NAMES = ("requests", "urllib3", "idna", "certifi")
+
+pytestmark = pytest.mark.servers
+
+
+@dataclass(kw_only=True)
+class Sandbox:
+    """A directory in which the page's paths and addresses mean something."""
+
+    home: Path
+    upstream: Server
+    other: Server
+    cleanup: ExitStack
+    port: int = field(default_factory=lambda: _free_port())
+
+    def here(self, text: str) -> str:
+        """``text`` of the page with the paths and addresses of this place."""
+        for theirs, ours in (
+            ("https://index.example", self.upstream.url),
+            ("https://other.example", self.other.url),
+            ("http://pypi.example:8080", f"http://127.0.0.1:{self.port}"),
+            ("http://127.0.0.1:8080", f"http://127.0.0.1:{self.port}"),
+            ("0.0.0.0", "127.0.0.1"),
+            ("/srv/pypi", f"{self.home}/pypi"),
+            ("/var/backups", f"{self.home}/backups"),
+            ("/media/disk", f"{self.home}/disk"),
+        ):
+            text = text.replace(theirs, ours)
+        return re.sub(r"\b8080\b", str(self.port), text)
+
+    def configure(self) -> None:
+        (conf,) = [block.text for block in BLOCKS if block.kind == "ini"]
+        (self.home / "mirror.conf").write_text(self.here(conf))
+        (self.home / "backups").mkdir()
+
+    def run(self, command: Command) -> None:
+        """Run it and see that it prints what it is shown to, in that order."""
+        program = Path(shutil.which("python3") or "").parent
+        environment = {
+            "PATH": f"{ROOT}/.venv/bin:{program}:{os.environ['PATH']}",
+            "HOME": str(self.home),
+            "LC_ALL": "C.UTF-8",
+        }
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", self.here(command.line)],
+            cwd=self.home,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, f"{command.line}\n{done.stdout}"
+        printed = iter(done.stdout.splitlines())
+        for shown in command.shown:
+            if shown == "…":
+                continue
+            wanted = re.compile(".*".join(map(re.escape, self.here(shown).split("…"))))
+            assert any(wanted.fullmatch(line) for line in printed), (
+                f"$ {command.line}\nis shown to print\n  {shown}\nand prints\n{done.stdout[-3000:]}"
+            )
+
+    def do(self, hook: str) -> None:
+        HOOKS[hook](self)
+
+    @property
+    def mirror(self) -> Path:
+        return self.home / "pypi"
+
+    def lose_ledger(self) -> None:
+        for left in self.mirror.glob("ledger.sqlite*"):
+            left.unlink()
+
+    def go_on_and_lose_ledger(self) -> None:
+        """What was mirrored since the copy was made is in the tree alone."""
+        self.upstream.apply(Upload(distribution=Wheel(name="requests", version="2.0")))
+        self.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("1 project synced, …",)))
+        self.lose_ledger()
+
+    def break_ledger(self) -> None:
+        self.lose_ledger()
+        (self.mirror / "ledger.sqlite").write_bytes(b"no database" * 1000)
+
+    def lose_pool(self) -> None:
+        shutil.rmtree(self.mirror / "web/packages")
+
+    def lose_disk(self) -> None:
+        shutil.rmtree(self.mirror)
+
+    def damage_file(self) -> None:
+        wheel = next((self.mirror / "web/packages").rglob("*.whl"))
+        wheel.write_bytes(wheel.read_bytes()[:-1] + b"?")
+
+    def name_wrong_master(self) -> None:
+        conf = (self.home / "mirror.conf").read_text()
+        (self.home / "wrong.conf").write_text(conf.replace(self.upstream.url, self.other.url))
+
+    def follow_wrong_master(self) -> None:
+        self.other.apply(Gap(size=1000), Upload(distribution=Wheel(name="another", version="9.0")))
+        self.run(Command(line="pypi-mirror sync -c wrong.conf", shown=()))
+
+    def go_inside(self) -> None:
+        """The disk is carried to a machine that has only it: upstream and the mirror outside are gone."""
+        self.upstream.stop()
+        conf = (self.home / "mirror.conf").read_text()
+        (self.home / "inside.conf").write_text(conf.replace(str(self.mirror), str(self.home / "disk")))
+        self.mirror.rename(self.home / "outside")
+
+    def serve(self) -> None:
+        self.cleanup.enter_context(NginxProcess(read_settings(self.home / "mirror.conf", {})))
+
+    def need_rsync(self) -> None:
+        require(shutil.which("rsync"), "rsync")
+
+
+HOOKS = {
+    "lose the ledger": Sandbox.lose_ledger,
+    "go on, then lose the ledger": Sandbox.go_on_and_lose_ledger,
+    "break the ledger": Sandbox.break_ledger,
+    "lose the pool": Sandbox.lose_pool,
+    "lose the disk": Sandbox.lose_disk,
+    "damage a file": Sandbox.damage_file,
+    "name a wrong master": Sandbox.name_wrong_master,
+    "follow a wrong master": Sandbox.follow_wrong_master,
+    "go inside": Sandbox.go_inside,
+    "serve": Sandbox.serve,
+    "needs rsync": Sandbox.need_rsync,
+}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def upstream() -> Warehouse:
+    """The projects of the page's allow-list, and releases and wheels that it leaves out."""
+    return Warehouse(
+        *(Upload(distribution=Wheel(name=name, version="1.0")) for name in NAMES),
+        Upload(distribution=Wheel(name="numpy", version="1.0")),
+        Upload(distribution=Wheel(name="numpy", version="2.1")),
+        Upload(distribution=Wheel(name="numpy", version="2.1", tags="cp311-cp311-win_amd64")),
+        Upload(distribution=Wheel(name="nobody-asked-for")),
+    )
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[Sandbox]:
+    with ExitStack() as stack:
+        made = Sandbox(
+            home=tmp_path,
+            upstream=stack.enter_context(running(upstream())),
+            other=stack.enter_context(running(Warehouse(Upload(distribution=Wheel(name="other"))))),
+            cleanup=stack,
+        )
+        made.configure()
+        yield made
+
+
+def consoles(section: str) -> list[Block]:
+    return [block for block in BLOCKS if block.kind == "console" and block.section == section]
+
+
+SECTIONS = list(dict.fromkeys(block.section for block in BLOCKS if block.kind == "console"))
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_commands_do_what_the_page_says(section: str, sandbox: Sandbox) -> None:
+    if section != FIRST_SYNC:
+        sandbox.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("5 projects synced, …",)))
+    for block in consoles(section):
+        if block.hook is not None:
+            sandbox.do(block.hook)
+        for command in block.commands:
+            sandbox.run(command)
+
+
+def test_every_kind_of_block_is_looked_at() -> None:
+    assert {block.kind for block in BLOCKS} == {"console", "sh", "ini"}
+    assert {block.hook for block in BLOCKS} <= {None, *HOOKS}
+    assert set(HOOKS) == {block.hook for block in BLOCKS} - {None}
+
+
+def test_what_cannot_run_here_is_bash_and_names_what_there_is() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for block in BLOCKS:
+        if block.kind != "sh":
+            continue
+        subprocess.run(["bash", "-n", "-c", block.text], check=True)
+        for line in block.text.splitlines():
+            program, *words = line.split()
+            assert program in ELSEWHERE, line
+            if program == "make":
+                assert words[0] in targets, line
+            if program == "promtool":
+                assert (ROOT / words[-1]).is_file(), line
+
+
+def test_every_link_leads_somewhere() -> None:
+    text = PAGE.read_text()
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    for target in re.findall(r"\]\(([^)]+)\)", text):
+        path, _, anchor = target.partition("#")
+        assert not path or (PAGE.parent / path).exists(), target
+        assert path or anchor in anchors, target
+
+
+def test_the_figures_are_those_that_the_benchmark_computes() -> None:
+    """Where this fails after `make bench`, take the figures of docs/capacity.md over."""
+    tables = _tables((ROOT / "docs/capacity.md").read_text())
+    first, daily, needs = (
+        tables[name] for name in ("First sync", "Every day after", "What it needs of the machine")
+    )
+    ours = _tables(PAGE.read_text())["How large"]
+    assert set(ours) == set(needs)
+    for name, row in ours.items():
+        assert list(row.values()) == [
+            needs[name]["files"],
+            first[name]["time at 100 Mbit/s"].partition(" (")[0],
+            first[name]["time at 1 Gbit/s"].partition(" (")[0],
+            daily[name]["bytes"],
+            needs[name]["inodes"],
+            needs[name]["database"],
+        ], name
+
+
+def _tables(text: str) -> dict[str, dict[str, dict[str, str]]]:
+    """Tables by section, rows by their first cell, cells by the head of their column."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for section in re.split(r"^## ", text, flags=re.MULTILINE)[1:]:
+        lines = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
+        if lines and lines[0][0] == "mirror":
+            head, _, *rows = lines
+            found[section.partition("\n")[0]] = {
+                row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows
+            }
+    return found
