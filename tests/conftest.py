@@ -18,14 +18,8 @@ pytest.register_assert_rewrite("tests.steps.audit")
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
-ON_BOTH_DATABASES = [
-    # With pytest-xdist all tests of one Airflow are one worker's.
-    pytest.param(name, marks=pytest.mark.xdist_group(f"airflow-{name}"))
-    for name in ("sqlite", "postgresql")
-]
 
-
-@pytest.fixture(scope="session", params=ON_BOTH_DATABASES)
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def airflow(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> "Iterator[RealAirflow]":

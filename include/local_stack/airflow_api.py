@@ -74,6 +74,12 @@ class AirflowApi:
     def pause(self, dag_id: str, *, paused: bool) -> None:
         self._request("PATCH", f"/dags/{dag_id}", body={"is_paused": paused})
 
+    def make_pool(self, name: str, *, slots: int, description: str) -> None:
+        """Make a pool where there is none of that name; one that is there keeps its number of slots."""
+        if self._request("GET", f"/pools/{name}", missing_ok=True) is None:
+            body = {"name": name, "slots": slots, "description": description}
+            self._request("POST", "/pools", body=body)
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run by hand and return its run id."""
         answer = self._request(

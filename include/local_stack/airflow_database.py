@@ -9,9 +9,12 @@ from local_stack.layout import Layout
 # A password may be in it, so it comes in the environment: a command line is everybody's to read.
 VARIABLE = "AIRFLOW_DATABASE"
 
+# One place is left by the batches of a run, which can take hours: for the watch, or another DAG's task.
+KEPT_FREE = 1
+
 # SQLite has one writer: with Airflow's default of 32 tasks at once its scheduler dies of "database is
-# locked"; 4 have been seen to hold through hundreds of tasks.
-SQLITE_PARALLELISM = 4
+# locked"; few have been seen to hold through hundreds of tasks.
+SQLITE_PARALLELISM = 5
 SQLITE_PATIENCE = 120
 POSTGRESQL_PARALLELISM = 32
 

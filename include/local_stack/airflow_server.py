@@ -15,6 +15,7 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.services import Service
+from mirror_airflow.places import POOL, POOL_VARIABLE
 
 ADMINISTRATOR = "admin"
 
@@ -81,6 +82,7 @@ def environment(
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath))),
         "PYTHONPATH": str(layout.include),
         "PYPI_MIRROR_CONF": str(mirror_conf),
+        POOL_VARIABLE: POOL,
         "AIRFLOW_HOME": str(layout.airflow_home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(layout.dags),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(layout.plugins),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local_stack import airflow_server
 from local_stack.airflow_api import UNFINISHED, AirflowApi
+from local_stack.airflow_database import KEPT_FREE
 from local_stack.airflow_server import (
     ADMINISTRATOR,
     API_SERVER,
@@ -16,6 +17,7 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.services import Service, Services
+from mirror_airflow.places import POOL
 
 START_PATIENCE = 180.0
 STOP_PATIENCE = 20.0
@@ -62,6 +64,12 @@ class Stack:
         )
         for run_id in self.end_runs(api, dag_id):
             on_interrupted(run_id)
+        # Before the scheduler: tasks of a pool that does not exist wait for ever, and only a warning says so.
+        api.make_pool(
+            POOL,
+            slots=int(env["AIRFLOW__CORE__PARALLELISM"]) - KEPT_FREE,
+            description="Batches of the mirror that download at once; 0 holds back what has not begun",
+        )
         self.services.start(airflow_server.service(SCHEDULER, self.layout, env))
         everything = (*BEFORE_TASKS, SCHEDULER)
         self._await(lambda: not api.unhealthy(), everything, "Airflow does not become healthy")
@@ -84,13 +92,16 @@ class Stack:
         self.services.start(service)
         self._await(ready, (service.name,), f"{service.name} does not become ready")
 
-    def stop(self) -> tuple[str, ...]:
-        """Stop all that is on record, Airflow's scheduler first; return the names of what was running."""
+    def stop(self, *, patience: float = STOP_PATIENCE) -> tuple[str, ...]:
+        """Stop all that is on record, Airflow's scheduler first; return the names of what was running.
+
+        What has not ended after ``patience`` seconds is killed.
+        """
         running = self.running()
-        self.services.stop((SCHEDULER,), patience=STOP_PATIENCE)
+        self.services.stop((SCHEDULER,), patience=patience)
         # What is on record and not running has a record to clear away all the same.
         others = {*BEFORE_TASKS, *running} - {SCHEDULER}
-        self.services.stop(tuple(others), patience=STOP_PATIENCE)
+        self.services.stop(tuple(others), patience=patience)
         return running
 
     def _knows(self, api: AirflowApi, dag_id: str) -> bool:

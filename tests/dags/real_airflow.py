@@ -100,7 +100,8 @@ def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
                 new_database=new_database,
             )
         finally:
-            stack.stop()
+            # Nothing of it is needed any more.
+            stack.stop(patience=1)
 
 
 def start_for_tests(airflow: "RealAirflow", directory: Path) -> None:
@@ -163,6 +164,8 @@ class RealAirflow:
             dag_id=DAG_ID,
             database=None if self.new_database is None else self.new_database(),
             extra_env={
+                # A run is a chain of tasks, and before each the scheduler sleeps up to a second by default.
+                "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
                 # A DAG whose configuration a test has changed is there as soon as its file was read again.
                 "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMINISTRATOR}:admin,{VIEWER}:viewer",
