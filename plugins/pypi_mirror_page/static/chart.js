@@ -15,9 +15,10 @@ const stepFor = (top, most, steps) => {
 
 /**
  * A chart as a figure. `series` are {name, tone, points: [[milliseconds, value or null], …], kind}; a kind is
- * "line" (by default), "area", "bars" or "forecast". `format` writes a value, `steps` are those the axis may take.
+ * "line" (by default), "area", "bars" or "forecast". `format` writes a value, `mark` one beside the axis, and
+ * `steps` are those that the axis may take.
  */
-export const chart = ({ title, series, format, steps, from, to, floor = 1 }) => {
+export const chart = ({ title, series, format, mark = format, steps, from, to, floor = 1 }) => {
   const top = Math.max(floor, ...series.flatMap((s) => s.points.map(([, y]) => y ?? 0)));
   const step = stepFor(top, 4, steps), ceiling = Math.ceil(top / step) * step;
   const x = (t) => LEFT + ((t - from) / Math.max(1, to - from)) * (RIGHT_EDGE - LEFT);
@@ -26,7 +27,7 @@ export const chart = ({ title, series, format, steps, from, to, floor = 1 }) => 
   const cross = svg("line", { class: "cross", y1: TOP, y2: FLOOR, visibility: "hidden" });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", tabindex: "0",
     "aria-label": `${title}: ${summary(series, format)}. Arrow keys read the values.` },
-    axis(ceiling, step, y, format), calendar(from, to, x), series.map((s) => drawn(s, x, y, from, to)), cross);
+    axis(ceiling, step, y, mark), calendar(from, to, x), series.map((s) => drawn(s, x, y, from, to)), cross);
   followPointer(drawing, { series, format, x, cross, readout, from, to });
   return el("figure", { class: "chart card" },
     el("figcaption", null,

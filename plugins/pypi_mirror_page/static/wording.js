@@ -23,6 +23,12 @@ export const duration = (seconds) => {
   return whole < 6 && rest > 0 ? `${count(whole, noun)} ${count(rest, part)}` : count(whole, noun);
 };
 
+/** `30 min`, `1.5 h`, `2 d`: for the side of a chart. */
+export const shortDuration = (seconds) => {
+  const [length, unit] = seconds < HOUR ? [MINUTE, "min"] : seconds < 2 * DAY ? [HOUR, "h"] : [DAY, "d"];
+  return `${Number((seconds / length).toFixed(1))} ${unit}`;
+};
+
 export const secondsSince = (time) => (Date.now() - new Date(time).getTime()) / 1000;
 
 export const ago = (time) => {

@@ -6,7 +6,7 @@ import { chart } from "../chart.js";
 import { badge, el } from "../dom.js";
 import { table, time } from "../paged_table.js";
 import { empty, load } from "../trouble.js";
-import { count, day, duration, number, secondsSince, size } from "../wording.js";
+import { count, day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
 
 const DAY = 86400000;
 const PERIODS = [[1, "a day"], [7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
@@ -36,7 +36,7 @@ const render = ({ runs, samples, forecast }, days) => {
   const over = (pick) => samples.map((sample) => [Date.parse(sample.at), pick(sample)]);
   const done = runs.filter((run) => run.finished_at !== null);
   const charts = samples.length > 0 && [
-    chart({ title: "Lag", from, to, format: duration, steps: MINUTES, floor: 60,
+    chart({ title: "Lag", from, to, format: duration, mark: shortDuration, steps: MINUTES, floor: 60,
       series: [{ name: "behind upstream for", tone: "warn", kind: "area", points: over((s) => s.lag_seconds) }] }),
     chart({ title: "Size of the mirror", from, to, format: size,
       series: [{ name: "files", tone: "info", kind: "area", points: over((s) => s.bytes) }] }),

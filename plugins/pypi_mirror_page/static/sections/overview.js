@@ -23,25 +23,30 @@ export const overview = (context) => {
     runs: el("section", { class: "block", "aria-labelledby": "runs-heading" }),
   };
   const progress = runProgress(context, parts.run);
-  let listening = false;
+  let shown = null;
 
-  const update = (state, trouble) => {
+  const update = async (state, trouble) => {
     show(parts.trouble, trouble && [trouble.title, trouble.message], () => trouble && troubleBox(trouble, context.refresh));
-    if (state === null) return;
+    if (state === null) {
+      if (trouble) shown.removeAttribute("aria-busy");
+      return;
+    }
     showFreshness(parts, state, context.staleAfter);
     showFigures(parts.figures, state);
     showDisk(parts.disk, state.disk);
     progress.expect(state.running);
-    showRuns(parts.runs);
+    await showRuns(parts.runs);
+    shown.removeAttribute("aria-busy");
   };
 
   return {
     name: "overview",
     label: "Overview",
     open(panel) {
-      if (!listening) {
+      if (shown === null) {
         panel.append(...Object.values(parts));
-        listening = true;
+        panel.setAttribute("aria-busy", "true");
+        shown = panel;
       }
       context.listeners.add(update);
       progress.start();

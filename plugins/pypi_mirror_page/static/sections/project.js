@@ -111,7 +111,8 @@ const EXPLAINED = [
 ];
 
 const reasons = (file) => {
-  if (file.refusals.length > 0) return file.refusals.map(({ setting, reason }) => el("div", { class: "words" }, el("code", null, setting), ` ${reason}`));
+  if (file.refusals.length > 0) return file.refusals.map(({ setting, reason }) => el("div", { class: "words" },
+    !reason.startsWith(setting) && [el("code", null, setting), " "], reason));
   if (file.admitted_by !== null) return el("code", null, file.admitted_by);
   return file.upstream ? "no filter speaks against it" : "upstream does not list it any more";
 };
