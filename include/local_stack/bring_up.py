@@ -20,11 +20,13 @@ from local_stack.sample_conf import SITE_PORT, write_sample_conf
 from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
+from pypi_mirror.commands.label import is_dead
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.steps.report import fail_run
+from pypi_mirror.steps.upgrade_ledger import upgrade_ledger
 
 DAG_ID = "pypi_mirror"
 
@@ -59,6 +61,9 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
             how_to_change="choose another one with UPSTREAM_PORT=…",
         )
         _start_upstream(stack, options, console)
+    upgraded = upgrade_ledger(settings, is_dead=is_dead)
+    if upgraded.before not in (None, upgraded.after):
+        console.print(upgraded.described)
     if serves_itself(settings):
         settings.web.mkdir(parents=True, exist_ok=True)
         stack.start(nginx_service(stack.layout, settings), ready=lambda: site_answers(settings))
@@ -79,6 +84,8 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
 
 def end_in_ledger(settings: Settings, run_id: str) -> None:
     """A run that was cut off: it has failed, and the next one need not wait for its lease."""
+    # Of an older program, where this one came in between: it holds the ledger, and is no more.
+    upgrade_ledger(settings, is_dead=run_id.__eq__)
     with open_mirror(settings) as mirror:
         fail_run(mirror, run_id, "it was cut off when the stack was stopped")
 
