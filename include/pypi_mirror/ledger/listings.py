@@ -144,8 +144,8 @@ class Listings:
         ]
 
     def planned(self, run_id: int, names: Sequence[NormalizedName]) -> dict[NormalizedName, AnyRow]:
-        """Of ``names`` those that are planned: what became of them, and whether they are gone upstream."""
-        statement = select(plan.c.project, plan.c.state, plan.c.gone).where(
+        """Of ``names`` those that are planned, and what became of them: rows with ``state``."""
+        statement = select(plan.c.project, plan.c.state).where(
             plan.c.run_id == run_id, plan.c.project.in_(names)
         )
         return {NormalizedName(row.project): row for row in self._rows(statement)}

@@ -28,8 +28,7 @@ def note_unlisted_names(mirror: Mirror, run_id: int) -> None:
     missing: set[NormalizedName] = set()
     for names in _asked_for(mirror):
         planned = mirror.ledger.listings.planned(run_id, names)
-        gone = {name for name, row in planned.items() if row.gone}
-        missing |= gone | (set(names) - planned.keys() - _held(mirror, names))
+        missing |= set(names) - planned.keys() - _held(mirror, names)
     _note(mirror, missing)
 
 
