@@ -11,19 +11,24 @@ from time import perf_counter
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from bench.cases import Goal
 from bench.run_sync import Round, Say
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.runs import RunRequest
-from pypi_mirror.ledger.tables import metadata, projects
+from pypi_mirror.ledger.tables import metadata
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.observing.coverage import coverage
+from pypi_mirror.observing.progress import progress
+from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.observing.tombstones import tombstone_page
 from pypi_mirror.planning import cut
 from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.steps.report import mirror_status
+from pypi_mirror.steps.sample import take_sample
 
 TITLE: Final = "a ledger of {files:,} files in {projects:,} projects"
 # The slowest of the questions, in seconds.
@@ -177,12 +182,6 @@ def _files_of(mirror: Mirror, count: int) -> object:
     return mirror.ledger.projects.files_of([project.id for project in known.values()])
 
 
-def _search(mirror: Mirror, count: int) -> object:
-    found = select(projects).where(projects.c.name.between("project-00", "project-00~"))
-    with mirror.ledger.engine.connect().execution_options(reading=True) as connection:
-        return connection.execute(found.order_by(projects.c.name).limit(100)).all()
-
-
 def _audit_turn(mirror: Mirror) -> list[AuditedProject]:
     return mirror.ledger.audits.due(before=_NOW, after=None, most_files=1_000)
 
@@ -223,7 +222,14 @@ def _swept(mirror: Mirror) -> Iterable[Any]:
 _QUESTIONS: Final[dict[str, Callable[[Mirror, int], object]]] = {
     "status": lambda m, _: mirror_status(m),
     "backlog": lambda m, _: m.ledger.backlog.failed(),
-    "projects by prefix": _search,
+    "projects by prefix": lambda m, _: project_page(m, "project_00", limit=100),
+    "projects by a part that none has": lambda m, _: project_page(m, "nobody"),
+    "the largest project with its events": lambda m, _: project(m, _name(0)),
+    "progress of the run under way": lambda m, _: progress(m),
+    "what audits have covered": lambda m, _: coverage(m),
+    "sums over all tombstones": lambda m, _: m.ledger.listings.tombstone_sums(),
+    "a page of tombstones": lambda m, _: tombstone_page(m, limit=200),
+    "a sample": lambda m, _: take_sample(m),
     "the largest project's files": lambda m, _: m.ledger.projects.files_of([1]),
     "200 projects and their files": _files_of,
     "progress of a plan of all": lambda m, _: m.ledger.plan.progress(_RUN),

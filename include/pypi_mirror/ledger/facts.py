@@ -16,7 +16,9 @@ class Facts:
     began to write. ``comparing``: that of the last run's first step. ``unpublished``: present while the root
     index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
     ``index_serial``: of the root index on the disk, empty where it has none.
-    ``audit_pool``, ``audit_resume``: where the audit goes on.
+    ``audit_pool``, ``audit_resume``: where the audit goes on. ``audit_findings``: what the last ones found.
+    ``upstream``: at which serial upstream was last seen, and what the mirror lacked then.
+    ``unknown_names``: what the allowlist asks for and upstream did not list.
     ``paused``: the run that left a part of its plan to a later one, and until when.
     ``clock_ahead``: by how many seconds this machine's clock ran ahead of upstream's, if it did.
     ``removals``: what the last plan removes, and whether a person has to approve it.
