@@ -1,16 +1,38 @@
 """[schedule] projects-per-run and gigabytes-per-run: a first sync in parts, each of which is published."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from pypi_mirror.errors import RunStopped
+from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import RemovalGuard, Schedule
+from pypi_mirror.steps.download_projects import download_projects
+from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.left_over import Left, left
-from pypi_mirror.steps.report import Report
+from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.rebuild_index import rebuild_index
+from pypi_mirror.steps.report import Report, end_dry_run, report
 from tests.steps.audit import audit, compare
-from tests.steps.bench import Bench, MakeBench
-from tests.warehouse import Drip, Fault, Quarantine, RemoveProject, Upload, Wheel, many
+from tests.steps.bench import Bench, MakeBench, make_bench
+from tests.warehouse import (
+    SERIAL_LESS,
+    STATIC,
+    Corrupt,
+    Drip,
+    Fault,
+    Quarantine,
+    RemoveProject,
+    Upload,
+    Wheel,
+    many,
+)
 
 PROJECTS = 40
 FIVE_HUNDRED_BYTES = 500 / 1e9
@@ -149,7 +171,8 @@ def test_what_upstream_withdraws_or_changes_does_not_wait_for_its_turn(half: Ben
         RemoveProject(project="project-00035"),
     )
     result = half.sync(batch_size=5)
-    assert (result.state, result.planned, result.tally.projects_removed) == (RunState.PAUSED, 4, 1)
+    assert (result.state, result.planned, result.tally.projects_removed) == (RunState.PAUSED, 5, 1)
+    assert half.server.requests.count("page") == 5, "the one that was never here is asked for once, too"
     assert "project-00003" not in held(half)
     assert half.listed("project-00004") == []
     assert any("99" in name for name in half.listed("project-00005"))
@@ -244,10 +267,6 @@ def test_a_recheck_in_parts(half: Bench) -> None:
 
 
 def test_a_dry_run_leaves_the_rest_as_it_is(half: Bench) -> None:
-    from pypi_mirror.steps.fetch_changelog import fetch_changelog
-    from pypi_mirror.steps.partition_projects import partition_projects
-    from pypi_mirror.steps.report import end_dry_run
-
     before = half.fact("left_over")
     with half.open() as mirror:
         run = fetch_changelog(mirror, half.request()).run_id
@@ -256,3 +275,180 @@ def test_a_dry_run_leaves_the_rest_as_it_is(half: Bench) -> None:
     assert half.fact("left_over") == before
     assert half.sync().planned == 20
     compare(half)
+
+
+@pytest.mark.parametrize("moment", ["a group", "the end"])
+def test_a_crash_in_the_middle_of_a_bounded_run(
+    half: Bench, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """What its batches had recorded is done; the next run goes on with what they had not."""
+    half.change(schedule=bounded(projects_per_run=12))
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.steps.bench.fail_run", lambda *_: None)
+        if moment == "the end":
+            patched.setattr("tests.steps.bench.rebuild_index", cut_off)
+        else:
+            patched.setattr("tests.steps.bench.download_projects", only_the_first_batch)
+        with pytest.raises(PowerCut):
+            half.sync(batch_size=6)
+    done = {"a group": 6, "the end": 12}[moment]
+    left_ = what_is_left(half)
+    assert left_ is not None
+    assert left_.projects == 20, "as it was when the run began"
+    half.clock.advance(days=1)
+    results = to_the_end(half, batch_size=6)
+    assert sum(result.tally.projects_done for result in results) == 20 - done
+    assert len(pages_asked_for(half)) == len(set(pages_asked_for(half))) == 20, "nothing is done twice"
+    assert half.server.requests.count("index") == 0
+    audit(half)
+    compare(half)
+
+
+class PowerCut(BaseException):
+    """Nothing after it is done, not even the end of the run."""
+
+
+def cut_off(*_: object) -> None:
+    raise PowerCut
+
+
+def only_the_first_batch(mirror: Mirror, run_id: int, batch: int) -> None:
+    if batch:
+        raise PowerCut
+    download_projects(mirror, run_id, batch)
+
+
+def test_a_task_that_is_run_again_keeps_the_rest(half: Bench) -> None:
+    """A person clears partition_projects of a run that goes on with another one's rest."""
+    half.change(schedule=bounded(projects_per_run=5))
+    half.server.apply(Upload(distribution=Wheel(name="late")))
+    with half.open() as mirror:
+        half.clock.advance(minutes=1)
+        run = fetch_changelog(mirror, half.request()).run_id
+        for _ in range(2):
+            partition = partition_projects(mirror, run)
+            assert (partition.projects, partition.left) == (5, 16)
+            guard_removals(mirror, run)
+        for batch in partition.batches:
+            download_projects(mirror, run, batch.number)
+        rebuild_index(mirror, run)
+        assert report(mirror, run).state is RunState.PAUSED
+    half.change(schedule=bounded())
+    assert half.sync().planned == 16
+    compare(half)
+
+
+@pytest.mark.parametrize("stop_on_error", [True, False])
+def test_a_project_that_fails_does_not_hold_up_the_rest(half: Bench, *, stop_on_error: bool) -> None:
+    half.change(stop_on_error=stop_on_error, schedule=bounded(projects_per_run=10))
+    half.server.inject(Fault(path="/packages/*/project_00022-*.whl", effect=Corrupt(), times=None))
+    if stop_on_error:
+        for _ in range(2):
+            with pytest.raises(RunStopped):
+                half.sync(clock_step=1)
+        assert half.cursor is None, "it comes again with every run, and stops each"
+        half.server.faults.clear()
+        results = to_the_end(half)
+    else:
+        results = [half.sync(), half.sync()]
+        assert [result.state for result in results] == [RunState.FAILED, RunState.SUCCESS]
+        assert list(half.backlog()) == ["project-00022"]
+        half.server.faults.clear()
+        half.sync(clock_step=60)
+    assert results[-1].cursor == half.server.warehouse.serial
+    assert half.backlog() == {}
+    audit(half)
+    compare(half)
+
+
+def test_an_upstream_without_a_changelog_in_parts(bench: MakeBench) -> None:
+    """Its root index is compared again only when it changed."""
+    made = bench(scenario=many(PROJECTS, 1, 200), behaviour=STATIC, schedule=bounded(projects_per_run=15))
+    made.sync()
+    assert made.sync().left is not None
+    assert [each.status for each in made.server.requests.of("index")] == [200, 304]
+    made.server.apply(RemoveProject(project="project-00039"), Upload(distribution=Wheel(name="late")))
+    result = made.sync()
+    assert (result.state, result.cursor) == (RunState.SUCCESS, made.server.warehouse.serial)
+    assert len(pages_asked_for(made)) == len(set(pages_asked_for(made))) == PROJECTS
+    audit(made)
+    compare(made)
+
+
+def test_an_upstream_without_serials_in_parts(bench: MakeBench) -> None:
+    """Every project has to be asked for in each chain of runs, and in each once."""
+    made = bench(scenario=many(10, 1, 200), behaviour=SERIAL_LESS)
+    made.sync()
+    made.change(schedule=bounded(projects_per_run=4))
+    made.server.requests.reset()
+    made.server.apply(Upload(distribution=Wheel(name="late")))
+    results = [made.sync()]
+    made.server.apply(Upload(distribution=Wheel(name="later")))
+    results += to_the_end(made)
+    assert [result.planned for result in results] == [4, 4, 4]
+    assert len(pages_asked_for(made)) == len(set(pages_asked_for(made))) == 12
+    audit(made)
+    compare(made)
+
+
+@st.composite
+def chains(draw: st.DrawFn) -> list[tuple[int | None, str]]:
+    """For each run its bound and what happens upstream before it."""
+    happening = st.sampled_from(
+        ["nothing", "upload", "new", "remove", "remove what waits", "named", "recheck"]
+    )
+    return draw(st.lists(st.tuples(st.integers(1, 5) | st.none(), happening), min_size=1, max_size=4))
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(chains())
+def test_any_chain_of_runs_syncs_each_project_once_and_then_moves_the_cursor(
+    chain: list[tuple[int | None, str]],
+) -> None:
+    with (
+        TemporaryDirectory() as directory,
+        make_bench(Path(directory) / "mirror", scenario=many(12, 1, 50)) as made,
+    ):
+        made.change(guard=RemovalGuard(max_percent=100))
+        for number, (most, happening) in enumerate([*chain, (5, "nothing")]):
+            changed = happen(made, happening, number)
+            made.change(schedule=bounded(projects_per_run=most))
+            made.server.requests.reset()
+            before = (made.cursor, set(held(made)))
+            result = made.sync(batch_size=3, recheck=happening == "recheck")
+            asked = pages_asked_for(made)
+            assert len(asked) == len(set(asked))
+            if happening != "recheck" and before[0] is None:
+                again = set(asked) & before[1] - changed
+                assert not again or "recheck" in {each for _, each in chain[: number + 1]}, again
+            assert (result.state is RunState.PAUSED) == (what_is_left(made) is not None)
+            if result.state is RunState.PAUSED:
+                assert made.cursor == before[0]
+            else:
+                assert made.cursor == made.server.warehouse.serial
+            audit(made)
+        results = to_the_end(made)
+        assert results[-1].cursor == made.server.warehouse.serial
+        compare(made)
+
+
+def happen(made: Bench, what: str, number: int) -> set[str]:
+    """Let it happen; the names of the projects that it changes."""
+    there = sorted(made.server.warehouse.projects)
+    have = sorted(set(there) & held(made))
+    wait = sorted(set(there) - held(made))
+    match what:
+        case "upload" if have:
+            made.server.apply(Upload(distribution=Wheel(name=have[0], version=f"10{number}")))
+            return {have[0]}
+        case "new":
+            made.server.apply(Upload(distribution=Wheel(name=f"new-{number}")))
+        case "remove" if have:
+            made.server.apply(RemoveProject(project=have[-1]))
+            return {have[-1]}
+        case "remove what waits" if len(wait) > 1:
+            made.server.apply(RemoveProject(project=wait[-1]))
+            return {wait[-1]}
+        case "named" if wait:
+            made.selected(wait[-1])
+    return set()

@@ -133,13 +133,13 @@ def _plan(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedPr
     if request.kind is RunKind.BACKFILL:
         return _changed_during(mirror, run, only=names(request))
     if run.source == "changelog":
-        return _from_events(mirror, run)
+        return _from_events(mirror, run, rest)
     if run.source == "index":
         return _from_index(mirror, run, since=None if rest is None else rest.since)
     return iter(())
 
 
-def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedProject]:
     if run.cursor_from is None or run.cursor_to is None:
         return
     events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
@@ -148,6 +148,8 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
         chosen = [candidate.project for candidate in chunk]
         known = mirror.ledger.projects.known(chosen)
         waiting = mirror.ledger.backlog.those_of(chosen)
+        if rest is not None:
+            waiting |= mirror.ledger.plan.has(rest.run_id, chosen)
         for candidate in chunk:
             planned = plan_candidate(
                 candidate, known.get(candidate.project), waiting=candidate.project in waiting
