@@ -72,6 +72,11 @@ class Message:
         about = "" if self.run is None else f" ({self.run})"
         return _one_line(f"pypi-mirror: {self.title}{about}")
 
+    @property
+    def runbook(self) -> str:
+        """Where the runbook speaks of it; each key is a heading there."""
+        return RUNBOOK if self.status is Status.TEST else f"{RUNBOOK}#{self.alert}"
+
     def listed(self) -> Iterator[tuple[str, str]]:
         """(name, reason) of what failed, one line each, then the details, which have no name."""
         for project in self.projects[:MOST_LISTED]:
@@ -93,7 +98,7 @@ class Message:
                 *(f"- {name}: {reason}" if name else f"- {reason}" for name, reason in self.listed()),
                 *self.advice,
                 f"See: {self.link}",
-                f"Alert: {self.alert} ({RUNBOOK})",
+                f"Alert: {self.alert} ({self.runbook})",
             )
         )
 
@@ -107,7 +112,7 @@ class Message:
         return (
             f"<p>{escape(self.summary)}</p>{f'<ul>{items}</ul>' if items else ''}{advice}"
             f'<p>See: <a href="{escape(self.link)}">{escape(self.link)}</a><br>'
-            f"Alert: {escape(self.alert)} ({RUNBOOK})</p>"
+            f"Alert: {escape(self.alert)} ({escape(self.runbook)})</p>"
         )
 
     def payload(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
-from mirror_airflow.message import RUNBOOK, Message, Status
+from mirror_airflow.message import Message, Status
 
 # Of Slack's Block Kit: a header's and a section's text, in characters, and the blocks of a message.
 LONGEST_HEADER = 150
@@ -27,7 +27,9 @@ def slack_payload(message: Message) -> dict[str, Any]:
         for name, reason in message.listed()
     )
     parts = [escape(message.summary), listed, *(escape(sentence) for sentence in message.advice)]
-    where = f"<{escape(message.link)}|Open in Airflow>  ·  alert `{message.alert}` ({RUNBOOK})"
+    where = (
+        f"<{escape(message.link)}|Open in Airflow>  ·  alert `{message.alert}` ({escape(message.runbook)})"
+    )
     return {
         "text": escape(message.subject),
         "blocks": [

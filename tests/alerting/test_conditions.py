@@ -1,5 +1,7 @@
 """The words of every condition, as golden text: who changes them sees what people will read."""
 
+from pathlib import Path
+
 from packaging.utils import NormalizedName
 
 from pypi_mirror.alerting.conditions import (
@@ -88,3 +90,9 @@ def test_a_long_list_is_cut_off_and_says_so() -> None:
     assert len(many.details) == MOST_NAMED + 1
     assert many.details[-1] == "and 7 projects more; see the backlog"
     assert many.title == f"{MOST_NAMED + 7} projects failed too often and are parked"
+
+
+def test_the_runbook_has_a_heading_for_each() -> None:
+    runbook = Path(__file__).parents[2] / "docs" / "operations.md"
+    headings = {line.removeprefix("### ") for line in runbook.read_text().splitlines()}
+    assert {*BY_KEY, "watch-failed"} - headings == set()

@@ -31,7 +31,7 @@ def test_the_text_says_what_why_what_to_do_and_where_to_look() -> None:
         "- limit: 5 projects\n"
         "Nothing to do.\n"
         "See: http://airflow.example/dags/pypi_mirror/runs/manual__2025\n"
-        "Alert: run-failed (docs/operations.md)"
+        "Alert: run-failed (docs/operations.md#run-failed)"
     )
 
 
@@ -41,7 +41,7 @@ def test_the_mail_says_the_same() -> None:
         "<p>The run manual__2025 of the mirror http://mirror.example/pypi has failed.</p>"
         "<ul><li><b>project-000</b>: CutOff: it broke (tried again after 2026-01-01 10:00 UTC)</li></ul>"
         "<p>Nothing to do.</p>"
-        f'<p>See: <a href="{link}">{link}</a><br>Alert: run-failed (docs/operations.md)</p>'
+        f'<p>See: <a href="{link}">{link}</a><br>Alert: run-failed (docs/operations.md#run-failed)</p>'
     )
     assert "<ul>" not in message().html()
 

@@ -98,7 +98,7 @@ def test_the_message_says_which_projects_what_to_do_and_when_the_next_run_is() -
         "later try brings it. If it lasts, ask upstream's operators; nothing of it was published.\n"
         "The next run by schedule is due at 2026-01-01 11:00 UTC.\n"
         "See: http://airflow.example\n"
-        "Alert: run-failed (docs/operations.md)"
+        "Alert: run-failed (docs/operations.md#run-failed)"
     )
 
 

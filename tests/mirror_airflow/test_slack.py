@@ -42,7 +42,7 @@ def test_the_whole_of_it() -> None:
                     {
                         "type": "mrkdwn",
                         "text": "<http://airflow.example/dags/pypi_mirror/runs/manual__1?a=1&amp;b=2|Open in "
-                        "Airflow>  ·  alert `run-failed` (docs/operations.md)",
+                        "Airflow>  ·  alert `run-failed` (docs/operations.md#run-failed)",
                     }
                 ],
             },
