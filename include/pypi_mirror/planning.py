@@ -68,8 +68,8 @@ def plan_candidate(
 ) -> PlannedProject | None:
     """What to do about a project that events speak of; None when the mirror is there already.
 
-    ``waiting`` says that the backlog has it, or the rest of a sync in parts: then its removal has to be planned
-    even where the mirror does not hold it yet, or the next try would believe an old copy of its page.
+    ``waiting`` says that the backlog has it, or the rest of a sync in parts: then its removal has to be
+    planned even where the mirror does not hold it yet, or the next try would believe an old copy of its page.
     """
     present = known is not None and known.present
     if candidate.gone and not present and not waiting:

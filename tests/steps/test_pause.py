@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from pypi_mirror.errors import RunStopped
 from pypi_mirror.model import PlanState, RunKind, RunState
 from pypi_mirror.settings.download_window import parse_download_window
 from pypi_mirror.settings.values import RemovalGuard, Schedule
@@ -287,6 +288,28 @@ def test_a_new_failure_is_not_hidden_by_a_pause(at_night: MakeBench) -> None:
         ["project-00003"],
     )
     assert made.cursor is None
+
+
+def test_a_batch_that_was_stopped_stays_so_while_it_cannot_try_again(at_night: MakeBench) -> None:
+    """Cleared at noon, a batch under stop-on-error must not pass over what it was stopped for."""
+    bad = Fault(path="/packages/*/project_00003-*.whl", effect=Corrupt(), times=None)
+    made = at_night(scenario=many(10, 1, 200), faults=[bad], stop_on_error=True)
+    made.clock.now = EVENING.timestamp()
+    request = made.request()
+    with made.open() as mirror:
+        run = fetch_changelog(mirror, request).run_id
+        partition_projects(mirror, run, batch_size=5)
+        with pytest.raises(RunStopped, match="stop-on-error"):
+            download_projects(mirror, run, 0)
+    made.clock.now = NEXT_NOON.timestamp()
+    with made.open() as mirror:
+        with pytest.raises(RunStopped, match="stop-on-error: project-00003 failed before and is not tried"):
+            download_projects(mirror, run, 0)
+        assert download_projects(mirror, run, 1).waiting == 5, "another batch has no failure of its own"
+    made.server.faults.clear()
+    made.clock.now = NEXT_NOON.replace(hour=23).timestamp()
+    with made.open() as mirror:
+        assert download_projects(mirror, run, 0).failures == ()
 
 
 def test_the_tasks_of_a_paused_run_can_be_run_again_at_night(at_night: MakeBench) -> None:

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from pypi_mirror.settings.describe import describe
+from pypi_mirror.settings.first import read_first
 from pypi_mirror.settings.read import read_settings
 
 
@@ -19,6 +20,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
+    read_first(settings)
     section = ""
     for name, key, value in describe(settings):
         if name != section:
