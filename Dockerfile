@@ -12,9 +12,12 @@ FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /opt/pypi-mirror
 RUN python -m venv /opt/venv
-COPY requirements.txt requirements-celery.txt ./
+COPY requirements.txt requirements-celery.txt requirements-kubernetes.txt ./
+# 1 for the KubernetesExecutor.
+ARG WITH_KUBERNETES=
 # Wheels only: nothing is compiled here, and no setup.py of a stranger is run.
-RUN /opt/venv/bin/pip install --only-binary :all: --require-hashes -r requirements.txt -r requirements-celery.txt
+RUN /opt/venv/bin/pip install --only-binary :all: --require-hashes -r requirements.txt -r requirements-celery.txt \
+    ${WITH_KUBERNETES:+-r requirements-kubernetes.txt}
 COPY pyproject.toml README.md LICENSE ./
 COPY include include
 # The engine stays where PYTHONPATH has it for the DAGs; this only makes the command pypi-mirror.

@@ -36,7 +36,7 @@ STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)
 
 .PHONY: help
 help:  ## list every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONF=FILE (your mirror.conf), AIRFLOW_PORT=8081, NGINX_PORT=8080 (the site),"
 	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM"
@@ -63,6 +63,10 @@ env:  ## write a private .env with random secrets, for docker-compose.yaml
 .PHONY: test
 test: $(READY_DEV)  ## run the tests (TESTS='-m "not airflow"' for a part of them)
 	$(PY) -m pytest $(TESTS)
+
+.PHONY: screenshots
+screenshots: $(READY_DEV)  ## make docs/screenshots anew, of the page in Airflow (needs chromium, chromium-driver)
+	$(PY) -m pytest tests/browser --screenshots
 
 .PHONY: lint
 lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
@@ -95,6 +99,9 @@ lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --no-strip-extras --output-file requirements-celery.txt \
 		$$(sed -n 's/^\([A-Za-z0-9_.-]*\)\(\[.*\]\)\{0,1\}==.*/--no-emit-package \1/p' requirements.txt) \
 		requirements-celery.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --no-strip-extras --output-file requirements-kubernetes.txt \
+		$$(sed -n 's/^\([A-Za-z0-9_.-]*\)\(\[.*\]\)\{0,1\}==.*/--no-emit-package \1/p' requirements.txt requirements-celery.txt) \
+		requirements-kubernetes.in
 	for tool in celery profile; do $(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file \
 		bench/requirements-$$tool.txt bench/requirements-$$tool.in; done
 
