@@ -115,7 +115,7 @@ def test_a_refused_connection_is_named_plainly() -> None:
     with control() as made, pytest.raises(UpstreamUnavailable) as caught:
         get(made, server.url)
 
-    assert "refused" in str(caught.value)
+    assert "refused; check [mirror] master" in str(caught.value)
     assert " at 0x" not in str(caught.value)
 
 

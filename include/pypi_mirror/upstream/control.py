@@ -157,7 +157,7 @@ class Control:
                 body = self._read(response, url, max_bytes, deadline)
                 return ControlAnswer(url, response.status_code, response.headers, body)
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise UpstreamUnavailable(_plainly(error), url=url) from error
+            raise UpstreamUnavailable(f"{_plainly(error)}{_advice(error)}", url=url) from error
         except (urllib3.exceptions.TimeoutError, urllib3.exceptions.ProtocolError) as error:
             raise UpstreamUnavailable("the connection was lost in mid-answer", url=url) from error
         except urllib3.exceptions.HTTPError as error:
@@ -180,6 +180,15 @@ class Control:
 
 def _no_credentials(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _advice(error: requests.RequestException) -> str:
+    """What to do where nobody answers at all: the address may be wrong."""
+    cause = error.args[0] if error.args else None
+    reason = getattr(cause, "reason", None)
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.NameResolutionError):
+        return "; check [mirror] master"
+    return ""
 
 
 def _plainly(error: requests.RequestException) -> str:
