@@ -34,6 +34,13 @@ class PypiMirrorPlugin(AirflowPlugin):
     ]
 
     @cached_property
+    def global_operator_extra_links(self) -> list[Any]:  # type: ignore[override]
+        """The button that leads from a task to the page."""
+        from mirror_airflow.links import MirrorPage
+
+        return [MirrorPage()]
+
+    @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What the API server mounts."""
         from pypi_mirror_page.app import create_app
