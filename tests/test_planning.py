@@ -218,12 +218,24 @@ def test_a_plan_says_why() -> None:
     assert reason(entry, None) == "new"
     assert reason(entry, have("a", status=REMOVED)) == "new"
     assert reason(entry, have("a", selection="before")) == "the filters changed"
+    # So it is after `ledger rebuild`: pages do not say under which filters they were made.
+    assert reason(entry, have("a", selection="")) == "made under filters that nobody knows"
+    assert plan_of_serial_less(since=100) is None
+    assert plan_of_serial_less(since=101) == "upstream has no serials to compare"
     assert reason(entry, have("a"), recheck=True) == "re-check"
     assert reason(entry, have("a", seen_serial=None)) == "upstream has no serials to compare"
     assert reason(entry, have("a", seen_serial=4)) == "upstream is at serial 5"
     assert reason(entry, have("a", display_name="A")) == "upstream calls it a"
     assert reason(entry, have("a", status=QUARANTINED)) == "upstream lists it again"
     assert reason(None, have("a")) == "no longer in upstream's index"
+
+
+def plan_of_serial_less(*, since: int) -> str | None:
+    """Why a project that was synced at 100 is looked at in a chain of runs that began at ``since``."""
+    entry = IndexEntry(name="a", project=NormalizedName("a"), serial=None)
+    known = replace(have("a"), synced_at=100)
+    plan = plan_from_index([entry], [known], Refusing(), fingerprint="now", recheck=False, since=since)
+    return next((made.reason for made in plan), None)
 
 
 def test_a_deselected_project_is_removed_and_says_by_what() -> None:
