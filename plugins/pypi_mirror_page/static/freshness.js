@@ -34,7 +34,7 @@ const line = (overview, staleAfter) => {
 };
 
 const since = (overview) =>
-  overview.updated_at === null ? "No run has been complete yet. " : `The last complete run ended ${ago(overview.updated_at)}. `;
+  overview.updated_at === null ? "No sync has succeeded yet. " : `The last sync without a new failure ended ${ago(overview.updated_at)}. `;
 
 /** What else a person should know, each {tone, words}. */
 export const notes = (overview) => {

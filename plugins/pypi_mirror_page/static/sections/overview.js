@@ -77,7 +77,7 @@ const figure = (name, value, more) =>
 const showFigures = (place, state) => {
   const saved = state.dropped_bytes / Math.max(1, state.dropped_bytes + state.bytes);
   const lag = state.lag_seconds;
-  const minutes = lag > 0 ? `${count(Math.max(1, Math.round(lag / 60)), "minute")}, ` : "";
+  const minutes = lag >= 3600 ? `${count(Math.round(lag / 60), "minute")}, ` : "";
   show(place, state, () => [
     figure("Projects", number(state.projects)),
     figure("Files", number(state.files)),
@@ -123,6 +123,7 @@ const showRuns = async (place) => {
     runs.length === 0 ? empty("No run yet. Trigger the DAG pypi_mirror in Airflow to start the first sync.")
       : table("The newest runs in Airflow", [
         ["Run", (run) => airflowLink(run.link, run.run_id), "text"],
+        ["DAG", (run) => run.dag],
         ["State", (run) => badge(run.state, TONES[run.state])],
         ["Started", (run) => time(run.started_at), "when"],
         ["Took", took, "when"],
