@@ -227,7 +227,7 @@ def topology(**extra: str) -> Iterator[Topology]:
     with running_postgres() as url, tempfile.TemporaryDirectory(prefix="pypi-mirror-topology-") as name:
         folder = Path(name)
         folder.chmod(0o755)
-        found = Topology(folder=folder, postgres=url, reads_anything=not _anybody_can_run_us(), extra=extra)
+        found = Topology(folder=folder, postgres=url, reads_anything=not anybody_can_run_us(), extra=extra)
         for shared in ("mirror", "logs"):
             (folder / shared).mkdir()
             os.chown(folder / shared, AIRFLOW.uid, STORAGE)
@@ -248,7 +248,7 @@ def topology(**extra: str) -> Iterator[Topology]:
                 process.wait()
 
 
-def _anybody_can_run_us() -> bool:
+def anybody_can_run_us() -> bool:
     """Whether other users can read this interpreter: it may be in somebody's home, as pyenv has it.
 
     If not, they get the capability to read everything; what they may write stays as it is.
