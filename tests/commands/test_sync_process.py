@@ -26,7 +26,8 @@ def bench_of(line: CommandLine, server: Server) -> Bench:
 
 
 def tree(directory: Path) -> dict[str, tuple[int, int, bytes]]:
-    """Inode, time and bytes of every file but the ledger and the public record of the run."""
+    """Inode, time and bytes of every file but the ledger and the public records of the run."""
+    records = ("mirror.json", "metrics")
     return {
         path.relative_to(directory).as_posix(): (
             path.stat().st_ino,
@@ -34,7 +35,7 @@ def tree(directory: Path) -> dict[str, tuple[int, int, bytes]]:
             path.read_bytes(),
         )
         for path in directory.rglob("*")
-        if path.is_file() and not path.name.startswith("ledger.sqlite") and path.name != "mirror.json"
+        if path.is_file() and not path.name.startswith("ledger.sqlite") and path.name not in records
     }
 
 
