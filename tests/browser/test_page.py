@@ -149,6 +149,32 @@ def test_it_is_legible_and_fits(browser: Browser, theme: str, width: int) -> Non
             browser.screenshot(f"{part}-{theme}-{width}")
 
 
+def test_lines_for_clients_are_copied(browser: Browser) -> None:
+    browser.open("clients")
+    lines = browser.text('[aria-label="Lines for uv"]')
+    assert "[[index]]" in lines
+    browser.button("Copy the lines for uv").click()
+    browser.reads("Copied")
+    browser.go("projects")
+    field = browser.one("#query")
+    field.send_keys(Keys.CONTROL, "v")
+    # A field of one line drops the ends of lines.
+    assert str(field.get_property("value")).split() == lines.split()
+
+
+def test_a_project_that_would_stay_behind_is_not_forgotten(browser: Browser) -> None:
+    browser.open("backlog")
+    assert not browser.button("Forget selected").is_enabled()
+    browser.one('[aria-label="Select tornado"]').click()
+    browser.button("Forget 1 selected").click()
+    browser.reads("Forget 1 project?", "dialog")
+    browser.one('dialog button[value="yes"]').click()
+    browser.reads("tornado: selected by the filters", "main [role=alert]")
+    assert "tornado" in [e.text for e in browser.all("tbody th")]
+    (complaint,) = browser.complaints()
+    assert "409" in complaint, "Chromium tells of each refusal"
+
+
 def test_a_project_on_the_backlog_is_retried(browser: Browser, scene: Scene) -> None:
     scene.break_pages("tornado")
     browser.open("backlog")
