@@ -56,12 +56,13 @@ const introduce = async () => {
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     // The overview says it, too, and offers to try again.
-    return;
+    return false;
   }
   if (!context.me.may_act) {
     byId("may-not").textContent = `${context.me.name || "Your login"} may look at the mirror and not press: that takes the permission to run the DAG pypi_mirror.`;
     byId("may-not").hidden = false;
   }
+  return true;
 };
 
 const readLimit = async () => {
@@ -76,9 +77,10 @@ const readLimit = async () => {
 };
 
 followTheme();
-await Promise.all([introduce(), readLimit()]);
+const [introduced] = await Promise.all([introduce(), readLimit()]);
 const parts = [overview, history, backlog, removals, audit, projects, configuration, clients];
 const poll = new Poll(() => look(tabs), () => EVERY);
-context.refresh = () => poll.now();
+// Buttons are made for who looks: who could not be told from the start takes a new start.
+context.refresh = () => (introduced ? poll.now() : location.reload());
 const tabs = new Tabs(byId("tabs"), byId("panels"), parts.map((part) => part(context)));
 poll.start();

@@ -27,15 +27,14 @@ export const overview = (context) => {
 
   const update = async (state, trouble) => {
     show(parts.trouble, trouble && [trouble.title, trouble.message], () => trouble && troubleBox(trouble, context.refresh));
-    if (state === null) {
-      if (trouble) shown.removeAttribute("aria-busy");
-      return;
+    if (state !== null) {
+      showFreshness(parts, state, context.staleAfter);
+      showFigures(parts.figures, state);
+      showDisk(parts.disk, state.disk);
+      progress.expect(state.running);
     }
-    showFreshness(parts, state, context.staleAfter);
-    showFigures(parts.figures, state);
-    showDisk(parts.disk, state.disk);
-    progress.expect(state.running);
-    await showRuns(parts.runs);
+    // Airflow knows its runs before there is a mirror; where it does not answer either, once said is enough.
+    await showRuns(parts.runs, trouble === null);
     shown.removeAttribute("aria-busy");
   };
 
@@ -103,13 +102,13 @@ const showDisk = (place, disk) => {
 };
 
 /** Airflow's runs; they are asked for with each look, since only Airflow knows of those that wait. */
-const showRuns = async (place) => {
+const showRuns = async (place, complains) => {
   let dags;
   try {
     ({ dags } = await get("runs"));
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    show(place, [error.title, error.message], () => troubleBox(error, () => showRuns(place)));
+    show(place, [error.title, error.message], () => complains && troubleBox(error, () => showRuns(place, true)));
     return;
   }
   const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })));
