@@ -216,12 +216,12 @@ def test_named_projects_in_between_are_not_synced_again(half: Bench) -> None:
 def test_the_guard_weighs_the_whole_plan_and_is_asked_once(half: Bench) -> None:
     half.change(guard=RemovalGuard(max_percent=10, always_allowed=0), schedule=bounded())
     half.sync()
-    # Every page loses its only file: other filters ask for none of them.
+    # Half of the pages, in every part of the alphabet, lose their only file.
     half.change(schedule=bounded(projects_per_run=15))
-    half.select(exclude_filename=r"project_0000.*")
+    half.select(exclude_filename=r"project_000\d[0-4].*")
     with half.open() as mirror:
         assert left(mirror) is None
-    with pytest.raises(Exception, match="10 files") as held_back:
+    with pytest.raises(Exception, match="20 files") as held_back:
         half.sync()
     assert half.server.requests.count("page") == 20
     plan: str = held_back.value.plan  # type: ignore[attr-defined]
@@ -252,6 +252,48 @@ def test_filters_that_change_on_the_way(half: Bench) -> None:
     half.select(exclude_filename="nothing is called so")
     results = to_the_end(half)
     assert [result.planned for result in results] == [20, 20], "the twenty that are there are made again"
+    audit(half)
+    compare(half)
+
+
+def test_pages_made_under_other_filters_are_made_again_once_those_are_set_back(half: Bench) -> None:
+    """By a run for a named project, and by one of all that dies: no event, no rest names the projects."""
+    original = half.settings
+    half.select(exclude_filename="whl")
+    half.selected("project-00003")
+    assert half.page("project-00003")["files"] == []
+    half.settings = original
+    assert [result.planned for result in to_the_end(half)] == [20, 1]
+    half.select(exclude_filename="whl")
+    half.change(schedule=bounded())
+    with half.open() as mirror:
+        run = fetch_changelog(mirror, half.request()).run_id
+        partition_projects(mirror, run, batch_size=5)
+        guard_removals(mirror, run)
+        download_projects(mirror, run, 0)
+    half.settings = original
+    half.clock.advance(days=1)
+    assert [result.planned for result in to_the_end(half)] == [5]
+    audit(half)
+    compare(half)
+
+
+def test_filters_changed_for_a_moment_of_a_bounded_run(half: Bench) -> None:
+    """A batch saw the edited file, the steps before and after it did not."""
+    half.change(schedule=bounded(projects_per_run=10))
+    original = half.settings
+    with half.open() as mirror:
+        run = fetch_changelog(mirror, half.request()).run_id
+        partition_projects(mirror, run)
+        guard_removals(mirror, run)
+    half.select(exclude_filename="whl")
+    with half.open() as mirror:
+        download_projects(mirror, run, 0)
+    half.settings = original
+    with half.open() as mirror:
+        rebuild_index(mirror, run)
+        assert report(mirror, run).state is RunState.PAUSED
+    to_the_end(half)
     audit(half)
     compare(half)
 

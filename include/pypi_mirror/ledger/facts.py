@@ -13,13 +13,15 @@ class Facts:
 
     ``cursor``: the serial up to which the mirror is complete. ``index_etag``: of upstream's root index at
     that time. ``selection``: the settings' fingerprint of the last complete run, absent once another one
-    began to write. ``comparing``: that of the last run's first step. ``unpublished``: present while the root
-    index on the disk is older than the projects. ``layout``: where pages are that the web server serves.
+    began to write. ``comparing``: that of the last run's first step, absent once its batches saw another.
+    ``unpublished``: present while the root index on the disk is older than the projects.
+    ``layout``: where pages are that the web server serves.
     ``index_serial``: of the root index on the disk, empty where it has none.
     ``audit_pool``, ``audit_resume``: where the audit goes on. ``audit_findings``: what the last ones found.
     ``upstream``: at which serial upstream was last seen, and what the mirror lacked then.
     ``unknown_names``: what the allowlist asks for and upstream did not list.
-    ``paused``: the run that left a part of its plan to a later one, and until when.
+    ``left_over``: which plan has what syncs in parts have still to do. ``turns``: which of its batches do not
+    wait. ``paused``: the run that left a part of its plan to a later one, and until when.
     ``clock_ahead``: by how many seconds this machine's clock ran ahead of upstream's, if it did.
     ``removals``: what the last plan removes, and whether a person has to approve it.
     ``alerts``: what people were told, and what could not be sent yet.

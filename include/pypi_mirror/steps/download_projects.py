@@ -15,6 +15,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
+from pypi_mirror.steps.left_over import forget_rest_of_other_filters
 from pypi_mirror.steps.pause import PauseWatch, note_pause, takes_away
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
@@ -186,10 +187,15 @@ def _limit(mirror: Mirror, run_id: int) -> FailureLimit:
 def _note_selection(mirror: Mirror) -> None:
     """From the first page made under other filters on, the mirror is complete under none.
 
-    Without this note a run that dies now, after which the filters are set back, would leave its pages.
+    Without this note a run that dies now, or is one for named projects, after which the filters are set back,
+    would leave its pages: neither the changelog nor what is left of a sync in parts names their projects.
     """
-    if mirror.ledger.facts.get("selection") not in (None, mirror.selection):
-        mirror.ledger.facts.put({"selection": None})
+    facts = mirror.ledger.facts
+    if facts.get("selection") not in (None, mirror.selection):
+        facts.put({"selection": None})
+    if facts.get("comparing") != mirror.selection:
+        facts.put({"comparing": None})
+    forget_rest_of_other_filters(mirror)
 
 
 class _Lease:

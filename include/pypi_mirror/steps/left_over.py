@@ -104,6 +104,13 @@ def note_ended(mirror: Mirror, run: Run) -> None:
         _note(mirror, None)
 
 
+def forget_rest_of_other_filters(mirror: Mirror) -> None:
+    """Pages are made under other filters: should the rest's be set back, it would lack these projects."""
+    rest = left_over(mirror)
+    if rest is not None and rest.selection != mirror.selection:
+        _note(mirror, None)
+
+
 def index_etag(mirror: Mirror, run: Run) -> str | None:
     """That of the root index which the plan of ``run``, and of those it goes on from, was compared with."""
     if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
