@@ -346,6 +346,21 @@ def test_a_crash_in_the_middle_of_a_bounded_run(
     compare(half)
 
 
+def test_a_crash_in_the_first_run_of_all(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bench(scenario=many(PROJECTS, 1, 200), schedule=bounded(projects_per_run=30))
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.steps.bench.fail_run", lambda *_: None)
+        patched.setattr("tests.steps.bench.download_projects", only_the_first_batch)
+        with pytest.raises(PowerCut):
+            made.sync(batch_size=10)
+    made.clock.advance(days=1)
+    assert to_the_end(made)[-1].cursor == made.server.warehouse.serial
+    assert made.server.requests.count("index") == 1, "its plan is still there"
+    assert len(pages_asked_for(made)) == len(set(pages_asked_for(made))) == PROJECTS
+    audit(made)
+    compare(made)
+
+
 class PowerCut(BaseException):
     """Nothing after it is done, not even the end of the run."""
 
