@@ -81,11 +81,20 @@ def _webhook(message: Message, alerts: Alerts, _: Context) -> None:
 
 
 def _posted(url: str, body: dict[str, Any], **more: Any) -> None:
-    """POST; the address can be a secret (Slack's is), so errors do not show it."""
+    """POST; the address can be a secret (Slack's is), so errors do not show it.
+
+    A redirect is an error: to follow it makes a GET of most, which is answered well and tells nobody, and
+    takes the secrets in ``headers`` to wherever it leads.
+    """
     try:
-        answer = requests.post(url, json=body, timeout=TIMEOUT, **more)
+        answer = requests.post(url, json=body, timeout=TIMEOUT, allow_redirects=False, **more)
     except requests.RequestException as error:
         raise OSError(f"the address of the connection does not answer ({type(error).__name__})") from None
+    if 300 <= answer.status_code < 400:
+        raise ValueError(
+            f"answered {answer.status_code}, a redirect, which is not followed: put the address that it "
+            "leads to into the connection (is it https instead of http?)"
+        )
     if not answer.ok:
         raise ValueError(f"answered {answer.status_code}: {answer.text[:200]}")
 

@@ -1,3 +1,6 @@
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
 from airflow.sdk import Connection, Context
 from airflow.sdk.exceptions import AirflowException
@@ -77,6 +80,39 @@ def test_a_message_goes_only_where_somebody_is_named(monkeypatch: pytest.MonkeyP
     assert alerts.send_by((MAIL, WEBHOOK), MESSAGE, Alerts(webhook_connection="hook"), Context()) == {}
     assert posted == [SLACK, WEBHOOK]
     assert channels(ALL) == (MAIL, SLACK, WEBHOOK)
+
+
+def test_a_redirect_is_not_followed_and_the_message_not_called_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Following it, the POST becomes a GET: answered with 200, and the message is lost."""
+    asked = []
+
+    class Moved(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(("POST", self.path))
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(301)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            asked.append(("GET", self.path))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Moved) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}/hook"
+        monkeypatch.setattr(
+            Connection, "get", lambda _: Connection(conn_id="hook", conn_type="http", host=host)
+        )
+        failures = alerts.send_by((WEBHOOK,), MESSAGE, ALL, Context())
+        server.shutdown()
+    assert asked == [("POST", "/hook")]
+    assert "301, a redirect, which is not followed" in failures[WEBHOOK]
+    assert "127.0.0.1" not in failures[WEBHOOK]
 
 
 def test_what_goes_wrong_with_slack_does_not_show_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
