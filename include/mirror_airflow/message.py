@@ -52,6 +52,8 @@ class Message:
 
     ``run`` is the label of the run it is about, if it is about one; ``link`` leads there, else to the
     mirror's page. ``details`` are lines beside the projects and tasks that failed, ``advice`` sentences.
+    ``projects`` are the first of those that failed, and ``unlisted`` counts the others: half a million of
+    them would fit into no ledger's note, and no webhook takes a body of their size.
     """
 
     alert: str
@@ -63,6 +65,7 @@ class Message:
     run: str | None = None
     details: tuple[str, ...] = ()
     projects: tuple[FailedProject, ...] = ()
+    unlisted: int = 0
     tasks: tuple[FailedTask, ...] = ()
     advice: tuple[str, ...] = ()
 
@@ -79,12 +82,12 @@ class Message:
 
     def listed(self) -> Iterator[tuple[str, str]]:
         """(name, reason) of what failed, one line each, then the details, which have no name."""
-        for project in self.projects[:MOST_LISTED]:
+        for project in self.projects:
             again = "" if project.again is None else f" (tried again after {project.again})"
             reason = _one_line(f"{project.error}: {project.reason}")[:LONGEST_REASON]
             yield project.project, f"{reason}{again}"
-        if len(self.projects) > MOST_LISTED:
-            yield "and", f"{len(self.projects) - MOST_LISTED} more projects; see the backlog"
+        if self.unlisted:
+            yield "and", f"{self.unlisted} more projects; see the backlog"
         for task in self.tasks[:MOST_LISTED]:
             yield task.task, _one_line(task.reason)[:LONGEST_REASON]
         for line in self.details:
@@ -126,6 +129,7 @@ class Message:
             "run": self.run,
             "url": self.link,
             "projects": [{"project": p.project, "reason": f"{p.error}: {p.reason}"} for p in self.projects],
+            "more_projects": self.unlisted,
             "tasks": [{"task": t.task, "reason": t.reason} for t in self.tasks],
             "details": list(self.details),
             "advice": list(self.advice),

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRuntimeError
 
 from mirror_airflow.advice import advice_for, next_run
 from mirror_airflow.configuration import Configuration, load_configuration
-from mirror_airflow.message import FailedProject, FailedTask, Message
+from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message
 from mirror_airflow.task_errors import failed_tasks
 from mirror_airflow.telling import tell_people
 from pypi_mirror.alerting.conditions import RunFails, about_parked
@@ -90,7 +90,8 @@ def failure_message(
         mirror=mirror_name(configuration),
         link=link,
         run=label,
-        projects=projects,
+        projects=projects[:MOST_LISTED],
+        unlisted=len(projects[MOST_LISTED:]),
         tasks=tasks,
         advice=(*advice_for(reasons), *follows),
     )

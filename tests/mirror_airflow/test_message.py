@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message, Status
+from mirror_airflow.message import FailedProject, FailedTask, Message, Status
 
 
 def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> Message:
@@ -63,17 +63,19 @@ def test_a_webhook_gets_the_parts_too() -> None:
         "run": "manual__2025",
         "url": "http://airflow.example/dags/pypi_mirror/runs/manual__2025",
         "projects": [{"project": "project-000", "reason": "CutOff: it broke"}],
+        "more_projects": 0,
         "tasks": [{"task": "task_0", "reason": "it broke"}],
         "details": [],
         "advice": ["Nothing to do."],
     }
 
 
-def test_a_long_list_is_cut_off_and_says_so() -> None:
-    text = message(projects=MOST_LISTED + 7).text()
-    assert f"project-{MOST_LISTED - 1:03}" in text
-    assert f"project-{MOST_LISTED:03}" not in text
-    assert "7 more projects" in text
+def test_a_long_list_says_what_is_not_in_it() -> None:
+    given = replace(message(projects=2), unlisted=7)
+    assert "- project-001: CutOff" in given.text()
+    assert "- and: 7 more projects; see the backlog" in given.text()
+    assert (len(given.payload()["projects"]), given.payload()["more_projects"]) == (2, 7)
+    assert "more projects" not in message(projects=2).text()
 
 
 def test_upstreams_words_stay_words() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 
 from mirror_airflow.configuration import Configuration
-from mirror_airflow.message import FailedProject, FailedTask, Message
+from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message
 from mirror_airflow.run_failed import causes, failure_message, worth_telling
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -108,3 +108,12 @@ def test_the_title_names_the_first_projects_or_the_first_task() -> None:
     assert said(tasks=(OTHER,)).title == "reload_nginx failed"
     assert "nginx did not take up its configuration" in said(tasks=(OTHER,)).text()
     assert said().title == "it ended without saying why"
+
+
+def test_a_huge_backlog_makes_no_huge_message() -> None:
+    many = tuple(FailedProject(project=f"p{n}", error="CutOff", reason="it broke") for n in range(100_000))
+    message = said(projects=many)
+    assert message.title == "100000 projects failed: p0, p1, p2 and 99997 more"
+    assert (len(message.projects), message.unlisted) == (MOST_LISTED, 100_000 - MOST_LISTED)
+    assert len(message.encoded()) < 10_000
+    assert len(str(message.payload())) < 10_000
