@@ -5,15 +5,28 @@ executor would wait for a free slot, which the run that hangs may be holding.
 """
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 # Airflow's stub of its own package leaves these out.
-from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference  # type: ignore[attr-defined]
+from airflow.sdk import AsyncCallback, DeadlineAlert  # type: ignore[attr-defined]
+from airflow.sdk.definitions.deadline import BaseDeadlineReference
 
 from pypi_mirror.settings.values import Alerts
 
 ENDED = ("success", "failed")
+
+
+class WhenCreated(BaseDeadlineReference):
+    """The time counts from when the run is made.
+
+    Not from when it is queued, which is the same moment: with that reference Airflow 3.3.2 answers 500 when
+    somebody clears a task of the run, for it takes the interval for a number.
+    """
+
+    def _evaluate_with(self, *, session: Any, **_: Any) -> datetime:
+        del session
+        return datetime.now(UTC)
 
 
 def run_deadline(alerts: Alerts) -> DeadlineAlert | None:
@@ -21,7 +34,7 @@ def run_deadline(alerts: Alerts) -> DeadlineAlert | None:
     if not alerts.run_deadline:
         return None
     return DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        reference=WhenCreated(),
         interval=timedelta(hours=alerts.run_deadline),
         callback=AsyncCallback(tell_of_overdue_run),
         name="run-deadline",

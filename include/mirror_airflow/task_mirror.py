@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Seconds. Were the task queued again before Airflow's executor has told of the end of this process, it would
+# be taken for a task that was killed: to Airflow both are one try.
+SHORTEST_WAIT = 5.0
+
 
 @contextmanager
 def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
@@ -42,7 +46,7 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
             if schedule.when_busy != "wait":
                 raise
             log.info("waits for its turn: %s", busy)
-            raise _come_back(schedule.retry_delay) from busy
+            raise _come_back(max(schedule.retry_delay, SHORTEST_WAIT)) from busy
         except (AirflowSkipException, AirflowRescheduleException):
             raise
         except (MirrorError, AirflowException) as error:
