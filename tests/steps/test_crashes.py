@@ -183,7 +183,7 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
 ) -> None:
     made = bench(scenario=small())
     written = [0]
-    real = disk._write_all
+    real = disk.write_all
 
     def until_full(descriptor: int, data: bytes) -> None:
         written[0] += len(data)
@@ -192,7 +192,7 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
         real(descriptor, data)
 
     with monkeypatch.context() as patched:
-        patched.setattr(disk, "_write_all", until_full)
+        patched.setattr(disk, "write_all", until_full)
         with pytest.raises(DiskFault, match="No space left on device; make room on that disk"):
             made.sync()
     assert made.backlog() == {}, "no project is to blame"
