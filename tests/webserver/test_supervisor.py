@@ -190,6 +190,24 @@ def test_a_run_that_finds_no_server_leaves_the_tested_configuration(
     assert site_config_path(settings).exists()
 
 
+def test_a_configuration_that_cannot_be_read_ends_no_site_that_serves(
+    settings: Settings, runtime: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Over NFS a file that another host has just replaced can be stale for a moment."""
+    first = write_site(settings)
+    path = site_config_path(settings)
+    with supervised(settings, runtime) as running:
+        until(lambda: running_fingerprint(settings) == first.fingerprint, "it does not serve")
+        path.rename(f"{path}.aside")
+        path.mkdir()
+        until(lambda: "cannot be looked at" in caplog.text, "it does not say so")
+        assert not running.done()
+        assert running_fingerprint(settings) == first.fingerprint
+        path.rmdir()
+        assert reload_site(changed(settings, page_max_age=7)).reloaded
+    assert caplog.text.count("cannot be looked at") == 1, "it is said once"
+
+
 def test_a_first_configuration_that_is_refused_ends_it(settings: Settings, runtime: Runtime) -> None:
     write_site(settings)
     break_name_map(settings)

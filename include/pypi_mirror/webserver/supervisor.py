@@ -29,6 +29,7 @@ from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 _LOOK_AGAIN: Final = 0.5
 # A refused configuration may be right by now: what it includes, or may not read, is not in its text.
 _TRY_REFUSED_AGAIN: Final = 30.0
+_AFTER_TROUBLE: Final = 2.0
 # Docker and systemd are told to wait longer before they kill.
 _GRACE: Final = 25.0
 _ABRUPT: Final = 3.0
@@ -47,6 +48,7 @@ class Supervisor:
         self._written = site_config_path(settings)
         self._seen: bytes | None = None
         self._try_again_at: float | None = None
+        self._trouble: str | None = None
         self._nginx: subprocess.Popen[bytes] | None = None
         self._stopping = threading.Event()
 
@@ -97,6 +99,21 @@ class Supervisor:
             self._nginx.send_signal(number)
 
     def _look(self) -> None:
+        try:
+            self._take_up_news()
+        except OSError as error:
+            # A network's disk that is away for a moment, or a full one of our own, ends no site that serves.
+            if self._nginx is None:
+                raise
+            if str(error) != self._trouble:
+                _log.error("the configuration that serves stays, a new one cannot be looked at: %s", error)
+            self._trouble = str(error)
+            self._seen = None
+            self._stopping.wait(_AFTER_TROUBLE)
+        else:
+            self._trouble = None
+
+    def _take_up_news(self) -> None:
         try:
             text = self._written.read_bytes()
         except FileNotFoundError:
