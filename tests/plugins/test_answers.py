@@ -178,6 +178,9 @@ def test_no_list_is_longer_than_two_hundred(path: str, limit: str, client: Clien
         ("history?days=nan", 422, "not-valid"),
         ("tombstones?after=nonsense", 422, "bad-key"),
         ("backlog?parked=perhaps", 422, "not-valid"),
+        # PostgreSQL takes no NUL in a text.
+        ("backlog?after=%00", 422, "not-valid"),
+        ("projects?query=a%00", 422, "not-valid"),
     ],
 )
 def test_what_is_not_there_or_not_valid(

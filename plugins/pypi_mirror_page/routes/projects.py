@@ -15,7 +15,7 @@ from pypi_mirror_page.access import MAY_ACT, User
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import TheMirror, TheSettings
-from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
+from pypi_mirror_page.paging import DEFAULT_LIMIT, WITHOUT_NUL, After, Limit
 from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import Projects, project_name
 from pypi_mirror_page.same_origin import SAME_ORIGIN
@@ -32,7 +32,7 @@ _EXPLAINING: Final = BoundedSemaphore(4)
 @router.get("")
 def get_projects(
     mirror: TheMirror,
-    query: Annotated[str, Query(max_length=255)] = "",
+    query: Annotated[str, Query(max_length=255, pattern=WITHOUT_NUL)] = "",
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Json:
