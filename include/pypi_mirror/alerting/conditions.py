@@ -4,9 +4,9 @@
 1970.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from packaging.utils import NormalizedName
 
@@ -328,11 +328,6 @@ _KINDS: Final[tuple[type[Condition], ...]] = (
 )  # fmt: skip
 
 BY_KEY: Final[dict[str, type[Condition]]] = {kind.key: kind for kind in _KINDS}
-
-
-def facts_of(condition: Condition) -> dict[str, Any]:
-    """The fields of a condition, for programs; projects as ``project``, ``error`` and ``reason``."""
-    return {f.name: getattr(condition, f.name) for f in fields(condition)}
 
 
 def _is(projects: tuple[Parked, ...]) -> str:
