@@ -99,6 +99,18 @@ def test_what_somebody_told_who_saw_it_is_not_told_again() -> None:
     assert other.told["run-failed"].since == 100
 
 
+@pytest.mark.parametrize(("told_at", "stays"), [(999, False), (1000, True), (1002, True), (9999, False)])
+def test_what_is_told_while_a_watch_looks_has_not_ended(told_at: int, *, stays: bool) -> None:
+    """A run that begins to wait for approval tells of it itself; the watch looked a moment before."""
+    state = tell_once(AlertState(), "approval-needed", about="a plan", title="waits", now=told_at)
+    assert state is not None
+    watch = Watching()
+    watch.state = state
+    assert watch(1000) == ([] if stays else [("approval-needed", Phase.ENDED)])
+    assert ("approval-needed" in watch.state.told) == stays
+    assert watch(30_000) == ([("approval-needed", Phase.ENDED)] if stays else [])
+
+
 def test_a_state_goes_through_json() -> None:
     state = enqueued(AlertState(), [UNSENT])
     told = tell_once(state, "run-failed", about="a run", title="alpha failed", now=100)

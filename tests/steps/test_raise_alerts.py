@@ -117,6 +117,7 @@ def test_an_upstream_that_stays_away_is_told_and_no_error(bench: MakeBench) -> N
     on.clock.advance(minutes=61)
     assert watch(on) == ["upstream-unreachable begun mail+hook"]
     on.server.faults.clear()
+    on.clock.advance(minutes=1)
     assert watch(on) == ["upstream-unreachable ended mail+hook"]
 
 

@@ -70,7 +70,9 @@ class Notice:
 def notices(
     state: AlertState, conditions: Sequence[Condition], *, now: int, repeat_after: int
 ) -> tuple[Notice, ...]:
-    """What there is to tell; ``repeat_after`` is in seconds, 0: never again."""
+    """What there is to tell at ``now``, when ``conditions`` held; ``repeat_after`` is in seconds, 0: never
+    again.
+    """
     found = []
     for condition in conditions:
         phase = _phase(state.told.get(condition.key), condition, now=now, repeat_after=repeat_after)
@@ -80,7 +82,7 @@ def notices(
     found += [
         Notice(key=key, phase=Phase.ENDED, since=told.since, title=told.title)
         for key, told in state.told.items()
-        if key not in present and key in BY_KEY
+        if key not in present and key in BY_KEY and not _is_newer(told, now)
     ]
     return tuple(found)
 
@@ -92,7 +94,8 @@ def after(
 
     What is no longer so is forgotten, so that it is news when it comes back.
     """
-    told = {}
+    # Whoever tells of what they saw happen does so at any moment, also after we looked.
+    told = {key: each for key, each in state.told.items() if _is_newer(each, now)}
     spoken = {notice.key for notice in given}
     for condition in conditions:
         before = state.told.get(condition.key)
@@ -135,6 +138,14 @@ def delivered(state: AlertState, id_: str, *, still: Sequence[str], now: int) ->
         elif still and now - unsent.at < GIVE_UP_AFTER:
             kept.append(replace(unsent, channels=tuple(still)))
     return replace(state, unsent=tuple(kept))
+
+
+def _is_newer(told: Told, now: int) -> bool:
+    """Whether people were told while somebody looked at the mirror, who cannot know whether it is over.
+
+    What a clock that was ahead left in the future is older than that.
+    """
+    return 0 <= told.told_at - now < BEING_SENT
 
 
 def _phase(told: Told | None, condition: Condition, *, now: int, repeat_after: int) -> Phase | None:
