@@ -7,7 +7,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.places import AUDITING
-from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RetryWhatCanBeMended
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
 from mirror_airflow.task_mirror import task_mirror
 
 CONFIGURATION = load_configuration()
@@ -27,7 +27,7 @@ CRON = CONFIGURATION.audit.cron
 )
 def pypi_mirror_audit() -> None:
     @task(
-        retries=SCHEDULE.retries,
+        retries=SCHEDULE.retries + LOST_WHILE_WAITING,
         retry_delay=timedelta(seconds=SCHEDULE.retry_delay),
         retry_exponential_backoff=2.0,
         max_retry_delay=LONGEST_PAUSE_OF_KILLED,

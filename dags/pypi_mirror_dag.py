@@ -15,7 +15,7 @@ from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
 from mirror_airflow.places import DOWNLOADING, PLANNING, PUBLISHING, batch_pool
-from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RetryWhatCanBeMended
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
 from mirror_airflow.run_overdue import run_deadline
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.trigger_form import trigger_form
@@ -54,7 +54,7 @@ def tell_of_failed_run(context: Context) -> None:
     },
 )
 def pypi_mirror() -> None:
-    @task
+    @task(retries=SCHEDULE.retries + LOST_WHILE_WAITING)
     def fetch_changelog() -> int:
         """Begin the run in the ledger, as soon as no other run is at work; return its id."""
         from mirror_airflow.run_request import run_request

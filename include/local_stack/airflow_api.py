@@ -31,6 +31,7 @@ class Task:
     state: str | None
     name: str | None
     try_number: int
+    pid: int | None = None
 
     def described(self) -> str:
         """For people: the task, and what it waits for where it does."""
@@ -87,9 +88,12 @@ class AirflowApi:
         )
         return str(answer["dag_run_id"])
 
-    def backfill(self, dag_id: str, *, start: str, end: str) -> int:
-        """Start a backfill over the RFC 3339 times ``start`` to ``end`` and return its id."""
-        body = {"dag_id": dag_id, "from_date": start, "to_date": end, "max_active_runs": 1}
+    def backfill(self, dag_id: str, *, start: str, end: str, at_once: int = 1) -> int:
+        """Start a backfill over the RFC 3339 times ``start`` to ``end`` and return its id.
+
+        ``at_once`` is how many of its runs Airflow lets run at a time.
+        """
+        body = {"dag_id": dag_id, "from_date": start, "to_date": end, "max_active_runs": at_once}
         return int(self._request("POST", "/backfills", body=body)["id"])
 
     def runs(self, dag_id: str, *, states: Sequence[str] = ()) -> tuple[Mapping[str, Any], ...]:
@@ -100,6 +104,16 @@ class AirflowApi:
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         return str(self._request("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")["state"])
+
+    def clear_failed(self, dag_id: str, run_id: str) -> None:
+        """Have the tasks of a run that failed, and those that did not run for it, run once more."""
+        body = {"dry_run": False, "only_failed": True, "dag_run_id": run_id, "reset_dag_runs": True}
+        self._request("POST", f"/dags/{dag_id}/clearTaskInstances", body=body)
+
+    def links(self, dag_id: str, run_id: str, task_id: str) -> Mapping[str, str | None]:
+        """The addresses of the buttons that a task has in the UI, by what is on them."""
+        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
+        return dict(self._request("GET", path)["extra_links"])
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
         """Make Airflow end a run: its running tasks are killed, the others skipped."""
@@ -120,6 +134,7 @@ class AirflowApi:
                     state=t["state"],
                     name=t["rendered_map_index"],
                     try_number=t["try_number"],
+                    pid=t["pid"],
                 )
                 for t in answer["task_instances"]
             ]

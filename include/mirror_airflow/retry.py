@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # A task that was killed is missed after five minutes. With these eight it is back before the mirror's lease
 # ends, which it could not have made last longer; a task that fails does that (see task_mirror).
 LONGEST_PAUSE_OF_KILLED = timedelta(minutes=8)
+# A task that waits for its turn comes back as the same try. Where Airflow's scheduler is slower than that, it
+# takes the end of the earlier process for a task that was killed: these tries on top are for it.
+LOST_WHILE_WAITING = 20
 
 
 class RetryWhatCanBeMended(RetryPolicy):

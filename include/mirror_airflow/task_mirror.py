@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds. Were the task queued again before Airflow's executor has told of the end of this process, it would
-# be taken for a task that was killed: to Airflow both are one try.
+# be taken for a task that was killed (see LOST_WHILE_WAITING).
 SHORTEST_WAIT = 5.0
 
 

@@ -34,7 +34,7 @@ VIEWER = "viewer"
 VIEWERS_PASSWORD = "may look"
 SLACK_TOKEN = "T0/B0/x"
 
-# Once a month: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
+# Once a day: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
 CONF = """\
 [mirror]
 directory = {directory}
@@ -53,7 +53,8 @@ enabled = {site}
 port = {port}
 
 [schedule]
-cron = 0 0 1 * *
+cron = 0 0 * * *
+{schedule}
 batch-size = 2
 retries = 1
 retry-delay = 1
@@ -76,6 +77,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def upstream_of(*names: str) -> Warehouse:
+    """An upstream with one wheel of each project."""
+    return Warehouse(*(Upload(distribution=Wheel(name=name)) for name in names))
+
+
+def pages(directory: Path) -> set[str]:
+    """The projects that a mirror has pages of."""
+    return {page.parent.name for page in directory.glob("web/simple/*/index.html")}
 
 
 @contextmanager
@@ -198,11 +209,12 @@ class RealAirflow:
         site_port: int | None = None,
         stop: bool = False,
         always_allowed: int = 5,
+        schedule: str = "",
         alerts: str = "",
     ) -> None:
         """Write the configuration of a mirror in ``directory``, which has no ledger yet.
 
-        ``alerts`` are further lines of that section.
+        ``schedule`` and ``alerts`` are further lines of those sections.
         """
         self.conf.write_text(
             CONF.format(
@@ -213,6 +225,7 @@ class RealAirflow:
                 always_allowed=always_allowed,
                 site=str(site_port is not None).lower(),
                 port=site_port or 8080,
+                schedule=schedule,
                 alerts=alerts,
             )
         )
@@ -229,6 +242,13 @@ class RealAirflow:
             assert time.monotonic() < end, [(t.task_id, t.state) for t in self.api.tasks(dag_id, run_id)]
             time.sleep(0.3)
         return state
+
+    def until(self, condition: Callable[[], bool], run_id: str) -> None:
+        """Wait until ``condition``; the run ``run_id`` is shown when it does not come."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, self.states(run_id)
+            time.sleep(0.1)
 
     def states(self, run_id: str) -> dict[str, list[str | None]]:
         """The states of each task, by map index."""

@@ -112,7 +112,9 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
     assert dag["mapped"] == ["download_projects"]
     # A failed batch keeps the index as it was; a run without batches publishes that it looked.
     assert dag["rules"] == dict.fromkeys(dag["tasks"], "all_success") | {"rebuild_index": "none_failed"}
-    assert set(dag["retries"].values()) == {5}
+    # fetch_changelog waits for its turn, and Airflow can take that for a task that was killed.
+    assert {dag["retries"][name] for name in dag["tasks"] if name != "fetch_changelog"} == {5}
+    assert dag["retries"]["fetch_changelog"] > 5
     assert set(dag["backoff"]) == {2.0}
     assert dag["callback"] is True
 
@@ -156,7 +158,5 @@ def test_what_publishes_goes_before_what_downloads(tmp_path: Path, monkeypatch: 
     assert {rule for _, rule, _ in places.values()} == {"_AbsolutePriorityWeightStrategy"}
     assert weights["rebuild_index"] == weights["reload_nginx"] == weights["report"]
     assert weights["report"] > weights["fetch_changelog"] > weights["download_projects"] > 1
-    assert {pool for _, _, pool in places.values()} == {"default_pool"}
-    monkeypatch.setenv("PYPI_MIRROR_POOL", "mine")
-    pools = {name: pool for name, (_, _, pool) in describe(tmp_path)["dag"]["places"].items()}
-    assert pools == dict.fromkeys(pools, "default_pool") | {"download_projects": "mine"}
+    pools = {name: pool for name, (_, _, pool) in places.items()}
+    assert pools == dict.fromkeys(pools, "default_pool") | {"download_projects": "pypi_mirror"}

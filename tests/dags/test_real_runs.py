@@ -1,8 +1,7 @@
 """The DAG under Airflow's real scheduler, against the stand-in upstream."""
 
+import re
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from local_stack.airflow_api import Task
+from local_stack.airflow_server import SCHEDULER
 from local_stack.errors import StackError
 from local_stack.parts import nginx_service
 from local_stack.ports import accepts
@@ -19,21 +19,13 @@ from pypi_mirror.ledger.tables import lease
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
-from tests.dags.real_airflow import AUDIT_ID, DAG_ID, RealAirflow, free_port
+from tests.dags.real_airflow import AUDIT_ID, DAG_ID, RealAirflow, free_port, pages, upstream_of
 from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 
 BROKEN = Fault(path="/simple/broken/*", effect=Instead(body="{"), times=None)
-
-
-def upstream_of(*names: str) -> Warehouse:
-    return Warehouse(*(Upload(distribution=Wheel(name=name)) for name in names))
-
-
-def pages(directory: Path) -> set[str]:
-    return {page.parent.name for page in directory.glob("web/simple/*/index.html")}
 
 
 def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Path) -> None:
@@ -68,6 +60,9 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
     batches = [t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects"]
     assert sorted(t.name or "" for t in batches) == ["alpha", "beta … gamma, 2 projects"]
+    assert airflow.api.links(DAG_ID, run_id, "report") == {
+        "PyPI mirror": f"{airflow.address}/plugin/pypi-mirror"
+    }
     # Ids and counts, whatever the size of the plan; an approval that nobody had to give leaves nothing.
     for task in airflow.api.tasks(DAG_ID, run_id):
         left = airflow.api.xcom(DAG_ID, run_id, task, "return_value")
@@ -121,28 +116,6 @@ def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow
     assert airflow.api.run_state(DAG_ID, second) == "success"
 
 
-def test_a_backfill_verifies_what_changed_and_leaves_the_cursor(airflow: RealAirflow, tmp_path: Path) -> None:
-    warehouse = upstream_of("alpha", "beta")
-    with running(warehouse) as upstream:
-        airflow.configure(tmp_path / "mirror", upstream.url)
-        assert airflow.wait(airflow.run()) == "success"
-        cursor = airflow.cursor()
-        damaged = next((tmp_path / "mirror").glob("web/packages/*/*/*/alpha-1.0-*.whl"))
-        content = damaged.read_bytes()
-        damaged.write_bytes(b"x" * len(content))
-        changed = datetime.fromtimestamp(warehouse.journal[0].timestamp, UTC)
-        month = f"{changed:%Y-%m}"
-        airflow.api.backfill(DAG_ID, start=f"{month}-01T00:00:00Z", end=f"{month}-02T00:00:00Z")
-        run_id = _backfill_run(airflow)
-        assert airflow.wait(run_id) == "success"
-    run = airflow.ledger_run(run_id)
-    assert run.request.kind is RunKind.BACKFILL
-    assert run.request.interval is not None
-    assert run.request.interval[0] <= changed.timestamp() < run.request.interval[1]
-    assert damaged.read_bytes() == content
-    assert airflow.cursor() == cursor
-
-
 def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
@@ -162,11 +135,10 @@ def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirf
             def audits() -> tuple[Task, ...]:
                 return airflow.api.tasks(AUDIT_ID, run_id)
 
-            _await(lambda: [t.state for t in audits()] == ["up_for_reschedule"], airflow, run_id)
+            airflow.until(lambda: [t.state for t in audits()] == ["up_for_reschedule"], run_id)
             mirror.ledger.lease.release("somebody else")
         assert airflow.wait(run_id, AUDIT_ID) == "success"
     (task,) = audits()
-    assert task.try_number == 1, "waiting is no try"
     figures = airflow.api.xcom(AUDIT_ID, run_id, task, "return_value")
     assert figures == {"found": 1, "repaired": 1, "rechecked": 0}
     assert damaged.read_bytes() == content
@@ -210,7 +182,7 @@ def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_p
         states = airflow.states(rejected)
         assert (states["approve_removals"], states["rebuild_index"]) == (["failed"], ["upstream_failed"])
         assert (pages(mirror), airflow.cursor()) == (before, cursor)
-        _await(lambda: len(_calls(airflow, rejected)) == 2, airflow, rejected)
+        airflow.until(lambda: len(_calls(airflow, rejected)) == 2, rejected)
         waits, failed = _calls(airflow, rejected)
         assert "waits for approval to remove 1 project, 1 file" in waits["text"]
         assert "rejected what the plan" in failed["tasks"][0]["reason"]
@@ -268,13 +240,9 @@ def test_a_run_waits_for_the_one_that_has_the_mirror(airflow: RealAirflow, tmp_p
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("somebody else")
             run_id = airflow.api.trigger(DAG_ID, {})
-            _await(
-                lambda: airflow.states(run_id)["fetch_changelog"] == ["up_for_reschedule"], airflow, run_id
-            )
+            airflow.until(lambda: airflow.states(run_id)["fetch_changelog"] == ["up_for_reschedule"], run_id)
             mirror.ledger.lease.release("somebody else")
         assert airflow.wait(run_id) == "success"
-    tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
-    assert tries["fetch_changelog"] == 1, "waiting is no try"
 
 
 def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: RealAirflow) -> None:
@@ -295,29 +263,24 @@ def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: Re
     assert "stop-on-error" in str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
 
 
-def _await(condition: Callable[[], bool], airflow: RealAirflow, run_id: str) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, airflow.states(run_id)
-        time.sleep(0.1)
-
-
 QUESTION = f"/dags/{DAG_ID}/dagRuns/{{run}}/taskInstances/approve_removals/-1/hitlDetails"
 
 
 def _asked(airflow: RealAirflow) -> tuple[str, dict[str, Any]]:
     """A new run that waits for an answer, and what it asks."""
     run_id = airflow.api.trigger(DAG_ID, {})
-    _await(lambda: airflow.states(run_id).get("approve_removals") == ["awaiting_input"], airflow, run_id)
+    airflow.until(lambda: airflow.states(run_id).get("approve_removals") == ["awaiting_input"], run_id)
     question = airflow.api._request("GET", QUESTION.format(run=quote(run_id, safe="")))
     assert question["options"] == ["Approve", "Reject"]
     return run_id, question
 
 
 def _answer(airflow: RealAirflow, run_id: str, option: str) -> None:
-    # As late as the quickest person: an answer that comes before Airflow's executor has reported the end of
-    # the process that asked is taken for a task that was killed, which is then tried again and asks anew.
-    time.sleep(6)
+    # As late as a person: an answer that comes before Airflow's executor has reported the end of the process
+    # that asked is taken for a task that was killed, which is then tried again and asks anew.
+    log = airflow.stack.services.log(SCHEDULER)
+    reported = f"Received executor event .*'approve_removals', run_id='{re.escape(run_id)}'"
+    airflow.until(lambda: re.search(reported, log.read_text(errors="replace")) is not None, run_id)
     body = {"chosen_options": [option], "params_input": {}}
     airflow.api._request("PATCH", QUESTION.format(run=quote(run_id, safe="")), body=body)
 
@@ -329,15 +292,6 @@ def _calls(airflow: RealAirflow, run_id: str) -> list[dict[str, Any]]:
 def _expiry(airflow: RealAirflow) -> int:
     with airflow.mirror() as mirror, mirror.ledger.engine.connect() as connection:
         return connection.execute(select(lease.c.expires_at)).scalar_one()
-
-
-def _backfill_run(airflow: RealAirflow) -> str:
-    end = time.monotonic() + 60
-    while not (runs := [r for r in airflow.api.runs(DAG_ID) if r["run_type"] == "backfill"]):
-        assert time.monotonic() < end, "the backfill started no run"
-        time.sleep(0.2)
-    assert len(runs) == 1
-    return str(runs[0]["dag_run_id"])
 
 
 def _log(airflow: RealAirflow, run_id: str, task_id: str) -> str:

@@ -1,0 +1,101 @@
+"""What goes wrong under Airflow's real scheduler and passes: a process killed, an upstream gone, no time."""
+
+import os
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from pypi_mirror.model import RunState
+from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port, pages, upstream_of
+from tests.warehouse import Delay, Fault, running
+
+pytestmark = [pytest.mark.airflow, pytest.mark.servers]
+
+
+def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_path: Path) -> None:
+    names = [f"slow-{number}" for number in range(6)]
+    slow = Fault(path="/simple/slow-*/", effect=Delay(seconds=1), times=len(names))
+    with running(upstream_of(*names), faults=(slow,)) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        run_id = airflow.api.trigger(DAG_ID, {"batch_size": 100})
+
+        def at_work() -> int | None:
+            tasks = airflow.api.tasks(DAG_ID, run_id, states=("running",))
+            return next((t.pid for t in tasks if t.task_id == "download_projects"), None)
+
+        airflow.until(lambda: at_work() is not None and upstream.requests.count("page") > 1, run_id)
+        pid = at_work()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert airflow.wait(run_id) == "success"
+    tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
+    assert tries == dict.fromkeys(tries, 1) | {"download_projects": 2}
+    assert pages(tmp_path / "mirror") == set(names)
+    assert airflow.ledger_run(run_id).state is RunState.SUCCESS
+
+
+def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    directory = tmp_path / "mirror"
+    with running(upstream_of("alpha")) as upstream:
+        airflow.configure(directory, f"http://127.0.0.1:{free_port()}")
+        settings = airflow.conf.read_text()
+        run_id = airflow.run()
+        assert airflow.api.run_state(DAG_ID, run_id) == "failed"
+        (task,) = airflow.api.tasks(DAG_ID, run_id, states=("failed",))
+        assert (task.task_id, task.try_number) == ("fetch_changelog", 2)
+        words = str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
+        assert "[mirror] master" in words
+        assert airflow.states(run_id)["report"] == ["upstream_failed"]
+        airflow.told(run_id)
+        with airflow.mirror() as mirror:
+            mirror.ledger.lease.take("the next run")
+            mirror.ledger.lease.release("the next run")
+        address = urlsplit(upstream.url).netloc
+        airflow.conf.write_text(settings.replace(_netloc(settings), address))
+        airflow.api.clear_failed(DAG_ID, run_id)
+        airflow.until(lambda: airflow.api.run_state(DAG_ID, run_id) != "failed", run_id)
+        assert airflow.wait(run_id) == "success"
+    assert pages(directory) == {"alpha"}
+    assert airflow.cursor() == upstream.warehouse.serial
+
+
+def test_a_run_that_is_not_to_wait_fails_at_once(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, schedule="when-busy = fail")
+        with airflow.mirror() as mirror:
+            mirror.ledger.lease.take("somebody else")
+            run_id = airflow.run()
+        requested = upstream.requests.count("page")
+    assert airflow.api.run_state(DAG_ID, run_id) == "failed"
+    (task,) = airflow.api.tasks(DAG_ID, run_id, states=("failed",))
+    assert (task.task_id, task.try_number) == ("fetch_changelog", 1)
+    assert "somebody else" in str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
+    assert requested == 0
+
+
+def test_a_run_outside_of_its_hours_pauses_and_the_next_one_goes_on(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    later = datetime.now(UTC) + timedelta(hours=6)
+    window = f"download-window = {later:%H}:00-{later + timedelta(hours=1):%H}:00"
+    with running(upstream_of("alpha", "beta")) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url, schedule=window)
+        run_id = airflow.run()
+        (batch,) = (t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects")
+        assert airflow.api.run_state(DAG_ID, run_id) == "success", "to pause is no failure"
+        assert airflow.ledger_run(run_id).state is RunState.PAUSED
+        assert batch.name == "alpha … beta, 2 projects, 2 of them paused"
+        assert pages(tmp_path / "mirror") == set()
+        now = airflow.run({"now": True})
+    assert airflow.api.run_state(DAG_ID, now) == "success"
+    assert pages(tmp_path / "mirror") == {"alpha", "beta"}
+
+
+def _netloc(settings: str) -> str:
+    (line,) = (line for line in settings.splitlines() if line.startswith("master"))
+    return urlsplit(line.partition("=")[2].strip()).netloc
