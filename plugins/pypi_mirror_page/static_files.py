@@ -26,16 +26,21 @@ def static_file(request: Request, name: str, folder: Path = FOLDER) -> Response:
     A browser asks each time whether its copy is still good, by an ETag made of the content: an upgrade is
     seen at once.
     """
-    path = (folder / name).resolve()
-    kind = _TYPES.get(path.suffix)
-    if kind is None or not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise HTTPException(404, f"the page has no file {name[:200]!r}")
+    missing = HTTPException(404, f"the page has no file {name[:200]!r}")
+    try:
+        path = (folder / name).resolve()
+        is_ours = path.suffix in _TYPES and path.is_relative_to(folder.resolve()) and path.is_file()
+    except (OSError, ValueError) as error:
+        # A name that is too long, or has a NUL in it, is that of no file.
+        raise missing from error
+    if not is_ours:
+        raise missing
     content = path.read_bytes()
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if etag in _etags(request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
-    return Response(content, headers={**headers, "Content-Type": kind})
+    return Response(content, headers={**headers, "Content-Type": _TYPES[path.suffix]})
 
 
 def _etags(header: str) -> list[str]:

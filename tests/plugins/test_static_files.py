@@ -44,7 +44,11 @@ def test_a_browser_keeps_what_has_not_changed_and_asks_each_time(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "missing.js", "../secret.js", "folder", "folder/../../secret.js", "link.js", "page.py"]
+    "name",
+    [
+        *("", ".", "missing.js", "../secret.js", "folder", "folder/../../secret.js", "link.js", "page.py"),
+        *("a\0b.js", f"{'long' * 1000}.js"),
+    ],
 )
 def test_nothing_but_the_pages_files_is_served(name: str, tmp_path: Path) -> None:
     (tmp_path / "secret.js").write_text("secret")
