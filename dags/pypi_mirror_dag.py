@@ -7,6 +7,7 @@ Where Airflow has fewer places than tasks, what publishes goes before what downl
 """
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Context, CronDataIntervalTimetable, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
@@ -18,6 +19,7 @@ from mirror_airflow.places import DOWNLOADING, PLANNING, PUBLISHING, batch_pool
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
 from mirror_airflow.run_overdue import run_deadline
 from mirror_airflow.task_mirror import task_mirror
+from mirror_airflow.task_name import TASK_NAME, name_task
 from mirror_airflow.trigger_form import trigger_form
 
 CONFIGURATION = load_configuration()
@@ -83,7 +85,7 @@ def pypi_mirror() -> None:
         return [{"number": b.number, "projects": b.projects, "sharers": sharers} for b in plan.batches]
 
     @task(
-        map_index_template="{{ batch_name }}",
+        map_index_template=TASK_NAME,
         max_active_tis_per_dagrun=BATCHES_AT_ONCE,
         pool=batch_pool(),
         priority_weight=DOWNLOADING,
@@ -96,11 +98,12 @@ def pypi_mirror() -> None:
 
         context = get_current_context()
         with task_mirror() as mirror:
-            context["batch_name"] = batch_name(mirror, run, batch["number"])
+            name = batch_name(mirror, run, batch["number"])
+            name_task(context, name)
             watch = SiblingWatch(context["ti"], enabled=mirror.settings.stops_on_failures)
             result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
         if result.waiting:
-            context["batch_name"] += f", {result.waiting} of them paused"
+            name_task(context, f"{name}, {result.waiting} of them paused")
         return {"failed": len(result.failures), "files": result.tally.files_downloaded}
 
     @task(trigger_rule="none_failed", priority_weight=PUBLISHING)
@@ -130,8 +133,9 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             return require_success(step(mirror, run))
 
-    run = fetch_changelog()
-    plan = partition_projects(run)
+    # What a task returns is, while the file is read, a reference to it.
+    run: Any = fetch_changelog()
+    plan: Any = partition_projects(run)
     approval = ApproveRemovals(task_id="approve_removals", run=run, hours=CONFIGURATION.guard.approval_hours)
     batches = download_projects.partial(run=run).expand(batch=plan)
     plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)

@@ -16,9 +16,11 @@ class AirflowRun(Protocol):
     """The part of Airflow's run that is used; a run started by hand may have no dates at all."""
 
     run_id: str
-    run_type: str
     data_interval_start: datetime | None
     data_interval_end: datetime | None
+
+    @property
+    def run_type(self) -> str: ...
 
 
 def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
