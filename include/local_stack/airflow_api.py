@@ -12,7 +12,6 @@ from local_stack.errors import StackError
 TIMEOUT = 30
 UNFINISHED = ("queued", "running")
 _WAITS = {
-    "up_for_retry": "waits to be tried again",
     "up_for_reschedule": "waits for its turn",
     "awaiting_input": "waits for a person, see Required Actions in Airflow's UI",
 }
@@ -61,6 +60,10 @@ class AirflowApi:
         except requests.RequestException:
             return ("api-server",)
         return tuple(sorted(name for name, part in parts.items() if part["status"] != "healthy"))
+
+    def get(self, path: str) -> Any:
+        """What is at ``path`` below ``/api/v2``."""
+        return self._request("GET", path)
 
     def has_dag(self, dag_id: str) -> bool:
         return self._request("GET", f"/dags/{dag_id}", missing_ok=True) is not None

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from rich.console import Console, Group
 from rich.filesize import decimal
@@ -11,7 +12,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.text import Text
 
-from local_stack.airflow_api import AirflowApi, AirflowSilent
+from local_stack.airflow_api import AirflowApi, AirflowSilent, Task
+from mirror_airflow.message import ERROR_KEY, NEXT_TRY_KEY
 from pypi_mirror.ledger.plan import Progress
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Tally
@@ -21,6 +23,8 @@ SAY_EVERY = 10.0
 RATE_SPAN = 15.0
 SILENCE = 120.0
 FINISHED = ("success", "failed")
+RETRIED = "up_for_retry"
+UNDER_WAY = ("running", RETRIED, "up_for_reschedule", "awaiting_input")
 NOTHING = Progress(planned=0, batches=0, batches_done=0, tally=Tally())
 
 
@@ -143,13 +147,14 @@ class _Look:
         self._started = self._heard = time.monotonic()
         self._state = "queued"
         self._tasks: tuple[str, ...] = ()
+        self._failures: dict[Task, str] = {}
 
     def __call__(self) -> tuple[str, View]:
         now = time.monotonic()
         try:
             self._state = self._api.run_state(self._dag_id, self._run_id)
-            running = self._api.tasks(self._dag_id, self._run_id, states=("running", "up_for_retry"))
-            self._tasks = tuple(dict.fromkeys(t.described() for t in running))
+            running = self._api.tasks(self._dag_id, self._run_id, states=UNDER_WAY)
+            self._tasks = tuple(dict.fromkeys(self._described(t) for t in running))
             self._heard = now
         except AirflowSilent:
             if now - self._heard > SILENCE:
@@ -169,6 +174,19 @@ class _Look:
             left=self._speed.left(now, done, progress.planned) if progress.planned else None,
             elapsed=now - self._started,
         )
+
+    def _described(self, task: Task) -> str:
+        """The task, and what it waits for; one that is tried again says why, and when."""
+        if task.state != RETRIED:
+            return task.described()
+        if task not in self._failures:
+            words, again = (
+                self._api.xcom(self._dag_id, self._run_id, task, key) for key in (ERROR_KEY, NEXT_TRY_KEY)
+            )
+            when = f" at {datetime.fromisoformat(again).astimezone():%H:%M:%S}" if again else ""
+            why = f": {words}" if words else ""
+            self._failures[task] = f"{task.task_id} is tried again{when}{why}"
+        return self._failures[task]
 
     def _waiting_for(self) -> tuple[str, ...]:
         """A run that has not begun may wait for another; one that was killed cannot say so itself."""

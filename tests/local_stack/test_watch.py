@@ -1,5 +1,6 @@
 import io
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 from rich.console import Console
@@ -42,8 +43,11 @@ class Ledger:
 
 
 class Api:
-    def __init__(self, states: Sequence[str | Exception]) -> None:
+    def __init__(self, states: Sequence[str | Exception], *, task: Task | None = None) -> None:
         self._states = list(states)
+        self._task = task
+        self.xcoms: dict[str, str] = {}
+        self.asked = 0
 
     def run_state(self, dag_id: str, run_id: str) -> str:
         state = self._states.pop(0)
@@ -53,8 +57,14 @@ class Api:
 
     def tasks(self, dag_id: str, run_id: str, *, states: Sequence[str]) -> tuple[Task, ...]:
         assert "running" in states
+        if self._task is not None:
+            return (self._task,)
         one = Task(task_id="download_projects", map_index=0, state="running", name=None, try_number=1)
         return (one, one)
+
+    def xcom(self, dag_id: str, run_id: str, task: Task, key: str) -> str | None:
+        self.asked += 1
+        return self.xcoms.get(key)
 
 
 def run(api: Api, ledger: Ledger, *, terminal: bool = False) -> tuple[str, str]:
@@ -93,6 +103,16 @@ def test_without_a_terminal_there_are_plain_lines_at_every_change() -> None:
     assert "\x1b" not in shown
     assert "download_projects" in shown.splitlines()[0]
     assert "success" in shown.splitlines()[-1]
+
+
+def test_a_task_that_is_tried_again_says_why_and_when() -> None:
+    task = Task(task_id="fetch_changelog", map_index=-1, state="up_for_retry", name=None, try_number=1)
+    api = Api(["running", "running", "running", "failed"], task=task)
+    again = datetime(2026, 1, 2, 3, 4, 5).astimezone()
+    api.xcoms = {"error": "UpstreamUnavailable: refused", "next_try": again.isoformat()}
+    _, shown = run(api, Ledger([None]))
+    assert "fetch_changelog is tried again at 03:04:05: UpstreamUnavailable: refused" in shown
+    assert api.asked == 2, "once a failure, not once a second"
 
 
 def test_an_airflow_that_is_busy_for_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
