@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
+from bench.airflow_runs import GOALS as AIRFLOW_GOALS
+from bench.airflow_runs import run_airflow
 from bench.capacity import write_capacity
 from bench.cases import sync_cases
 from bench.document import verdict_line, write_documents
@@ -44,7 +46,7 @@ _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHIJK"
+_LETTERS = "ABCDEFGHIJKL"
 
 
 def main() -> int:
@@ -122,11 +124,15 @@ def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> I
         _say("K. many machines")
         if missing := missing_programs():
             _say(f"  left out: it needs {' and '.join(missing)}, which this machine has not")
-            return
-        title, rounds = run_machines(
-            install_celery(_HOME), home=home / "K", scale=scale, repeat=repeat, say=_say
-        )
-        yield summarize("K", title, (), rounds)
+        else:
+            title, rounds = run_machines(
+                install_celery(_HOME), home=home / "K", scale=scale, repeat=repeat, say=_say
+            )
+            yield summarize("K", title, (), rounds)
+    if "L" in arguments.cases:
+        _say("L. a run without work in Airflow")
+        title, rounds = run_airflow(home=home / "L", scale=scale, repeat=repeat, say=_say)
+        yield summarize("L", title, AIRFLOW_GOALS, rounds)
 
 
 def _profiles(arguments: argparse.Namespace, home: Path) -> Iterator[Profile]:

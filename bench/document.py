@@ -17,6 +17,7 @@ _COLUMNS = {
     "written": "bytes written",
     "requests": "requests",
     "bytes": "bytes sent",
+    "ratio": "time over that of tasks that do nothing",
 }
 _INTRODUCTION = """\
 # Benchmark
@@ -50,6 +51,10 @@ peak of the sum over its processes, pages that they share counted once. Bytes wr
 calls were given. Requests are counted by upstream. In case J bytes and requests are from nginx's access log;
 bandersnatch's tree is served as its documentation (`docs/serving.md`, the image banderx) recommends, and
 both trees hold the same files.
+
+**Case L** starts Airflow as `make up` does, on SQLite, and runs two DAGs in turn: `pypi_mirror`, of a mirror
+in step with upstream and served by nginx, and one of its shape whose tasks return at once. Its time is from
+the trigger to the run's success, by Airflow's own record.
 
 **To repeat it:** `make bench`, on a machine that does nothing else; it needs nginx and curl, for case K
 also Redis and PostgreSQL, and Python 3.12 or later for bandersnatch (`BENCH_PYTHON=`).
@@ -144,6 +149,9 @@ def _word(verdict: Verdict) -> str:
 # Figures that stand for themselves: what their column is called, and how their value is written.
 _OWN: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "wall": ("time, s", "{:.3f}".format),
+    "tasks": ("of it in tasks, s", "{:.2f}".format),
+    "between": ("between tasks, s", "{:.2f}".format),
+    "ratio": ("times as long", "{:.2f}".format),
     "cpu": ("CPU, s", "{:.2f}".format),
     "memory": ("peak memory, MB", lambda value: f"{value / 1e6:.0f}"),
     "bytes": ("bytes", "{:,.0f}".format),

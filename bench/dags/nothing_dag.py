@@ -1,0 +1,46 @@
+"""The DAG ``nothing``: the shape of ``pypi_mirror``, and tasks that do nothing; for case L."""
+
+from typing import Any
+
+from airflow.sdk import dag, task
+
+
+@dag(schedule=None, catchup=False, max_active_runs=1)
+def nothing() -> None:
+    @task
+    def fetch_changelog() -> int:
+        return 1
+
+    @task
+    def partition_projects(run: int) -> list[dict[str, int]]:
+        del run
+        return []
+
+    @task
+    def approve_removals(run: int) -> None:
+        del run
+
+    @task
+    def download_projects(run: int, batch: dict[str, int]) -> dict[str, int]:
+        del run
+        return batch
+
+    @task(trigger_rule="none_failed")
+    def rebuild_index(run: int) -> int:
+        return run
+
+    @task
+    def reload_nginx() -> int:
+        return 1
+
+    @task
+    def report(run: int) -> dict[str, int]:
+        return {"projects": run}
+
+    run: Any = fetch_changelog()
+    plan: Any = partition_projects(run)
+    batches = download_projects.partial(run=run).expand(batch=plan)
+    plan >> approve_removals(run) >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+
+
+nothing()
