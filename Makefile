@@ -135,7 +135,7 @@ $(READY): requirements.txt pyproject.toml
 		echo "making $(VENV) with $$("$$python" --version)"; \
 		"$$python" -m venv --clear $(VENV); \
 	fi
-	@echo "installing requirements.txt"
+	@echo "installing requirements.txt (a minute or two, once)"
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@$(PY) -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

@@ -67,7 +67,7 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
     if serves_itself(settings):
         settings.web.mkdir(parents=True, exist_ok=True)
         stack.start(nginx_service(stack.layout, settings), ready=lambda: site_answers(settings))
-    console.print("starting Airflow")
+    console.print("starting Airflow (half a minute, or two on a busy machine)")
     api = stack.start_airflow(
         port=options.airflow_port,
         mirror_conf=conf,

@@ -63,6 +63,7 @@ def _say_where(stack: Stack, state: State, console: Console) -> None:
     )
     if settings.site.enabled:
         console.print(f"Mirror:   {index_url(settings)}")
+    console.print(f"Upstream: {settings.master}")
     console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
     console.print(f"Logs:     {stack.layout.logs}")
     console.print("`make down` stops everything.")
@@ -114,6 +115,8 @@ def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
     try:
         running, state = stack.running(), read_state(stack.layout.run)
         cut_off = () if state is None or API_SERVER not in running else _cut_off_runs(stack, state, console)
+        if running:
+            console.print("stopping what was started")
         stopped = stack.stop()
         if state is not None:
             for run_id in cut_off:

@@ -121,7 +121,7 @@ def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]
     failures: list[str] = []
     downloaded = 0
     if missing:
-        say(f"downloading sample packages with pip into {folder} ({len(missing)} calls, once)")
+        say(f"downloading sample packages with pip into {folder} ({len(missing)} calls, once; takes minutes)")
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for download, (names, failed) in zip(
             missing, pool.map(lambda d: _download(folder, d), missing), strict=True
