@@ -125,7 +125,7 @@ class TestRun:
             program.chmod(0o755)
         return tmp_path / "bin"
 
-    def run(self, path: Path, *words: str) -> list[str]:
+    def run(self, path: Path, *words: str, **environment: str) -> list[str]:
         done = subprocess.run(
             [str(ROOT / "deploy/container/run.sh"), *words],
             env={
@@ -133,6 +133,7 @@ class TestRun:
                 "AIRFLOW_HOME": str(path.parent / "home"),
                 "WORKER_NAME": "one",
                 "ADMIN_PASSWORD": "secret",
+                **environment,
             },
             capture_output=True,
             text=True,
@@ -143,6 +144,15 @@ class TestRun:
     def test_the_databases_come_before_nginxs_configuration(self, path: Path) -> None:
         said = [line.partition(" umask")[0] for line in self.run(path, "init")]
         assert said == ["airflow db migrate", "pypi-mirror ledger upgrade --wait"]
+
+    def test_the_pool_is_made_where_there_is_none(self, path: Path) -> None:
+        there = '[ "$1 $2" != "pools get" ] || exit 0\n'
+        airflow = path / "airflow"
+        said = airflow.read_text()
+        for answer, made in ((there, []), (there.replace("exit 0", "exit 1"), ["airflow pools set mine 15"])):
+            airflow.write_text(said.replace("#!/bin/sh\n", f"#!/bin/sh\n{answer}"))
+            lines = self.run(path, "init", PYPI_MIRROR_POOL="mine", AIRFLOW__CORE__PARALLELISM="16")
+            assert [line.partition(" Batches")[0] for line in lines if " pools " in line] == made
 
     @pytest.mark.parametrize(
         ("part", "command"),
