@@ -37,6 +37,7 @@ def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
 
 
+@pytest.mark.database("postgresql")
 def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:

@@ -146,6 +146,7 @@ def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirf
     assert (ended.request.kind, ended.state) == (RunKind.AUDIT, RunState.SUCCESS)
 
 
+@pytest.mark.database("sqlite")
 def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
@@ -196,6 +197,7 @@ def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_p
     assert airflow.cursor() == upstream.warehouse.serial
 
 
+@pytest.mark.database("sqlite")
 def test_projects_can_be_asked_for_by_name(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
@@ -206,6 +208,7 @@ def test_projects_can_be_asked_for_by_name(airflow: RealAirflow, tmp_path: Path)
     assert airflow.cursor() is None
 
 
+@pytest.mark.database("sqlite")
 @pytest.mark.parametrize("params", [{"batch_size": 0}, {"projects": ["-"]}, {"dry_run": "perhaps"}])
 def test_a_wrong_parameter_starts_no_run(airflow: RealAirflow, params: dict[str, object]) -> None:
     before = airflow.api.runs(DAG_ID)
@@ -214,6 +217,7 @@ def test_a_wrong_parameter_starts_no_run(airflow: RealAirflow, params: dict[str,
     assert len(airflow.api.runs(DAG_ID)) == len(before)
 
 
+@pytest.mark.database("sqlite")
 def test_a_task_that_cannot_work_fails_at_once_and_frees_the_mirror(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
@@ -245,6 +249,7 @@ def test_a_run_waits_for_the_one_that_has_the_mirror(airflow: RealAirflow, tmp_p
         assert airflow.wait(run_id) == "success"
 
 
+@pytest.mark.database("sqlite")
 def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: RealAirflow) -> None:
     alerts = "email-to = admin@example.com\nemail-from = mirror@example.com\nsmtp-connection = test_mail\n"
     airflow.conf.write_text(
