@@ -162,15 +162,16 @@ def age_unsent(airflow: RealAirflow) -> None:
 
 
 def parse(airflow: RealAirflow) -> None:
-    """Have Airflow read the DAG anew, and wait until it has."""
+    """Have Airflow read the DAG anew, and wait until it has: twice, for the first may have begun before."""
 
-    def version() -> Any:
-        return airflow.api._request("GET", f"/dags/{DAG_ID}/details")["latest_dag_version"]["id"]
+    def read_at() -> Any:
+        return airflow.api._request("GET", f"/dags/{DAG_ID}")["last_parsed_time"]
 
-    before = version()
     token = airflow.api._request("GET", f"/dags/{DAG_ID}")["file_token"]
-    airflow.api._request("PUT", f"/parseDagFile/{token}", body={})
-    wait_until(lambda: version() != before, "the DAG was not read again")
+    for _ in range(2):
+        before = read_at()
+        airflow.api._request("PUT", f"/parseDagFile/{token}", body={})
+        wait_until(lambda before=before: read_at() != before, "the DAG was not read again")  # type: ignore[misc]
 
 
 def wait_until(condition: Callable[[], bool], otherwise: str) -> None:

@@ -36,12 +36,16 @@ def test_a_button_starts_a_run_as_the_person_who_pressed_it(airflow: RealAirflow
     errors = administrator.get(f"{airflow.address}/api/v2/plugins/importErrors", timeout=30).json()
     assert errors["import_errors"] == []
 
+    with running(Warehouse()) as upstream:
+        airflow.configure(tmp_path / "another", upstream.url)
+        # To open a mirror is to make it.
+        airflow.cursor()
     for path in ("/", "/static/icon.svg", "/api/overview", "/metrics"):
         assert browser(airflow).get(f"{page}{path}", timeout=30).status_code == 401
         assert viewer.get(f"{page}{path}", timeout=30).status_code == 200
 
     with running(Warehouse(Upload(distribution=Wheel(name="wanted")))) as upstream:
-        airflow.configure(tmp_path, upstream.url)
+        airflow.configure(tmp_path / "mirror", upstream.url)
         problem = viewer.get(f"{page}/api/overview", timeout=30)
         assert (problem.status_code, problem.json()["type"]) == (503, "urn:pypi-mirror:no-mirror-yet")
 
