@@ -29,6 +29,7 @@ from pypi_mirror.steps.report import fail_run
 from pypi_mirror.steps.upgrade_ledger import upgrade_ledger
 
 DAG_ID = "pypi_mirror"
+AUDIT_ID = "pypi_mirror_audit"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,9 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
         on_interrupted=lambda run_id: end_in_ledger(settings, run_id),
     )
     api.pause(DAG_ID, paused=False)
+    if scheduled:
+        stack.await_dag(api, AUDIT_ID)
+        api.pause(AUDIT_ID, paused=False)
     return Running(
         api=api, settings=settings, conf=conf, airflow_url=f"http://localhost:{options.airflow_port}/"
     )

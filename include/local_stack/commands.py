@@ -65,6 +65,7 @@ def _say_where(stack: Stack, state: State, console: Console) -> None:
         console.print(f"Mirror:   {index_url(settings)}")
     console.print(f"Upstream: {settings.master}")
     console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
+    console.print(f"Verbs:    .venv/bin/pypi-mirror status -c {state.conf}")
     console.print(f"Logs:     {stack.layout.logs}")
     console.print("`make down` stops everything.")
 

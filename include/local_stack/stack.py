@@ -73,8 +73,13 @@ class Stack:
         self.services.start(airflow_server.service(SCHEDULER, self.layout, env))
         everything = (*BEFORE_TASKS, SCHEDULER)
         self._await(lambda: not api.unhealthy(), everything, "Airflow does not become healthy")
-        self._await(lambda: self._knows(api, dag_id), everything, f"Airflow does not find the DAG {dag_id}")
+        self.await_dag(api, dag_id)
         return api
+
+    def await_dag(self, api: AirflowApi, dag_id: str) -> None:
+        """Wait until Airflow knows the DAG; raises StackError when its file cannot be read."""
+        everything = (*BEFORE_TASKS, SCHEDULER)
+        self._await(lambda: self._knows(api, dag_id), everything, f"Airflow does not find the DAG {dag_id}")
 
     def end_runs(self, api: AirflowApi, dag_id: str) -> tuple[str, ...]:
         """End the unfinished runs of a DAG as failed; their run ids."""

@@ -134,3 +134,9 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert not has_page(conf, "p02")
     assert main(["status", "-c", conf, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["waiting"] is None, "approved, it waits no longer"
+
+
+def test_status_says_why_the_last_run_failed(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["status", "-c", conf]) == 0
+    assert "last run    failed: 2 of 12 projects failed for the first time\n" in capsys.readouterr().out

@@ -141,5 +141,5 @@ def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.Capt
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert "behind      in nothing" in out
+    assert "behind      no" in out
     assert " free" in out

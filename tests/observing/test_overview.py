@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pypi_mirror.errors import RemovalsHeld
+from pypi_mirror.errors import RemovalsHeld, UpstreamError
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.settings.values import DiskReserve, RemovalGuard
@@ -16,7 +16,7 @@ from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.watch import look_upstream
 from tests.steps.bench import Bench, MakeBench
-from tests.warehouse import Corrupt, Fault, RemoveProject, Upload, Wheel, small
+from tests.warehouse import Corrupt, Fault, RemoveProject, Status, Upload, Wheel, small
 
 
 def seen(made: Bench) -> Overview:
@@ -127,3 +127,13 @@ def test_as_json_times_have_a_zone_and_the_mirror_tells_the_same_to_monitors(ben
     published = json.loads(Path(made.web / "mirror.json").read_bytes())
     for name in ("cursor", "upstream_serial", "lag_seconds", "updated_at", "projects", "bytes", "backlog"):
         assert published[name] == document[name], name
+
+
+def test_a_run_that_upstream_did_not_answer_has_not_asked(bench: MakeBench) -> None:
+    made = bench(scenario=small())
+    made.sync()
+    synced = seen(made).checked_at
+    made.server.inject(Fault(path="*", effect=Status(code=503), times=None))
+    with pytest.raises(UpstreamError):
+        made.sync()
+    assert seen(made).checked_at == synced

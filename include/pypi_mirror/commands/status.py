@@ -7,7 +7,9 @@ from typing import Any
 
 from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import open_mirror
+from pypi_mirror.model import RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.grace import clock_warning
 from pypi_mirror.steps.left_over import Left, left
@@ -30,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     with open_mirror(settings, must_exist=True) as mirror:
         status = mirror_status(mirror)
+        latest = next(iter(mirror.ledger.runs.latest(audits=False)), None)
         remaining = left(mirror)
         backlog = mirror.ledger.backlog.failed()
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory   {settings.directory}")
-        _print(status, backlog, remaining)
+        _print(status, backlog, remaining, latest)
     return 0
 
 
@@ -55,7 +58,7 @@ def _lag(status: MirrorStatus) -> str:
     if status.lag_seconds is None:
         return "not known"
     if not status.lag_seconds:
-        return "in nothing"
+        return "no"
     return f"for {duration(status.lag_seconds)}"
 
 
@@ -65,9 +68,18 @@ def _print_left(remaining: Left | None) -> None:
         say(f"left        {estimate(remaining)}{hint}")
 
 
-def _print(status: MirrorStatus, backlog: list[BacklogEntry], remaining: Left | None) -> None:
+def _why(run: Run | None) -> str:
+    """The reason of a run that failed."""
+    if run is None or run.state is not RunState.FAILED or run.outcome is None or not run.outcome.reason:
+        return ""
+    return f": {run.outcome.reason}"
+
+
+def _print(
+    status: MirrorStatus, backlog: list[BacklogEntry], remaining: Left | None, ended: Run | None
+) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
-    print(f"last run    {status.last_run or 'none yet'}")
+    print(f"last run    {status.last_run or 'none yet'}{_why(ended)}")
     if status.paused_until is not None:
         say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)

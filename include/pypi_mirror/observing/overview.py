@@ -6,6 +6,7 @@ from datetime import datetime
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk_room import reserved, room_of
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.moments import moment, moment_or_none
@@ -120,7 +121,7 @@ def overview(mirror: Mirror) -> Overview:
         lag_seconds=lag_of(mirror),
         upstream_silent_since=moment_or_none(look.silent_since),
         updated_at=moment_or_none(None if success is None else success.finished_at),
-        checked_at=moment_or_none(_newest(look.asked_at, None if latest is None else latest.started_at)),
+        checked_at=moment_or_none(_newest(look.asked_at, _answered(latest))),
         projects=totals.projects,
         files=totals.files,
         bytes=totals.bytes,
@@ -157,6 +158,11 @@ def _waiting(mirror: Mirror) -> Waiting | None:
         bytes=removals.bytes,
         exceeded=removals.exceeded,
     )
+
+
+def _answered(run: Run | None) -> int | None:
+    """When a run was told by upstream what has changed; None when it never was."""
+    return run.started_at if run is not None and run.source in ("changelog", "index") else None
 
 
 def _newest(*values: int | None) -> int | None:
