@@ -7,15 +7,30 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import pytest
 
+from pypi_mirror.commands import main
 from pypi_mirror.settings.read import read_settings
 from tests.commands.cli import CommandLine, finish, members, parent_of, wait_until
 from tests.steps.audit import audit, audit_served, compare
 from tests.steps.bench import Bench
-from tests.warehouse import Corrupt, Delay, Drip, Fault, Server, Upload, Wheel, many, running, small
+from tests.warehouse import (
+    Corrupt,
+    Delay,
+    Drip,
+    Fault,
+    Server,
+    Upload,
+    Warehouse,
+    Wheel,
+    many,
+    running,
+    small,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -272,3 +287,16 @@ def test_plan_says_what_a_sync_would_do_and_does_nothing(tmp_path: Path) -> None
         assert tree(tmp_path) == before
         assert line.run("sync", "--processes", "1").code == 0
         audit(bench_of(line, server))
+
+
+def test_a_process_that_dies_before_all_batches_are_handed_out_is_an_error_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def submit(*_: object) -> None:
+        raise BrokenProcessPool("a child process terminated abruptly")
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", submit)
+    with running(Warehouse(*(Upload(distribution=Wheel(name=f"p{n:02}")) for n in range(12)))) as server:
+        line = CommandLine.of(tmp_path, server)
+        assert main(["sync", "-c", str(line.configuration), "--processes", "2"]) == 1
+    assert "a process of the sync was killed (out of memory?)" in capsys.readouterr().err

@@ -54,11 +54,16 @@ def run_batches(
     tallies: Queue[Tally] = context.Queue()
     stop = context.Event()
     with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, tallies, stop)) as pool:
-        with _interrupts_held_back():
-            running = {pool.submit(_run, run_id, batch) for batch in batches}
         try:
+            with _interrupts_held_back():
+                running = {pool.submit(_run, run_id, batch) for batch in batches}
             with progress as on_progress:
                 return _collect(running, tallies, stop, on_progress)
+        except BrokenProcessPool as error:
+            raise MirrorError(
+                "a process of the sync was killed (out of memory?); what was finished is kept, "
+                "run it again to go on"
+            ) from error
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
@@ -95,11 +100,6 @@ def _collect(
             except RunStopped as error:
                 stop.set()
                 stopped.append(error)
-            except BrokenProcessPool as error:
-                raise MirrorError(
-                    "a process of the sync was killed (out of memory?); what was finished is kept, "
-                    "run it again to go on"
-                ) from error
     _drain(tallies, on_progress)
     if stopped:
         raise stopped[0]
