@@ -192,8 +192,12 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     scene.change("always-allowed = 5", "always-allowed = 0")
     scene.release("3.0")
     scene.happen(RemoveProject(project="pillow"))
+    browser.open("removals")
+    browser.reads("No plan waits for approval")
     run_id = scene.airflow.api.trigger(DAG_ID, {"batch_size": 4})
-    browser.open()
+    # Who has the page open sees the plan and, as soon as the run asks, the buttons.
+    browser.button("Approve")
+    browser.follow("overview")
     browser.reads("A run is waiting for approval", ".headline")
     browser.one('main a[href="#removals"]').click()
     browser.settle()
