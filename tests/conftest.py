@@ -36,6 +36,15 @@ def airflow(
         yield real_airflow
 
 
+@pytest.fixture(autouse=True)
+def no_run_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that failed half-way leaves nothing under way for the next one to wait for."""
+    airflow = request.getfixturevalue("airflow") if "airflow" in request.fixturenames else None
+    yield
+    if airflow is not None:
+        airflow.end_runs()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what a ``database`` mark rules out."""
     unwanted = [item for item in items if not _wanted(item)]

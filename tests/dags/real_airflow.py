@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
-from local_stack.airflow_api import AirflowApi
+from local_stack.airflow_api import UNFINISHED, AirflowApi
 from local_stack.airflow_server import ADMINISTRATOR, read_or_make_keys
 from local_stack.layout import Layout, checkout_of_this_package
 from local_stack.ports import LOOPBACK
@@ -242,6 +242,12 @@ class RealAirflow:
             assert time.monotonic() < end, [(t.task_id, t.state) for t in self.api.tasks(dag_id, run_id)]
             time.sleep(0.3)
         return state
+
+    def end_runs(self) -> None:
+        """Fail whatever is under way, and let the schedule go on."""
+        for run in self.api.runs("~", states=UNFINISHED):
+            self.api.fail_run(run["dag_id"], run["dag_run_id"])
+        self.api.pause(DAG_ID, paused=False)
 
     def until(self, condition: Callable[[], bool], run_id: str) -> None:
         """Wait until ``condition``; the run ``run_id`` is shown when it does not come."""
