@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 # What all ids of the project's DAGs begin with.
-DAG_IDS: Final = "pypi_mirror"
+DAG_ID_PREFIX: Final = "pypi_mirror"
 PAGE: Final = "/plugin/pypi-mirror"
 
 
@@ -27,6 +27,6 @@ class MirrorPage(BaseOperatorLink):
     def get_link(self, operator: "BaseOperator", *, ti_key: "TaskInstanceKey") -> str:
         """The page's address; nothing, which Airflow shows no button for, at a task of another DAG."""
         del operator
-        if not ti_key.dag_id.startswith(DAG_IDS):
+        if not ti_key.dag_id.startswith(DAG_ID_PREFIX):
             return ""
         return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PAGE}"

@@ -22,7 +22,7 @@ from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.steps.raise_alerts import Happened, known_parked
 from pypi_mirror.steps.report import fail_run
-from pypi_mirror.webserver.wording import moment
+from pypi_mirror.wording import moment_of
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def _failed_project(entry: BacklogEntry) -> FailedProject:
         project=entry.project,
         error=entry.error,
         reason=entry.reason,
-        again=moment(datetime.fromtimestamp(entry.next_try_at, UTC)),
+        again=moment_of(entry.next_try_at),
     )
 
 

@@ -102,10 +102,9 @@ def notice_message(notice: "Notice", mirror: str) -> Message:
     from mirror_airflow.run_failed import link_to_page, link_to_run
     from pypi_mirror.alerting.conditions import BY_KEY
     from pypi_mirror.alerting.told import Phase
-    from pypi_mirror.observing.moments import moment as moment_of
-    from pypi_mirror.webserver.wording import moment
+    from pypi_mirror.wording import moment_of
 
-    since = moment(moment_of(notice.since))
+    since = moment_of(notice.since)
     if notice.condition is None:
         over = BY_KEY[notice.key].ended
         return Message(

@@ -70,7 +70,7 @@ def test_each_state_has_a_line_of_its_own(browser: Browser) -> None:
 
 
 def test_sizes_read_as_they_do_on_the_sites_front_page(browser: Browser) -> None:
-    from pypi_mirror.webserver.wording import size
+    from pypi_mirror.wording import size
 
     numbers = [0, 1, 999, 1000, 9994, 9996, 99_949, 99_951, 999_499, 999_500, 10**9, 41_234_567_890_123]
     browser.open("clients")

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Environment, ReleaseRule, Selection, Settings, Site
-from pypi_mirror.webserver import wording
+from pypi_mirror.webserver import holdings
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
 from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, render_status
@@ -261,30 +261,6 @@ def test_events_behind(cursor: int | None, upstream: int | None, behind: int | N
 
 
 @pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (1000, "1.00 kB"),
-        (9_994, "9.99 kB"),
-        (9_996, "10.0 kB"),
-        (99_960, "100 kB"),
-        (999_499, "999 kB"),
-        (999_500, "1.00 MB"),
-        (1_500_000_000, "1.50 GB"),
-        (10**14, "100 TB"),
-        (5 * 10**18, "5000 PB"),
-    ],
-)
-def test_sizes(number: int, text: str) -> None:
-    assert wording.size(number) == text
-
-
-def test_counts() -> None:
-    assert [wording.count(number, "file") for number in (0, 1, 1234)] == ["0 files", "1 file", "1,234 files"]
-
-
-@pytest.mark.parametrize(
     ("environment", "text"),
     [
         (LINUX, "Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer"),
@@ -321,7 +297,7 @@ def test_counts() -> None:
     ],
 )
 def test_environments(environment: Environment, text: str) -> None:
-    assert wording.environment(environment) == text
+    assert holdings.environment(environment) == text
 
 
 def test_every_filter_gets_a_sentence() -> None:
@@ -336,7 +312,7 @@ def test_every_filter_gets_a_sentence() -> None:
         exclude_filename="win32",
     )
     names = ", ".join(f"p{n:02}" for n in range(12))
-    assert wording.holdings(dataclasses.replace(SETTINGS, selection=selection, release_files=False)) == (
+    assert holdings.holdings(dataclasses.replace(SETTINGS, selection=selection, release_files=False)) == (
         f"Only chosen projects: {names} and 2 others.",
         "Of some projects only these releases: django >=4.",
         "Left out on purpose: evil.",
@@ -349,6 +325,6 @@ def test_every_filter_gets_a_sentence() -> None:
         "No files whose name matches win32",
         "Pages only: files are not mirrored.",
     )
-    assert wording.holdings(dataclasses.replace(SETTINGS, selection=Selection())) == (
+    assert holdings.holdings(dataclasses.replace(SETTINGS, selection=Selection())) == (
         "Every project and every file of upstream; nothing is filtered out.",
     )

@@ -4,19 +4,19 @@
 1970.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import ClassVar, Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.webserver.wording import count, moment, size
+from pypi_mirror.wording import count, moment_of, size
 
 MOST_NAMED: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(ABC):
     """Something that lasts.
 
     ``key`` names its kind, ``ended`` says that it is over. Without ``repeats`` it is told once, however
@@ -28,9 +28,9 @@ class Condition:
     repeats: ClassVar[bool] = True
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """Half a line: what is wrong."""
-        raise NotImplementedError
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -38,9 +38,9 @@ class Condition:
         return ()
 
     @property
+    @abstractmethod
     def advice(self) -> str:
         """Sentences: what to do, or why nothing has to be done."""
-        raise NotImplementedError
 
     @property
     def about(self) -> tuple[str, ...]:
@@ -71,7 +71,7 @@ class Stale(Condition):
     @property
     def details(self) -> tuple[str, ...]:
         serials = f"the mirror is at serial {self.cursor}, upstream at {self.upstream_serial}"
-        since = f"behind since {_shown(self.since)}: {serials}"
+        since = f"behind since {moment_of(self.since)}: {serials}"
         return (since,) if self.last_run is None else (since, self.last_run)
 
     @property
@@ -80,8 +80,8 @@ class Stale(Condition):
             return "A plan waits for approval: answer it under Required Actions, then the mirror goes on."
         if self.paused_until is not None:
             return (
-                f"[schedule] download-window is closed until {_shown(self.paused_until)}: nothing to do if "
-                "the mirror catches up then. [alerts] stale-after is what may be expected of it."
+                f"[schedule] download-window is closed until {moment_of(self.paused_until)}: nothing to do "
+                "if the mirror catches up then. [alerts] stale-after is what may be expected of it."
             )
         if self.running is not None:
             return f"The run {self.running} is at work: see its progress; nothing to do if it advances."
@@ -109,7 +109,7 @@ class UpstreamSilent(Condition):
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"{self.master} is silent since {_shown(self.since)}: {self.trouble}",)
+        return (f"{self.master} is silent since {moment_of(self.since)}: {self.trouble}",)
 
     @property
     def advice(self) -> str:
@@ -143,7 +143,7 @@ class DiskFilling(Condition):
     def details(self) -> tuple[str, ...]:
         lines = [f"{self.path} has {size(self.free)} free, {size(self.reserve)} of it are kept in reserve"]
         if self.full_at is not None:
-            lines.append(f"no more than that will be left at {_shown(self.full_at)}")
+            lines.append(f"no more than that will be left at {moment_of(self.full_at)}")
         if self.bytes_a_day is not None:
             lines.append(f"it fills by {size(self.bytes_a_day)} a day")
         return tuple(lines)
@@ -174,7 +174,7 @@ class RunFails(Condition):
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"it failed at {_shown(self.failed_at)}: {self.reason}",)
+        return (f"it failed at {moment_of(self.failed_at)}: {self.reason}",)
 
     @property
     def advice(self) -> str:
@@ -222,7 +222,7 @@ class RunOverdue(Condition):
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"it began at {_shown(self.started_at)}",)
+        return (f"it began at {moment_of(self.started_at)}",)
 
     @property
     def advice(self) -> str:
@@ -332,10 +332,6 @@ BY_KEY: Final[dict[str, type[Condition]]] = {kind.key: kind for kind in _KINDS}
 
 def _is(projects: tuple[Parked, ...]) -> str:
     return "is" if len(projects) == 1 else "are"
-
-
-def _shown(seconds: int) -> str:
-    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _duration(seconds: int) -> str:

@@ -6,7 +6,6 @@ Exit codes: 0 nothing is wrong any more, 1 something is that was not repaired (i
 import argparse
 import sys
 import time
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from pypi_mirror.auditing.findings import Kind
@@ -18,7 +17,7 @@ from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.audit import AuditRequest, audit
 from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport
-from pypi_mirror.webserver.wording import count, moment, size
+from pypi_mirror.wording import count, moment_of, size
 
 _SHOWN: Final = 50
 _ASKED_AGAIN: Final = 5.0
@@ -128,9 +127,7 @@ def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
         return ["The mirror is empty."]
     shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
     oldest = (
-        "some had no turn yet"
-        if coverage.oldest == 0
-        else f"the longest ago at {moment(datetime.fromtimestamp(coverage.oldest, UTC))}"
+        "some had no turn yet" if coverage.oldest == 0 else f"the longest ago at {moment_of(coverage.oldest)}"
     )
     # Only what an audit has noted counts, and a dry run notes nothing.
     audits = "By audits before this dry run, which does not count, w" if dry_run else "W"

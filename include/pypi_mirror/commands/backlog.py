@@ -18,7 +18,7 @@ from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.tend_backlog import Forgotten, forget_backlog, retry_backlog
-from pypi_mirror.webserver.wording import count
+from pypi_mirror.wording import count
 
 _TIMES = ("first_failed_at", "last_failed_at", "next_try_at")
 

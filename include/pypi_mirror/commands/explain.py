@@ -11,7 +11,7 @@ from pypi_mirror.commands.sync import project_name
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 # Columns that a filename may take before the others of its line move.
 _WIDEST: Final = 64

@@ -13,7 +13,7 @@ from pypi_mirror.ledger.backup import back_up
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.rebuild_ledger import RebuiltLedger, rebuild_ledger
 from pypi_mirror.steps.upgrade_ledger import UpgradedLedger, upgrade_ledger
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 _ASK_AGAIN: Final = 2.0
 _SECONDS_BETWEEN_LINES: Final = 10.0

@@ -14,7 +14,7 @@ from pypi_mirror.steps.guard_removals import Removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.report import end_dry_run
 from pypi_mirror.steps.unknown_names import described, unknown_names
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:

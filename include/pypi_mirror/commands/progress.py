@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pypi_mirror.model import Tally
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-from datetime import UTC, datetime
 from typing import Any
 
 from pypi_mirror.commands.hints import say, warn
@@ -17,7 +16,7 @@ from pypi_mirror.steps.pause import estimate
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
-from pypi_mirror.webserver.wording import count, duration, moment, size
+from pypi_mirror.wording import count, duration, moment, moment_of, size
 
 _SHOWN = 20
 
@@ -51,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def next_try(entry: BacklogEntry) -> str:
     """``next try at 2026-11-22 13:05 UTC``."""
-    return f"next try at {moment(datetime.fromtimestamp(entry.next_try_at, UTC))}"
+    return f"next try at {moment_of(entry.next_try_at)}"
 
 
 def _lag(status: MirrorStatus) -> str:

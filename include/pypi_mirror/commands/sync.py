@@ -31,7 +31,7 @@ from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
 from pypi_mirror.steps.unknown_names import described, unknown_names
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0

@@ -5,7 +5,6 @@ name is in it, its lease expired or given up, may go on, since nobody has touche
 whose name was replaced may not, since its plan and its cursor are those of the past.
 """
 
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, case, or_, select, update
@@ -15,6 +14,7 @@ from pypi_mirror.errors import LeaseLost, MirrorBusy
 from pypi_mirror.ledger.tables import lease, runs
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.patience import LONGEST_PAUSE
+from pypi_mirror.wording import moment_of
 
 # Long enough for the slowest stretch between two renewals, short enough to wait out a dead owner.
 SECONDS: Final = 900
@@ -57,7 +57,9 @@ class Lease:
         with self._engine.begin() as connection:
             if connection.execute(taken).one_or_none() is None:
                 held = connection.execute(select(lease)).one()
-                raise MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
+                raise MirrorBusy(
+                    owner=held.owner, since=moment_of(held.since), expires=moment_of(held.expires_at)
+                )
 
     def holder(self) -> MirrorBusy | None:
         """Who keeps others from the mirror at this moment, as the error that they would get."""
@@ -95,7 +97,7 @@ def holder_in(connection: Connection, now: float) -> MirrorBusy | None:
     held = connection.execute(select(lease)).one_or_none()
     if held is None or not now < held.expires_at <= now + _LATEST:
         return None
-    return MirrorBusy(owner=held.owner, since=_shown(held.since), expires=_shown(held.expires_at))
+    return MirrorBusy(owner=held.owner, since=moment_of(held.since), expires=moment_of(held.expires_at))
 
 
 def hold(connection: Connection, run_id: int, *, alone: bool = False) -> None:
@@ -114,9 +116,5 @@ def _lost(owner: str, held: Row[Any] | None) -> LeaseLost:
     return LeaseLost(
         owner=owner,
         holder=None if held is None else held.owner,
-        since=None if held is None else _shown(held.since),
+        since=None if held is None else moment_of(held.since),
     )
-
-
-def _shown(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -7,8 +7,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.moments import moment
 from pypi_mirror.observing.paging import Page, one_more, page_of
+from pypi_mirror.observing.times import utc
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ def shown_entry(row: AnyRow) -> Behind:
         reason=row.reason,
         serial=row.serial,
         attempts=row.attempts,
-        first_failed_at=moment(row.first_failed_at),
-        last_failed_at=moment(row.last_failed_at),
-        next_try_at=moment(row.next_try_at),
+        first_failed_at=utc(row.first_failed_at),
+        last_failed_at=utc(row.last_failed_at),
+        next_try_at=utc(row.next_try_at),
         parked=row.parked,
         lagging=row.lagging,
     )

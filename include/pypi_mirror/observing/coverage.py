@@ -7,8 +7,8 @@ from typing import Final
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.observing.moments import moment, moment_or_none
 from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run
 from pypi_mirror.steps.audit_findings import Findings, findings
 from pypi_mirror.steps.audit_report import needed_bytes
@@ -69,7 +69,7 @@ def coverage(mirror: Mirror) -> Coverage:
     audits = [mirror.ledger.runs.get(run_id) for run_id in mirror.ledger.listings.audits(_SHOWN)]
     return Coverage(
         days=settings.within_days,
-        oldest=moment(found.oldest) if found.oldest else None,
+        oldest=utc(found.oldest) if found.oldest else None,
         never=found.oldest == 0,
         projects=found.projects,
         projects_covered=found.projects_covered,
@@ -85,8 +85,8 @@ def _audit(run: Run, found: Findings | None) -> PastAudit:
     return PastAudit(
         label=run.request.label,
         state=run.state,
-        started_at=moment(run.started_at),
-        finished_at=moment_or_none(run.finished_at),
+        started_at=utc(run.started_at),
+        finished_at=utc_or_none(run.finished_at),
         reason=None if run.outcome is None else run.outcome.reason,
         found=None if found is None else found.found,
         repaired=None if found is None else found.repaired,

@@ -15,7 +15,7 @@ from pypi_mirror.filters.releases import version_in
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.observing.moments import moment
+from pypi_mirror.observing.times import utc
 
 __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
 
@@ -97,7 +97,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
     return Explanation(
         project=name,
-        at=moment(mirror.clock()),
+        at=utc(mirror.clock()),
         selected=mirror.selector.why_not(name) is None,
         why=mirror.selector.why(name),
         found=None if trouble is not None else page is not None,

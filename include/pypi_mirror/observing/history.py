@@ -9,7 +9,7 @@ from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.forecast import MOST, WINDOW, Forecast, forecast
-from pypi_mirror.observing.moments import moment, moment_or_none
+from pypi_mirror.observing.times import utc, utc_or_none
 
 __all__ = ["Forecast", "History", "PastRun", "SampleShown", "disk_forecast", "history"]
 
@@ -87,8 +87,8 @@ def _run(run: Run) -> PastRun:
         label=run.request.label,
         kind=run.request.kind,
         state=run.state,
-        started_at=moment(run.started_at),
-        finished_at=moment_or_none(run.finished_at),
+        started_at=utc(run.started_at),
+        finished_at=utc_or_none(run.finished_at),
         projects=outcome.tally.projects_done,
         failed=outcome.tally.projects_failed,
         files=outcome.tally.files_downloaded,
@@ -99,7 +99,7 @@ def _run(run: Run) -> PastRun:
 
 def _sample(sample: Sample) -> SampleShown:
     return SampleShown(
-        at=moment(sample.at),
+        at=utc(sample.at),
         projects=sample.projects,
         files=sample.files,
         bytes=sample.bytes,

@@ -9,8 +9,8 @@ from pypi_mirror.disk_room import reserved, room_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.observing.moments import moment, moment_or_none
 from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run, run_under_way
 from pypi_mirror.steps.grace import clock_ahead
 from pypi_mirror.steps.guard_removals import waiting_for_approval
@@ -114,14 +114,14 @@ def overview(mirror: Mirror) -> Overview:
     room = room_of(pool)
     number, size = remembered(ledger.engine, "tombstones", ledger.listings.tombstone_sums, run)
     return Overview(
-        at=moment(mirror.clock()),
+        at=utc(mirror.clock()),
         cursor=cursor,
         upstream_serial=upstream_serial,
         behind=None if cursor is None or upstream_serial is None else max(0, upstream_serial - cursor),
         lag_seconds=lag_of(mirror),
-        upstream_silent_since=moment_or_none(look.silent_since),
-        updated_at=moment_or_none(None if success is None else success.finished_at),
-        checked_at=moment_or_none(_newest(look.asked_at, _answered(latest))),
+        upstream_silent_since=utc_or_none(look.silent_since),
+        updated_at=utc_or_none(None if success is None else success.finished_at),
+        checked_at=utc_or_none(_newest(look.asked_at, _answered(latest))),
         projects=totals.projects,
         files=totals.files,
         bytes=totals.bytes,

@@ -9,8 +9,8 @@ from pypi_mirror.ledger.listings import BatchCounts
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.observing.moments import moment
 from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.times import utc
 from pypi_mirror.observing.under_way import run_under_way
 
 # Seconds of which speed is told; samples are taken each minute.
@@ -72,7 +72,7 @@ def progress(mirror: Mirror) -> RunProgress | None:
     return RunProgress(
         label=run.request.label,
         kind=run.request.kind,
-        started_at=moment(run.started_at),
+        started_at=utc(run.started_at),
         planned=planned,
         done=sum(each.done for each in counts),
         failed=sum(each.failed for each in counts),

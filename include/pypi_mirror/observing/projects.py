@@ -11,8 +11,8 @@ from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.backlog import Behind, shown_entry
-from pypi_mirror.observing.moments import moment, moment_or_none
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
+from pypi_mirror.observing.times import utc, utc_or_none
 
 _EVENTS: Final = 20
 _SEPARATORS: Final = re.compile(r"[-_.]+")
@@ -151,7 +151,7 @@ def _project(each: ListedProject) -> ProjectShown:
         bytes=each.bytes,
         dropped_files=each.dropped_files,
         dropped_bytes=each.dropped_bytes,
-        synced_at=moment(each.synced_at),
+        synced_at=utc(each.synced_at),
     )
 
 
@@ -162,14 +162,14 @@ def _file(found: tuple[KnownFile, int]) -> FileShown:
         path=file.path,
         size=file.size,
         sha256=file.sha256.hex(),
-        uploaded_at=moment_or_none(file.uploaded_at),
+        uploaded_at=utc_or_none(file.uploaded_at),
         # A ledger that was made from the tree has not read it.
-        verified_at=moment(verified_at) if verified_at else None,
+        verified_at=utc(verified_at) if verified_at else None,
         metadata=file.metadata_sha256 is not None,
         provenance=file.provenance,
-        removed_at=moment_or_none(file.removed_at),
+        removed_at=utc_or_none(file.removed_at),
     )
 
 
 def _event(row: AnyRow) -> EventShown:
-    return EventShown(serial=row.serial, version=row.version, at=moment(row.timestamp), action=row.action)
+    return EventShown(serial=row.serial, version=row.version, at=utc(row.timestamp), action=row.action)

@@ -9,8 +9,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.listings import ListedTombstone
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.moments import moment
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
+from pypi_mirror.observing.times import utc
 
 _DAY: Final = 24 * 3600
 # When it was removed, its project's number, its name.
@@ -42,8 +42,8 @@ def tombstone_page(mirror: Mirror, after: str | None = None, limit: int = 50) ->
             project=each.project,
             filename=each.file.filename,
             size=each.file.size,
-            removed_at=moment(each.removed_at),
-            deleted_at=None if grace is None else moment(each.removed_at + grace),
+            removed_at=utc(each.removed_at),
+            deleted_at=None if grace is None else utc(each.removed_at + grace),
         )
 
     return page_of(found, limit, show=show, key=_key)

@@ -13,7 +13,7 @@ from typing import Final
 from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.webserver.wording import duration
+from pypi_mirror.wording import duration
 
 log = logging.getLogger(__name__)
 

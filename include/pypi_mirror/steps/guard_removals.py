@@ -8,7 +8,6 @@ a digest of all that it removes: when upstream or the filters change that, it is
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import groupby
 from operator import itemgetter
 from typing import Final
@@ -22,7 +21,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
 from pypi_mirror.steps.left_over import note_begun
 from pypi_mirror.sync.removal_limits import exceeded
-from pypi_mirror.webserver.wording import count, moment, size
+from pypi_mirror.wording import count, moment_of, size
 
 FACT: Final = "removals"
 # Files between two renewals of the lease: some seconds of filtering.
@@ -144,8 +143,8 @@ def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
         return None
     return MirrorBusy(
         owner=f"{run.request.label}, which waits for approval of the plan {removals.plan},",
-        since=_shown(run.started_at),
-        expires=_shown(ends),
+        since=moment_of(run.started_at),
+        expires=moment_of(ends),
     )
 
 
@@ -193,10 +192,6 @@ def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> R
         bytes=bytes_,
         touched=touched,
     )
-
-
-def _shown(seconds: float) -> str:
-    return moment(datetime.fromtimestamp(seconds, UTC))
 
 
 def _note(mirror: Mirror, removals: Removals) -> None:

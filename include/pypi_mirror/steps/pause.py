@@ -16,7 +16,7 @@ from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.steps.left_over import Left
 from pypi_mirror.steps.turns import is_bounded, urgent_batches
 from pypi_mirror.upstream.changelog import takes_files
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 _FACT: Final = "paused"
 # Seconds between two looks into the ledger at what the other batches have downloaded, at least; and how many

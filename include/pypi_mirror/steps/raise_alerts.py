@@ -35,7 +35,7 @@ from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.steps.watch import last_look, look_upstream
 from pypi_mirror.steps.write_metrics import write_metrics
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 FACT: Final = "alerts"
 

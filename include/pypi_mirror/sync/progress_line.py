@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
 

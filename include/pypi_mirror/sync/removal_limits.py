@@ -4,7 +4,7 @@ from typing import Protocol
 
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.settings.values import RemovalGuard
-from pypi_mirror.webserver.wording import count
+from pypi_mirror.wording import count
 
 
 class Removed(Protocol):

@@ -19,7 +19,7 @@ from pypi_mirror.model import Action, Event, Loss, PlannedProject, RemoteFile
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.sync.removal_limits import exceeded
 from pypi_mirror.upstream.changelog import is_removal, takes_files
-from pypi_mirror.webserver.wording import count, size
+from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver import wording
 from pypi_mirror.webserver.clients import (
     environment,
     index_url,
@@ -16,7 +15,9 @@ from pypi_mirror.webserver.clients import (
     trusted_host,
     uv_toml,
 )
+from pypi_mirror.webserver.holdings import holdings
 from pypi_mirror.webserver.status import MirrorStatus, render_status
+from pypi_mirror.wording import count, moment, size
 
 if TYPE_CHECKING:
     import jinja2
@@ -38,7 +39,7 @@ def _templates() -> "jinja2.Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(count=wording.count, size=wording.size, moment=wording.moment)
+    environment.filters.update(count=count, size=size, moment=moment)
     return environment
 
 
@@ -54,7 +55,7 @@ def render_page(settings: Settings, status: MirrorStatus) -> bytes:
             style=Markup(_inlined(_STYLE)),  # noqa: S704 - as above
             master=settings.master,
             status=status,
-            holdings=wording.holdings(settings),
+            holdings=holdings(settings),
             index_url=index_url(settings),
             trusted_host=trusted_host(settings),
             pip_conf=pip_conf(settings),

@@ -1,43 +1,13 @@
-"""Numbers, times and filters in plain English, as the site's page says them."""
+"""What the mirror holds, by its filters, in plain English."""
 
-from datetime import UTC, datetime
+from typing import Final
 
 from pypi_mirror.settings.values import Environment, Settings
+from pypi_mirror.wording import count
 
-_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
-_SYSTEMS = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
-_IMPLEMENTATIONS = {"cpython": "CPython", "pypy": "PyPy"}
-_NAMED_AT_MOST = 12
-
-
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``12,345 files``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def size(number: int) -> str:
-    """Bytes in decimal units, three digits or so: ``1.23 GB``."""
-    value, unit = float(number), 0
-    # 999.95 would be written as 1000.
-    while value >= 999.5 and unit < len(_UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    digits = 0 if unit == 0 or value >= 99.95 else 1 if value >= 9.995 else 2
-    return f"{value:.{digits}f} {_UNITS[unit]}"
-
-
-def duration(seconds: int) -> str:
-    """``40 s``, ``12 min``, ``3 h 2 min``, ``45 days``."""
-    minutes = seconds // 60
-    if minutes < 1:
-        return f"{seconds} s"
-    if minutes >= 2 * 24 * 60:
-        return f"{minutes // (24 * 60):,} days"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
-
-
-def moment(time: datetime) -> str:
-    """``2026-11-22 13:05 UTC``."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+_SYSTEMS: Final = {"linux": "Linux", "windows": "Windows", "macos": "macOS"}
+_IMPLEMENTATIONS: Final = {"cpython": "CPython", "pypy": "PyPy"}
+_NAMED_AT_MOST: Final = 12
 
 
 def environment(of: Environment) -> str:

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 
 
-def moment(seconds: float) -> datetime:
+def utc(seconds: float) -> datetime:
     """Seconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def moment_or_none(seconds: float | None) -> datetime | None:
-    return None if seconds is None else moment(seconds)
+def utc_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else utc(seconds)
