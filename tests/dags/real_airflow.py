@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,8 @@ VIEWER = "viewer"
 VIEWERS_PASSWORD = "may look"
 SLACK_TOKEN = "T0/B0/x"
 
-# Once a day: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused.
+# Once a day: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused. The time
+# of day is hours ago (``daily_at``): no other run is to come into a test.
 CONF = """\
 [mirror]
 directory = {directory}
@@ -53,14 +55,14 @@ enabled = {site}
 port = {port}
 
 [schedule]
-cron = 0 0 * * *
+cron = {minute} {hour} * * *
 {schedule}
 batch-size = 2
 retries = 1
 retry-delay = 1
 
 [audit]
-cron = 0 0 1 * *
+cron = {minute} {hour} 1 * *
 
 [alerts]
 email-to = admin@example.com
@@ -68,7 +70,7 @@ email-from = mirror@example.com
 smtp-connection = test_mail
 slack-connection = test_slack
 webhook-connection = test_hook
-watch-cron = 0 0 1 * *
+watch-cron = {minute} {hour} 1 * *
 {alerts}
 """
 
@@ -155,6 +157,7 @@ class RealAirflow:
     webhook: Webhook
     slack: Webhook
     new_database: Callable[[], str] | None = None
+    daily_at: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=6))
     api: AirflowApi = field(init=False)
 
     @property
@@ -227,6 +230,8 @@ class RealAirflow:
                 port=site_port or 8080,
                 schedule=schedule,
                 alerts=alerts,
+                hour=self.daily_at.hour,
+                minute=self.daily_at.minute,
             )
         )
 

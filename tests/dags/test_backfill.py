@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 
 MONDAY = datetime(2024, 3, 4, tzinfo=UTC)
 DAY = timedelta(days=1)
-DAYS = {"alpha": MONDAY, "beta": MONDAY + DAY, "gamma": MONDAY + 2 * DAY, "later": MONDAY + 3 * DAY}
+NAMES = ("alpha", "beta", "gamma", "later")
 
 
 def test_the_schedule_starts_a_run_of_an_interval_of_its_own(airflow: RealAirflow) -> None:
@@ -26,8 +26,15 @@ def test_the_schedule_starts_a_run_of_an_interval_of_its_own(airflow: RealAirflo
 
 
 def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow, tmp_path: Path) -> None:
+    starts = [
+        MONDAY.replace(hour=airflow.daily_at.hour, minute=airflow.daily_at.minute) + number * DAY
+        for number in range(len(NAMES))
+    ]
     warehouse = Warehouse(
-        *(Upload(distribution=Wheel(name=name), at=day + timedelta(hours=10)) for name, day in DAYS.items())
+        *(
+            Upload(distribution=Wheel(name=name), at=start + timedelta(hours=10))
+            for name, start in zip(NAMES, starts, strict=True)
+        )
     )
     mirror = tmp_path / "mirror"
     before = {run["dag_run_id"] for run in airflow.api.runs(DAG_ID)}
@@ -36,12 +43,12 @@ def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow,
         first = airflow.run()
         cursor = airflow.cursor()
         whole = {}
-        for name in DAYS:
+        for name in NAMES:
             (path,) = mirror.glob(f"web/packages/*/*/*/{name}-1.0-*.whl")
             whole[name] = path, path.read_bytes()
             path.write_bytes(b"x" * len(whole[name][1]))
         # Airflow would run all days at once, and somebody wants a sync now.
-        airflow.api.backfill(DAG_ID, start=f"{MONDAY:%FT%TZ}", end=f"{MONDAY + 2 * DAY:%FT%TZ}", at_once=3)
+        airflow.api.backfill(DAG_ID, start=f"{starts[0]:%FT%TZ}", end=f"{starts[2]:%FT%TZ}", at_once=3)
         by_hand = airflow.run()
         new = {r["dag_run_id"]: r["run_type"] for r in airflow.api.runs(DAG_ID)}
         backfills = [i for i, kind in new.items() if i not in before and kind == "backfill"]
@@ -51,8 +58,7 @@ def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow,
     runs = [airflow.ledger_run(run_id) for run_id in (first, by_hand, *backfills)]
     assert [(r.request.kind, r.state) for r in runs[2:]] == [(RunKind.BACKFILL, RunState.SUCCESS)] * 3
     intervals = sorted(r.request.interval or (0, 0) for r in runs[2:])
-    days = [int((MONDAY + number * DAY).timestamp()) for number in range(4)]
-    assert intervals == list(pairwise(days))
+    assert intervals == list(pairwise(int(start.timestamp()) for start in starts))
     in_turn = sorted(runs, key=lambda run: run.id)
     for one, following in pairwise(in_turn):
         assert one.finished_at is not None
