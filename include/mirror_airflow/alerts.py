@@ -75,9 +75,29 @@ def _webhook(message: Message, alerts: Alerts, _: Context) -> None:
     _posted(
         webhook_url(connection),
         message.payload(),
-        headers=connection.extra_dejson.get("headers") or {},
+        headers=_headers(connection),
         auth=(connection.login, connection.password or "") if connection.login else None,
     )
+
+
+def _headers(connection: Connection) -> dict[str, str]:
+    headers = _extra(connection).get("headers") or {}
+    if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
+        raise ValueError(
+            f"`headers` in the extra of the connection {connection.conn_id} is to be an object of texts, "
+            'like {"headers": {"X-Token": "..."}}'
+        )
+    return headers
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    extra: object = connection.extra_dejson
+    if not isinstance(extra, dict):
+        raise ValueError(
+            f"the extra of the connection {connection.conn_id} is to be an object, "
+            'like {"endpoint": "/hook"}'
+        )
+    return extra
 
 
 def _posted(url: str, body: dict[str, Any], **more: Any) -> None:
@@ -112,7 +132,7 @@ def webhook_url(connection: Connection) -> str:
     if not connection.host:
         raise ValueError(f"the connection {connection.conn_id} names no host")
     schema = connection.schema or ""
-    endpoint = str(connection.extra_dejson.get("endpoint", "")).lstrip("/")
+    endpoint = str(_extra(connection).get("endpoint", "")).lstrip("/")
     if "://" in connection.host:
         return f"{connection.host.rstrip('/')}/{endpoint}" if endpoint else connection.host
     host, _, path = connection.host.partition("/")

@@ -115,6 +115,18 @@ def test_a_redirect_is_not_followed_and_the_message_not_called_sent(monkeypatch:
     assert "127.0.0.1" not in failures[WEBHOOK]
 
 
+@pytest.mark.parametrize(
+    "extra", ['{"headers": "X-Token: secret"}', '{"headers": {"X-Number": 1}}', '["secret"]']
+)
+def test_extras_that_are_no_headers_are_said(extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = Connection(conn_id="hook", conn_type="http", host="127.0.0.1", port=9, extra=extra)
+    monkeypatch.setattr(Connection, "get", lambda _: connection)
+    failures = alerts.send_by((WEBHOOK,), MESSAGE, ALL, Context())
+    assert "the extra" in failures[WEBHOOK]
+    assert "connection hook is to be an object" in failures[WEBHOOK]
+    assert "secret" not in failures[WEBHOOK]
+
+
 def test_what_goes_wrong_with_slack_does_not_show_its_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = "http://127.0.0.1:9/services/T/B/secret"
     connection = Connection(conn_id="slack", conn_type="http", password=secret)
