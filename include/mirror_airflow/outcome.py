@@ -50,6 +50,8 @@ def require_success(report: Report) -> dict[str, int]:
     )
     for failure in (*report.new_failures, *report.known_failures):
         log.error("%s failed: %s: %s", failure.project, failure.error, failure.reason)
+    for name in report.absent:
+        log.warning("upstream has no project %s", name)
     if report.state is RunState.PAUSED:
         log.warning("%s", report.reason)
     if report.state is RunState.FAILED:

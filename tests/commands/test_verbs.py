@@ -55,7 +55,7 @@ def test_sync_of_named_projects(conf: str, server: Server, capsys: pytest.Captur
 
 
 def test_a_name_that_upstream_does_not_have_is_said(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["sync", "-c", conf, "--processes", "1", "alpha", "alhpa"]) == 0
+    assert main(["sync", "-c", conf, "--processes", "1", "alpha", "alhpa"]) == 1
     out, err = capsys.readouterr()
     assert "0 removed" in out
     assert "upstream has no project alhpa" in err

@@ -18,7 +18,7 @@ from pypi_mirror.commands.processes import run_batches
 from pypi_mirror.commands.status import next_try
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backlog import BacklogEntry
-from pypi_mirror.ledger.runs import RunRequest, names
+from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.planning import BATCHES_EACH
@@ -80,13 +80,12 @@ def run(arguments: argparse.Namespace) -> int:
             fail_run(mirror, request.label, str(error) or type(error).__name__)
             raise
         _print(outcome)
-        _print_missing(mirror, names(request), outcome)
         # Where upstream's list was looked through; from cron one need not hear it every hour.
         if outcome.source == "index" and (unknown := unknown_names(mirror)):
             print(f"warning: {described(unknown)}", file=sys.stderr)
         print_clock(mirror)
         complete = _print_waiting(mirror.ledger.backlog.failed(), outcome)
-    failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed
+    failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed or outcome.absent
     return 1 if failed or not complete else 0
 
 
@@ -215,17 +214,10 @@ def _print(outcome: Report) -> None:
     )
     for failure in (*outcome.new_failures, *outcome.known_failures):
         warn(f"failed: {failure.project}: {failure.reason}")
+    for name in outcome.absent:
+        warn(f"upstream has no project {name}")
     if outcome.backlog:
         say(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
-
-
-def _print_missing(mirror: Mirror, asked_for: Sequence[NormalizedName], outcome: Report) -> None:
-    """A misspelt name would otherwise look like a project that was synced."""
-    failed = {failure.project for failure in (*outcome.new_failures, *outcome.known_failures)}
-    known = mirror.ledger.projects.known(asked_for)
-    for name in asked_for:
-        if name not in failed and (name not in known or not known[name].present):
-            print(f"upstream has no project {name}", file=sys.stderr)
 
 
 def _print_waiting(backlog: Sequence[BacklogEntry], outcome: Report) -> bool:

@@ -1,13 +1,16 @@
 """Step 6: say what came of the run: in the ledger, on the site, and to whoever called."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from packaging.utils import NormalizedName
+
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.ledger.backlog import BacklogEntry
-from pypi_mirror.ledger.runs import Outcome, Run
+from pypi_mirror.ledger.runs import Outcome, Run, names
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Failure, RunState, Tally
+from pypi_mirror.model import Failure, RunKind, RunState, Tally
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.steps.guard_removals import settle_removals, waiting_for_approval
@@ -28,7 +31,8 @@ class Report:
     ``new_failures`` are projects that failed for the first time, ``known_failures`` those that were in the
     backlog before; a run with new failures has failed. ``projects`` to ``dropped_bytes`` are the mirror's
     totals: what it holds and what the filters left out. ``duration`` is in seconds. ``left`` estimates what
-    syncs have left to later runs, None when that is nothing.
+    syncs have left to later runs, None when that is nothing. ``absent`` are projects that were asked for by
+    name and that upstream does not have.
     """
 
     run_id: int
@@ -50,6 +54,7 @@ class Report:
     backlog: int
     reason: str | None
     left: Left | None = None
+    absent: tuple[NormalizedName, ...] = ()
 
 
 def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
@@ -107,6 +112,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         backlog=mirror.ledger.backlog.count(),
         reason=reason,
         left=remaining,
+        absent=_absent(mirror, run, failures),
     )
 
 
@@ -184,6 +190,16 @@ def _failures(mirror: Mirror, run: Run) -> list[Failure]:
         for entry in mirror.ledger.backlog.failed()
         if entry.project in failed or entry.first_run_id == run.id
     ]
+
+
+def _absent(mirror: Mirror, run: Run, failures: Sequence[Failure]) -> tuple[NormalizedName, ...]:
+    """A misspelt name would otherwise look like a project that was synced."""
+    if run.request.kind is not RunKind.SELECTED:
+        return ()
+    asked_for = names(run.request)
+    known = mirror.ledger.projects.known(asked_for)
+    there = {name for name, project in known.items() if project.present}
+    return tuple(name for name in asked_for if name not in there | {failure.project for failure in failures})
 
 
 def _failure(entry: BacklogEntry, run_id: int) -> Failure:
