@@ -37,7 +37,8 @@ def pypi_mirror_audit() -> None:
     )
     def audit() -> dict[str, int]:
         """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""
-        from mirror_airflow.audit_run import audit_label, audit_request, require_clean
+        from mirror_airflow.audit_run import audit_request, require_clean
+        from mirror_airflow.run_label import audit_label
         from pypi_mirror.steps.audit import audit as step
 
         context = get_current_context()

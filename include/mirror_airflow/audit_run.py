@@ -7,6 +7,7 @@ from airflow.sdk import Context, Param
 from packaging.utils import canonicalize_name
 
 from mirror_airflow.configuration import Configuration
+from mirror_airflow.run_label import audit_label
 from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.trigger_form import PROJECT_NAME
 
@@ -33,11 +34,6 @@ Mistakes in the configuration; with any, every run fails until they are mended:
 
 {mistakes}
 """
-
-
-def audit_label(run_id: str) -> str:
-    """The label of an audit: two DAGs may give runs of one time one name."""
-    return f"audit {run_id}"
 
 
 def audit_form() -> dict[str, Param]:

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowRescheduleException,
 
 from mirror_airflow.message import NEXT_TRY_KEY
 from mirror_airflow.retry import RetryWhatCanBeMended
+from mirror_airflow.run_label import has_ended
 from mirror_airflow.task_errors import last_words
 from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.settings.locate import configuration_path
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 # Seconds. Were the task queued again before Airflow's executor has told of the end of this process, it would
 # be taken for a task that was killed (see LOST_WHILE_WAITING).
 SHORTEST_WAIT = 5.0
+ENDED_OUTSIDE = "it was ended in Airflow while its tasks were at work"
 
 
 @contextmanager
@@ -31,17 +33,24 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
     """The mirror as the configuration says now; the error that ends the task is kept for the message.
 
     While another run has the mirror, the task gives its place up and comes back after ``retry-delay``; to
-    Airflow that is no try, so all of ``retries`` are left for an upstream out of reach. A task that will be
+    Airflow that is no try, so all of ``retries`` are left for an upstream out of reach. A run that has
+    ended in Airflow, which a person marked failed, say, does not have it any longer. A task that will be
     tried again keeps the lease until then. ``label`` is the run's in the ledger, by default Airflow's own.
     """
     # The engine brings SQLAlchemy and libcurl along; parsing a DAG file needs neither.
     from pypi_mirror.mirror import open_mirror
+    from pypi_mirror.steps.report import fail_run
 
     context = get_current_context()
     with last_words(context["ti"]), open_mirror(read_settings(configuration_path())) as mirror:
         try:
             yield mirror
         except MirrorBusy as busy:
+            if has_ended(context["ti"], busy.owner):
+                # What kills its tasks leaves them no time to give the mirror back.
+                log.info("%s has ended in Airflow and still had the mirror", busy.owner)
+                fail_run(mirror, busy.owner, ENDED_OUTSIDE)
+                raise _come_back(SHORTEST_WAIT) from busy
             schedule = mirror.settings.schedule
             if schedule.when_busy != "wait":
                 raise

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 from mirror_airflow.channels import channels
 from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.message import Message, Status
+from mirror_airflow.run_label import run_of
 from mirror_airflow.task_errors import RunFailed
 
 if TYPE_CHECKING:
@@ -41,8 +41,6 @@ Mistakes in the configuration; with any, nothing but themselves is told:
 
 {mistakes}
 """
-
-_OF_AIRFLOW = re.compile(r"(?P<audit>audit )?(?P<run>(manual|scheduled|backfill)__.*)")
 
 
 def watch_form() -> dict[str, Param]:
@@ -117,15 +115,14 @@ def notice_message(notice: "Notice", mirror: str) -> Message:
             details=(f"first told at {since}: {notice.title}",),
         )
     label = getattr(notice.condition, "label", None)
-    found = None if label is None else _OF_AIRFLOW.fullmatch(label)
-    dag_id = "pypi_mirror_audit" if found and found["audit"] else "pypi_mirror"
+    run = None if label is None else run_of(label)
     again = (f"first told at {since}",) if notice.phase is Phase.LASTS else ()
     return Message(
         alert=notice.key,
         title=notice.title,
         summary=f"The mirror {mirror}: {notice.title}.",
         mirror=mirror,
-        link=link_to_run(dag_id, found["run"]) if found else link_to_page(),
+        link=link_to_page() if run is None else link_to_run(*run),
         run=label,
         details=(*notice.condition.details, *again),
         advice=(notice.condition.advice,),

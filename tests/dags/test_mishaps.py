@@ -37,6 +37,24 @@ def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
 
 
+@pytest.mark.database("sqlite")
+def test_a_run_that_hangs_and_is_marked_failed_does_not_hold_up_the_next(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    hanging = Fault(path="/simple/alpha/", effect=Delay(seconds=60), times=1)
+    with running(upstream_of("alpha", "beta"), faults=(hanging,)) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        hung = airflow.api.trigger(DAG_ID, {"batch_size": 100})
+        airflow.until(lambda: upstream.requests.count("page") == 2, hung)
+        airflow.api.fail_run(DAG_ID, hung)
+        assert airflow.wait(airflow.run()) == "success"
+    assert pages(tmp_path / "mirror") == {"alpha", "beta"}
+    ended = airflow.ledger_run(hung)
+    assert ended.state is RunState.FAILED
+    assert ended.outcome is not None
+    assert ended.outcome.reason == "it was ended in Airflow while its tasks were at work"
+
+
 @pytest.mark.database("postgresql")
 def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
     airflow: RealAirflow, tmp_path: Path

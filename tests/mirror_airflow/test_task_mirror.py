@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 from sqlalchemy import select
 
 from mirror_airflow import task_mirror as module
 from mirror_airflow.task_mirror import SHORTEST_WAIT, task_mirror
 from pypi_mirror.errors import MirrorBusy, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.ledger.lease import SECONDS
+from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.tables import lease
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -25,8 +28,16 @@ URL = "https://index.example/simple/"
 
 @dataclass
 class Task:
+    """``states`` are those of Airflow's runs, by DAG and run id."""
+
     try_number: int = 1
     left: dict[str, Any] = field(default_factory=dict)
+    states: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def get_dagrun_state(self, dag_id: str, run_id: str) -> str:
+        if (dag_id, run_id) not in self.states:
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+        return self.states[dag_id, run_id]
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.left[key] = value
@@ -122,6 +133,48 @@ def test_while_another_run_has_the_mirror_the_task_comes_back_later(
         work("another run", beginning)
     assert caught.value.reschedule_date == NOON + timedelta(seconds=wait)
     assert task.left == {}, "to wait is no failure"
+
+
+@pytest.mark.parametrize("when_busy", ["wait", "fail"])
+@pytest.mark.parametrize(
+    ("owner", "run"),
+    [
+        ("manual__2026", ("pypi_mirror", "manual__2026")),
+        ("audit scheduled__2026", ("pypi_mirror_audit", "scheduled__2026")),
+    ],
+)
+def test_a_run_that_airflow_has_ended_is_not_waited_for(
+    configure: Callable[[str], Path], task: Task, when_busy: str, owner: str, run: tuple[str, str]
+) -> None:
+    conf = configure(f"when-busy = {when_busy}\nretry-delay = 900")
+    task.states[run] = "failed"
+    with open_mirror(read_settings(conf)) as mirror:
+        mirror.ledger.runs.begin(RunRequest(label=owner, kind=RunKind.SYNC))
+    with pytest.raises(AirflowRescheduleException) as caught:
+        work(owner, beginning)
+    assert caught.value.reschedule_date == NOON + timedelta(seconds=SHORTEST_WAIT)
+    with open_mirror(read_settings(conf)) as mirror:
+        assert mirror.ledger.lease.holder() is None
+        ended = mirror.ledger.runs.labelled(owner)
+    assert ended is not None
+    assert ended.state is RunState.FAILED
+    assert ended.outcome is not None
+    assert ended.outcome.reason == "it was ended in Airflow while its tasks were at work"
+
+
+@pytest.mark.parametrize("owner", ["manual__2026", "manual__unknown", "sync on a host"])
+def test_a_run_that_airflow_has_not_ended_keeps_the_mirror(
+    configure: Callable[[str], Path], task: Task, owner: str
+) -> None:
+    conf = configure("retry-delay = 900")
+    task.states["pypi_mirror", "manual__2026"] = "running"
+    with pytest.raises(AirflowRescheduleException) as caught:
+        work(owner, beginning)
+    assert caught.value.reschedule_date == NOON + timedelta(seconds=900)
+    with open_mirror(read_settings(conf)) as mirror:
+        busy = mirror.ledger.lease.holder()
+    assert busy is not None
+    assert busy.owner == owner
 
 
 def test_a_run_that_is_not_to_wait_fails(configure: Callable[[str], Path], task: Task) -> None:
