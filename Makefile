@@ -36,7 +36,7 @@ STACK_PORTS = --airflow-port '$(AIRFLOW_PORT)' --upstream-port '$(UPSTREAM_PORT)
 
 .PHONY: help
 help:  ## list every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONF=FILE (your mirror.conf), AIRFLOW_PORT=8081, NGINX_PORT=8080 (the site),"
 	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM"
@@ -61,8 +61,21 @@ env:  ## write a private .env with random secrets, for docker-compose.yaml
 	@deploy/make-env.sh
 
 .PHONY: test
-test: $(READY_DEV)  ## run the tests (TESTS='-m "not airflow"' for a part of them)
+test: $(READY_DEV)  ## run the tests (TESTS='tests/pages -x': what pytest is to do instead of all)
+ifdef TESTS
 	$(PY) -m pytest $(TESTS)
+else
+	@echo "two halves side by side, since those under Airflow mostly wait; each is shown when it ends"
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target test-airflow test-others
+endif
+
+.PHONY: test-airflow
+test-airflow: $(READY_DEV)  ## the tests that run Airflow
+	$(PY) -m pytest -m airflow
+
+.PHONY: test-others
+test-others: $(READY_DEV)  ## all other tests
+	$(PY) -m pytest -m 'not airflow'
 
 .PHONY: screenshots
 screenshots: $(READY_DEV)  ## make docs/screenshots anew, of the page in Airflow (needs chromium, chromium-driver)
