@@ -17,6 +17,7 @@ from mirror_airflow.message import ERROR_KEY
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import open_mirror
+from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import pip_conf
 
@@ -119,6 +120,8 @@ def _changes(run: Run, outcome: Outcome) -> str:
         f"{tally.files_downloaded} files downloaded ({decimal(tally.bytes_downloaded)}), "
         f"{tally.projects_done} projects synced, {tally.projects_removed} removed"
     )
+    if run.state is RunState.PAUSED:
+        return f"This run: {done}; {outcome.reason}. The next run goes on with that."
     if run.cursor_from is None:
         return f"This run: {done}; a first sync, now at serial {run.cursor_to}."
     return f"This run: {done}; incremental since serial {run.cursor_from}, now at {run.cursor_to}."
