@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 SYNC_DAG: Final = "pypi_mirror"
 AUDIT_DAG: Final = "pypi_mirror_audit"
 
-_OF_AIRFLOW: Final = re.compile(r"(?P<audit>audit )?(?P<run>(manual|scheduled|backfill)__.*)")
+_OF_AIRFLOW: Final = re.compile(r"(?P<audit>audit )?(?P<run>(manual|scheduled|backfill)__\S+)")
 _ENDED: Final = ("success", "failed")
 
 

@@ -39,7 +39,6 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
     """
     # The engine brings SQLAlchemy and libcurl along; parsing a DAG file needs neither.
     from pypi_mirror.mirror import open_mirror
-    from pypi_mirror.steps.report import fail_run
 
     context = get_current_context()
     with last_words(context["ti"]), open_mirror(read_settings(configuration_path())) as mirror:
@@ -47,9 +46,7 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
             yield mirror
         except MirrorBusy as busy:
             if has_ended(context["ti"], busy.owner):
-                # What kills its tasks leaves them no time to give the mirror back.
-                log.info("%s has ended in Airflow and still had the mirror", busy.owner)
-                fail_run(mirror, busy.owner, ENDED_OUTSIDE)
+                _end_in_ledger(mirror, busy.owner)
                 raise _come_back(SHORTEST_WAIT) from busy
             schedule = mirror.settings.schedule
             if schedule.when_busy != "wait":
@@ -61,6 +58,15 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
         except (MirrorError, AirflowException) as error:
             _pause(mirror, error, context["ti"], context["run_id"] if label is None else label)
             raise
+
+
+def _end_in_ledger(mirror: "Mirror", label: str) -> None:
+    """What kills the tasks of a run leaves them no time to give the mirror back."""
+    # The step brings the site's page and the metrics along, which hardly any task needs.
+    from pypi_mirror.steps.report import fail_run
+
+    log.info("%s has ended in Airflow and still had the mirror", label)
+    fail_run(mirror, label, ENDED_OUTSIDE)
 
 
 def _pause(mirror: "Mirror", error: Exception, ti: Any, label: str) -> None:

@@ -199,7 +199,8 @@ def _absent(mirror: Mirror, run: Run, failures: Sequence[Failure]) -> tuple[Norm
     asked_for = names(run.request)
     known = mirror.ledger.projects.known(asked_for)
     there = {name for name, project in known.items() if project.present}
-    return tuple(name for name in asked_for if name not in there | {failure.project for failure in failures})
+    there.update(failure.project for failure in failures)
+    return tuple(name for name in asked_for if name not in there)
 
 
 def _failure(entry: BacklogEntry, run_id: int) -> Failure:

@@ -41,6 +41,8 @@ export const removals = (context) => {
     try {
       const { waiting, approval } = await get("removals", { limit: 1 });
       asked = waiting === null || approval !== null;
+      // A run that is cleared asks once more.
+      if (waiting === null) answered = null;
       const done = waiting !== null && waiting.run === answered?.run;
       show(plan, [waiting, approval, done], () => {
         if (waiting === null) return empty("No plan waits for approval. Runs that would remove more than [removal] allows stop here until somebody decides.");
