@@ -134,3 +134,11 @@ def test_words_that_mean_nothing_are_not_words(word: str) -> None:
 
 def test_the_systems_of_environments_have_tags() -> None:
     assert {"linux", "windows", "macos"} <= set(SYSTEM_TAGS)
+
+
+@pytest.mark.parametrize("label", ["null", "x86_64_v3", "win32", "linux_x86_64", "cu12.8"])
+def test_a_variant_label_is_no_platform(label: str) -> None:
+    """PEP 825."""
+    windows = f"a-1.0-cp312-cp312-win_amd64-{label}.whl"
+    assert reason(windows, "windows") is not None
+    assert reason(windows, "linux", "macos") is None

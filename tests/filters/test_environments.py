@@ -185,6 +185,22 @@ def test_a_wheel_for_windows_and_macos_alone_is_never_kept_by_linux(
     assert not keeps(f"a-1.0-{'.'.join(pythons)}-{'.'.join(abis)}-{'.'.join(platforms)}.whl", line)
 
 
+@given(
+    parts(PYTHON_PARTS),
+    parts(ABI_PARTS),
+    parts(PLATFORM_PARTS),
+    st.sampled_from(["", "-1", "-2build"]),
+    st.from_regex(r"[0-9a-z_.]{1,16}", fullmatch=True),
+)
+def test_a_variant_label_changes_nothing(
+    pythons: list[str], abis: list[str], platforms: list[str], build: str, label: str
+) -> None:
+    """PEP 825: the label follows the tags, and says nothing about them."""
+    plain = f"a-1.0{build}-{'.'.join(pythons)}-{'.'.join(abis)}-{'.'.join(platforms)}"
+
+    assert keeps(f"{plain}-{label}.whl", LINUX) is keeps(f"{plain}.whl", LINUX)
+
+
 def this_machine() -> Environment:
     family, version = platform.libc_ver()
     if sys.platform != "linux" or sys.implementation.name != "cpython" or family != "glibc":

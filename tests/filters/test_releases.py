@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.filters.releases import AllowedReleases, BlockedReleases, version_in
+from pypi_mirror.filters.releases import AllowedReleases, BlockedReleases
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.settings.values import ReleaseRule
 
@@ -19,32 +19,6 @@ def rules(*specifiers: str) -> list[ReleaseRule]:
 
 def sdist(version: str) -> RemoteFile:
     return RemoteFile(filename=f"my-lib-{version}.tar.gz", url="")
-
-
-@pytest.mark.parametrize(
-    ("filename", "version"),
-    [
-        ("my_lib-1.0-py3-none-any.whl", "1.0"),
-        ("My.Lib-1.0+cpu-1-cp312-cp312-win32.whl", "1.0+cpu"),
-        ("my-lib-1.0.tar.gz", "1.0"),
-        ("my_lib-1.0-beta.zip", "1.0-beta"),
-        ("my--lib-1.0.tar.bz2", "1.0"),
-        ("my-lib-1.0.linux-x86_64.tar.gz", "1.0"),
-        ("my_lib-1.0-py2.7.egg", "1.0"),
-        ("my_lib-1.0-py2.7-win32.egg", "1.0"),
-        ("my-lib-1.0.win-amd64-py2.7.exe", "1.0"),
-        ("my-lib-1.0.win32.msi", "1.0"),
-        ("my-lib-1.0.dmg", "1.0"),
-        ("my-lib-1.0-1.noarch.rpm", "1.0"),
-        ("other-1.0.tar.gz", None),
-        ("my-library-1.0.tar.gz", None),
-        ("my-lib.tar.gz", None),
-        ("my-lib-1.0.txt", None),
-        ("my-lib-.tar.gz", None),
-    ],
-)
-def test_the_version_in_a_filename(filename: str, version: str | None) -> None:
-    assert version_in(PROJECT, filename) == version
 
 
 @pytest.mark.parametrize(
@@ -67,6 +41,14 @@ def test_allowed_keeps_what_a_rule_matches_and_blocked_drops_it(
 
     assert (allowed.reason_to_drop(PROJECT, sdist(version)) is None) is matches
     assert (blocked.reason_to_drop(PROJECT, sdist(version)) is not None) is matches
+
+
+def test_the_variants_of_a_release_are_files_of_it() -> None:
+    """PEP 825: an index lists them beside the variant wheels."""
+    variants = RemoteFile(filename="my_lib-1.0-variants.json", url="")
+
+    assert AllowedReleases(rules("==1.0")).reason_to_drop(PROJECT, variants) is None
+    assert AllowedReleases(rules("==2.0")).reason_to_drop(PROJECT, variants) is not None
 
 
 def test_a_file_without_a_version_is_neither_asked_for_nor_meant() -> None:

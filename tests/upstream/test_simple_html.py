@@ -103,6 +103,17 @@ class TestProjectPages:
 
         assert [each.filename for each in page.files] == ["foo_bar-1.0.tar.gz"]
 
+    def test_files_of_every_kind_and_their_versions(self) -> None:
+        listed = [
+            "foo_bar-1.0.tar.zst",
+            "foo_bar-1.1-cp312-cp312-win_amd64-x86_64_v3.whl",
+            "foo_bar-1.2-variants.json",
+        ]
+        page = parse("<html>" + "".join(f'<a href="/{name}">{name}</a>' for name in listed) + "</html>")
+
+        assert [each.filename for each in page.files] == listed
+        assert page.versions == ("1.0", "1.1", "1.2")
+
     def test_the_same_anchor_twice(self) -> None:
         assert len(parse(anchor() + anchor()).files) == 1
 

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from pypi_mirror.release_files import ARCHIVES, EGG, INSTALLERS, WHEEL
+
 
 class Kind(Enum):
     WHEEL = auto()
@@ -31,27 +33,45 @@ class Filename:
     platforms: tuple[str, ...] = ()
 
 
-# PEP 527 names the extensions that upstreams accepted; an installer without a platform in its name is
-# still one for the only system that can run it.
-_INSTALLERS = {".exe": "win32", ".msi": "win32", ".dmg": "macosx_", ".rpm": "linux_", ".deb": "linux_"}
-
 _PLATFORM = (
     r"(?:win32|win[-_](?:amd64|arm64|ia64)|(?:macosx|linux|freebsd|cygwin|solaris|aix)[-_][A-Za-z0-9._-]+?)"
 )
 _EGG = re.compile(rf"-(?P<python>py\d\.\d+)(?:-(?P<platform>{_PLATFORM}))?\.egg\Z")
 _INSTALLER = re.compile(rf"\.(?P<platform>{_PLATFORM})(?:-(?P<python>py\d\.\d+))?\.(?:exe|msi|dmg)\Z")
-_DUMB = re.compile(rf"\.(?P<platform>{_PLATFORM})\.(?:tar\.gz|tar\.bz2|tar\.xz|tar\.Z|tar|tgz|zip)\Z")
+_DUMB = re.compile(rf"\.(?P<platform>{_PLATFORM})(?:{'|'.join(map(re.escape, ARCHIVES))})\Z")
+# PEP 425, "py2.py3"; PEP 825.
+_PYTHON_TAGS = re.compile(r"[a-z]+[0-9_]*(?:\.[a-z]+[0-9_]*)*", re.ASCII | re.IGNORECASE)
+_VARIANT_LABEL = re.compile(r"[0-9a-z_.]{1,16}", re.ASCII)
 
 
 def wheel_tags(filename: str) -> str | None:
-    """The ``python-abi-platform`` end of a wheel's name in lower case; None when it is no wheel's name."""
-    if not filename.endswith(".whl"):
+    """The ``python-abi-platform`` part of a wheel's name in lower case; None when it is no wheel's name.
+
+    PEP 825 lets a variant label follow: ``a-1.0-cp312-cp312-win_amd64-x86_64_v3.whl``.
+    """
+    if not filename.endswith(WHEEL):
         return None
-    parts = filename[:-4].rsplit("-", 3)
-    if len(parts) != 4 or "-" not in parts[0]:
+    parts = filename.removesuffix(WHEEL).split("-")
+    if len(parts) < 5:
         return None
-    tags = "-".join(parts[1:]).lower()
+    if _has_label(parts):
+        parts.pop()
+    tags = "-".join(parts[-3:]).lower()
     return None if ".." in f".{tags}.".replace("-", ".") else tags
+
+
+def _has_label(parts: list[str]) -> bool:
+    """Whether a wheel's name of these parts ends with a variant label (PEP 825).
+
+    A build tag begins with a digit and a Python tag does not, so that tells ``a-1.0-1-py3-none-any`` from
+    ``a-1.0-py3-none-any-label``; names with dashes of their own are not taken for one.
+    """
+    after_version = parts[3:] if parts[2][:1].isdigit() else parts[2:]
+    return (
+        len(after_version) == 4
+        and _PYTHON_TAGS.fullmatch(after_version[0]) is not None
+        and _VARIANT_LABEL.fullmatch(after_version[3]) is not None
+    )
 
 
 def split_tags(tags: str) -> Filename:
@@ -66,10 +86,10 @@ def describe_other(filename: str) -> Filename:
     An rpm's architecture is left aside: its build is for one distribution of Linux whatever it says.
     """
     extension = filename[filename.rfind(".") :].lower()
-    if extension == ".egg":
+    if extension == EGG:
         return _described(Kind.EGG, _EGG.search(filename), default=None)
-    if extension in _INSTALLERS:
-        return _described(Kind.INSTALLER, _INSTALLER.search(filename), default=_INSTALLERS[extension])
+    if extension in INSTALLERS:
+        return _described(Kind.INSTALLER, _INSTALLER.search(filename), default=INSTALLERS[extension])
     match = _DUMB.search(filename)
     if match is not None:
         return _described(Kind.DUMB, match, default=None)

@@ -1,6 +1,5 @@
 """``[allowlist]`` and ``[blocklist] packages`` with version specifiers: some releases of a project."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
@@ -10,11 +9,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.release_files import version_in
 from pypi_mirror.settings.values import ReleaseRule
-
-_ARCHIVES = (".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tar.Z", ".tgz", ".tar", ".egg", ".whl")
-_TAIL = re.compile(r"(?:\.(?:win32|win[-_]|linux[-_]|macosx[-_]|freebsd[-_]).*)?\.(?:exe|msi|dmg)\Z")
-_DUMB_TAIL = re.compile(r"\.(?:win32|win[-_]|linux[-_]|macosx[-_]|freebsd[-_]).*\Z")
 
 
 class AllowedReleases:
@@ -82,30 +78,3 @@ class _Matcher:
     def _matching(self, project: NormalizedName, version: str) -> str | None:
         """The first specifier set that admits ``version``; outside PEP 440 only ``===`` ones can."""
         return next((str(s) for s in self._specifiers[project] if s.contains(version)), None)
-
-
-def version_in(project: NormalizedName, filename: str) -> str | None:
-    """The version that a file of ``project`` names, as spelled there; None when it names none.
-
-    The project's name tells where the version begins: source archives may have dashes on either side of
-    the border (``my-lib-1.0-beta.tar.gz``), which ``packaging.utils.parse_sdist_filename`` can't split.
-    """
-    match = _name_pattern(project).match(filename)
-    if match is None:
-        return None
-    rest = filename[match.end() :]
-    if rest.endswith((".whl", ".egg")):
-        return rest.partition("-")[0].removesuffix(".egg") or None
-    if rest.endswith((".rpm", ".deb")):
-        return rest.rpartition("-")[0] or None
-    if rest.endswith((".exe", ".msi", ".dmg")):
-        return _TAIL.sub("", rest) or None
-    for extension in _ARCHIVES:
-        if rest.endswith(extension):
-            return _DUMB_TAIL.sub("", rest.removesuffix(extension)) or None
-    return None
-
-
-@lru_cache(maxsize=4096)
-def _name_pattern(project: NormalizedName) -> re.Pattern[str]:
-    return re.compile("[-_.]+".join(map(re.escape, project.split("-"))) + "-", re.IGNORECASE)

@@ -14,7 +14,6 @@ from packaging.version import Version
 from pypi_mirror.disk import size_of
 from pypi_mirror.errors import FileRefused
 from pypi_mirror.filters import Decision, Selector
-from pypi_mirror.filters.releases import version_in
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import Synced
 from pypi_mirror.model import (
@@ -31,6 +30,7 @@ from pypi_mirror.model import (
 )
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.pool import Acquired, Pool, location_of
+from pypi_mirror.release_files import version_in
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 

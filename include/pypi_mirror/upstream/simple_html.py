@@ -16,6 +16,7 @@ from pypi_simple import DistributionPackage, Link, RepositoryPage, UnsupportedRe
 
 from pypi_mirror.errors import CutOff, UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, RemoteFile
+from pypi_mirror.release_files import is_release_file, version_in
 from pypi_mirror.upstream.checks import (
     DIGEST_LENGTHS,
     checked_address,
@@ -31,11 +32,6 @@ from pypi_mirror.upstream.simple_json import index_entries
 _MAX_TAGS: Final = 60_000
 _MAX_PAGE: Final = 16 * 1024 * 1024
 _SERIAL: Final = re.compile(rb"<!--SERIAL (\d{1,19})-->\s*$", re.ASCII)
-# What has ever been taken for a release, by upstream or by tools that install.
-_FILE_ENDINGS: Final = (
-    ".whl", ".tar.gz", ".zip", ".tgz", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar.Z", ".tar", ".egg",
-    ".exe", ".msi", ".rpm", ".deb", ".dmg", ".bz2",
-)  # fmt: skip
 
 
 def parse_project_page(
@@ -49,7 +45,7 @@ def parse_project_page(
     if len(body) > _MAX_PAGE or body.count(b"<") > _MAX_TAGS or body.count(b"=") > 4 * _MAX_TAGS:
         raise UpstreamMalformed("this HTML is longer than any project's page", url=url)
     page = _parse(body, url)
-    links = [link for link in page.links if link.text.endswith(_FILE_ENDINGS)]
+    links = [link for link in page.links if is_release_file(link.text)]
     if not links and page.repository_version is None and b"inks for" not in body:
         raise CutOff("this HTML has no links to files and is no project page", url=url)
     packages = [DistributionPackage.from_link(_with_metadata(link), project) for link in links]
@@ -58,7 +54,7 @@ def parse_project_page(
         serial=_serial(body, header_serial),
         etag=etag,
         status=_status(page, url),
-        versions=tuple(dict.fromkeys(p.version for p in packages if p.version)),
+        versions=tuple(dict.fromkeys(v for p in packages if (v := version_in(project, p.filename)))),
         files=_unique((_file(p, url) for p in packages), url),
     )
 
