@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.zones import Border, leads_inside
+from pypi_mirror.zones import Border, Zone, leads_inside, zone_of
 
 HOME = "https://index.example"
 FILE = "https://files.example/a.whl"
@@ -66,7 +66,7 @@ def test_a_name_may_lead_where_upstream_lies(own: str, address: str, refused: bo
     said = border.refusal(FILE, address)
     assert (said is not None) is refused
     if said is not None:
-        assert f"files.example leads to {address}, an address inside" in said
+        assert f"files.example leads to {address}, an internal address" in said
 
 
 def test_before_upstream_was_reached_nothing_may_lead_inside() -> None:
@@ -88,3 +88,83 @@ def test_a_name_on_the_internet_that_also_leads_inside_lies_on_the_internet(
     for address in addresses:
         assert border.refusal(HOME, address) is None
     assert border.refusal(FILE, "127.0.0.1") is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "zone"),
+    [
+        # What is on the internet, in each way to write it.
+        ("93.184.215.14", Zone.PUBLIC),
+        ("2606:4700::1111", Zone.PUBLIC),
+        ("::ffff:93.184.215.14", Zone.PUBLIC),
+        ("64:ff9b::93.184.215.14", Zone.PUBLIC),
+        ("2002:5db8:d70e::1", Zone.PUBLIC),
+        # Special ranges of IPv4 (RFC 6890).
+        ("0.0.0.0", Zone.LOOPBACK),
+        ("0.1.2.3", Zone.PRIVATE),
+        ("10.1.2.3", Zone.PRIVATE),
+        ("100.64.0.1", Zone.PRIVATE),
+        ("127.255.255.254", Zone.LOOPBACK),
+        ("169.254.169.254", Zone.LINK_LOCAL),
+        ("172.31.255.255", Zone.PRIVATE),
+        ("172.32.0.1", Zone.PUBLIC),
+        ("192.0.0.1", Zone.PRIVATE),
+        ("192.0.0.9", Zone.PRIVATE),
+        ("192.0.0.170", Zone.PRIVATE),
+        ("192.0.2.1", Zone.PRIVATE),
+        ("192.88.99.1", Zone.PRIVATE),
+        ("192.168.1.1", Zone.PRIVATE),
+        ("198.18.0.1", Zone.PRIVATE),
+        ("198.19.255.255", Zone.PRIVATE),
+        ("198.51.100.1", Zone.PRIVATE),
+        ("203.0.113.1", Zone.PRIVATE),
+        ("224.0.0.1", Zone.NOWHERE),
+        ("239.255.255.250", Zone.NOWHERE),
+        ("240.0.0.1", Zone.PRIVATE),
+        ("255.255.255.255", Zone.NOWHERE),
+        # Where clouds keep secrets.
+        ("168.63.129.16", Zone.LINK_LOCAL),
+        ("100.100.100.200", Zone.LINK_LOCAL),
+        ("fd00:ec2::254", Zone.LINK_LOCAL),
+        # Special ranges of IPv6.
+        ("::", Zone.LOOPBACK),
+        ("::1", Zone.LOOPBACK),
+        ("100::1", Zone.PRIVATE),
+        ("2001:db8::1", Zone.PRIVATE),
+        ("3fff::1", Zone.PRIVATE),
+        ("4000::1", Zone.PRIVATE),
+        ("5f00::1", Zone.PRIVATE),
+        ("fc00::1", Zone.PRIVATE),
+        ("fd12::1", Zone.PRIVATE),
+        ("fe80::1%eth0", Zone.LINK_LOCAL),
+        ("fec0::1", Zone.PRIVATE),
+        ("feff::1", Zone.PRIVATE),
+        ("ff02::1", Zone.NOWHERE),
+        # IPv4 inside of IPv6: mapped, compatible, translated.
+        ("::ffff:127.0.0.1", Zone.LOOPBACK),
+        ("::ffff:10.0.0.1", Zone.PRIVATE),
+        ("::ffff:192.0.0.1", Zone.PRIVATE),
+        ("::127.0.0.1", Zone.LOOPBACK),
+        ("::169.254.169.254", Zone.LINK_LOCAL),
+        ("::93.184.215.14", Zone.PRIVATE),
+        ("::ffff:0:127.0.0.1", Zone.LOOPBACK),
+        # NAT64, 6to4, Teredo (whose client's address is inverted), ISATAP.
+        ("64:ff9b::10.0.0.1", Zone.PRIVATE),
+        ("64:ff9b::127.0.0.1", Zone.LOOPBACK),
+        ("64:ff9b::a9fe:a9fe", Zone.LINK_LOCAL),
+        ("64:ff9b::224.0.0.1", Zone.NOWHERE),
+        ("64:ff9b:1::1", Zone.PRIVATE),
+        ("64:ff9b:1::10.0.0.1", Zone.PRIVATE),
+        ("64:ff9b:1::169.254.169.254", Zone.LINK_LOCAL),
+        ("64:ff9b:1:a9fe:a9:fe00::", Zone.LINK_LOCAL),
+        ("2002:a00:1::1", Zone.PRIVATE),
+        ("2002:7f00:1::1", Zone.LOOPBACK),
+        ("2002:a9fe:a9fe::", Zone.LINK_LOCAL),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", Zone.PRIVATE),
+        ("2001:0:4136:e378:8000:63bf:80ff:fffe", Zone.LOOPBACK),
+        ("2606:4700::5efe:10.0.0.1", Zone.PRIVATE),
+        ("2606:4700::200:5efe:127.0.0.1", Zone.LOOPBACK),
+    ],
+)
+def test_each_range_has_its_zone(address: str, zone: Zone) -> None:
+    assert zone_of(address) is zone

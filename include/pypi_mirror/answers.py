@@ -63,7 +63,7 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
     """The address that an answer from ``url`` sends us to; ``location`` is the header, as Latin-1 text.
 
     Raises UpstreamMalformed for one that a mirror does not follow: no http(s), https left without
-    ``allow_non_https``, a user name or password in it, an address inside (see :mod:`pypi_mirror.zones`).
+    ``allow_non_https``, a user name or password in it, an internal address (see :mod:`pypi_mirror.zones`).
     """
     # Some servers put raw UTF-8 or spaces there; an address is ASCII (RFC 3986).
     encoded = quote(location.encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
@@ -78,7 +78,7 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
         raise UpstreamMalformed(f"redirects to {target[:300]!r}, which is not followed", url=url)
     if leads_inside(parts.hostname, base=urlsplit(url).hostname or ""):
         raise UpstreamMalformed(
-            f"redirects to {target[:300]!r}, an address inside; a mirror does not ask there for one outside",
+            f"redirects to {target[:300]!r}, an internal address (refused)",
             url=url,
         )
     return target

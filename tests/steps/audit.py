@@ -25,7 +25,7 @@ from pypi_mirror.upstream import simple_html, simple_json
 from pypi_mirror.upstream.changelog import changes_content
 from tests.steps.bench import Bench
 
-# As a bench is set: provenance links are absolute, and no page leads from outside to an address inside.
+# As a bench is set: provenance links are absolute, and no page leads from outside to an internal address.
 _SITE = "http://localhost:8080/pypi"
 _JSON = "application/vnd.pypi.simple.v1+json"
 _FORMATS = {"ALL": ("index.html", "index.v1_json"), "HTML": ("index.html",), "JSON": ("index.v1_json",)}

@@ -56,7 +56,7 @@ def test_a_name_that_leads_inside_is_not_connected_to(leads: Leads) -> None:
         port = port_of(server)
         leads(f"files.example:{port}:127.0.0.1")
         with pytest.raises(
-            UpstreamMalformed, match=r"files\.example leads to 127\.0\.0\.1, an address inside"
+            UpstreamMalformed, match=r"files\.example leads to 127\.0\.0\.1, an internal address"
         ):
             statuses(HOME, f"http://files.example:{port}/x")
     assert server.connections == 0
@@ -64,12 +64,12 @@ def test_a_name_that_leads_inside_is_not_connected_to(leads: Leads) -> None:
 
 def test_an_address_of_ipv6_is_an_address(leads: Leads) -> None:
     leads("files.example:80:[fd00::5]")
-    with pytest.raises(UpstreamMalformed, match="leads to fd00::5, an address inside"):
+    with pytest.raises(UpstreamMalformed, match="leads to fd00::5, an internal address"):
         statuses(HOME, "http://files.example/x")
 
 
 def test_an_address_that_only_libcurl_reads_is_looked_at_too() -> None:
-    with pytest.raises(UpstreamMalformed, match=r"leads to 169\.254\.169\.254, an address inside"):
+    with pytest.raises(UpstreamMalformed, match=r"leads to 169\.254\.169\.254, an internal address"):
         statuses("http://127.0.0.1", "http://169.254.169%2e254/latest/")
 
 

@@ -245,7 +245,7 @@ def test_a_name_that_leads_inside_is_not_asked(names: dict[str, str]) -> None:
     with saying(lambda _: answer()) as server, control(home="http://index.example") as made:
         port = server.url.rpartition(":")[2]
         with pytest.raises(
-            UpstreamMalformed, match=r"other\.example leads to 127\.0\.0\.1, an address inside"
+            UpstreamMalformed, match=r"other\.example leads to 127\.0\.0\.1, an internal address"
         ):
             get(made, f"http://other.example:{port}/")
         assert made.calls == 1

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 _GROUP: Final = 200
 _OWNER: Final = "pypi-mirror ledger rebuild"
-# Where links of our pages start; nothing is asked of it. The mirror itself often has an address inside.
+# Where links of our pages start; nothing is asked of it. The mirror itself often has an internal address.
 _SITE: Final = "http://localhost"
 # A line of a root index in HTML, ours or bandersnatch's.
 _ANCHOR: Final = re.compile(r"<a [^>]*>([^<]*)</a>")

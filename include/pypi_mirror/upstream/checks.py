@@ -99,9 +99,7 @@ def _resolved(address: str, base: str) -> str:
     if parts.scheme == "http" and base.startswith("https:"):
         raise FileRefused(f"{address[:300]!r} leaves https", url=base)
     if leads_inside(parts.hostname, base=urlsplit(base).hostname or ""):
-        raise FileRefused(
-            f"{address[:300]!r} is an address inside; a mirror does not ask there for one outside", url=base
-        )
+        raise FileRefused(f"{address[:300]!r} is an internal address (refused)", url=base)
     return absolute
 
 

@@ -15,7 +15,7 @@ from tests.torture.hostile.server import JSON, Answer, endless, page
 
 # A host that is link-local: nothing answers there, and no upstream may send a mirror to look.
 INSIDE = "http://169.254.169.254/latest/meta-data/"
-_NOT_INSIDE = "an address inside"
+_NOT_INSIDE = "an internal address"
 SCRIPT = "\"'><script>alert(1)</script>"
 _GIB = 1 << 30
 
