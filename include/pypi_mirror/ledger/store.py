@@ -10,6 +10,7 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
+from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
@@ -30,6 +31,7 @@ class Ledger:
         self.engine = engine
         self.facts = Facts(engine)
         self.projects = Projects(engine)
+        self.catalogue = Catalogue(engine)
         self.events = Events(engine)
         self.runs = Runs(engine, clock)
         self.plan = Plan(engine)

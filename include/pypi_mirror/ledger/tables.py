@@ -98,6 +98,34 @@ files: Final = Table(
     sqlite_with_rowid=False,
 )  # fmt: skip
 
+# Upstream's project pages as last read; what each column means is in catalogue.Entry.
+catalogue: Final = Table(
+    "catalogue",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("state", String(8), nullable=False),
+    Column("serial", BigInteger),
+    Column("announced", BigInteger),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("etag", Text),
+    Column("digest", LargeBinary(16), nullable=False),
+    Column("encoding", SmallInteger, nullable=False),
+    # Since when no rule selects the project; NULL while one does.
+    Column("unselected_since", BigInteger),
+    Index("ix_catalogue_unselected", "unselected_since",
+          sqlite_where=Column("unselected_since").is_not(None),
+          postgresql_where=Column("unselected_since").is_not(None)),
+    sqlite_with_rowid=False,
+)  # fmt: skip
+
+# Apart, since what is asked of many entries at once is not their bodies, and a backup can do without.
+catalogue_bodies: Final = Table(
+    "catalogue_bodies",
+    metadata,
+    Column("name", _Name, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
 # What lies in web/ and no row or setting accounts for; it goes when it was so for the grace period.
 orphans: Final = Table(
     "orphans",

@@ -1,0 +1,158 @@
+"""Upstream's project pages as last read: rows of one project each, with the page itself in a table beside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, Engine, bindparam, case, delete, func, select, update
+
+from pypi_mirror.catalogue import Entry, EntryState
+from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
+from pypi_mirror.ledger.writing import upsert
+
+# A statement takes some ten thousand values.
+_CHUNK: Final = 5_000
+# Seconds that the entry of a project stays which no rule selects any more.
+KEEP_UNSELECTED: Final = 90 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """Upstream said that the page is still the one we have (304); serials are those that it showed."""
+
+    project: NormalizedName
+    serial: int | None
+    announced: int | None
+
+
+class Catalogue:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def entries(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, Entry]:
+        """Those of ``names`` that have an entry, with their pages; ask for as many as may be in memory."""
+        statement = (
+            select(*_COLUMNS, catalogue_bodies.c.body)
+            .join(catalogue_bodies, catalogue_bodies.c.name == catalogue.c.name, isouter=True)
+            .where(catalogue.c.name.in_(names))
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {entry.project: entry for entry in map(_entry, connection.execute(statement))}
+
+    def count(self) -> int:
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(select(func.count()).select_from(catalogue)).scalar_one()
+
+    def announce(self, serials: Sequence[tuple[NormalizedName, int]]) -> None:
+        """Note serials that events or an index have shown for projects; serials only go up."""
+        rows = [{"name_": name, "announced_": serial} for name, serial in serials]
+        with self._engine.begin() as connection:
+            for start in range(0, len(rows), _CHUNK):
+                connection.execute(_ANNOUNCE, rows[start : start + _CHUNK])
+
+    def note_unselected(self, names: Sequence[NormalizedName], *, since: int) -> None:
+        """No rule selects ``names`` any more; an entry that was noted before keeps its time."""
+        self._set_unselected(names, case((_UNSELECTED.is_(None), since), else_=_UNSELECTED))
+
+    def note_selected(self, names: Sequence[NormalizedName]) -> None:
+        self._set_unselected(names, None)
+
+    def _set_unselected(self, names: Sequence[NormalizedName], value: Any) -> None:
+        with self._engine.begin() as connection:
+            for start in range(0, len(names), _CHUNK):
+                chunk = names[start : start + _CHUNK]
+                statement = update(catalogue).where(catalogue.c.name.in_(chunk))
+                connection.execute(statement.values(unselected_since=value))
+
+    def forget_unselected(self, *, now: int) -> int:
+        """Drop the entries of projects that no rule has selected for long; return how many."""
+        old = select(catalogue.c.name).where(now - KEEP_UNSELECTED > _UNSELECTED)
+        with self._engine.begin() as connection:
+            connection.execute(delete(catalogue_bodies).where(catalogue_bodies.c.name.in_(old)))
+            return connection.execute(delete(catalogue).where(now - KEEP_UNSELECTED > _UNSELECTED)).rowcount
+
+
+def write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
+    """Within another subject's transaction: put each entry in place of what was there."""
+    upsert(connection, catalogue, [_row(entry) for entry in entries])
+    bodies = [{"name": e.project, "body": e.body} for e in entries if e.state is EntryState.PAGE]
+    upsert(connection, catalogue_bodies, bodies)
+    gone = [entry.project for entry in entries if entry.state is EntryState.GONE]
+    for start in range(0, len(gone), _CHUNK):
+        chunk = gone[start : start + _CHUNK]
+        connection.execute(delete(catalogue_bodies).where(catalogue_bodies.c.name.in_(chunk)))
+
+
+def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, now: int) -> None:
+    """Within another subject's transaction: upstream has confirmed these entries at ``now``."""
+    if confirmed:
+        rows = [
+            {"name_": each.project, "serial_": each.serial, "announced_": each.announced, "now_": now}
+            for each in confirmed
+        ]
+        connection.execute(_CONFIRM, rows)
+
+
+_COLUMNS: Final = (
+    catalogue.c.name,
+    catalogue.c.state,
+    catalogue.c.serial,
+    catalogue.c.announced,
+    catalogue.c.checked_at,
+    catalogue.c.etag,
+    catalogue.c.digest,
+    catalogue.c.encoding,
+)
+_UNSELECTED: Final = catalogue.c.unselected_since
+
+
+def _highest(column: Any, parameter: str) -> Any:
+    """The higher of a column and a parameter, of which either may be NULL."""
+    value = bindparam(parameter, type_=column.type)
+    return case((column.is_(None), value), (value.is_(None), column), (value > column, value), else_=column)
+
+
+_ANNOUNCE: Final = (
+    update(catalogue)
+    .where(catalogue.c.name == bindparam("name_"))
+    .values(announced=_highest(catalogue.c.announced, "announced_"))
+)
+_CONFIRM: Final = (
+    update(catalogue)
+    .where(catalogue.c.name == bindparam("name_"))
+    .values(
+        serial=_highest(catalogue.c.serial, "serial_"),
+        announced=_highest(catalogue.c.announced, "announced_"),
+        checked_at=bindparam("now_"),
+    )
+)
+
+
+def _row(entry: Entry) -> dict[str, Any]:
+    return {
+        "name": entry.project,
+        "state": entry.state.value,
+        "serial": entry.serial,
+        "announced": entry.announced,
+        "checked_at": entry.checked_at,
+        "etag": entry.etag,
+        "digest": entry.digest,
+        "encoding": entry.encoding,
+        "unselected_since": None,
+    }
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    name, state, serial, announced, checked_at, etag, digest, encoding, body = row
+    return Entry(
+        project=NormalizedName(name),
+        state=EntryState(state),
+        serial=serial,
+        announced=announced,
+        checked_at=checked_at,
+        etag=etag,
+        digest=digest,
+        encoding=encoding,
+        body=body or b"",
+    )
