@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
+from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.zones import leads_inside
 
 MAX_REDIRECTS: Final = 5
@@ -72,10 +73,14 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
         parts = urlsplit(target)
         _ = parts.port
     except ValueError as error:
-        raise UpstreamMalformed(f"redirects to {location[:300]!r}, which is no address", url=url) from error
+        raise UpstreamMalformed(
+            f"redirects to {without_secrets(location)[:300]!r}, which is no address", url=url
+        ) from error
     allowed = {"http", "https"} if allow_non_https else {"https", urlsplit(url).scheme}
     if parts.scheme not in allowed or not parts.hostname or parts.username is not None:
-        raise UpstreamMalformed(f"redirects to {target[:300]!r}, which is not followed", url=url)
+        raise UpstreamMalformed(
+            f"redirects to {without_secrets(target)[:300]!r}, which is not followed", url=url
+        )
     if leads_inside(parts.hostname, base=urlsplit(url).hostname or ""):
         raise UpstreamMalformed(
             f"redirects to {target[:300]!r}, an internal address (refused)",

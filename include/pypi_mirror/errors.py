@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pypi_mirror.plain_text import plain, plain_address
+
 
 class MirrorError(Exception):
     """Base of all errors of the engine; they travel between processes with their fields."""
@@ -52,11 +54,14 @@ class ConfigurationError(MirrorError):
 
 
 class UpstreamError(MirrorError):
-    """Upstream did not give what was asked for."""
+    """Upstream did not give what was asked for.
+
+    ``message`` may quote upstream; it is made plain here, where upstream's words enter.
+    """
 
     def __init__(self, message: str, *, url: str) -> None:
         self.url = url
-        super().__init__(f"{url}: {message}")
+        super().__init__(f"{plain_address(url)}: {plain(message)}")
 
 
 class UpstreamUnavailable(UpstreamError):

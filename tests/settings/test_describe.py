@@ -161,7 +161,7 @@ def test_every_option_is_described_once_and_passwords_are_not() -> None:
         directory=Path("/srv/pypi"),
         master="https://index.example",
         proxy="http://me:hunter2@proxy.example",
-        ledger_url="postgresql+psycopg://me:hunter2@db.example/x?password=hunter2&sslmode=require",
+        ledger_url="postgresql+psycopg://me:hunter2@db.example/x?password=hunter2&sslpassword=hunter2&sslmode=require",
     )
 
     described = describe(settings)
@@ -169,5 +169,7 @@ def test_every_option_is_described_once_and_passwords_are_not() -> None:
     assert [(section, key) for section, key, _ in described] == [(o.section, o.key) for o in OPTIONS]
     values = {f"[{section}] {key}": value for section, key, value in described}
     assert values["[mirror] proxy"] == "http://me:***@proxy.example"
-    assert values["[ledger] url"] == "postgresql+psycopg://me:***@db.example/x?password=***&sslmode=require"
+    assert values["[ledger] url"] == (
+        "postgresql+psycopg://me:***@db.example/x?password=***&sslpassword=***&sslmode=require"
+    )
     assert "hunter2" not in repr(described)

@@ -122,6 +122,12 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[ledger] url",
         "PYPI_MIRROR_LEDGER_URL",
     ),
+    "ledger with a key's password": (
+        "[ledger]\nurl = postgresql+psycopg://u@db/x?sslpassword=secret",
+        5,
+        "[ledger] url",
+        "PYPI_MIRROR_LEDGER_URL",
+    ),
     "ledger with a password parameter": (
         "[ledger]\nurl = postgresql+psycopg://u@db/x?password=secret",
         5,

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
+from pypi_mirror.plain_text import without_secrets
 
 # How long a writer waits for another one, in seconds. A group of a batch commits in milliseconds.
 _BUSY_TIMEOUT: Final = 120
@@ -67,8 +68,8 @@ def create_engine(url: str, *, keeps_open: bool = True) -> Engine:
 
 
 def shown_address(engine: Engine) -> str:
-    """The ledger's URL without its password."""
-    return engine.url.render_as_string(hide_password=True)
+    """The ledger's URL without its secrets."""
+    return without_secrets(engine.url.render_as_string(hide_password=False))
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -2,13 +2,12 @@
 
 import re
 
+from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.settings.texts import BadValue, nearest, parse_text
 
 LEDGER_VARIABLE = "PYPI_MIRROR_LEDGER_URL"
 
 _SCHEMES = ("sqlite", "postgresql+psycopg")
-_CREDENTIALS = re.compile(r"(?P<before>//[^/@:]*):(?P<password>[^/]*)@")
-_PASSWORD_PARAMETER = re.compile(r"(?P<before>[?&]password=)(?P<password>[^&]*)")
 
 
 def parse_ledger_url(text: str) -> str:
@@ -23,12 +22,14 @@ def parse_ledger_url(text: str) -> str:
         )
     if scheme != "sqlite" and not re.fullmatch(r"[^/?#]*/[^/?#]+(?:\?[^#]*)?", rest):
         raise BadValue("write postgresql+psycopg://USER@HOST:PORT/DATABASE")
+    if scheme != "sqlite" and ("@" in rest.partition("?")[0].partition("/")[2] or rest.count("@") > 1):
+        raise BadValue("a password's own @ / ? # and : are written %40 %2F %3F %23 and %3A")
     return text
 
 
 def parse_ledger_url_without_password(text: str) -> str:
     """A URL as it may stand in the file."""
-    if hide_password(text) != text:
+    if _has_secret(text):
         raise BadValue(
             f"passwords do not belong into this file; put the whole URL into {LEDGER_VARIABLE}, "
             "or the password into PostgreSQL's ~/.pgpass"
@@ -36,7 +37,10 @@ def parse_ledger_url_without_password(text: str) -> str:
     return parse_ledger_url(text)
 
 
-def hide_password(url: str) -> str:
-    """``url`` with its passwords replaced by ``***``; for what people read."""
-    hidden = _CREDENTIALS.sub(r"\g<before>:***@", url)
-    return _PASSWORD_PARAMETER.sub(r"\g<before>***", hidden)
+def _has_secret(text: str) -> bool:
+    """Whether people are not shown all of ``text``, but for a user name alone: databases know no tokens."""
+    before, separator, rest = text.partition("://")
+    user, at, place = rest.partition("@")
+    if at and not set(user) & set(":/?#"):
+        rest = place
+    return without_secrets(f"{before}{separator}{rest}") != f"{before}{separator}{rest}"

@@ -5,6 +5,7 @@ To add an option: a field in ``values.py``, a row here, a commented line in ``in
 
 import shlex
 
+from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.settings import texts
 from pypi_mirror.settings.bandwidth import format_bandwidth, parse_bandwidth
 from pypi_mirror.settings.disk_reserve import format_disk_reserve, parse_disk_reserve
@@ -13,7 +14,6 @@ from pypi_mirror.settings.environments import format_environment, parse_environm
 from pypi_mirror.settings.first import parse_first
 from pypi_mirror.settings.ledger_url import (
     LEDGER_VARIABLE,
-    hide_password,
     parse_ledger_url,
     parse_ledger_url_without_password,
 )
@@ -194,7 +194,7 @@ _MIRROR = (
         field="proxy",
         parse=texts.parse_proxy,
         empty=True,
-        format=lambda url: "" if url is None else hide_password(url),
+        format=lambda url: "" if url is None else without_secrets(url),
         variable=PROXY_VARIABLE,
         parse_variable=_parse_proxy_variable,
         doc=f"An http, https, socks4 or socks5 proxy; credentials only in {PROXY_VARIABLE}, which overrides.",
@@ -259,7 +259,7 @@ _KEEPING = (
         field="ledger_url",
         parse=parse_ledger_url_without_password,
         empty=True,
-        format=lambda url: "" if url is None else hide_password(url),
+        format=lambda url: "" if url is None else without_secrets(url),
         variable=LEDGER_VARIABLE,
         parse_variable=parse_ledger_url,
         doc=f"The ledger's database, by default <directory>/ledger.sqlite; {LEDGER_VARIABLE} overrides.",

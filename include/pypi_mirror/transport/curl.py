@@ -13,6 +13,7 @@ from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
 from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_up, translated
@@ -112,7 +113,9 @@ class CurlTransport:
             if response.status not in REDIRECTS or "location" not in response.headers:
                 return response
             url = redirect_target(url, response.headers["location"], allow_non_https=self._allow_non_https)
-        raise UpstreamMalformed(f"more than {MAX_REDIRECTS} redirects, the last to {url}", url=request.url)
+        raise UpstreamMalformed(
+            f"more than {MAX_REDIRECTS} redirects, the last to {without_secrets(url)}", url=request.url
+        )
 
     async def _in_turn(self, request: Request, url: str) -> Response:
         large = self._large_gate if request.large else None
