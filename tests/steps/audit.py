@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import json
 import time
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -113,26 +114,49 @@ def compare_page(bench: Bench, name: str) -> None:
     kept = {file.filename for file in decision.kept}
     ours, our_other = _our_json(bench, normalized)
     is_json = answer.headers["Content-Type"] == _JSON
-    assert _said(ours, common=not is_json) == _said(theirs, kept, common=not is_json), name
-    assert _other_said(our_other, common=not is_json) == _other_said(their_other, kept, common=not is_json), (
-        name
-    )
+    made = _made_metadata(bench, ours, theirs)
+    assert _said(ours, common=not is_json) == _said(theirs, kept, common=not is_json, made=made), name
+    assert _other_said(our_other, common=not is_json) == _other_said(
+        their_other, kept, common=not is_json, made=made
+    ), name
     if not decision.dropped:
         assert ours.versions == theirs.versions or not theirs.versions
     if "index.html" in _FORMATS[bench.settings.simple_format]:
         _, html = _our_html(bench, normalized)
         # HTML knows no sizes and no upload times.
-        assert _other_said(html, common=True) == _other_said(their_other, kept, common=True), name
+        assert _other_said(html, common=True) == _other_said(their_other, kept, common=True, made=made), name
         assert html.status == our_other.status
 
 
-def _said(page: ProjectPage, kept: set[str] | None = None, *, common: bool = False) -> dict[str, Any]:
-    """What a page says; ``common`` leaves out what only JSON can: sizes and upload times."""
+def _made_metadata(bench: Bench, ours: ProjectPage, theirs: ProjectPage) -> set[str]:
+    """The wheels whose metadata we serve and upstream does not: what each of them holds, no other bytes."""
+    if not bench.settings.core_metadata:
+        return set()
+    bare = {file.filename for file in theirs.files if file.core_metadata is None}
+    made = {file.filename: file for file in ours.files if file.core_metadata and file.filename in bare}
+    for filename, file in made.items():
+        held = bench.server.warehouse.file(filename).distribution.core_metadata()
+        assert file.core_metadata == (("sha256", hashlib.sha256(held).hexdigest()),), filename
+    return set(made)
+
+
+def _said(
+    page: ProjectPage,
+    kept: set[str] | None = None,
+    *,
+    common: bool = False,
+    made: AbstractSet[str] = frozenset(),
+) -> dict[str, Any]:
+    """What a page says; ``common`` leaves out what only JSON can: sizes and upload times.
+
+    The files ``made`` have metadata that upstream does not serve.
+    """
     return {
         "status": page.status,
         "files": {
             file.filename: (
-                file.sha256, file.requires_python, file.yanked, file.core_metadata is not None,
+                file.sha256, file.requires_python, file.yanked,
+                file.core_metadata is not None or file.filename in made,
                 file.provenance is not None, *(() if common else (file.size, file.upload_time)),
             )
             for file in page.files
@@ -142,12 +166,17 @@ def _said(page: ProjectPage, kept: set[str] | None = None, *, common: bool = Fal
 
 
 def _other_said(
-    page: pypi_simple.ProjectPage, kept: set[str] | None = None, *, common: bool = False
+    page: pypi_simple.ProjectPage,
+    kept: set[str] | None = None,
+    *,
+    common: bool = False,
+    made: AbstractSet[str] = frozenset(),
 ) -> dict[str, Any]:
     return {
         package.filename: (
             package.digests.get("sha256"), package.requires_python, package.is_yanked,
-            package.yanked_reason or None, bool(package.has_metadata), package.version,
+            package.yanked_reason or None, bool(package.has_metadata) or package.filename in made,
+            package.version,
             *(() if common else (package.size, package.upload_time)),
         )
         for package in page.packages

@@ -84,7 +84,6 @@ WITHOUT_SERIAL: dict[str, tuple[Sequence[Event], Sequence[Event]]] = {
         (),
         [BackfillProvenance(project="alpha", filename=ALPHA_TWO.file_name, bundles='[{"a":1}]')],
     ),
-    "metadata": ((), [BackfillMetadata(project="bare", filename="bare-1.0-py3-none-any.whl")]),
     "spelling": ((), [Rename(project="alpha", name="Alpha")]),
 }
 
@@ -138,6 +137,18 @@ def test_only_a_recheck_finds_what_has_no_serial(
     made.sync(recheck=True)
     assert all(each.status == 304 for each in made.server.requests.of("page"))
     assert {path: path.stat().st_ino for path in (made.web / "simple").rglob("index.*")} == before_again
+
+
+def test_metadata_that_upstream_makes_later_is_what_we_made_before(bench: MakeBench) -> None:
+    made = synced(bench, ())
+    before = made.page("bare")
+    assert before["files"][0]["core-metadata"]
+    made.server.apply(BackfillMetadata(project="bare", filename="bare-1.0-py3-none-any.whl"))
+    made.sync(recheck=True)
+    assert made.page("bare") == before
+    assert made.downloads() == []
+    audit(made)
+    compare(made)
 
 
 def test_a_role_event_that_left_the_page_in_the_caches_asks_for_nothing(bench: MakeBench) -> None:

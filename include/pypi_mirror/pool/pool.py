@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pypi_mirror.disk import sha256_of, sweep_dead_writers
@@ -53,13 +53,12 @@ class Pool:
         self._transport = transport
         self._retries = retries
         self._compare_method = compare_method
-        self._core_metadata = core_metadata
         self._before_download = before_download
         self._on_downloaded = on_downloaded
         self._is_listed = is_listed
         # Where files are by now whose projects the ledger may not have yet; as many as the batch has files.
         self._brought: set[str] = set()
-        self._sidecars = Sidecars(transport, retries)
+        self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata)
 
     async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
         """``file``, its metadata and its provenance in the pool, verified.
@@ -83,8 +82,7 @@ class Pool:
             else await self._retries.run(file.url, lambda after: self._download(absolute, file, known, after))
         )
         self._brought.add(absolute)
-        listed = file if self._core_metadata else replace(file, core_metadata=None)
-        metadata, metadata_bytes = await self._sidecars.metadata(absolute, listed, known, verify=verify)
+        metadata, metadata_bytes = await self._sidecars.metadata(absolute, file, known, verify=verify)
         provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
         if not downloaded and (known is None or metadata_bytes or provenance_bytes):
             # A run may have died over the documents beside it; the file's own part is continued, or gone.

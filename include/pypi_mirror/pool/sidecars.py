@@ -1,5 +1,6 @@
 """The small documents beside a file: its core metadata (PEP 658) and its provenance (PEP 740)."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -17,6 +18,8 @@ from pypi_mirror.errors import (
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.patience import WRONG_BYTES
+from pypi_mirror.pool.wheel_metadata import wheel_metadata
+from pypi_mirror.release_files import WHEEL
 from pypi_mirror.retries import NO_CACHE, Retries
 from pypi_mirror.transport import Request, Transport
 from pypi_mirror.upstream.checks import DIGEST_LENGTHS
@@ -40,20 +43,33 @@ _provenance_decoder = msgspec.json.Decoder(_Provenance)
 class Sidecars:
     """Brings them to the disk, and removes those that no page lists."""
 
-    def __init__(self, transport: Transport, retries: Retries) -> None:
+    def __init__(self, transport: Transport, retries: Retries, *, core_metadata: bool) -> None:
+        """Without ``core_metadata``, files have none beside them."""
         self._transport = transport
         self._retries = retries
+        self._core_metadata = core_metadata
+        # One wheel at a time is opened: what its list of members takes in memory is upstream's choice.
+        self._making = asyncio.Semaphore(1)
 
     async def metadata(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
     ) -> tuple[str | None, int]:
-        """SHA-256 of ``<path>.metadata``, None without one, and bytes downloaded."""
-        target = f"{path}.metadata"
+        """SHA-256 of ``<path>.metadata``, None without one, and bytes downloaded.
+
+        Where upstream has none, it is made from the wheel at ``path``, whose bytes are known to be right.
+        """
         listed = known.metadata_sha256 if known is not None else None
-        if file.core_metadata is None:
-            _remove_unlisted(target, listed=listed is not None)
-            return None, 0
-        hashes = dict(file.core_metadata)
+        if self._core_metadata and file.core_metadata is not None:
+            return await self._fetched(path, file, dict(file.core_metadata), listed, verify=verify)
+        made = await self._made(path, file) if self._core_metadata else None
+        if made is None:
+            _remove_unlisted(f"{path}.metadata", listed=listed is not None)
+        return made, 0
+
+    async def _fetched(
+        self, path: str, file: RemoteFile, hashes: dict[str, str], listed: bytes | None, *, verify: bool
+    ) -> tuple[str | None, int]:
+        target = f"{path}.metadata"
         wanted = hashes.get("sha256")
         if listed is not None:
             have = listed.hex()
@@ -79,6 +95,17 @@ class Sidecars:
         # With a digest to go by, the file would not have been fetched if this were in it.
         (write_atomically if wanted is None else replace_atomically)(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
+
+    async def _made(self, path: str, file: RemoteFile) -> str | None:
+        """SHA-256 of the metadata that the wheel at ``path`` holds, now beside it; None without any."""
+        if not file.filename.endswith(WHEEL):
+            return None
+        async with self._making:
+            body = await asyncio.to_thread(wheel_metadata, path, file.filename, max_bytes=_MAX_DOCUMENT)
+        if body is None:
+            return None
+        write_atomically(f"{path}.metadata", body)
+        return hashlib.sha256(body).hexdigest()
 
     async def provenance(
         self, path: str, file: RemoteFile, known: KnownFile | None
