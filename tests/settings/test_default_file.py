@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.settings.locate import configuration_path
+import pypi_mirror
 from pypi_mirror.settings.option import Option
 from pypi_mirror.settings.options import BY_PLACE, OPTIONS
 from pypi_mirror.settings.read import read_settings
 
-TEXT = configuration_path({}).read_text()
+EXAMPLE = Path(pypi_mirror.__file__).resolve().parents[1] / "mirror.conf"
+TEXT = EXAMPLE.read_text()
 EXAMPLES = {
     "[allowlist] packages",
     "[blocklist] packages",
@@ -60,10 +61,10 @@ def split(place: str) -> tuple[str, str]:
 
 
 def test_it_loads_and_leaves_out_windows_and_macos() -> None:
-    settings = read_settings(configuration_path({}), {})
+    settings = read_settings(EXAMPLE, {})
 
     assert settings.selection.exclude_filename == "macosx|win32|win_amd64|win_arm64"
-    assert settings.directory.resolve() == configuration_path({}).parents[1] / "var" / "mirror"
+    assert settings.directory.resolve() == EXAMPLE.parents[1] / "var" / "mirror"
 
 
 def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> None:
@@ -93,7 +94,7 @@ def test_reading_settings_imports_nothing_heavy(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from pypi_mirror.settings.read import read_settings; "
         f"read_settings(Path({str(path)!r}), {{}}); print(*sys.modules)"
     )
-    include = configuration_path({}).parent
+    include = EXAMPLE.parent
 
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=include, timeout=60

@@ -16,6 +16,7 @@ from pypi_mirror.settings.bandersnatch import (
     check_plugins,
 )
 from pypi_mirror.settings.clashes import find_clashes
+from pypi_mirror.settings.locate import missing
 from pypi_mirror.settings.option import Option
 from pypi_mirror.settings.options import BY_PLACE, OPTIONS, SECTIONS
 from pypi_mirror.settings.packages import split_rules
@@ -68,7 +69,7 @@ def _load(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        message = f"the file cannot be read: {error.strerror or error}"
+        message = f"the file cannot be read: {error.strerror or error}{missing(path)}"
         raise ConfigurationError(path, [Mistake(line=None, key="(file)", message=message)]) from error
     try:
         return data.decode("utf-8-sig")
