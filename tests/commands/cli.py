@@ -44,8 +44,11 @@ class CommandLine:
         return [sys.executable, "-W", "error", "-c", start]
 
     def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:
+        return self.popen([*self.command, verb, "-c", str(self.configuration), *arguments])
+
+    def popen(self, command: list[str]) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [*self.command, verb, "-c", str(self.configuration), *arguments],
+            command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

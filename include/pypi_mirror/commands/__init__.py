@@ -1,7 +1,7 @@
 """The command line: ``pypi-mirror VERB``. One verb a module; each parses, calls a step, reports.
 
 Exit codes: 0 complete, 1 a project or the run failed, 2 wrong usage or configuration, 3 the plan removes so
-much that it needs approval.
+much that it needs approval, 128 + N ended by signal N: 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 import argparse
@@ -15,8 +15,9 @@ from typing import Final
 
 from pypi_mirror import __version__
 from pypi_mirror.commands import hints
+from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
-from pypi_mirror.settings.locate import configuration_path
+from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
 # One module each, in the order in which help shows them.
 _VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "config", "ledger", "nginx")
@@ -25,6 +26,16 @@ _VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "confi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
+    with handled_signals():
+        try:
+            with interruptible():
+                return _run(words)
+        except Interrupted as interrupted:
+            print("pypi-mirror: interrupted; what was finished is kept", file=sys.stderr)
+            return interrupted.code
+
+
+def _run(words: Sequence[str]) -> int:
     arguments = _parse(words)
     hints.use_file(arguments.config if arguments.config != configuration_path() else None)
     logging.basicConfig(
@@ -44,9 +55,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         print(f"pypi-mirror: {_said(error)}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("pypi-mirror: interrupted; what was finished is kept", file=sys.stderr)
         return 1
 
 
@@ -78,7 +86,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         type=Path,
         default=configuration_path(),
         metavar="FILE",
-        help="the mirror's configuration (default: $PYPI_MIRROR_CONF, else %(default)s)",
+        help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
     )
     common.add_argument("-v", "--verbose", action="store_true", help="log a line a project")
     parser = argparse.ArgumentParser(

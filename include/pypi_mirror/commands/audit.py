@@ -11,7 +11,7 @@ from typing import Any, Final
 from pypi_mirror.auditing.findings import Kind
 from pypi_mirror.commands.hints import warn
 from pypi_mirror.commands.label import is_dead, new_label
-from pypi_mirror.commands.sync import print_clock, project_name, terminated_like_interrupted
+from pypi_mirror.commands.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
@@ -59,8 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
     )
     settings = read_settings(arguments.config)
-    with open_mirror(settings, must_exist=True) as mirror, terminated_like_interrupted():
-        report = _audit(mirror, request, wait=arguments.wait)
+    with open_mirror(settings, must_exist=True) as mirror:
+        with ended(mirror, request.label):
+            report = _audit(mirror, request, wait=arguments.wait)
         print_clock(mirror)
     if arguments.json:
         sys.stdout.write(report.as_json())

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from pypi_mirror.commands.hints import say
-from pypi_mirror.commands.sync import begin, make_request, project_name, terminated_like_interrupted
+from pypi_mirror.commands.sync import begin, make_request, project_name
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.settings.read import read_settings
@@ -26,7 +26,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
-    with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
+    with open_mirror(read_settings(arguments.config)) as mirror:
         try:
             fetched = begin(mirror, request)
             partition = partition_projects(mirror, fetched.run_id)

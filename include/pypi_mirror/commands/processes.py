@@ -5,16 +5,18 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from ctypes import c_bool
 from functools import cache
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
-from multiprocessing.synchronize import Event
 from typing import Final
 
+from pypi_mirror.commands.interruption import check, held_back, received
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Failure, Tally
@@ -22,6 +24,9 @@ from pypi_mirror.settings.values import Settings
 from pypi_mirror.steps.download_projects import download_projects
 
 _TICK: Final = 0.1
+# Seconds that batches have for what they have begun once a signal came: a few to flush it to a slow disk.
+_GRACE: Final = 30.0
+_OWN_SIGNAL: Final = 0.5
 
 
 def run_batches(
@@ -48,59 +53,89 @@ def run_batches(
             for batch in batches:
                 failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
         return tuple(failures)
+    with held_back():
+        return _in_processes(mirror, run_id, batches, processes, progress)
+
+
+def _in_processes(
+    mirror: Mirror,
+    run_id: int,
+    batches: Sequence[int],
+    processes: int,
+    progress: AbstractContextManager[Callable[[Tally], None]],
+) -> tuple[Failure, ...]:
     # A forked process has everything imported. It must not share a connection to the ledger.
     context = multiprocessing.get_context("fork")
     mirror.ledger.engine.dispose()
     tallies: Queue[Tally] = context.Queue()
-    stop = context.Event()
+    # Without a lock, which a process that is killed would never give back.
+    stop = context.RawValue(c_bool, False)
     with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, tallies, stop)) as pool:
         try:
-            with _interrupts_held_back():
+            with _signals_blocked():
                 running = {pool.submit(_run, run_id, batch) for batch in batches}
             with progress as on_progress:
                 return _collect(running, tallies, stop, on_progress)
         except BrokenProcessPool as error:
+            _await_own_signal()
             raise MirrorError(
                 "a process of the sync was killed (out of memory?); what was finished is kept, "
                 "run it again to go on"
             ) from error
         finally:
-            stop.set()
+            stop.value = True
             pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Processes started in here never see Ctrl-C, which reaches every process of the terminal.
+def _signals_blocked() -> Iterator[None]:
+    """Processes started in here never see what a terminal sends to all of its processes.
 
-    They inherit the mask. The parent gets a Ctrl-C of this moment afterwards;
-    it alone acts on it, and sets ``stop``. SIGTERM waits, too, until a process has its own way with it.
+    They inherit the mask. The parent gets a signal of this moment afterwards; it alone acts on it, and sets
+    ``stop``. SIGTERM waits, too, until a process has its own way with it.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def _await_own_signal() -> None:
+    """systemd and others send SIGTERM to every process; the children may get it, and die of it, first."""
+    deadline = time.monotonic() + _OWN_SIGNAL
+    while not received() and time.monotonic() < deadline:
+        time.sleep(_TICK / 2)
+    check()
+
+
 def _collect(
     running: set["Future[tuple[Failure, ...]]"],
     tallies: "Queue[Tally]",
-    stop: Event,
+    stop: c_bool,
     on_progress: Callable[[Tally], None],
 ) -> tuple[Failure, ...]:
+    """What came of the batches. A signal stops them; another one kills them, and so does time."""
     failures: list[Failure] = []
     stopped: list[RunStopped] = []
+    kill_at: float | None = None
     while running:
+        if received():
+            stop.value = True
+            kill_at = kill_at or time.monotonic() + _GRACE
+            if received() > 1 or time.monotonic() > kill_at:
+                for child in multiprocessing.active_children():
+                    child.kill()
         done, running = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
         _drain(tallies, on_progress)
         for future in done:
             try:
                 failures += future.result()
             except RunStopped as error:
-                stop.set()
+                stop.value = True
                 stopped.append(error)
     _drain(tallies, on_progress)
+    check()
     if stopped:
         raise stopped[0]
     return tuple(failures)
@@ -118,10 +153,10 @@ def _drain(tallies: "Queue[Tally]", on_progress: Callable[[Tally], None]) -> Non
 _settings: Settings
 _sharers: int
 _tallies: "Queue[Tally]"
-_stop: Event
+_stop: c_bool
 
 
-def _begin(settings: Settings, sharers: int, tallies: "Queue[Tally]", stop: Event) -> None:
+def _begin(settings: Settings, sharers: int, tallies: "Queue[Tally]", stop: c_bool) -> None:
     global _settings, _sharers, _tallies, _stop
     _settings, _sharers, _tallies, _stop = settings, sharers, tallies, stop
     # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
@@ -152,7 +187,7 @@ def _die_with_parent() -> None:
 
 def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
     def should_stop() -> str | None:
-        return "another batch stopped the run" if _stop.is_set() else None
+        return "another batch stopped the run" if _stop.value else None
 
     return download_projects(
         _mirror(), run_id, batch, sharers=_sharers, should_stop=should_stop, on_progress=_tallies.put

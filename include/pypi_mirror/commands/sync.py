@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.commands.hints import say, warn
+from pypi_mirror.commands.interruption import check, held_back, interruptible
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
 from pypi_mirror.commands.status import next_try
@@ -73,12 +73,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     request = replace(make_request(arguments), any_hour=arguments.now, unbounded=arguments.all)
-    with open_mirror(read_settings(arguments.config)) as mirror, terminated_like_interrupted():
-        try:
+    with open_mirror(read_settings(arguments.config)) as mirror:
+        with ended(mirror, request.label):
             outcome = _sync(mirror, request, arguments)
-        except BaseException as error:
-            fail_run(mirror, request.label, str(error) or type(error).__name__)
-            raise
         _print(outcome)
         # Where upstream's list was looked through; from cron one need not hear it every hour.
         if outcome.source == "index" and (unknown := unknown_names(mirror)):
@@ -130,13 +127,15 @@ def begin(mirror: Mirror, request: RunRequest, *, wait: bool = False) -> Fetched
 
 
 @contextmanager
-def terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, from systemd or a container's end, does what Ctrl-C does: the run ends, its lease too."""
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def ended(mirror: Mirror, label: str) -> Iterator[None]:
+    """A run that is left by an error or a signal has failed, and has given its lease back."""
+    with held_back():
+        try:
+            with interruptible():
+                yield
+        except BaseException as error:
+            fail_run(mirror, label, str(error) or type(error).__name__)
+            raise
 
 
 def _number_of_processes(text: str) -> int:
@@ -157,6 +156,8 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     guard_removals(mirror, fetched.run_id, approved=arguments.approve)
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
+    # A signal that was lost in a finalizer ends the run here.
+    check()
     rebuild_index(mirror, fetched.run_id)
     if not mirror.settings.site.enabled:
         tidy_layout(mirror)
