@@ -54,14 +54,15 @@ class ConfigurationError(MirrorError):
 
 
 class UpstreamError(MirrorError):
-    """Upstream did not give what was asked for.
+    """Upstream did not give what was asked for; ``message`` says why, without the address.
 
-    ``message`` may quote upstream; it is made plain here, where upstream's words enter.
+    It may quote upstream; it is made plain here, where upstream's words enter.
     """
 
     def __init__(self, message: str, *, url: str) -> None:
         self.url = url
-        super().__init__(f"{plain_address(url)}: {plain(message)}")
+        self.message = plain(message)
+        super().__init__(f"{plain_address(url)}: {self.message}")
 
 
 class UpstreamUnavailable(UpstreamError):

@@ -30,6 +30,33 @@ class ProjectStatus:
     reason: str | None = None
 
 
+# Keys of an object on a page that this program does not know, each with its JSON text as upstream wrote it.
+# A later PEP's keys pass through the mirror by these; PEP 833 freezes HTML, so they are in JSON alone.
+Extra = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A part of upstream's page that is left out because it is unsafe or nonsense; its project goes on.
+
+    ``filename`` is printable text: upstream's name, or a description where there is no usable name. It is
+    None for a part of the page itself. ``field`` is the key that is dropped, None for a whole file.
+    """
+
+    filename: str | None
+    field: str | None
+    reason: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a whole file is left out, not a value of one."""
+        return self.field is None
+
+    def __str__(self) -> str:
+        named = " of ".join(part for part in (self.field, self.filename) if part is not None)
+        return f"{named or 'the page'}: {self.reason}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
     """A file as a project page announces it (PEP 503, 592, 658/714, 691, 700, 740).
@@ -49,6 +76,7 @@ class RemoteFile:
     core_metadata: tuple[tuple[str, str], ...] | None = None
     provenance: str | None = None
     gpg_sig: bool | None = None
+    extra: Extra = ()
 
     @property
     def sha256(self) -> str | None:
@@ -60,6 +88,8 @@ class ProjectPage:
     """The PEP 691 document of one project, whatever format it came in.
 
     ``serial`` is the highest upstream serial the page shows (body or header), None where upstream has none.
+    ``extra`` are keys of the page that we do not know, ``meta_extra`` such keys of its ``meta``. ``refused``
+    is what of upstream's page is not in here, and why.
     """
 
     name: NormalizedName
@@ -68,6 +98,9 @@ class ProjectPage:
     status: ProjectStatus = field(default_factory=ProjectStatus)
     versions: tuple[str, ...] = ()
     files: tuple[RemoteFile, ...] = ()
+    extra: Extra = ()
+    meta_extra: Extra = ()
+    refused: tuple[Refused, ...] = ()
 
 
 def path_of(location: bytes, filename: str) -> str:
@@ -105,6 +138,8 @@ class MirroredPage:
     status: ProjectStatus
     versions: tuple[str, ...]
     files: tuple[PooledFile, ...]
+    extra: Extra = ()
+    meta_extra: Extra = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

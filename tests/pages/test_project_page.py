@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -74,6 +75,32 @@ def test_core_metadata_is_what_the_pool_holds_not_what_upstream_says() -> None:
     assert file["core-metadata"] is False
     assert file["data-dist-info-metadata"] is False
     assert b"metadata" not in render_html(announced, LINKS)
+
+
+def test_keys_of_a_later_pep_pass_through_as_they_are() -> None:
+    """PEP 691: keys are added in minor versions. PEP 833 freezes HTML, so they are in JSON alone."""
+    extra = (("variants", b'{"x": [1.50]}'), ("aaa", b"null"))
+    later = replace(page(pooled("a-1.tar.gz", extra=extra)), extra=extra, meta_extra=(("tracks", b"[]"),))
+
+    body = render_json(later, LINKS)
+    document = json.loads(body)
+
+    assert body.count(b'"variants":{"x": [1.50]}') == 2
+    assert document["variants"] == document["files"][0]["variants"] == {"x": [1.5]}
+    assert document["meta"] == {"_last-serial": 39, "api-version": "1.4", "tracks": []}
+    assert list(document["files"][0]) == sorted(document["files"][0])
+    assert b"variants" not in render_html(later, LINKS)
+
+
+def test_what_the_mirror_states_itself_nobody_else_states() -> None:
+    keys = ("url", "hashes", "core-metadata", "dist-info-metadata", "provenance", "gpg-sig", "upload-time")
+    extra = tuple((key, b'"theirs"') for key in (*keys, "size", "yanked", "filename"))
+    plain = page(pooled("a-1.tar.gz", gpg_sig=True))
+    told = page(pooled("a-1.tar.gz", gpg_sig=True, extra=extra))
+    stated = tuple((key, b'"theirs"') for key in ("files", "meta", "name", "versions", "project-status"))
+    told = replace(told, extra=stated, meta_extra=(("_last-serial", b"99"), ("api-version", b'"9"')))
+
+    assert render_json(told, LINKS) == render_json(plain, LINKS)
 
 
 def test_the_verified_sha256_is_listed_where_upstream_gave_only_another() -> None:

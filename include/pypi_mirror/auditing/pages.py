@@ -230,12 +230,13 @@ class PageAudit:
             from pypi_mirror.upstream import simple_html
 
             parse = simple_html.parse_project_page
+        url = f"{self._base}/simple/{name}/"
         try:
-            return parse(
-                content, url=f"{self._base}/simple/{name}/", project=name, header_serial=None, etag=None
-            )
+            page = parse(content, url=url, project=name, header_serial=None, etag=None)
         except UpstreamError:
             return None
+        # We wrote no page of which anything has to be left out.
+        return None if page.refused else page
 
     def _finding(self, kind: Kind, path: str, name: NormalizedName, *, detail: str = "") -> Finding:
         return Finding(kind=kind, path=f"web/{self._relative(path)}", project=name, detail=detail)
@@ -274,7 +275,13 @@ def _mirrored_files(
             )
         )
     return MirroredPage(
-        name=page.name, serial=page.serial, status=page.status, versions=page.versions, files=tuple(pooled)
+        name=page.name,
+        serial=page.serial,
+        status=page.status,
+        versions=page.versions,
+        files=tuple(pooled),
+        extra=page.extra,
+        meta_extra=page.meta_extra,
     )
 
 

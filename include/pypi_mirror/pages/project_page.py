@@ -6,14 +6,18 @@ and upstream's is always a filter, a link, or a bug. The formats are those of PE
 written and raises UnicodeEncodeError, which upstream's parser rules out.
 """
 
+from typing import Any, Final
+
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pypi_mirror.model import MirroredPage, PooledFile
+from pypi_mirror.model import Extra, MirroredPage, PooledFile
 from pypi_mirror.pages.html import escape_html
 from pypi_mirror.pages.links import Links
 
 API_VERSION = "1.4"
+# PEP 714 renamed this key, and clients still read it. What a page says of metadata, the mirror has verified.
+_UNVERIFIED: Final = frozenset({"dist-info-metadata"})
 
 _encoder = msgspec.json.Encoder()
 
@@ -45,8 +49,8 @@ class _JsonStatus(msgspec.Struct, frozen=True, gc=False):
 
 
 class _JsonPage(msgspec.Struct, frozen=True, rename="kebab", gc=False):
-    files: list[_JsonFile]
-    meta: _JsonMeta
+    files: list[_JsonFile | dict[str, Any]]
+    meta: _JsonMeta | dict[str, Any]
     name: str
     project_status: _JsonStatus
     versions: tuple[str, ...]
@@ -56,19 +60,35 @@ def render_json(page: MirroredPage, links: Links) -> bytes:
     """The page as ``application/vnd.pypi.simple.v1+json``, ending in a newline.
 
     ``yanked`` is the reason, or true for a file yanked without one. ``_last-serial``, ``upload-time``
-    and ``gpg-sig`` are left out where they are not known.
+    and ``gpg-sig`` are left out where they are not known. Keys that upstream has and we do not know follow as
+    upstream wrote them, except where they have the name of one that the mirror itself states.
     """
+    meta = _JsonMeta(last_serial=UNSET if page.serial is None else page.serial)
     document = _JsonPage(
         files=[_json_file(file, links) for file in page.files],
-        meta=_JsonMeta(last_serial=UNSET if page.serial is None else page.serial),
+        meta=_with_extra(meta, page.meta_extra) if page.meta_extra else meta,
         name=page.name,
         project_status=_JsonStatus(reason=page.status.reason or UNSET, status=page.status.status),
         versions=page.versions,
     )
-    return _encoder.encode(document) + b"\n"
+    return _encoder.encode(_with_extra(document, page.extra) if page.extra else document) + b"\n"
 
 
-def _json_file(file: PooledFile, links: Links) -> _JsonFile:
+def _with_extra(stated: msgspec.Struct, extra: Extra) -> dict[str, Any]:
+    """``stated`` and what upstream adds, sorted by key as upstream sorts."""
+    names = zip(stated.__struct_encode_fields__, stated.__struct_fields__, strict=True)
+    own: dict[str, Any] = {encoded: getattr(stated, name) for encoded, name in names}
+    added = {key: msgspec.Raw(text) for key, text in extra if key not in own and key not in _UNVERIFIED}
+    return dict(sorted((key, value) for key, value in (own | added).items() if value is not UNSET))
+
+
+def _json_file(file: PooledFile, links: Links) -> _JsonFile | dict[str, Any]:
+    stated = _stated(file, links)
+    return _with_extra(stated, file.remote.extra) if file.remote.extra else stated
+
+
+def _stated(file: PooledFile, links: Links) -> _JsonFile:
+    """What the mirror itself says of a file."""
     remote = file.remote
     hashes = {"sha256": file.sha256}
     if remote.hashes != (("sha256", file.sha256),):

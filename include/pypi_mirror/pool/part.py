@@ -43,6 +43,9 @@ _BLOCK: Final = 1024**2
 # So many pieces one call writes (POSIX promises 16, Linux takes 1,024).
 _IOV_MAX: Final = 1024
 
+# Bytes of one name in a directory, on every file system that Linux mounts for data.
+_LONGEST_NAME: Final = 255
+
 _FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 # What file systems answer that have no locks; there two tries at once remain a risk.
 _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
@@ -102,7 +105,11 @@ def bytes_to_come(path: str, file: RemoteFile) -> int:
 
 def _part_of(path: str) -> str:
     directory, _, filename = path.rpartition("/")
-    return f"{directory}/{TEMPORARY_PREFIX}{filename}{PART_SUFFIX}"
+    name = f"{TEMPORARY_PREFIX}{filename}{PART_SUFFIX}"
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        digest = hashlib.sha256(os.fsencode(filename)).hexdigest()
+        name = f"{TEMPORARY_PREFIX}{digest}{PART_SUFFIX}"
+    return f"{directory}/{name}"
 
 
 async def _download_small(

@@ -171,7 +171,8 @@ class _Rebuilding:
         found = [self._file(file) for file in page.files]
         files = tuple(file for file, _ in found if file is not None)
         missing = sum(file is None for file, _ in found)
-        complete = in_place and all(whole for _, whole in found) and self._mirror.pages.is_complete(page.name)
+        whole = not page.refused and all(whole for _, whole in found)
+        complete = in_place and whole and self._mirror.pages.is_complete(page.name)
         so_far = self._so_far
         self._so_far = replace(
             so_far,

@@ -130,6 +130,8 @@ class ProjectSync:
                 status=page.status,
                 versions=_versions_left(page, decision),
                 files=files,
+                extra=page.extra,
+                meta_extra=page.meta_extra,
             ),
             locations=tuple(location_of(file) for file in decision.kept),
             etag=page.etag,

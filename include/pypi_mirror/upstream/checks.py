@@ -15,23 +15,24 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from pypi_mirror.errors import FileRefused, UpstreamMalformed
 from pypi_mirror.zones import leads_inside
 
-# The longest name that still leaves room for ".provenance" and a temporary name in 255 bytes.
-MAX_FILENAME: Final = 220
+# Bytes in UTF-8. PyPI takes as many; with ".metadata" behind it, it fills the 255 that file systems have.
+MAX_FILENAME: Final = 246
 # A project's name begins the names of its files, and is a directory's name itself.
-MAX_NAME: Final = MAX_FILENAME
+MAX_NAME: Final = 220
 # Serials are kept as 64-bit numbers.
 MAX_SERIAL: Final = 2**63 - 1
 # No file has more bytes; sums over a mirror's files then fit into 64 bits, too.
 MAX_SIZE: Final = 2**40
-# Of one text on a page: a reason, a version, the Pythons that a file is for. Upstream's are below 1 kB.
+# Characters of one text on a page: a reason (a longer one is cut), a version, the Pythons that a file is for.
+# Most of upstream's are below 1 kB.
 MAX_TEXT: Final = 64 * 1024
 # Of one page. Upstream's largest have some 30,000 files.
 MAX_FILES: Final = 100_000
 # What the pool itself puts beside a file.
 _OURS: Final = (".metadata", ".provenance")
-# What a file name may hold: printable ASCII without the separators of any system. Upstream's own rule
-# (PEP 427 and PEP 625 names, and the legacy ones) is narrower.
-_FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 !#$%&'()+,.=@\[\]^_`{}~;-]*", re.ASCII)
+# What no file name may hold beside what is not printable: the separators and wildcards of any system. Nor may
+# it look like an option, a hidden file or a name that a person takes for another one.
+_NOT_IN_FILENAMES: Final = re.compile(r"""[/\\:*?"<>|]|\A[ .-]""")
 # RFC 3986 has no backslash; parsers disagree about what it means, so that one would check another host
 # than the other asks.
 _ADDRESS: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+", re.ASCII)
@@ -41,7 +42,8 @@ _UPLOAD_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(
 _PLAIN_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_%+~!@=,-][A-Za-z0-9._%+~!@=,-]*)+", re.ASCII)
 _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"', re.ASCII)
 _STATUS: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
-_HEX: Final = re.compile(r"[0-9a-f]+", re.ASCII)
+_HEX: Final = re.compile(r"[0-9a-f]{1,1024}", re.ASCII)
+_ALGORITHM: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
 # The algorithms whose digests are checked, with the digest's length. Of hashlib's others, some have no
 # fixed length.
 DIGEST_LENGTHS: Final = {
@@ -61,9 +63,20 @@ def checked_name(name: str, *, url: str) -> NormalizedName:
 
 def checked_filename(filename: str, *, url: str) -> str:
     """``filename`` when it is a plain file name, safe on any disk; FileRefused otherwise."""
-    if len(filename) > MAX_FILENAME or not _FILENAME.fullmatch(filename) or filename.endswith(_OURS):
-        raise FileRefused(f"{filename[:300]!r} is not a file name a mirror can take", url=url)
+    if not filename or not filename.isprintable() or _NOT_IN_FILENAMES.search(filename):
+        raise FileRefused(f"{shown(filename)} is not a safe file name", url=url)
+    if (size := len(filename.encode())) > MAX_FILENAME:
+        raise FileRefused(f"a file name of {size} bytes is too long, {MAX_FILENAME} are the most", url=url)
+    if filename.endswith(_OURS):
+        raise FileRefused(
+            f"{shown(filename)} is the name of a document beside a file, not of a file", url=url
+        )
     return filename
+
+
+def shown(text: str, most: int = 100) -> str:
+    """``text`` from upstream for a message: quoted, escaped, and cut after ``most`` characters."""
+    return repr(text) if len(text) <= most else f"{text[:most]!r}..."
 
 
 def checked_address(address: str, *, base: str) -> str:
@@ -108,9 +121,13 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
     checked = []
     for algorithm, digest in hashes.items():
         lowered = digest.lower()
-        wanted = DIGEST_LENGTHS.get(algorithm, len(lowered))
-        if not _HEX.fullmatch(lowered) or len(lowered) != wanted or not algorithm.isascii():
-            raise FileRefused(f"{digest[:200]!r} is no {algorithm[:20]} digest", url=url)
+        wanted = DIGEST_LENGTHS.get(algorithm)
+        if (
+            not _HEX.fullmatch(lowered)
+            or len(lowered) != (wanted or len(lowered))
+            or (wanted is None and not _ALGORITHM.fullmatch(algorithm))
+        ):
+            raise FileRefused(f"{shown(digest)} is no {shown(algorithm, 20)} digest", url=url)
         checked.append((algorithm, lowered))
     return tuple(checked)
 
@@ -158,3 +175,10 @@ def checked_status(status: str, *, url: str) -> str:
     if not _STATUS.fullmatch(status):
         raise UpstreamMalformed(f"{status[:100]!r} is no project status", url=url)
     return status
+
+
+def check_version(version: str, *, url: str) -> None:
+    """UpstreamMalformed for a version of the simple API that this program does not know."""
+    # PEP 629: a client must refuse a major version that it does not know.
+    if version.partition(".")[0] != "1":
+        raise UpstreamMalformed(f"speaks version {version!r} of the simple API; 1.x is known", url=url)
