@@ -161,13 +161,42 @@ class TestEvents:
     @pytest.mark.parametrize(
         "bad",
         [
-            "text", 7, None, [], ["a"], [1, "1.0", 1, "a", 6], ["a", 1, 1, "a", 6], ["a", "1", "1", "a", 6],
-            ["a", "1", 1, "a", "6"], ["a", "1", 1, "a", 6, 7], ["a", "1", 1, "a", -1], {"name": "a"},
+            "text", 7, None, [], ["a"], ["a", "1", 1, "a", "6"], ["a", "1", 1, "a", None],
+            ["a", "1", 1, "a", 6, 7], ["a", "1", 1, "a", -1], {"name": "a"},
         ],
     )  # fmt: skip
-    def test_another_row_is_malformed(self, bad: Any) -> None:
+    def test_another_row_costs_itself(self, bad: Any) -> None:
         with pytest.raises(UpstreamMalformed, match="is no changelog event"):
             since(5, value([bad]))
+        events, _ = since(5, value([row(6), bad, row(7)]), value([]))
+        assert [event.serial for event in events] == [6, 7]
+
+    @pytest.mark.parametrize("name", [None, 1, ["alpha"], {}])
+    def test_an_event_of_nobody_is_left_out_and_passed(self, name: Any) -> None:
+        """Upstream's own journal has rows of deleted projects without name and version."""
+        events, control = since(5, value([[name, None, 1, "create", 6]]), value([row(7)]), value([]))
+        assert [event.serial for event in events] == [7]
+        assert [asked[2] for asked in control.asked] == [(4,), (6,), (7,)]
+
+    @pytest.mark.parametrize("action", [None, 7, ["remove project"]])
+    def test_an_event_that_does_not_say_what_happened_changed_the_project(self, action: Any) -> None:
+        (event,), _ = since(5, value([["alpha", 1, None, action, 6]]), value([]))
+        assert (event.project, event.version, event.serial) == ("alpha", None, 6)
+        assert changes_content(event.action)
+        assert not is_removal(event.action)
+
+    @pytest.mark.parametrize("time", [None, "1", -5, -(2**63) + 1, 2**62, 1.5])
+    def test_an_event_without_a_time_happened_beside_its_neighbours(self, time: Any) -> None:
+        text = xmlrpc.client.dumps(
+            ([["a", None, 77, "x", 6], ["b", None, 50, "x", 7], ["c", None, 77, "x", 8]],),
+            methodresponse=True,
+            allow_none=True,
+        )
+        plain = {None: "<nil/>", "1": "<string>1</string>", 1.5: "<double>1.5</double>"}
+        events, _ = since(
+            5, raw(text.replace("<int>77</int>", plain.get(time) or f"<int>{time}</int>")), value([])
+        )
+        assert [event.timestamp for event in events] == [50, 50, 50]
 
     @pytest.mark.parametrize("number", [2**63, 10**30])
     def test_a_number_that_the_ledger_cannot_keep_is_malformed(self, number: int) -> None:

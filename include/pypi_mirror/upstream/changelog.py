@@ -38,8 +38,13 @@ _PEOPLE: Final = re.compile(
 )
 
 
-# Name, version, timestamp, action, serial: as upstream gives them.
-_Row = tuple[str, str | None, int, str, int]
+# Name, version, timestamp, action, serial: as upstream gives them. Without a name an event is of no project.
+_Row = tuple[str | None, str | None, int, str, int]
+# What stands for an action that upstream does not say: the project changed.
+_UNSAID: Final = "unknown action"
+# Seconds: the end of the year 9999, the last that dates can have.
+_LATEST: Final = 253_402_300_799
+_UNDATED: Final = -1
 
 
 class NoChangelog(MirrorError):
@@ -65,6 +70,16 @@ def takes_files(action: str) -> bool:
     return changes_content(action) and action.startswith(
         ("remove ", "release quarantined", "project quarantined")
     )
+
+
+def _dated(rows: list[_Row]) -> list[_Row]:
+    """``rows``, those without a time at the time of a neighbour; 0 where none has one."""
+    last = next((row[2] for row in rows if row[2] != _UNDATED), 0)
+    dated = []
+    for name, version, timestamp, action, serial in rows:
+        last = last if timestamp == _UNDATED else timestamp
+        dated.append((name, version, last, action, serial))
+    return dated
 
 
 class Changelog:
@@ -163,18 +178,30 @@ class Changelog:
         rows = self._call("changelog_since_serial", serial)
         if not isinstance(rows, list):
             raise UpstreamMalformed("the changelog is not a list", url=self._url)
-        return sorted((self._row(row) for row in rows), key=itemgetter(4))
+        read = sorted((row for each in rows if (row := self._row(each)) is not None), key=itemgetter(4))
+        if rows and not read:
+            raise UpstreamMalformed(f"{reprlib.repr(rows[0])} is no changelog event", url=self._url)
+        return _dated(read)
 
-    def _row(self, row: object) -> _Row:
+    def _row(self, row: object) -> _Row | None:
+        """One row, read tolerantly. One without a serial has no place: it is left out, and costs no other."""
         match row:
-            case [str(name), str() | None as version, int(timestamp), str(action), int(serial)] if (
-                0 <= serial <= MAX_SERIAL and abs(timestamp) <= MAX_SERIAL
-            ):
-                return name, version, timestamp, action, serial
-        raise UpstreamMalformed(f"{reprlib.repr(row)} is no changelog event", url=self._url)
+            case [name, version, timestamp, action, int(serial)] if 0 <= serial <= MAX_SERIAL:
+                return (
+                    name if isinstance(name, str) else None,
+                    version if isinstance(version, str) else None,
+                    timestamp if isinstance(timestamp, int) and 0 <= timestamp <= _LATEST else _UNDATED,
+                    action if isinstance(action, str) else _UNSAID,
+                    serial,
+                )
+        log.warning("a row of the changelog is left out: %s is no event", reprlib.repr(row))
+        return None
 
     def _event(self, row: _Row) -> Event | None:
         name, version, timestamp, action, serial = row
+        if name is None:
+            log.warning("event %d is left out: it names no project", serial)
+            return None
         try:
             project = checked_name(name, url=self._url)
         except UpstreamMalformed as error:
