@@ -252,8 +252,7 @@ _QUESTIONS: Final[dict[str, Callable[[Mirror, int], object]]] = {
 }
 _PASSES: Final[dict[str, Callable[[Mirror], Iterable[Any]]]] = {
     "all projects": lambda m: m.ledger.projects.all(),
-    "the root index": lambda m: m.ledger.projects.listed(),
-    "the name map": lambda m: m.ledger.projects.spelled(),
+    "the root index, or the name map": lambda m: m.ledger.projects.listed(),
     "files that a page lists at tombstones' places": _swept,
     "places of an audit's turn in the pool": _places_of_a_turn,
     "orphans that rows account for": _claimed,

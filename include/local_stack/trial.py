@@ -40,7 +40,7 @@ def install(name: str, *, index_url: str, folder: Path, log: Path, dependencies:
         options.append("--no-deps")
     if (address := urlsplit(index_url)).scheme == "http":
         # As in the pip.conf that clients are given: pip ignores plain http but on the loopback.
-        options += ["--trusted-host", address.netloc]
+        options += ["--trusted-host", str(address.hostname)]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         done = subprocess.run(

@@ -95,7 +95,7 @@ class Site:
 
     @property
     def host(self) -> str:
-        """The ``host:port`` that pip is told to trust, without which it caches nothing."""
+        """The host that pip is told to trust, without which it caches nothing."""
         host = trusted_host(self.settings)
         assert host is not None
         return host

@@ -7,14 +7,17 @@ from pypi_mirror.ledger.store import Ledger
 from tests.ledger.samples import NOON, Hands, begin, name, planned, pooled, removed, synced
 
 
-def test_spellings_of_listed_projects(ledger: Ledger) -> None:
+def test_what_the_root_index_lists(ledger: Ledger) -> None:
     _, results = begin(ledger)
     spelled = {"a-b": "A.b", "plain": "plain", "hidden": "Hidden", "gone": "Gone"}
     for project, display_name in spelled.items():
         status = "quarantined" if project == "hidden" else "active"
         results.record([synced(ledger, planned(project, display_name=display_name), status=status)])
     results.record([removed(ledger, planned("gone"))])
-    assert [tuple(row) for row in ledger.projects.spelled()] == [("A.b", "a-b")]
+    assert [(entry.name, entry.project) for entry in ledger.projects.listed()] == [
+        ("A.b", "a-b"),
+        ("plain", "plain"),
+    ]
 
 
 def test_what_was_uploaded_in_an_interval(ledger: Ledger) -> None:

@@ -23,7 +23,7 @@ SETTINGS = Settings(
     ],
 )
 def test_our_own_nginx_is_asked_where_it_listens(listen: str, address: str) -> None:
-    settings = replace(SETTINGS, site=replace(SETTINGS.site, listen=listen))
+    settings = replace(SETTINGS, site=replace(SETTINGS.site, listen=(listen,)))
     assert index_from_here(settings) == address
 
 

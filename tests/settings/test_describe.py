@@ -93,7 +93,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
         selection=draw(selections()),
         site=Site(
             host=host,
-            listen=draw(st.sampled_from(["127.0.0.1", "::"])),
+            listen=draw(st.sampled_from([("127.0.0.1",), ("::",), ("10.0.0.7", "::1")])),
             port=draw(st.integers(1, 65535)),
             prefix=draw(st.sampled_from(["", "/pypi", "/a/b"])),
             public_url=draw(st.sampled_from(["https://pypi.example", "http://pypi.example:1/x"])),

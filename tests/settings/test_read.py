@@ -59,6 +59,43 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "proxy with a password": ("proxy = http://me:pw@proxy.example", 4, "[mirror] proxy", "PYPI_MIRROR_PROXY"),
     "proxy of another kind": ("proxy = ftp://proxy.example", 4, "[mirror] proxy", "socks5"),
     "root_uri without a scheme": ("root_uri = files.example", 4, "[mirror] root_uri", "not a URL like"),
+    "root_uri with what is added": (
+        "root_uri = http://files.example/packages",
+        4,
+        "[mirror] root_uri",
+        "ends with /packages, which the mirror adds itself; write http://files.example",
+    ),
+    "root_uri with it and a slash": (
+        "root_uri = http://files.example/pypi/packages/",
+        4,
+        "[mirror] root_uri",
+        "write http://files.example/pypi",
+    ),
+    "root_uri of an index": (
+        "root_uri = http://files.example/simple/",
+        4,
+        "[mirror] root_uri",
+        "ends with /simple, which the mirror adds itself",
+    ),
+    "public-url of the index": (
+        "[site]\npublic-url = https://pypi.example/simple/",
+        5,
+        "[site] public-url",
+        "write https://pypi.example",
+    ),
+    "probe-url of the index": (
+        "[site]\nprobe-url = http://nginx/pypi/simple",
+        5,
+        "[site] probe-url",
+        "write http://nginx/pypi",
+    ),
+    "listen nowhere": ("[site]\nlisten =", 5, "[site] listen", "remove the line for 127.0.0.1"),
+    "listen to a name among addresses": (
+        "[site]\nlisten = 10.0.0.7, localhost",
+        5,
+        "[site] listen",
+        "not an IP address",
+    ),
     "no files, no root_uri": ("release-files = no", 4, "[mirror] release-files", "set root_uri"),
     "timeouts the wrong way round": (
         "timeout = 60\nglobal-timeout = 30",
@@ -339,7 +376,7 @@ approval-hours = 72
 
 [site]
 host = %(name)s
-listen = [::]
+listen = [::], 10.0.0.7
 port = 80
 prefix = /
 reload-command = sudo 'my nginx' reload
@@ -388,7 +425,7 @@ silenced = Foo.Bar, numpy
     assert settings.guard == RemovalGuard(
         max_percent=2.5, max_projects=40, always_allowed=0, approval_hours=72
     )
-    assert settings.site.listen == "::"
+    assert settings.site.listen == ("::", "10.0.0.7")
     assert settings.site.prefix == ""
     assert settings.site.public_url == "http://pypi.example"
     assert settings.site.reload_command == ("sudo", "my nginx", "reload")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.model import RunState
+from pypi_mirror.model import IndexEntry, RunState
 from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.nginx_binary import packaged_nginx
@@ -35,6 +35,9 @@ PROJECT = canonicalize_name("Zope.Interface")
 DISPLAY_NAME = "Zope.Interface"
 FILE = f"packages/ab/cd/{'e' * 60}/zope_interface-7.0-py3-none-any.whl"
 FILE_BYTES = bytes(range(256)) * 16
+SERIAL, INDEX_SERIAL = 997, 1000
+ENTRY = IndexEntry(name=DISPLAY_NAME, project=PROJECT, serial=SERIAL)
+DJANGO = IndexEntry(name="Django", project=canonicalize_name("Django"), serial=None)
 STATUS = MirrorStatus(
     cursor=1000,
     upstream_serial=1003,
@@ -128,8 +131,11 @@ def build_tree(settings: Settings) -> None:
     legacy = settings.web / "pypi" / PROJECT / "json"
     legacy.parent.mkdir(parents=True)
     legacy.write_bytes(b"{}")
+    release = legacy.with_name("7.0") / "json"
+    release.parent.mkdir()
+    release.write_bytes(b'{"release":"7.0"}')
     write_site_files(settings, STATUS)
-    write_name_map(name_map_path(settings), [(DISPLAY_NAME, PROJECT)])
+    write_name_map(name_map_path(settings), [ENTRY], serial=INDEX_SERIAL)
 
 
 @contextmanager

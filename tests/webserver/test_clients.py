@@ -18,13 +18,17 @@ def settings(url: str) -> Settings:
 @pytest.mark.parametrize(
     ("url", "trusted"),
     [
-        ("http://localhost:8080/pypi", "localhost:8080"),
-        ("http://127.0.0.1:8080", "127.0.0.1:8080"),
-        ("http://[::1]:8080", "[::1]:8080"),
+        ("http://localhost:8080/pypi", "localhost"),
+        ("http://127.0.0.1:8080", "127.0.0.1"),
+        ("http://[::1]:8080", "::1"),
+        ("http://[2001:DB8::7]/pypi", "2001:db8::7"),
+        ("http://PyPI.Lab.example/pypi", "pypi.lab.example"),
+        ("HTTP://pypi.lab.example/pypi", "pypi.lab.example"),
+        ("HTTPS://pypi.lab.example/pypi", None),
         ("https://pypi.lab.example/pypi", None),
         ("http://pypi.lab.example/pypi", "pypi.lab.example"),
-        ("http://pypi.lab.example:8080/pypi", "pypi.lab.example:8080"),
-        ("http://10.0.0.7:81", "10.0.0.7:81"),
+        ("http://pypi.lab.example:8080/pypi", "pypi.lab.example"),
+        ("http://10.0.0.7:81", "10.0.0.7"),
         ("http://localhost.lab.example", "localhost.lab.example"),
     ],
 )
@@ -50,7 +54,7 @@ def test_poetry_source_makes_the_mirror_primary() -> None:
 def test_environment_variables() -> None:
     assert clients.environment(settings("http://h.example:81/p")) == (
         ("PIP_INDEX_URL", "http://h.example:81/p/simple/"),
-        ("PIP_TRUSTED_HOST", "h.example:81"),
+        ("PIP_TRUSTED_HOST", "h.example"),
         ("UV_DEFAULT_INDEX", "http://h.example:81/p/simple/"),
     )
     assert [name for name, _ in clients.environment(settings("https://h.example"))] == [

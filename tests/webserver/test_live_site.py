@@ -16,7 +16,9 @@ from tests.webserver.sites import (
     DISPLAY_NAME,
     FILE,
     FILE_BYTES,
+    INDEX_SERIAL,
     PROJECT,
+    SERIAL,
     LiveSite,
     page_directory,
     serving,
@@ -175,12 +177,12 @@ def test_metadata_provenance_and_legacy_json(site: LiveSite) -> None:
         ("", "/pypi/"),
         ("/simple", "/pypi/simple/"),
         (f"/simple/{PROJECT}", f"/pypi/simple/{PROJECT}/"),
-        (f"/simple/{DISPLAY_NAME}/", f"/pypi/simple/{PROJECT}/"),
         (f"/simple/{DISPLAY_NAME}", f"/pypi/simple/{PROJECT}/"),
-        ("/simple/ZOPE__.-interface/", f"/pypi/simple/{PROJECT}/"),
-        ("/simple/zope%2Einterface/", f"/pypi/simple/{PROJECT}/"),
-        ("/simple/not.mirrored/?a=b", "/pypi/simple/not-mirrored/?a=b"),
+        ("/simple/ZOPE__.-interface?a=b", f"/pypi/simple/{PROJECT}/?a=b"),
+        ("/simple//zope%2Einterface", f"/pypi/simple/{PROJECT}/"),
         (f"/pypi/{DISPLAY_NAME}/json", f"/pypi/pypi/{PROJECT}/json"),
+        ("/pypi/ZOPE_INTERFACE/json/?a=b", f"/pypi/pypi/{PROJECT}/json?a=b"),
+        (f"/pypi/{DISPLAY_NAME}/7.0/json", f"/pypi/pypi/{PROJECT}/7.0/json"),
         ("/packages", "/pypi/packages/"),
     ],
 )
@@ -188,6 +190,7 @@ def test_redirects_keep_scheme_host_and_port(site: LiveSite, asked: str, target:
     reply = site.get(asked)
     assert reply.status == 301
     location = reply.header("Location") or ""
+    assert location.startswith("/"), "not every client resolves a relative path"
     assert (
         urljoin(f"https://outside.example:8443/pypi{asked}", location)
         == f"https://outside.example:8443{target}"
@@ -195,8 +198,137 @@ def test_redirects_keep_scheme_host_and_port(site: LiveSite, asked: str, target:
 
 
 def test_the_host_header_does_not_get_into_a_redirect(site: LiveSite) -> None:
-    reply = site.get("/simple/Zope.Interface/", Host="evil.example")
-    assert reply.all("Location") == [f"../{PROJECT}/"]
+    reply = site.get("/simple/Zope.Interface", Host="evil.example")
+    assert reply.all("Location") == [f"/pypi/simple/{PROJECT}/"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        f"/simple/{PROJECT}/",
+        f"/simple/{DISPLAY_NAME}/",
+        f"/simple/{PROJECT.upper()}/",
+        "/simple/ZOPE__.-interface/",
+        "/simple/zope%2Einterface/",
+        f"/simple//{DISPLAY_NAME}/",
+        f"/simple///{PROJECT}/",
+        f"//simple/{PROJECT}/",
+        f"/simple/{PROJECT}//",
+        f"/simple//{PROJECT}//",
+        f"/simple/{PROJECT}/?a=b",
+    ],
+)
+def test_any_spelling_is_the_page_and_its_links_lead_to_the_files(site: LiveSite, asked: str) -> None:
+    page = site.get(asked, Accept=JSON)
+    assert (page.status, page.header("Location")) == (200, None)
+    assert page.body == (page_directory(site.settings) / "index.v1_json").read_bytes()
+    assert page.header("X-PyPI-Last-Serial") == str(SERIAL)
+    base = f"http://mirror.example{asked}"
+    for suffix, content in (
+        ("", FILE_BYTES),
+        (".metadata", b"Metadata-Version: 2.4\n"),
+        (".provenance", b"{}"),
+    ):
+        link = urljoin(base, f"../../{FILE}{suffix}").removeprefix("http://mirror.example")
+        assert site.get(link).body == content
+
+
+def test_a_project_of_a_page_newer_than_the_name_map(site: LiveSite) -> None:
+    newer = page_directory(site.settings).with_name("brand-new")
+    newer.mkdir(exist_ok=True)
+    (newer / "index.v1_json").write_bytes(b"new\n")
+    page = site.get("/simple/brand-new/", Accept=JSON)
+    assert (page.status, page.body, page.header("X-PyPI-Last-Serial")) == (200, b"new\n", None)
+
+
+def test_a_proxy_that_serves_the_site_below_another_path(nginx: str, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, nginx=nginx, prefix="/inside")
+    public = dataclasses.replace(settings.site, public_url="https://mirror.example/out/side")
+    with serving(dataclasses.replace(settings, site=public)) as site:
+        for asked, target in (
+            ("/simple", "/out/side/simple/"),
+            ("/simple/Zope.Interface", f"/out/side/simple/{PROJECT}/"),
+            ("/pypi/Zope.Interface/json", f"/out/side/pypi/{PROJECT}/json"),
+            ("", "/out/side/"),
+        ):
+            assert site.get(asked).header("Location") == target
+        assert site.get(PAGE).status == 200
+
+
+@pytest.mark.parametrize("path", ["/simple/", PAGE, f"/pypi/{PROJECT}/json", f"/pypi/{PROJECT}/7.0/json"])
+def test_serials_for_mirrors_of_this_one(site: LiveSite, path: str) -> None:
+    serial = INDEX_SERIAL if path == "/simple/" else SERIAL
+    for accept in (JSON, V1_HTML, "text/html"):
+        reply = site.get(path, Accept=accept)
+        assert (reply.status, reply.header("X-PyPI-Last-Serial")) == (200, str(serial))
+    again = site.get(path, Accept=JSON, If_None_Match=site.get(path, Accept=JSON).header("ETag") or "")
+    assert (again.status, again.header("X-PyPI-Last-Serial")) == (304, str(serial))
+    assert site.get("/simple/unknown/").header("X-PyPI-Last-Serial") is None
+    assert site.get(f"/{FILE}").header("X-PyPI-Last-Serial") is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/pypi/{PROJECT}/json",
+        f"/pypi/{PROJECT}/json/",
+        f"/pypi/{PROJECT}/7.0/json",
+        f"/pypi/{PROJECT}/7.0/json/",
+    ],
+)
+def test_legacy_json_of_a_project_and_of_a_release(site: LiveSite, path: str) -> None:
+    reply = site.get(path)
+    assert (reply.status, reply.header("Content-Type")) == (200, "application/json")
+    assert reply.body == (b'{"release":"7.0"}' if "7.0" in path else b"{}")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/simple/", 200),
+        (PAGE, 200),
+        (f"/simple/{PROJECT}", 301),
+        (f"/{FILE}", 200),
+        (f"/{FILE}.metadata", 200),
+        (f"/{FILE}.provenance", 200),
+        (f"/pypi/{PROJECT}/json", 200),
+        ("/mirror.json", 200),
+        ("/", 200),
+        ("/packages/", 200),
+        ("/nowhere", 404),
+        ("/simple/unknown/", 404),
+    ],
+)
+def test_pages_of_other_sites_may_read_everything(site: LiveSite, path: str, status: int) -> None:
+    for more in ({}, {"Origin": "https://lab.example"}):
+        reply = site.get(path, **more)
+        assert reply.status == status
+        assert reply.all("Access-Control-Allow-Origin") == ["*"]
+        exposed = (reply.header("Access-Control-Expose-Headers") or "").split(", ")
+        assert {"ETag", "Content-Range", "X-PyPI-Last-Serial"} <= set(exposed)
+    asked = site.get(
+        path,
+        method="OPTIONS",
+        Origin="https://lab.example",
+        Access_Control_Request_Method="GET",
+        Access_Control_Request_Headers="accept,if-none-match,range",
+    )
+    assert (asked.status, asked.body) == (204, b"")
+    assert asked.all("Access-Control-Allow-Origin") == ["*"]
+    assert asked.header("Access-Control-Allow-Methods") == "GET, HEAD, OPTIONS"
+    allowed = (asked.header("Access-Control-Allow-Headers") or "").lower().split(", ")
+    assert {"accept", "content-type", "if-none-match", "range"} <= set(allowed)
+    assert asked.header("Access-Control-Max-Age") == "86400"
+
+
+def test_pages_of_other_sites_can_read_what_went_wrong(site: LiveSite) -> None:
+    for reply, status in (
+        (site.get("/simple/", method="POST", Content_Length="0"), 405),
+        (site.get("/simple/", Content_Length="1000000"), 413),
+        (site.get(f"/{FILE}", Range="bytes=999999-"), 416),
+        (site.get("/%"), 400),
+    ):
+        assert (reply.status, reply.all("Access-Control-Allow-Origin")) == (status, ["*"])
 
 
 @pytest.mark.parametrize(
@@ -216,6 +348,18 @@ def test_the_host_header_does_not_get_into_a_redirect(site: LiveSite) -> None:
         "/packages/.tmp-1",
         f"/{FILE[:-4]}",
         "/@json/index.v1_json",
+        "/@preflight",
+        "/packages/.held/x-1.0.tar.gz",
+        "/packages/.identity",
+        "/packages/%2eidentity",
+        "/simple/packages/.identity",
+        "/simple/.identity",
+        f"/simple/{PROJECT}/.tmp-1",
+        f"/packages/ab/cd/{'e' * 60}/.tmp-1",
+        f"/pypi/{PROJECT}/.tmp-1",
+        f"/pypi/{PROJECT}/.tmp/json",
+        f"/pypi/{PROJECT}/8.0/json",
+        "/simple/not.mirrored/",
         "-secret/x",
         ".bak",
         "../ledger.sqlite",
@@ -230,7 +374,19 @@ def test_what_is_not_there_is_404_in_plain_text(site: LiveSite, path: str) -> No
     (directory / "web-secret" / "x").write_bytes(b"secret")
     (directory / "web.bak").write_bytes(b"secret")
     (site.settings.web / ".hidden").write_bytes(b"secret")
-    (site.settings.web / "packages" / ".tmp-1").write_bytes(b"secret")
+    for hidden in (
+        "packages",
+        "simple",
+        f"simple/{PROJECT}",
+        f"packages/ab/cd/{'e' * 60}",
+        f"pypi/{PROJECT}",
+    ):
+        for name in (".tmp-1", ".identity"):
+            (site.settings.web / hidden / name).write_bytes(b"secret")
+    for folder in ("packages/.held", f"pypi/{PROJECT}/.tmp"):
+        (site.settings.web / folder).mkdir(exist_ok=True)
+        (site.settings.web / folder / "json").write_bytes(b"secret")
+        (site.settings.web / folder / "x-1.0.tar.gz").write_bytes(b"secret")
     reply = site.get(path)
     assert (reply.status, reply.body) == (404, b"404 Not Found\n")
     assert reply.header("Content-Type") == "text/plain; charset=utf-8"
@@ -252,13 +408,13 @@ def test_nothing_outside_the_prefix(site: LiveSite) -> None:
         site,
         settings=dataclasses.replace(site.settings, site=dataclasses.replace(site.settings.site, prefix="")),
     )
-    assert bare.get("/").header("Location") == "pypi/"
+    assert bare.get("/").header("Location") == "/pypi/"
     assert bare.get("/simple/").status == 404
     assert bare.get("/@json/index.v1_json").status == 404
     assert bare.get("/@html/../@json/index.v1_json").status == 404
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE"])
 @pytest.mark.parametrize("path", ["/simple/", PAGE, f"/{FILE}", "/", "/nowhere"])
 def test_nothing_but_get_and_head(site: LiveSite, method: str, path: str) -> None:
     reply = site.get(path, method=method, Content_Length="0")
@@ -319,13 +475,16 @@ def test_every_prefix_and_layout(nginx: str, tmp_path: Path, prefix: str, hash_i
     with serving(settings_for(tmp_path, nginx=nginx, prefix=prefix, hash_index=hash_index)) as site:
         page = site.get(PAGE, Accept=JSON)
         assert page.body == (page_directory(site.settings) / "index.v1_json").read_bytes()
-        assert site.get(f"/simple/{DISPLAY_NAME}").header("Location") == f"{PROJECT}/"
+        assert site.get(f"/simple/{DISPLAY_NAME}/", Accept=JSON).body == page.body
+        assert site.get(f"/simple/{DISPLAY_NAME}").header("Location") == f"{prefix}{PAGE}"
+        link = urljoin(f"{prefix}/simple//{DISPLAY_NAME}/", f"../../{FILE}").removeprefix(prefix)
+        assert site.get(link).status == 200
         assert site.get(f"/{FILE}").status == 200
         assert site.get("/").header("Content-Type") == HTML
         below = site.get(f"/simple/{PROJECT[0]}/{PROJECT}/")
         if hash_index:
             # The page's links are relative to /simple/<name>/.
-            assert below.header("Location") == f"../../{PROJECT}/"
+            assert below.header("Location") == f"{prefix}{PAGE}"
         else:
             assert below.status == 404
 
@@ -352,7 +511,7 @@ def test_a_directory_with_every_awkward_character(nginx: str, tmp_path: Path) ->
         assert site.get("/").status == 200
         assert site.get("/packages/").status == 200
         assert site.get(f"/pypi/{PROJECT}/json").status == 200
-        assert site.get(f"/simple/{DISPLAY_NAME}/").status == 301
+        assert site.get(f"/simple/{DISPLAY_NAME}/").status == 200
 
 
 def test_the_access_log_says_what_was_negotiated(nginx: str, tmp_path: Path) -> None:

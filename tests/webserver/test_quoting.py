@@ -57,25 +57,47 @@ def test_wildcards_are_literal_in_an_include() -> None:
         ("127.0.0.1", 8080, "127.0.0.1:8080"),
         ("0.0.0.0", 80, "0.0.0.0:80"),
         ("::1", 80, "[::1]:80"),
-        ("[::]", 80, "[::]:80"),
+        ("[::]", 80, "[::]:80 ipv6only=off"),
+        ("0:0::0", 80, "[::]:80 ipv6only=off"),
         ("*", 80, "*:80"),
         ("localhost", 80, "localhost:80"),
     ],
 )
 def test_listening_addresses(listen: str, port: int, address: str) -> None:
-    assert quoting.listen_address(with_site(listen=listen, port=port)) == address
+    assert quoting.listen_addresses(with_site(listen=(listen,), port=port)) == (address,)
+
+
+@pytest.mark.parametrize(
+    ("listen", "addresses"),
+    [
+        (("127.0.0.1", "10.0.0.7"), ("127.0.0.1:80", "10.0.0.7:80")),
+        (("127.0.0.1", "127.0.0.1"), ("127.0.0.1:80",)),
+        (("::", "[::]"), ("[::]:80 ipv6only=off",)),
+        (("::", "::1"), ("[::]:80 ipv6only=off", "[::1]:80")),
+        # Linux has no two sockets for one address.
+        (("0.0.0.0", "::"), ("0.0.0.0:80", "[::]:80 ipv6only=on")),
+        (("::", "127.0.0.1"), ("[::]:80 ipv6only=on", "127.0.0.1:80")),
+    ],
+)
+def test_lists_of_listening_addresses(listen: tuple[str, ...], addresses: tuple[str, ...]) -> None:
+    assert quoting.listen_addresses(with_site(listen=listen, port=80)) == addresses
+
+
+def test_no_listening_address_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"\[site\] listen"):
+        quoting.listen_addresses(with_site(listen=()))
 
 
 @pytest.mark.parametrize("listen", ["", "a b", "host;", "unix:/x", "127.0.0.1:80", "x}", "a\nb", "-x"])
 def test_a_listening_address_that_is_none_is_refused(listen: str) -> None:
     with pytest.raises(ConfigurationError, match=r"\[site\] listen"):
-        quoting.listen_address(with_site(listen=listen))
+        quoting.listen_addresses(with_site(listen=("127.0.0.1", listen)))
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_a_port_that_is_none_is_refused(port: int) -> None:
     with pytest.raises(ConfigurationError, match=r"\[site\] port"):
-        quoting.listen_address(with_site(port=port))
+        quoting.listen_addresses(with_site(port=port))
 
 
 @pytest.mark.parametrize(
@@ -166,9 +188,22 @@ def test_a_public_url_that_would_harm_a_client_is_refused(url: str) -> None:
     ],
 )
 def test_where_the_server_next_door_answers(listen: str, url: str) -> None:
-    assert quoting.local_url(Site(listen=listen, port=81)) == url
+    assert quoting.local_url(Site(listen=(listen, "10.0.0.7"), port=81)) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("https://mirror.example", ""),
+        ("https://mirror.example/", ""),
+        ("http://mirror.example:8080/pypi", "/pypi"),
+        ("https://mirror.example/a/b.c/", "/a/b.c"),
+    ],
+)
+def test_the_path_that_clients_are_told(url: str, path: str) -> None:
+    assert quoting.public_path(with_site(public_url=url)) == path
 
 
 def test_a_server_in_another_container_answers_where_the_settings_say() -> None:
-    site = Site(listen="0.0.0.0", port=81, probe_url="http://nginx:8080/pypi")
+    site = Site(listen=("0.0.0.0",), port=81, probe_url="http://nginx:8080/pypi")
     assert quoting.local_url(site) == "http://nginx:8080/pypi"

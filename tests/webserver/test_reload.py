@@ -17,7 +17,15 @@ from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.reload import reload_site, write_site
 from pypi_mirror.webserver.render import default_runtime, name_map_path, site_config_path
 from pypi_mirror.webserver.taking_up import running_fingerprint
-from tests.webserver.sites import BINARIES, DISPLAY_NAME, PROJECT, LiveSite, Reply, serving, settings_for
+from tests.webserver.sites import (
+    BINARIES,
+    DJANGO,
+    ENTRY,
+    LiveSite,
+    Reply,
+    serving,
+    settings_for,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -86,7 +94,7 @@ def test_the_refused_configuration_goes_when_the_next_is_good(settings: Settings
     break_name_map(settings)
     with pytest.raises(WebServerError):
         write_site(settings)
-    write_name_map(name_map_path(settings), [("Django", "django")])
+    write_name_map(name_map_path(settings), [DJANGO])
     assert write_site(settings).changed
     assert sorted(file.name for file in path.parent.iterdir() if file.name.startswith(path.name)) == [
         path.name
@@ -141,7 +149,9 @@ def test_a_server_is_found_at_another_address_than_it_listens_on(settings: Setti
     with serving(settings):
         # What a host sees of an nginx in a container: it listens on an address that only exists in there.
         here = f"http://127.0.0.1:{settings.site.port}/pypi"
-        inside = changed(settings, listen="192.0.2.1", reload_command=script(tmp_path / "reload", "exit 0"))
+        inside = changed(
+            settings, listen=("192.0.2.1",), reload_command=script(tmp_path / "reload", "exit 0")
+        )
         assert running_fingerprint(inside) is None
         assert running_fingerprint(changed(inside, probe_url=here)) == running_fingerprint(settings)
         assert reload_site(changed(inside, probe_url=here)).reloaded, "it still runs the other configuration"
@@ -151,12 +161,12 @@ def test_a_server_is_found_at_another_address_than_it_listens_on(settings: Setti
 
 def test_a_new_name_map_alone_is_taken_up(settings: Settings) -> None:
     with serving(settings) as site:
-        assert site.get("/simple/Django/").status == 404
-        write_name_map(name_map_path(settings), [("Django", "django"), (DISPLAY_NAME, PROJECT)])
+        assert site.get("/simple/Django").status == 404
+        write_name_map(name_map_path(settings), [DJANGO, ENTRY])
         result = reload_site(settings)
         assert (result.changed, result.reloaded) == (True, True)
-        reply = get_from(site, result.fingerprint, "/simple/Django/")
-        assert reply.header("Location") == "../django/"
+        reply = get_from(site, result.fingerprint, "/simple/Django")
+        assert reply.header("Location") == "/pypi/simple/django/"
 
 
 def test_a_server_that_missed_a_reload_gets_it_with_the_next_call(settings: Settings) -> None:
@@ -217,7 +227,7 @@ def test_a_reload_command_that_is_not_there(settings: Settings) -> None:
 
 def test_another_nginx_may_listen_where_we_may_not(settings: Settings, tmp_path: Path) -> None:
     # An address of no interface of this machine (RFC 5737): binding it fails, and so would nginx -t.
-    foreign = changed(settings, listen="192.0.2.1")
+    foreign = changed(settings, listen=("192.0.2.1",))
     with pytest.raises(WebServerError, match=r"bind\(\) to 192\.0\.2\.1"):
         write_site(foreign)
     write_site(changed(foreign, reload_command=script(tmp_path / "reload", "exit 0")))

@@ -106,7 +106,7 @@ def test_the_hash_table_grows_with_the_names() -> None:
     ("settings", "key"),
     [
         (changed(host="a;b"), r"\[site\] host"),
-        (changed(listen="a b"), r"\[site\] listen"),
+        (changed(listen=("a b",)), r"\[site\] listen"),
         (changed(port=0), r"\[site\] port"),
         (changed(prefix='/"'), r"\[site\] prefix"),
         (changed(page_max_age=-1), r"\[site\] page-max-age"),

@@ -75,7 +75,7 @@ def test_a_taken_port_is_said_with_what_to_do(settings: Settings) -> None:
 
 def test_an_address_of_another_machine_is_said(settings: Settings) -> None:
     # RFC 5737: no interface has it.
-    foreign = dataclasses.replace(settings, site=dataclasses.replace(settings.site, listen="192.0.2.1"))
+    foreign = dataclasses.replace(settings, site=dataclasses.replace(settings.site, listen=("192.0.2.1",)))
     with pytest.raises(WebServerError, match=r"cannot listen on 192\.0\.2\.1"):
         require_free_port(foreign)
 
@@ -146,5 +146,5 @@ def test_a_configured_binary_that_is_missing_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("listen", ["127.0.0.1", "*", "0.0.0.0", "localhost"])
 def test_a_free_port_is_free_under_every_name_of_the_address(tmp_path: Path, listen: str) -> None:
     plain = Settings(directory=tmp_path, master="https://index.example")
-    site = dataclasses.replace(plain.site, listen=listen, port=free_port())
+    site = dataclasses.replace(plain.site, listen=(listen,), port=free_port())
     require_free_port(dataclasses.replace(plain, site=site))

@@ -167,7 +167,7 @@ def test_the_code_blocks_are_the_files_that_can_be_downloaded() -> None:
     assert poetry_source(SETTINGS) in code
     assert (
         "pip install --index-url http://pypi.lab.example:8080/pypi/simple/ "
-        "--trusted-host pypi.lab.example:8080 PACKAGE\n"
+        "--trusted-host pypi.lab.example PACKAGE\n"
     ) in code
 
 

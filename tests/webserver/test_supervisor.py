@@ -24,7 +24,14 @@ from pypi_mirror.webserver.reload import reload_site, write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, name_map_path, site_config_path
 from pypi_mirror.webserver.supervisor import Supervisor
 from pypi_mirror.webserver.taking_up import NotTakenUp, await_taking_up, running_fingerprint
-from tests.webserver.sites import BINARIES, DISPLAY_NAME, PROJECT, SAMPLE, build_tree, settings_for
+from tests.webserver.sites import (
+    BINARIES,
+    DJANGO,
+    ENTRY,
+    SAMPLE,
+    build_tree,
+    settings_for,
+)
 
 pytestmark = pytest.mark.servers
 
@@ -104,7 +111,7 @@ def test_a_new_name_map_alone_is_taken_up(settings: Settings, runtime: Runtime) 
     write_site(settings)
     with supervised(settings, runtime):
         until(lambda: running_fingerprint(settings) is not None, "it does not serve")
-        write_name_map(name_map_path(settings), [("Django", "django"), (DISPLAY_NAME, PROJECT)])
+        write_name_map(name_map_path(settings), [DJANGO, ENTRY])
         assert reload_site(settings).reloaded
 
 
@@ -140,7 +147,7 @@ def test_what_it_refuses_fails_the_run_at_once_in_nginxs_words_and_the_old_one_s
         assert not isinstance(caught.value, NotTakenUp)
         assert path.read_bytes() == before
         assert running_fingerprint(settings) == first.fingerprint
-        write_name_map(name_map_path(settings), [("Django", "django"), (DISPLAY_NAME, PROJECT)])
+        write_name_map(name_map_path(settings), [DJANGO, ENTRY])
         assert reload_site(never_refuses(settings, tmp_path)).reloaded
 
 

@@ -52,6 +52,12 @@ class Facts:
         value = self.get("cursor")
         return None if value is None else int(value)
 
+    @property
+    def index_serial(self) -> int | None:
+        """The serial that our root index states; None where it states none, or there is no index yet."""
+        value = self.get("index_serial")
+        return int(value) if value else None
+
 
 def put_facts(connection: Connection, values: Mapping[str, str | None]) -> None:
     """Within another subject's transaction: set each key; None removes it."""

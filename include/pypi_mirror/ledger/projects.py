@@ -136,15 +136,6 @@ class Projects:
         for project, display_name, serial in stream(self._engine, statement):
             yield IndexEntry(name=display_name, project=NormalizedName(project), serial=serial)
 
-    def spelled(self) -> Iterator[tuple[str, str]]:
-        """(display name, normalized name) of the listed projects where they differ, by name; streamed."""
-        statement = (
-            select(projects.c.display_name, projects.c.name)
-            .where(_LISTED, projects.c.display_name != projects.c.name)
-            .order_by(projects.c.name)
-        )
-        yield from stream(self._engine, statement)
-
     def names_uploaded_during(self, start: int, end: int) -> list[NormalizedName]:
         """The projects that have a file uploaded in [start, end) seconds."""
         statement = (

@@ -190,7 +190,7 @@ class _Reading:
     def _read_empty(self, option: Option, number: int, place: str) -> None:
         if option.empty:
             self._set(option, () if option.many else option.when_empty)
-        elif option.many:
+        elif option.many and option.default is None:
             message = "the list is empty, which would select everything; remove the line, or fill it"
             self._mistake(number, place, message)
         else:
@@ -222,7 +222,8 @@ class _Reading:
                 message = f"is missing; add a line `{option.key} = …` under [{option.section}]"
                 self._mistake(section.number if section else None, option.place, message)
             else:
-                self._set(option, None if option.default is None else option.parse(option.default))
+                value = None if option.default is None else option.parse(option.default)
+                self._set(option, (value,) if option.many and option.default is not None else value)
 
     def _needed_plugins(self) -> Iterator[NeededPlugin]:
         for name in ("allowlist", "blocklist"):

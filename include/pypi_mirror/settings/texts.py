@@ -171,6 +171,17 @@ def parse_web_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def parse_site_url(text: str) -> str:
+    """The URL of a site of ours, to which the mirror adds ``/simple/`` or ``/packages/`` itself."""
+    url = parse_web_url(text)
+    for added in ("/simple", "/packages"):
+        if url.endswith(added):
+            raise BadValue(
+                f"{text!r} ends with {added}, which the mirror adds itself; write {url.removesuffix(added)}"
+            )
+    return url
+
+
 def parse_index(text: str) -> str:
     """``pypi``, or the URL of an index: its root, a trailing ``/simple/`` is cut off."""
     if text.lower() == "pypi":
@@ -203,7 +214,9 @@ def parse_listen(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.removeprefix("[").removesuffix("]")))
     except ValueError as error:
-        raise BadValue(f"{text!r} is not an IP address; 0.0.0.0 is all of IPv4, :: all of IPv6") from error
+        raise BadValue(
+            f"{text!r} is not an IP address; 0.0.0.0 is all of IPv4, :: all of IPv6 and IPv4"
+        ) from error
 
 
 def parse_prefix(text: str) -> str:

@@ -104,16 +104,17 @@ class RemovalGuard:
 class Site:
     """How nginx serves the mirror: ``[site]``.
 
-    Pages live at ``http://host:port<prefix>/simple/``. ``prefix`` is empty or starts with a slash and
-    does not end with one. ``public_url`` is what clients are told (no trailing slash); by default made
-    of host, port and prefix. ``nginx`` is the nginx binary, ``config`` the rendered file,
-    ``reload_command`` what makes the running nginx take it up (empty: ``nginx -c CONFIG -s reload``); with
-    ``reload`` "watch" it does so by itself, under ``pypi-mirror nginx serve``. ``probe_url`` is where the
-    site is reached from here (no trailing slash), None for the listening address.
+    Pages live at ``http://host:port<prefix>/simple/``. ``listen`` are IP addresses. ``prefix`` is empty or
+    starts with a slash and does not end with one. ``public_url`` is what clients are told (no trailing
+    slash); by default made of host, port and prefix. ``nginx`` is the nginx binary, ``config`` the rendered
+    file, ``reload_command`` what makes the running nginx take it up (empty: ``nginx -c CONFIG -s reload``);
+    with ``reload`` "watch" it does so by itself, under ``pypi-mirror nginx serve``. ``probe_url`` is where
+    the site is reached from here (no trailing slash), None for the listening address.
+    ``connections_per_client`` is how many requests of one address are answered at once, 0 for any number.
     """
 
     host: str = "localhost"
-    listen: str = "127.0.0.1"
+    listen: tuple[str, ...] = ("127.0.0.1",)
     port: int = 8080
     prefix: str = "/pypi"
     public_url: str = "http://localhost:8080/pypi"
@@ -123,6 +124,7 @@ class Site:
     reload: ReloadBy = "command"
     probe_url: str | None = None
     page_max_age: int = 60
+    connections_per_client: int = 1000
     enabled: bool = True
 
     @property

@@ -186,11 +186,10 @@ def look_at_root_index(mirror: Mirror) -> list[Finding]:
     """
     if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
         return []
-    serial = mirror.ledger.facts.get("index_serial")
     wrong = wrong_root_index(
         mirror.settings.web,
         mirror.ledger.projects.listed(),
-        serial=int(serial) if serial else None,
+        serial=mirror.ledger.facts.index_serial,
         simple_format=mirror.settings.simple_format,
     )
     return [
@@ -207,7 +206,7 @@ def look_at_name_map(mirror: Mirror) -> list[Finding]:
         return []
     with tempfile.TemporaryDirectory(prefix="pypi-mirror-audit-") as scratch:
         wanted = Path(scratch) / path.name
-        write_name_map(wanted, mirror.ledger.projects.spelled())
+        _write_map(mirror, wanted)
         if _same(wanted, path):
             return []
     shown = os.path.relpath(path, mirror.settings.directory)
@@ -223,7 +222,11 @@ def repair_root_index(mirror: Mirror, findings: Sequence[Finding]) -> None:
 
 
 def repair_name_map(mirror: Mirror) -> None:
-    write_name_map(name_map_path(mirror.settings), mirror.ledger.projects.spelled())
+    _write_map(mirror, name_map_path(mirror.settings))
+
+
+def _write_map(mirror: Mirror, path: Path) -> None:
+    write_name_map(path, mirror.ledger.projects.listed(), serial=mirror.ledger.facts.index_serial)
 
 
 def _same(wanted: Path, found: Path) -> bool:

@@ -18,7 +18,7 @@ from pypi_mirror.steps.layout import note_layout
 from pypi_mirror.steps.left_over import index_etag, note_ended, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import remove_stray_pages
-from pypi_mirror.webserver.name_map import write_name_map
+from pypi_mirror.webserver.name_map import is_current, write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
 # For each the ledger goes through all files once; so many take some 30 MB.
@@ -63,7 +63,8 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
             note_ended(mirror, run)
         remove_snapshots(mirror.settings.directory)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
-    if _is_due(mirror, paused=paused):
+    due = _is_due(mirror, paused=paused)
+    if due:
         serial = mirror.ledger.facts.cursor if paused else run.cursor_to
         changed = write_root_index(
             mirror.settings.web,
@@ -74,7 +75,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         # The audit writes it once more, to compare.
         mirror.ledger.facts.put({"index_serial": str(serial or "")})
         _remove_pages(mirror)
-    _write_name_map(mirror, changed=changed)
+    _write_name_map(mirror, due=due)
     strays = remove_stray_pages(mirror, run) if _looks_at_all(mirror, run) else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
@@ -142,11 +143,12 @@ def _remove_pages(mirror: Mirror) -> None:
         mirror.ledger.projects.removed(names)
 
 
-def _write_name_map(mirror: Mirror, *, changed: bool) -> None:
+def _write_name_map(mirror: Mirror, *, due: bool) -> None:
+    """It holds what the root index does, so it is due with it."""
     path = name_map_path(mirror.settings)
-    if changed or not path.exists():
+    if due or not is_current(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_name_map(path, mirror.ledger.projects.spelled())
+        write_name_map(path, mirror.ledger.projects.listed(), serial=mirror.ledger.facts.index_serial)
 
 
 def _sweep_tombstones(mirror: Mirror, run: Run) -> int:

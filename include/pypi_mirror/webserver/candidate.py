@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import resource
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -30,7 +31,9 @@ def require_accepted(settings: Settings, binary: Path, text: str, *, folder: Pat
     candidate.write_text(text)
     runtime = Runtime(folder=folder)
     runtime.temporary.mkdir()
-    runtime.config.write_text(render_main(settings, runtime, site=candidate, user=workers_user()))
+    runtime.config.write_text(
+        render_main(settings, runtime, site=candidate, user=workers_user(), open_files=most_open_files())
+    )
     run_program((str(binary), "-t", "-q", *runtime.arguments))
 
 
@@ -48,6 +51,12 @@ def run_program(command: Sequence[str]) -> None:
     if done.returncode != 0:
         complaint = (done.stderr + done.stdout).strip()[-_QUOTED_AT_MOST:]
         raise WebServerError(f"{shown} failed with {done.returncode}: {complaint or 'it gave no reason'}")
+
+
+def most_open_files() -> int | None:
+    """How many files a process of this user may have open; None where that is not limited."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 def workers_user() -> str | None:

@@ -12,14 +12,17 @@ def index_url(settings: Settings) -> str:
 
 
 def trusted_host(settings: Settings) -> str | None:
-    """The ``host[:port]`` that pip must be told to trust, None if it needs no telling.
+    """The host that pip must be told to trust, None if it needs no telling.
+
+    Without the port and in lower case: pip before 19.3 compares it with the URL's host alone, pip 8 letter by
+    letter. For the same reason IPv6 comes without brackets, which newer versions add where they need them.
 
     pip ignores an index at plain http unless its host is trusted or the loopback. The loopback is named all
     the same: what comes by plain http pip caches from trusted hosts only, so without it every run would
     fetch every page and file again.
     """
     parts = urlsplit(public_url(settings))
-    return None if parts.scheme == "https" else parts.netloc
+    return None if parts.scheme == "https" else parts.hostname
 
 
 def pip_conf(settings: Settings) -> str:

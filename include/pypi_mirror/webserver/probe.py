@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
-from urllib.parse import quote, urljoin
+from urllib.parse import quote
 
 import requests
 import urllib3
@@ -20,7 +20,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
-from pypi_mirror.webserver.quoting import local_url, server_name
+from pypi_mirror.webserver.quoting import local_url, public_path, server_name
 from pypi_mirror.webserver.render import site_config_path
 from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 
@@ -77,21 +77,23 @@ def probe(
 
 
 def _checks(client: "_Client", settings: Settings, sample: Sample | None) -> Iterator[str]:
-    simple = settings.web / "simple"
+    simple, public = settings.web / "simple", public_path(settings)
     yield from _check_page(client, settings, "/simple/", simple)
-    client.expect_redirect("/simple", "/simple/")
+    client.expect_redirect("/simple", f"{public}/simple/")
     yield "/simple redirects to /simple/"
     if sample is not None:
         name = sample.project
         page = f"/simple/{name}/"
-        yield from _check_page(
-            client, settings, page, simple / name[0] / name if settings.hash_index else simple / name
-        )
-        client.expect_redirect(f"/simple/{name}", page)
+        directory = simple / name[0] / name if settings.hash_index else simple / name
+        yield from _check_page(client, settings, page, directory)
+        client.expect_redirect(f"/simple/{name}", f"{public}{page}")
         yield f"/simple/{name} redirects to {page}"
         if sample.display_name is not None and sample.display_name != name:
-            client.expect_redirect(f"/simple/{quote(sample.display_name)}/", page)
-            yield f"/simple/{sample.display_name}/ redirects to {page}"
+            file = _FILES[settings.simple_format][0]
+            headers = {"Accept": _TYPES[file][0]}
+            with client.ask(f"/simple/{quote(sample.display_name)}/", headers=headers) as answer:
+                answer.expect_body(directory / file)
+            yield f"/simple/{sample.display_name}/ is {page}"
         if sample.file is not None:
             yield from _check_file(client, settings.web / sample.file, f"/{quote(sample.file)}", sample)
     with client.ask(f"/simple/{_ABSENT}/", status=HTTPStatus.NOT_FOUND) as answer:
@@ -175,10 +177,11 @@ class _Client:
             yield answer
 
     def expect_redirect(self, path: str, target: str) -> None:
+        """``target`` is the full path: not every client resolves another one."""
         with self.ask(path, status=HTTPStatus.MOVED_PERMANENTLY) as answer:
             location = answer.header("Location")
-            if location is None or urljoin(self.base + path, location) != self.base + target:
-                raise answer.deviation("Location to lead to", self.base + target, repr(location))
+            if location != target:
+                raise answer.deviation("Location to lead to", target, repr(location))
 
     def _of_this_configuration(self, method: str, url: str, headers: Mapping[str, str]) -> requests.Response:
         """Asks again while the old configuration's workers still answer, or nobody does."""

@@ -54,21 +54,36 @@ def quote_include(path: Path, *, key: str, settings: Settings) -> str:
     return quote_path(Path(text), key=key, settings=settings)
 
 
-def listen_address(settings: Settings) -> str:
-    """``address:port`` for ``listen``, IPv6 in brackets."""
+def listen_addresses(settings: Settings) -> tuple[str, ...]:
+    """``address:port`` for each ``listen``, IPv6 in brackets.
+
+    ``::`` is every address of this machine, IPv4's too, unless the list has one of those.
+    """
     site = settings.site
     if not 1 <= site.port <= _HIGHEST_PORT:
         raise refusal(settings, "[site] port", f"{site.port} is not between 1 and {_HIGHEST_PORT}")
-    bare = site.listen.removeprefix("[").removesuffix("]")
+    if not site.listen:
+        raise refusal(settings, "[site] listen", "there is no address to listen on")
+    addresses = [_listen_address(settings, listen) for listen in site.listen]
+    both = len(addresses) == 1 or all(address.startswith("[") for address in addresses)
+    any_address = f"[::]:{site.port}"
+    return tuple(
+        f"{address} ipv6only={'off' if both else 'on'}" if address == any_address else address
+        for address in dict.fromkeys(addresses)
+    )
+
+
+def _listen_address(settings: Settings, listen: str) -> str:
+    bare = listen.removeprefix("[").removesuffix("]")
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
-        if site.listen != "*" and not _HOST.fullmatch(site.listen):
+        if listen != "*" and not _HOST.fullmatch(listen):
             raise refusal(
-                settings, "[site] listen", f"{site.listen!r} is neither an IP address nor a host name"
+                settings, "[site] listen", f"{listen!r} is neither an IP address nor a host name"
             ) from None
-        return f"{site.listen}:{site.port}"
-    return f"[{bare}]:{site.port}" if address.version == 6 else f"{bare}:{site.port}"
+        return f"{listen}:{settings.site.port}"
+    return f"[{address}]:{settings.site.port}" if address.version == 6 else f"{bare}:{settings.site.port}"
 
 
 def server_name(settings: Settings) -> str:
@@ -113,12 +128,20 @@ def public_url(settings: Settings) -> str:
     return url.rstrip("/")
 
 
+def public_path(settings: Settings) -> str:
+    """The path of ``public_url``: empty, or with a leading and without a trailing slash.
+
+    It is the prefix, unless a proxy before nginx serves the site below another path.
+    """
+    return urlsplit(public_url(settings)).path.rstrip("/")
+
+
 def local_url(site: Site) -> str:
-    """Where the site is reached from here: ``[site] probe-url``, else the address that nginx listens on, a
-    wildcard replaced by the loopback."""
+    """Where the site is reached from here: ``[site] probe-url``, else the first address that nginx listens
+    on, a wildcard replaced by the loopback."""
     if site.probe_url is not None:
         return site.probe_url
-    bare = site.listen.removeprefix("[").removesuffix("]")
+    bare = site.listen[0].removeprefix("[").removesuffix("]")
     host = {"*": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(bare, bare)  # noqa: S104 - compared
     return f"http://{f'[{host}]' if ':' in host else host}:{site.port}{site.prefix}"
 

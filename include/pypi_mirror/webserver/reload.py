@@ -12,7 +12,13 @@ from pathlib import Path
 from pypi_mirror.disk import remove_file, write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.candidate import candidate_folder, require_accepted, run_program, workers_user
+from pypi_mirror.webserver.candidate import (
+    candidate_folder,
+    most_open_files,
+    require_accepted,
+    run_program,
+    workers_user,
+)
 from pypi_mirror.webserver.name_map import NameMap, read_name_map
 from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx
 from pypi_mirror.webserver.render import (
@@ -109,7 +115,7 @@ def _write(settings: Settings, runtime: Runtime) -> tuple[WrittenSite, bytes | N
         remove_file(rejected)
     if settings.site.is_signalled:
         runtime.temporary.mkdir(parents=True, exist_ok=True)
-        main = render_main(settings, runtime, site=path, user=workers_user())
+        main = render_main(settings, runtime, site=path, user=workers_user(), open_files=most_open_files())
         write_atomically(runtime.config, main.encode(), durable=True)
     changed = write_atomically(path, rendered.text.encode(), durable=True)
     return WrittenSite(changed=changed, fingerprint=rendered.fingerprint), before

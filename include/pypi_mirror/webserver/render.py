@@ -15,7 +15,8 @@ from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, neg
 from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, NameMap, spelling_maps
 from pypi_mirror.webserver.nginx_binary import Capabilities
 from pypi_mirror.webserver.quoting import (
-    listen_address,
+    listen_addresses,
+    public_path,
     quote,
     quote_include,
     quote_path,
@@ -39,7 +40,23 @@ METRICS_NAME = "metrics"
 """In ``web/``: the figures for Prometheus, as ``METRICS_TYPE``."""
 
 METRICS_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+CONNECTIONS = 8192
+"""Of each of the two workers of an nginx of our own, where it may open twice as many files."""
+
+# Logs, listening sockets and what else a worker has open.
+_OTHER_FILES = 64
+_FEWEST_CONNECTIONS = 256
 _POOLED = "[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]+"
+# A page's links are ../../packages/…, which leads here where its address had a slash too many.
+_BESIDE_PAGES = "(?:/simple(?:/[^/]+)?)?"
+_VERSION = "[A-Za-z0-9][A-Za-z0-9.!+_-]*"
+# What a browser tells a page of another site beyond the few headers that it always does.
+_EXPOSED = "Accept-Ranges, Content-Range, ETag, X-PyPI-Last-Serial"
+# What such a page may send: what micropip and JupyterLite do, and PyPI allows.
+_ALLOWED = (
+    "Accept, Accept-Language, Cache-Control, Content-Type, If-Match, If-Modified-Since, If-None-Match, "
+    "If-Range, If-Unmodified-Since, Pragma, Range, X-Requested-With"
+)
 _PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
@@ -142,20 +159,26 @@ def render(
         return quote_path(web, key="[mirror] directory", settings=settings)[:-1] + path + '"'
 
     context = {
-        "listen": listen or listen_address(settings),
+        "listen": (listen,) if listen else listen_addresses(settings),
         "server_name": server_name(settings),
         "prefix": prefix,
         "prefix_pattern": prefix.replace(".", "\\\\."),
-        "prefix_last": prefix.rpartition("/")[2],
+        "public": public_path(settings),
+        "per_client": settings.site.connections_per_client,
+        "exposed": _EXPOSED,
+        "allowed": _ALLOWED,
         "hash_bucket_size": _HASH_BUCKET_SIZE,
         "hash_max_size": max(_SMALLEST_HASH, names.lines),
         "negotiation": negotiation(settings.simple_format),
-        "spelling": spelling_maps(names.path),
+        "spelling": spelling_maps(names.path, hash_index=settings.hash_index),
         "name_map": quote_include(names.path, key="[mirror] directory", settings=settings),
         "hash_index": settings.hash_index,
         "normalized": NORMALIZED,
         "spelled": SPELLED,
         "pooled": _POOLED,
+        "beside_pages": _BESIDE_PAGES,
+        "version": _VERSION,
+        "directory": "$mirror_directory" if settings.hash_index else "$mirror_normalized",
         "format": "$mirror_format" if choice else offered[0],
         "page": "$mirror_page" if "json" in offered and choice else _page_of(offered[0]),
         "variants": [_VARIANTS[name] for name in offered],
@@ -168,7 +191,7 @@ def render(
         ),
         "simple": in_web("/simple/"),
         "pool": in_web("/packages/$mirror_file"),
-        "legacy": in_web("/pypi/$mirror_project/json"),
+        "legacy": in_web("/pypi/$mirror_spelling$mirror_release/json"),
         "front_page": in_web("/index.html"),
         "front_page_csp": content_security_policy(),
         "status": in_web("/mirror.json"),
@@ -183,11 +206,21 @@ def render(
     return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
 
 
-def render_main(settings: Settings, runtime: Runtime, *, site: Path, user: str | None = None) -> str:
+def render_main(
+    settings: Settings,
+    runtime: Runtime,
+    *,
+    site: Path,
+    user: str | None = None,
+    open_files: int | None = None,
+) -> str:
     """The main file of an nginx of our own that includes ``site`` and keeps everything in ``runtime``.
 
-    ``user`` is for a master that root starts: whom the workers run as, as in nginx's ``user``.
+    ``user`` is for a master that root starts: whom the workers run as, as in nginx's ``user``. ``open_files``
+    is how many files a worker may have open, None for as many as ``CONNECTIONS`` need.
     """
+    needed = CONNECTIONS * 2 + _OTHER_FILES
+    files = needed if open_files is None else min(open_files, needed)
 
     def word(path: Path) -> str:
         return quote_path(path, key="[mirror] directory", settings=settings)
@@ -197,6 +230,8 @@ def render_main(settings: Settings, runtime: Runtime, *, site: Path, user: str |
         .get_template("main.conf.jinja")
         .render(
             user=user,
+            open_files=files,
+            connections=max(_FEWEST_CONNECTIONS, (files - _OTHER_FILES) // 2),
             pid=word(runtime.pid),
             lock=word(runtime.folder / "nginx.lock"),
             error_log="stderr" if runtime.to_terminal else word(runtime.error_log),

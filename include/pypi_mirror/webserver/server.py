@@ -30,8 +30,13 @@ def nginx_command(settings: Settings, *, runtime: Runtime | None = None) -> tupl
 
 def require_free_port(settings: Settings) -> None:
     """Raise WebServerError if nothing of ours could listen at the site's address."""
+    for listen in settings.site.listen:
+        _require_free(settings, listen)
+
+
+def _require_free(settings: Settings, listen: str) -> None:
     site = settings.site
-    host = "" if site.listen == "*" else site.listen.removeprefix("[").removesuffix("]")
+    host = "" if listen == "*" else listen.removeprefix("[").removesuffix("]")
     try:
         found = socket.getaddrinfo(host or None, site.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -42,7 +47,7 @@ def require_free_port(settings: Settings) -> None:
             attempt.listen(1)
     except OSError as error:
         raise WebServerError(
-            f"nginx cannot listen on {site.listen} port {site.port}: {error.strerror or error}. "
+            f"nginx cannot listen on {listen} port {site.port}: {error.strerror or error}. "
             "End the program that has the port, or set [site] port to another one"
         ) from error
 

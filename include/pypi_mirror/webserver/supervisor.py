@@ -21,7 +21,12 @@ from typing import Final
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.candidate import candidate_folder, require_accepted, workers_user
+from pypi_mirror.webserver.candidate import (
+    candidate_folder,
+    most_open_files,
+    require_accepted,
+    workers_user,
+)
 from pypi_mirror.webserver.nginx_binary import find_nginx
 from pypi_mirror.webserver.render import REFUSED, Runtime, render_main, site_config_path
 from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
@@ -144,7 +149,13 @@ class Supervisor:
         for outdated in self._refused.iterdir():
             outdated.unlink()
         write_atomically(self.site, text.encode())
-        main = render_main(self._settings, self._runtime, site=self.site, user=workers_user())
+        main = render_main(
+            self._settings,
+            self._runtime,
+            site=self.site,
+            user=workers_user(),
+            open_files=most_open_files(),
+        )
         write_atomically(self._runtime.config, main.encode())
         if self._nginx is None:
             self._nginx = self._start()
