@@ -82,6 +82,17 @@ class UpstreamRefused(UpstreamError):
     """Upstream, or a proxy on the way, does not let us have it: 401, 403, 407, 451."""
 
 
+class NoProjectList(UpstreamError):
+    """Upstream has no list of its projects, or shows it to nobody; projects have to be named."""
+
+    def __init__(self, message: str, *, url: str) -> None:
+        super().__init__(
+            f"{message}. To mirror an index that has no such list, name its projects in [allowlist] "
+            "packages; otherwise check [mirror] master, and the login if upstream needs one",
+            url=url,
+        )
+
+
 class UpstreamMalformed(UpstreamError):
     """Upstream answered, and the answer breaks the protocol (PEP 503, PEP 691, XML-RPC)."""
 

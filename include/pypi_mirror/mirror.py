@@ -3,11 +3,14 @@
 The one place that chooses real parts; steps take a :class:`Mirror` and never build their own.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+
+import msgspec
 
 from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
@@ -27,9 +30,13 @@ from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerp
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.sync.project_sync import ProjectSync
 from pypi_mirror.transport import CurlTransport, Transport
+from pypi_mirror.upstream.changelog import Changelog
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ProjectPages
+from pypi_mirror.upstream.simple_root import standard_root
 from pypi_mirror.zones import Border
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +108,28 @@ class Mirror:
         finally:
             control.close()
 
+    @property
+    def simple_root(self) -> str:
+        """Where upstream's pages begin, as far as it is known; ends with a slash."""
+        noted = self.ledger.facts.get("simple_root")
+        if noted is not None:
+            master, root = msgspec.json.decode(noted, type=tuple[str, str])
+            if master == self.settings.master:
+                return root
+        return standard_root(self.settings.master)
+
+    def note_simple_root(self, root: str) -> None:
+        """Remember where upstream's pages were found."""
+        if root != self.simple_root:
+            log.info("upstream's pages are below %s", root)
+            noted = msgspec.json.encode((self.settings.master, root)).decode()
+            self.ledger.facts.put({"simple_root": noted})
+
+    def changelog(self, control: Control) -> Changelog:
+        """Upstream's changelog, which only an index with its pages at ``/simple/`` can have."""
+        master = self.settings.master
+        return Changelog(master, control, beside=self.simple_root == standard_root(master))
+
     def transport(self, *, sharers: int = 1) -> CurlTransport:
         """For bulk requests; to be entered inside an event loop.
 
@@ -131,11 +160,10 @@ class Mirror:
         ``on_downloaded`` is told how large each file is that has come.
         """
         s = self.settings
-        index = f"{s.master}/simple/"
         pool = Pool(
             s.web,
             transport,
-            Retries(transport, self.patience, index=index),
+            Retries(transport, self.patience, index=self.simple_root),
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
             before_download=self.room.before if downloads else _refuse_download,
@@ -153,9 +181,9 @@ class Mirror:
         )
 
     def project_pages(self, transport: Transport) -> ProjectPages:
-        s = self.settings
-        retries = Retries(transport, self.patience, index=f"{s.master}/simple/")
-        return ProjectPages(s.master, transport, retries)
+        root = self.simple_root
+        retries = Retries(transport, self.patience, index=root)
+        return ProjectPages(self.settings.master, transport, retries, root=root)
 
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)

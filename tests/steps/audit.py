@@ -80,7 +80,12 @@ def audit_served(bench: Bench) -> None:
 
 def compare(bench: Bench) -> None:
     """Our pages equal upstream's apart from the filter and the links; nothing is missing, nothing more."""
-    upstream = requests.get(f"{bench.server.url}/simple/", headers={"Accept": _JSON}, timeout=10)
+    upstream = requests.get(
+        f"{bench.server.url}{bench.server.routes.behaviour.base}",
+        headers={"Accept": _JSON},
+        timeout=10,
+        auth=_login(bench),
+    )
     is_json = upstream.headers["Content-Type"] == _JSON
     if is_json:
         names = {p["name"] for p in upstream.json()["projects"]}
@@ -94,10 +99,15 @@ def compare(bench: Bench) -> None:
         compare_page(bench, name)
 
 
+def _login(bench: Bench) -> tuple[str, str] | None:
+    user, _, password = (bench.server.routes.behaviour.login or "").partition(":")
+    return (user, password) if user else None
+
+
 def compare_page(bench: Bench, name: str) -> None:
     """Our page of ``name`` equals upstream's, apart from the filter and the links."""
-    url = f"{bench.server.url}/simple/{name}/"
-    answer = requests.get(url, headers={"Accept": _JSON}, timeout=10)
+    url = f"{bench.server.url}{bench.server.routes.behaviour.base}{name}/"
+    answer = requests.get(url, headers={"Accept": _JSON}, timeout=10, auth=_login(bench))
     assert answer.status_code == 200, f"{name}: upstream answers {answer.status_code}"
     normalized = _normalized(name)
     if answer.headers["Content-Type"] == _JSON:

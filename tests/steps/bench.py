@@ -174,7 +174,7 @@ def make_bench(
             server=server,
             settings=Settings(
                 directory=directory,
-                master=server.url,
+                master=server.master,
                 allow_non_https=True,
                 workers=settings.pop("workers", 8),
                 selection=settings.pop("selection", Selection(exclude_filename=exclude)),

@@ -169,7 +169,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         path = Path(self.translate_path(self.path))
         if path.is_dir():
-            path /= "index.v1_json" if "v1+json" in self.headers.get("Accept", "") else "index.html"
+            json = path / "index.v1_json"
+            is_wanted = "v1+json" in self.headers.get("Accept", "") and json.is_file()
+            path = json if is_wanted else path / "index.html"
         if not path.is_file():
             self.send_error(404)
             return

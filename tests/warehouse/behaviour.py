@@ -7,7 +7,9 @@ from dataclasses import dataclass
 class Behaviour:
     """``changelog_page`` is the most rows a changelog call gives. ``quota`` XML-RPC calls are counted in
     ``window`` seconds; the last of them is refused already, as upstream does. ``gzip`` compresses what is
-    no file for clients that accept it.
+    no file for clients that accept it. ``base`` is where the simple pages are (PEP 503 allows any address),
+    ``root_list`` the status that the list of projects is answered with, ``login`` the ``user:password``
+    without which everything is 401. ``core_metadata`` False is an index that does not know PEP 658.
     """
 
     json_pages: bool = True
@@ -15,6 +17,10 @@ class Behaviour:
     legacy_json: bool = True
     serials: bool = True
     gzip: bool = True
+    base: str = "/simple/"
+    root_list: int = 200
+    login: str | None = None
+    core_metadata: bool = True
     changelog_page: int = 50_000
     quota: int = 3600
     window: int = 3600

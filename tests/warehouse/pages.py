@@ -36,7 +36,7 @@ def index_json(projects: Iterable[Project], serial: int, behaviour: Behaviour) -
 
 def index_html(projects: Iterable[Project], behaviour: Behaviour) -> bytes:
     links = "".join(
-        f'<a href="/simple/{project.normalized}/">{_escape(project.name)}</a>\n'
+        f'<a href="{behaviour.base}{project.normalized}/">{_escape(project.name)}</a>\n'
         for project in _listed(projects)
     )
     head = f"{_html_head(behaviour)}    <title>Simple index</title>\n  </head>\n"
@@ -55,14 +55,18 @@ def project_json(project: Project, hosts: Hosts, behaviour: Behaviour) -> bytes:
             "project-status": {"status": project.status},
             "versions": [release.version for release in releases],
             "files": [
-                _file_json(project, release, file, hosts) for release, file in _files_in_order(releases)
+                _file_json(project, release, file, hosts, behaviour)
+                for release, file in _files_in_order(releases)
             ],
         }
     )
 
 
-def _file_json(project: Project, release: Release, file: File, hosts: Hosts) -> dict[str, object]:
+def _file_json(
+    project: Project, release: Release, file: File, hosts: Hosts, behaviour: Behaviour
+) -> dict[str, object]:
     core_metadata = {"sha256": file.metadata_sha256} if file.metadata_sha256 else False
+    pep_658 = {"data-dist-info-metadata": core_metadata, "core-metadata": core_metadata}
     return {
         "filename": file.filename,
         "url": file_url(file, hosts),
@@ -71,8 +75,7 @@ def _file_json(project: Project, release: Release, file: File, hosts: Hosts) -> 
         "size": file.size,
         "upload-time": upload_time(file),
         "yanked": (release.yanked_reason or True) if release.yanked else False,
-        "data-dist-info-metadata": core_metadata,
-        "core-metadata": core_metadata,
+        **(pep_658 if behaviour.core_metadata else {}),
         "provenance": provenance_url(project, release, file, hosts) if file.provenance else None,
     }
 
@@ -99,7 +102,7 @@ def _link(project: Project, release: Release, file: File, hosts: Hosts, behaviou
     yanked = f'data-yanked="{_escape(release.yanked_reason)}" ' if release.yanked else ""
     later = ""
     if behaviour.json_pages:
-        if file.metadata_sha256:
+        if file.metadata_sha256 and behaviour.core_metadata:
             digest = f"sha256={file.metadata_sha256}"
             later += f'data-dist-info-metadata="{digest}" data-core-metadata="{digest}"'
         if file.provenance:

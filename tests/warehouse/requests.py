@@ -7,7 +7,7 @@ Pairs = list[tuple[bytes, bytes]]
 
 SELECTED = (
     "accept", "accept-encoding", "cache-control", "if-none-match", "range", "if-range", "user-agent",
-    "content-type",
+    "content-type", "authorization",
 )  # fmt: skip
 """The request headers that are kept."""
 
@@ -32,8 +32,9 @@ class Recorded:
     """A request that was answered.
 
     ``kind`` is ``index``, ``page``, ``file``, ``metadata``, ``provenance``, ``json``, ``xmlrpc``,
-    ``redirect`` or ``unexpected`` (a path or method upstream has not). ``status`` is 0 where the connection
-    was dropped without an answer, ``size`` the number of body bytes given to the network.
+    ``redirect``, ``refused`` (without a login) or ``unexpected`` (a path or method upstream has not).
+    ``status`` is 0 where the connection was dropped without an answer, ``size`` the number of body bytes
+    given to the network.
     """
 
     method: str

@@ -1,6 +1,8 @@
 """From a request to upstream's answer: which address is what, and the caches of rendered pages."""
 
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 
 from packaging.utils import canonicalize_name
 
@@ -32,6 +34,9 @@ from tests.warehouse.requests import Request
 from tests.warehouse.state import Warehouse
 from tests.warehouse.xmlrpc import XmlRpc
 
+SIMPLE = "/simple/"
+BESIDE = ("/packages/", "/pypi", "/integrity/")
+NO_LOGIN = answer(401, b"text/plain", b"log in", ((b"WWW-Authenticate", b'Basic realm="index"'),))
 HTML = b"text/html"
 V1_HTML = b"application/vnd.pypi.simple.v1+html"
 V1_JSON = b"application/vnd.pypi.simple.v1+json"
@@ -57,6 +62,17 @@ class Routes:
 
     def respond(self, request: Request) -> tuple[str, Answer]:
         """The kind of the request (see ``Recorded``) and the answer to it."""
+        if not self._is_logged_in(request):
+            return "refused", NO_LOGIN
+        base = self.behaviour.base
+        if base != SIMPLE and request.path.startswith(SIMPLE):
+            return "page", NO_PAGE
+        if request.path.startswith(base) and not request.path.startswith(BESIDE):
+            # Below another base all is as it would be below ``/simple/``.
+            request = replace(request, path=SIMPLE + request.path.removeprefix(base))
+        return self._routed(request)
+
+    def _routed(self, request: Request) -> tuple[str, Answer]:
         first, *rest = request.path.lstrip("/").split("/")
         if request.method == "POST":
             return self._post(request, first, rest)
@@ -73,6 +89,12 @@ class Routes:
                 return "provenance", self._provenance(request, rest[0], rest[2])
             case _:
                 return "unexpected", NOT_FOUND
+
+    def _is_logged_in(self, request: Request) -> bool:
+        if self.behaviour.login is None:
+            return True
+        wanted = b"Basic " + b64encode(self.behaviour.login.encode())
+        return request.header(b"authorization") == wanted
 
     def missing(self, request: Request) -> Answer:
         """What upstream says at this address when it has nothing there."""
@@ -113,6 +135,8 @@ class Routes:
             case []:
                 return "redirect", self._moved("/simple/", VARY_ENCODING)
             case [""]:
+                if self.behaviour.root_list != 200:
+                    return "index", answer(self.behaviour.root_list, b"text/html", b"no list")
                 return "index", self._index(request)
             case [name]:
                 return "redirect", self._moved(f"/simple/{name}/", VARY_ENCODING)
@@ -227,6 +251,8 @@ class Routes:
         return self._conditional(request, found)
 
     def _moved(self, path: str, *more: Headers) -> Answer:
+        if path.startswith(SIMPLE):
+            path = self.behaviour.base + path.removeprefix(SIMPLE)
         return moved(self.hosts.site + path, path, *more)
 
     def _cached(

@@ -39,6 +39,8 @@ class Server:
         self.socket = _listen(port)
         self.port: int = self.socket.getsockname()[1]
         self.url = f"http://{HOST}:{self.port}"
+        # What a mirror of this index has for its master.
+        self.master = self.url if behaviour.base == "/simple/" else self.url + behaviour.base.rstrip("/")
         self.warehouse = warehouse
         self.requests = RequestLog()
         self.faults = Faults(*faults)

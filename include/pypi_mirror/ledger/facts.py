@@ -19,6 +19,7 @@ class Facts:
     ``index_serial``: of the root index on the disk, empty where it has none.
     ``audit_pool``, ``audit_resume``: where the audit goes on. ``audit_findings``: what the last ones found.
     ``upstream``: at which serial upstream was last seen, and what the mirror lacked then.
+    ``simple_root``: of which ``master`` the pages were found where.
     ``unknown_names``: what the allowlist asks for and upstream did not list.
     ``left_over``: which plan has what syncs in parts have still to do. ``turns``: which of its batches do not
     wait. ``paused``: the run that left a part of its plan to a later one, and until when.

@@ -16,10 +16,11 @@ from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
 from pypi_mirror.steps.interval import compare_index, fetch_events, interval_of
 from pypi_mirror.steps.left_over import to_continue
+from pypi_mirror.steps.upstream_index import find_simple_root, upstream_index
 from pypi_mirror.steps.watch import note_fetched, note_silence
-from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
+from pypi_mirror.upstream.changelog import NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import check_not_older, fetch_root_index
+from pypi_mirror.upstream.root_index import check_not_older
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +85,9 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
     if run.request.kind is RunKind.BACKFILL:
         return _fetch_interval(mirror, control, run, cursor)
     if run.request.kind is not RunKind.SYNC:
+        if cursor is None and not mirror.ledger.projects.totals().projects:
+            # No sync has found out yet where upstream's pages are.
+            find_simple_root(mirror, control, list(names(run.request)))
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
     selection = mirror.ledger.facts.get("selection")
     rest = to_continue(mirror, run)
@@ -130,7 +134,7 @@ def _fetch_since(
 
 def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> Fetched:
     last, count = serial, 0
-    for events in Changelog(mirror.settings.master, control).since(serial):
+    for events in mirror.changelog(control).since(serial):
         mirror.ledger.lease.renew(run.request.label)
         mirror.ledger.events.add(events)
         last, count = events[-1].serial, count + len(events)
@@ -140,7 +144,7 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> 
 def _from_index(
     mirror: Mirror, control: Control, run: Run, cursor: int | None, *, etag: str | None
 ) -> Fetched:
-    index = fetch_root_index(mirror.settings.master, control, etag=etag)
+    index = upstream_index(mirror, control, etag=etag)
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
     check_not_older(index, cursor)

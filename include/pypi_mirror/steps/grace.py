@@ -35,7 +35,7 @@ def grace_ended_before(mirror: Mirror, is_waiting: Callable[[int], bool]) -> int
         return None
     with mirror.control() as control:
         try:
-            control.call("HEAD", f"{mirror.settings.master}/simple/", max_bytes=0)
+            control.call("HEAD", mirror.simple_root, max_bytes=0)
         except UpstreamError as error:
             # The date is all that is wanted, and an answer that is an error has one, too.
             if control.lead is None:

@@ -6,9 +6,10 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.steps.index_snapshot import save_snapshot
-from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind
+from pypi_mirror.steps.upstream_index import upstream_index
+from pypi_mirror.upstream.changelog import NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import check_not_older, fetch_root_index
+from pypi_mirror.upstream.root_index import check_not_older
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def fetch_events(mirror: Mirror, control: Control, run: Run) -> int:
     Returns how many there are; 0 where upstream has no changelog, or so many that its index has to do.
     """
     start, end = interval_of(mirror, run)
-    changelog = Changelog(mirror.settings.master, control)
+    changelog = mirror.changelog(control)
     count = 0
     try:
         for events in changelog.during(start, end, after=mirror.ledger.events.last_before):
@@ -47,7 +48,7 @@ def compare_index(mirror: Mirror, control: Control, run: Run) -> bool:
     cursor = facts.cursor
     # As for a sync: only with serials does an unchanged index mean unchanged projects.
     same = cursor is not None and facts.get("selection") == mirror.selection
-    index = fetch_root_index(mirror.settings.master, control, etag=facts.get("index_etag") if same else None)
+    index = upstream_index(mirror, control, etag=facts.get("index_etag") if same else None)
     if index is None:
         return False
     check_not_older(index, cursor)

@@ -15,9 +15,9 @@ import msgspec
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event
+from pypi_mirror.steps.upstream_index import upstream_index
 from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind, changes_content
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import fetch_root_index
 
 _FACT: Final = "upstream"
 
@@ -104,7 +104,7 @@ def lag_of(mirror: Mirror) -> int | None:
 
 def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
     cursor = mirror.ledger.facts.cursor
-    changelog = Changelog(mirror.settings.master, control)
+    changelog = mirror.changelog(control)
     try:
         look = _answered(mirror, before, serial=changelog.last_serial())
     except NoChangelog:
@@ -125,7 +125,7 @@ def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | N
     still = None if cursor is None else _still_missed(mirror, before, cursor)
     through = _looked_through(mirror, before)
     decided = still is not None or through is not None
-    index = fetch_root_index(mirror.settings.master, control, etag=before.index_etag if decided else None)
+    index = upstream_index(mirror, control, etag=before.index_etag if decided else None)
     if index is None:
         return _missing(_answered(mirror, before, serial=before.serial), still)
     look = replace(_answered(mirror, before, serial=index.serial), index_etag=index.etag)

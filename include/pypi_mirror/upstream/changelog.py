@@ -83,10 +83,15 @@ def _dated(rows: list[_Row]) -> list[_Row]:
 
 
 class Changelog:
-    """``master`` is the index's root; the XML-RPC endpoint is ``<master>/pypi``."""
+    """``master`` is the index's root; the XML-RPC endpoint is ``<master>/pypi``.
 
-    def __init__(self, master: str, control: Control) -> None:
+    Without ``beside``, upstream's pages are elsewhere than where an index with such an endpoint has them, and
+    nothing is asked.
+    """
+
+    def __init__(self, master: str, control: Control, *, beside: bool = True) -> None:
         self._url = f"{master}/pypi"
+        self._beside = beside
         self._control = control
 
     def since(self, serial: int) -> Iterator[list[Event]]:
@@ -212,6 +217,8 @@ class Changelog:
         )
 
     def _call(self, method: str, *params: int) -> object:
+        if not self._beside:
+            raise NoChangelog(f"{self._url}: upstream's pages are not at …/simple/ beside it")
         body = xmlrpc.client.dumps(params, method).encode()
         waited = 0.0
         while True:

@@ -56,10 +56,17 @@ PageAnswer = ProjectPage | NotModified | Gone
 
 
 class ProjectPages:
-    """Upstream's project pages; ``master`` is the index's root, without ``/simple``."""
+    """Upstream's project pages; ``master`` is the index's root, without ``/simple``.
 
-    def __init__(self, master: str, transport: Transport, retries: Retries) -> None:
-        self._master = master
+    ``root``, by default ``<master>/simple/``, is where the pages are. Only there has an index legacy JSON
+    beside them.
+    """
+
+    def __init__(
+        self, master: str, transport: Transport, retries: Retries, *, root: str | None = None
+    ) -> None:
+        self._root = root or f"{master}/simple/"
+        self._legacy = f"{master}/pypi" if self._root == f"{master}/simple/" else None
         self._transport = transport
         self._retries = retries
 
@@ -102,14 +109,16 @@ class ProjectPages:
         return await self._retries.is_allowed(delays)
 
     def url(self, project: NormalizedName) -> str:
-        return f"{self._master}/simple/{project}/"
+        return f"{self._root}{project}/"
 
     async def legacy_json(self, project: NormalizedName) -> bytes | None:
         """The project's document of the JSON API, as upstream wrote it; None where it has none (404).
 
         Raises UpstreamMalformed for a document that is none, or another project's.
         """
-        url = f"{self._master}/pypi/{project}/json"
+        if self._legacy is None:
+            return None
+        url = f"{self._legacy}/{project}/json"
 
         async def fetch(after: MirrorError | None) -> bytes | None:
             response = await self._get(url, (), fresh=isinstance(after, WRONG_BYTES))

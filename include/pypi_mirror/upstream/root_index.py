@@ -1,25 +1,33 @@
 """Upstream's root index: the list of all projects, with their serials where upstream has them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from pypi_mirror.errors import UpstreamError, UpstreamMalformed
+from pypi_mirror.answers import failure
+from pypi_mirror.errors import NoProjectList, UpstreamError, UpstreamMalformed
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, HTML, JSON
+from pypi_mirror.upstream.simple_root import roots_to_try
 
 # Upstream's own is some 40 MB of JSON for 730,000 projects.
 MAX_INDEX: Final = 128 * 1024 * 1024
+# How servers say that there is no list here; those that keep it to themselves included.
+_NO_LIST: Final = frozenset({403, 404, 405, 410, 501})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RootIndex:
-    """``serial`` is upstream's serial as of this body; ``body`` is of media type ``content_type``."""
+    """``serial`` is upstream's serial as of this body; ``body`` is of media type ``content_type``.
+
+    ``root`` is the address that was asked, below which the projects' pages are.
+    """
 
     url: str
+    root: str = ""
     serial: int | None
     etag: str | None
     content_type: str
@@ -30,22 +38,39 @@ class RootIndex:
         return _parse(self)[1]
 
 
-def fetch_root_index(master: str, control: Control, *, etag: str | None) -> RootIndex | None:
-    """The root index below ``master``, None when its ETag is still ``etag``.
+def fetch_root_index(
+    master: str, control: Control, *, etag: str | None, first: str | None = None
+) -> RootIndex | None:
+    """The root index of ``master``, None when its ETag is still ``etag``.
 
-    Raises UpstreamError when there is none, UpstreamMalformed when it lists no project at all: an empty
+    It is looked for at ``first``, where it was, at ``<master>/simple/`` and at ``<master>/`` itself. Raises
+    NoProjectList when it is at none of them, UpstreamMalformed when it lists no project at all: an empty
     index is a fault of upstream's, not an order to remove everything.
     """
-    url = f"{master}/simple/"
+    roots = roots_to_try(master, first)
+    refused: UpstreamError | None = None
+    for root in roots:
+        try:
+            return _fetch(root, control, etag, is_guess=root == f"{master}/")
+        except (NoProjectList, UpstreamMalformed) as error:
+            # What the likeliest place says goes before what a guess made of the next one.
+            refused = refused or error
+    raise refused or NoProjectList("has no list of projects", url=roots[0])
+
+
+def _fetch(url: str, control: Control, etag: str | None, *, is_guess: bool) -> RootIndex | None:
     headers = {"Accept": ACCEPT} | ({"If-None-Match": etag} if etag else {})
     answer = control.call("GET", url, headers=headers, max_bytes=MAX_INDEX)
     if answer.status == 304 and etag:
         return None
+    if answer.status in _NO_LIST:
+        raise NoProjectList(f"answered {answer.status} for the list of projects", url=url)
     if answer.status != 200:
-        raise UpstreamError(f"answered {answer.status} for the root index", url=url)
+        raise failure(url, answer.status, None)
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     index = RootIndex(
         url=answer.url,
+        root=url,
         serial=None,
         etag=checked_etag(answer.headers.get("ETag")),
         content_type=content_type,
@@ -54,9 +79,11 @@ def fetch_root_index(master: str, control: Control, *, etag: str | None) -> Root
     serial, entries = _parse(index)
     if next(entries, None) is None:
         raise UpstreamMalformed("the root index lists no project; it is not believed", url=url)
-    return RootIndex(
-        url=index.url, serial=serial, etag=index.etag, content_type=content_type, body=index.body
-    )
+    if is_guess and content_type in HTML:
+        from pypi_mirror.upstream import simple_html  # as in project_pages
+
+        simple_html.require_index(index.body, url=index.url)
+    return replace(index, serial=serial)
 
 
 def check_not_older(index: RootIndex, cursor: int | None) -> None:

@@ -117,14 +117,20 @@ class _Names(_Anchors):
         self.names: list[str] = []
         # Only the path counts: behind a proxy the anchors may name another scheme or host than we asked.
         self._root = urlsplit(urljoin(url, ".")).path
+        self.elsewhere: str | None = None  # the first link that no list of projects has
 
     def found(self, href: str, text: str, attributes: dict[str, str | None]) -> None:
+        address = self.absolute(href)
         try:
-            path = urlsplit(self.absolute(href)).path
+            path = urlsplit(address).path
         except ValueError:
             return
-        if path.startswith(self._root) and path != self._root:
-            self.names.append(text)
+        below = path.removeprefix(self._root) if path.startswith(self._root) else None
+        if below and not is_release_file(path):
+            self.names.append(_project_name(text, path))
+        is_above = self._root.startswith(f"{path.rstrip('/')}/")
+        if self.elsewhere is None and not is_above and (below is None or "/" in below.rstrip("/")):
+            self.elsewhere = address
 
 
 def parse_project_page(
@@ -164,6 +170,25 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[None, Iterator[IndexEntr
     index = _Names(url)
     _parse(body, index, url, most_tags=_MAX_INDEX_TAGS)
     return None, index_entries(((name, None) for name in index.names), url=url)
+
+
+def require_index(body: bytes, *, url: str) -> None:
+    """Raises UpstreamMalformed for HTML at an address that was only guessed, unless all of it is an index.
+
+    A web site's front page links its sections just as an index links its projects, but other things, too.
+    """
+    index = _Names(url)
+    _parse(body, index, url, most_tags=_MAX_INDEX_TAGS)
+    if index.elsewhere is not None:
+        message = f"this is no list of projects: it links to {index.elsewhere[:200]}"
+        raise UpstreamMalformed(message, url=url)
+
+
+def _project_name(text: str, path: str) -> str:
+    """The text, without what a web server's own listing makes of it: a slash at the end, or a cut."""
+    last = unquote(path.rstrip("/").rpartition("/")[2])
+    text = text.removesuffix("/")
+    return last if _CUT.search(text) and _is_cut_from(text, last) else text
 
 
 _VERSION: Final = "pypi:repository-version"

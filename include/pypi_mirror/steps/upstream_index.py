@@ -1,0 +1,60 @@
+"""Upstream's list of projects, wherever its pages are; of an index without one, the projects we ask for."""
+
+import json
+import logging
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import NoProjectList, UpstreamError
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.project_pages import JSON
+from pypi_mirror.upstream.root_index import RootIndex, fetch_root_index
+from pypi_mirror.upstream.simple_root import find_root_by_pages, roots_to_try
+
+log = logging.getLogger(__name__)
+
+
+def upstream_index(mirror: Mirror, control: Control, *, etag: str | None) -> RootIndex | None:
+    """Upstream's root index, None while its ETag is still ``etag``; notes where upstream's pages are.
+
+    Where upstream has no such list, it is made of the names in ``[allowlist] packages``: without serials, so
+    that every page is asked for by its ETag. Raises NoProjectList where there are no names either.
+    """
+    master = mirror.settings.master
+    try:
+        index = fetch_root_index(master, control, etag=etag, first=mirror.simple_root)
+    except NoProjectList as error:
+        selection = mirror.settings.selection
+        names = sorted(selection.allowed_projects - selection.blocked_projects)
+        if not names:
+            raise
+        find_simple_root(mirror, control, names, error)
+        log.info("upstream has no list of projects; the %d of [allowlist] packages are asked for", len(names))
+        return _index_of(names, url=mirror.simple_root)
+    if index is not None:
+        mirror.note_simple_root(index.root)
+    return index
+
+
+def find_simple_root(
+    mirror: Mirror, control: Control, names: list[NormalizedName], error: UpstreamError | None = None
+) -> None:
+    """Find out by the pages of ``names`` where upstream's pages are, and note it.
+
+    Raises ``error``, if there is one, where upstream has none of them.
+    """
+    root = find_root_by_pages(roots_to_try(mirror.settings.master, mirror.simple_root), control, names)
+    if root is not None:
+        mirror.note_simple_root(root)
+    elif error is not None:
+        named = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        message = f"has neither a list of projects nor a page of those in [allowlist] packages ({named})"
+        raise NoProjectList(message, url=error.url) from error
+
+
+def _index_of(names: list[NormalizedName], *, url: str) -> RootIndex:
+    document = {"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in names]}
+    return RootIndex(
+        url=url, root=url, serial=None, etag=None, content_type=JSON, body=json.dumps(document).encode()
+    )
