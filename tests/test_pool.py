@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName
 
+from pypi_mirror.digests import remembered
 from pypi_mirror.errors import (
     DigestMismatch,
     FileRefused,
+    FileReplaced,
     SizeMismatch,
     UpstreamError,
     UpstreamMalformed,
@@ -27,9 +29,10 @@ from pypi_mirror.errors import (
 )
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import RemoteFile, path_of
-from pypi_mirror.pool import Acquired, Pool, location_of
+from pypi_mirror.pool import Acquired, Pool
+from pypi_mirror.pool.layout import location_of, owner_of, place_of_part
 from pypi_mirror.retries import NO_CACHE
-from pypi_mirror.settings.values import CompareMethod
+from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
 from pypi_mirror.transport import CurlTransport, Request, Response
 from pypi_mirror.upstream.simple_json import parse_project_page
 from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
@@ -71,7 +74,7 @@ def known(acquired: Acquired, **changes: Any) -> KnownFile:
     file = acquired.file
     row = KnownFile(
         filename=file.remote.filename,
-        location=location_of(file.remote),
+        location=acquired.location,
         sha256=bytes.fromhex(file.sha256),
         size=file.size,
         metadata_sha256=bytes.fromhex(file.metadata_sha256) if file.metadata_sha256 else None,
@@ -79,6 +82,7 @@ def known(acquired: Acquired, **changes: Any) -> KnownFile:
         provenance_sha256=bytes.fromhex(file.provenance_sha256) if file.provenance_sha256 else None,
         uploaded_at=None,
         removed_at=None,
+        stated=remembered(file.remote.hashes),
     )
     return replace(row, **changes)
 
@@ -94,6 +98,7 @@ class Bench:
         compare_method: CompareMethod = "hash",
         core_metadata: bool = True,
         attempts: int = 5,
+        replaced_files: ReplacedFiles = "refuse",
     ) -> None:
         self.web = web
         self.waits = Waits()
@@ -104,13 +109,23 @@ class Bench:
             retries(self.transport, self.waits.patience(attempts=attempts)),
             compare_method=compare_method,
             core_metadata=core_metadata,
+            replaced_files=replaced_files,
         )
 
-    def acquire(self, file: RemoteFile, row: KnownFile | None = None, *, verify: bool = False) -> Acquired:
-        return asyncio.run(self.pool.acquire(file, row, verify=verify))
+    def acquire(
+        self,
+        file: RemoteFile,
+        row: KnownFile | None = None,
+        *,
+        project: str = "alpha",
+        verify: bool = False,
+        past: bytes | None = None,
+    ) -> Acquired:
+        name = NormalizedName(project)
+        return asyncio.run(self.pool.acquire(name, file, row, verify=verify, past=past))
 
     def put(self, file: RemoteFile, data: bytes, suffix: str = "") -> Path:
-        path = self.web / (path_of(location_of(file), file.filename) + suffix)
+        path = self.web / mine(file, suffix)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
         return path
@@ -132,31 +147,64 @@ class Bench:
         return self.transport.asked[number].headers
 
 
+def place(file: RemoteFile, project: str = "alpha", sha256: str | None = None) -> bytes:
+    """Where the pool has the file, or gathers it while nobody knows its SHA-256."""
+    found = location_of(NormalizedName(project), file, sha256 or file.sha256)
+    return found if found is not None else place_of_part(file)
+
+
 def mine(file: RemoteFile, suffix: str = "") -> str:
-    return path_of(location_of(file), file.filename) + suffix
+    return path_of(place(file), file.filename) + suffix
 
 
 class TestLayout:
     def test_upstreams_own(self) -> None:
         hexes = "ab" + "cd" + "ef" * 30
         file = remote(url=f"https://files.example/packages/ab/cd/{'ef' * 30}/{NAME}")
-        assert path_of(location_of(file), NAME) == f"packages/ab/cd/{'ef' * 30}/{NAME}"
-        assert location_of(file).hex() == hexes
+        assert path_of(place(file), NAME) == f"packages/ab/cd/{'ef' * 30}/{NAME}"
+        assert place(file).hex() == hexes
 
     def test_by_digest_elsewhere(self) -> None:
-        assert location_of(remote()).hex() == sha256(DATA)
+        assert place(remote()).hex() == sha256(DATA)
 
-    def test_by_address_without_a_digest(self) -> None:
-        one, other = remote(hashes=()), remote(hashes=(), url=URL + "2")
-        assert len(location_of(one)) == 32
-        assert location_of(one) != location_of(other)
+    def test_without_a_digest_it_is_the_bytes_own(self, tmp_path: Path) -> None:
+        """Two files at one address, one after the other, never lie at one place."""
+        for data in (DATA, DATA[::-1]):
+            bench = Bench(tmp_path, {URL: [said(data)]})
+            acquired = bench.acquire(remote(data, hashes=()))
+            assert acquired.location.hex() == sha256(data)
+            assert bench.files[acquired.file.path] == data
+        assert len(bench.files) == 2
+        assert not (tmp_path / path_of(place_of_part(remote()), NAME)).parent.exists()
+
+    @pytest.mark.parametrize(
+        ("filename", "owner"),
+        [
+            ("My_Lib-1.0-py3-none-any.whl", "my-lib"),
+            ("my.lib-1.0.tar.gz", "my-lib"),
+            ("my-lib-1.0-beta.zip", "my-lib"),
+            ("my-lib-v2.tar.gz", "my-lib"),
+            ("my-lib-1.0.linux-x86_64.tar.gz", "my-lib"),
+            ("my-lib-1.0-py2.7.egg", "my-lib"),
+            ("my-lib-dev.tar.gz", "my-lib"),
+            ("nothing.zip", ""),
+        ],
+    )
+    def test_a_name_has_one_owner(self, filename: str, owner: str) -> None:
+        assert owner_of(filename) == owner
+
+    def test_nobody_else_has_upstreams_place(self) -> None:
+        address = f"https://files.example/packages/ab/cd/{'ef' * 30}/{NAME}"
+        file = remote(url=address)
+        places = {place(file, project) for project in ("alpha", "evil", "alpha-1", "other")}
+        assert len(places) == 4
 
     @given(
         st.from_regex(r"https://f\.example/[!-\[\]-~]*", fullmatch=True),
         st.sampled_from([(), (("sha256", "ab" * 32),), (("md5", "0" * 32),)]),
     )
     def test_always_two_directories_of_two_and_one_of_sixty(self, url: str, hashes: Any) -> None:
-        path = path_of(location_of(remote(url=url, hashes=hashes)), NAME)
+        path = path_of(place(remote(url=url, hashes=hashes)), NAME)
         parts = path.split("/")
         assert [len(part) for part in parts] == [8, 2, 2, 60, len(NAME)]
         assert set("".join(parts[1:4])) <= set("0123456789abcdef")
@@ -322,7 +370,7 @@ class TestResuming:
         bench.acquire(file)
 
         assert bench.headers(0) == ()
-        assert bench.files == {mine(file): BIG}
+        assert bench.files == {mine(self.FILE): BIG}
 
     def test_a_cancelled_download_is_kept(self, tmp_path: Path) -> None:
         class Cancelled(FakeTransport):
@@ -337,35 +385,73 @@ class TestResuming:
         made = retries(transport, Waits().patience())
         pool = Pool(tmp_path, transport, made, compare_method="hash", core_metadata=True)
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(pool.acquire(self.FILE, None, verify=False))
+            asyncio.run(pool.acquire(NormalizedName("alpha"), self.FILE, None, verify=False))
 
         assert list(bench.files.values()) == [BIG[: self.HALF]]
 
 
 class TestAnotherProjectsPlace:
-    """Upstream chooses where a file lies, so that two projects can name one place."""
+    """Upstream chooses where a file lies, so that a project can name the address of another one's file."""
 
-    PLACE = URL.rpartition("/")[0] + f"/packages/ab/cd/{'e' * 60}/foo-1.0.tar.gz"
+    PLACE = f"https://files.example/packages/ab/cd/{'ef' * 30}/{NAME}"
     OTHER = DATA + b" of another project"
+    LISTED = remote(url=PLACE, core_metadata=(), provenance="https://files.example/provenance")
 
-    def test_is_taken_in_the_same_batch(self, tmp_path: Path) -> None:
-        bench = Bench(tmp_path, {self.PLACE: [said(DATA), said(self.OTHER)]})
-        bench.acquire(remote(url=self.PLACE))
-        with pytest.raises(FileRefused, match="another project's file"):
-            bench.acquire(remote(self.OTHER, url=self.PLACE))
-        assert list(bench.files.values()) == [DATA]
+    def bench(self, web: Path, *answers: Answer) -> Bench:
+        return Bench(
+            web,
+            {
+                self.PLACE: answers,
+                f"{self.PLACE}.metadata": [said(METADATA), said(METADATA + b"X-Evil: yes\n")],
+                "https://files.example/provenance": [said(PROVENANCE), said(PROVENANCE.replace("1", "2"))],
+            },
+        )
 
-    @pytest.mark.parametrize("listed", [True, False])
-    def test_is_taken_when_a_page_lists_it_and_else_is_nobodys(self, tmp_path: Path, listed: bool) -> None:
-        Bench(tmp_path, {self.PLACE: [said(DATA)]}).acquire(remote(url=self.PLACE))
-        bench = Bench(tmp_path, {self.PLACE: [said(self.OTHER)]})
-        bench.pool._is_listed = lambda location, filename: listed
-        if listed:
-            with pytest.raises(FileRefused, match="another project's file"):
-                bench.acquire(remote(self.OTHER, url=self.PLACE))
-        else:
-            bench.acquire(remote(self.OTHER, url=self.PLACE))
-        assert list(bench.files.values()) == [DATA if listed else self.OTHER]
+    @pytest.mark.parametrize("squatter_first", [True, False])
+    @pytest.mark.parametrize(
+        "squatted",
+        [
+            LISTED,
+            replace(LISTED, core_metadata=None, provenance=None),
+            remote(OTHER, url=PLACE),
+            remote(url=PLACE, hashes=(), size=None),
+        ],
+        ids=["documents of its own", "no documents", "other bytes", "no digest"],
+    )
+    def test_harms_only_who_names_it(
+        self, tmp_path: Path, squatted: RemoteFile, squatter_first: bool
+    ) -> None:
+        theirs = self.OTHER if squatted.sha256 == sha256(self.OTHER) else DATA
+
+        def squat() -> Acquired:
+            bench = self.bench(tmp_path, said(theirs))
+            row = known(bench.acquire(squatted, project="evil"))
+            return bench.acquire(replace(squatted, core_metadata=None, provenance=None), row, project="evil")
+
+        squatter = squat() if squatter_first else None
+        bench = self.bench(tmp_path, said(DATA))
+        victim = bench.acquire(self.LISTED)
+        squatter = squatter or squat()
+        assert mine(self.LISTED) == victim.file.path != squatter.file.path
+        assert bench.files[victim.file.path] == DATA
+        assert bench.files[f"{victim.file.path}.metadata"] == METADATA
+        assert bench.files[f"{victim.file.path}.provenance"] == PROVENANCE.encode()
+        assert bench.files[squatter.file.path] == theirs
+        assert bench.acquire(self.LISTED, known(victim)).bytes_downloaded == 0
+
+    def test_two_that_name_it_do_not_share_either(self, tmp_path: Path) -> None:
+        paths = {
+            self.bench(tmp_path, said(DATA)).acquire(self.LISTED, project=name).file.path for name in "xy"
+        }
+        assert len(paths) == 2
+
+    def test_that_an_older_version_gave_away_is_left_without_a_download(self, tmp_path: Path) -> None:
+        bench = self.bench(tmp_path, said(DATA))
+        victim = bench.acquire(self.LISTED)
+        moved = bench.acquire(remote(url=self.PLACE), known(victim), project="evil")
+        assert moved.file.path != victim.file.path
+        assert moved.files_downloaded == 0
+        assert bench.files[f"{victim.file.path}.metadata"] == METADATA
 
 
 class TestWhatIsThereAlready:
@@ -427,12 +513,67 @@ class TestWhatIsThereAlready:
 
         assert list(bench.files.values()) == [DATA]
 
-    def test_a_removed_file_may_come_back_as_another(self, tmp_path: Path) -> None:
-        address = f"https://files.example/packages/ab/cd/{'ef' * 30}/{NAME}"
-        bench = Bench(tmp_path, {address: [said(DATA), said(DATA[::-1])]})
-        row = known(bench.acquire(remote(url=address)), removed_at=1)
-        assert bench.acquire(remote(DATA[::-1], url=address), row).files_downloaded == 1
-        assert list(bench.files.values()) == [DATA[::-1]]
+    @pytest.mark.parametrize("removed_at", [None, 1], ids=["listed", "tombstone"])
+    @pytest.mark.parametrize("address", ["the same", "another"])
+    def test_other_bytes_are_refused_or_followed_to_a_place_of_their_own(
+        self, tmp_path: Path, removed_at: int | None, address: str
+    ) -> None:
+        url = f"https://files.example/packages/ab/cd/{'ef' * 30}/{NAME}"
+        now = url if address == "the same" else url.replace("/ab/", "/ba/")
+        first = Bench(tmp_path, {url: [said(DATA)]})
+        row = known(first.acquire(remote(url=url)), removed_at=removed_at)
+        replaced = remote(DATA[::-1], url=now)
+        with pytest.raises(FileReplaced, match="than it did before"):
+            Bench(tmp_path, {}).acquire(replaced, row)
+        assert first.files == {row.path: DATA}
+        following = Bench(tmp_path, {now: [said(DATA[::-1])]}, replaced_files="follow")
+        followed = following.acquire(replaced, row)
+        assert first.files == {row.path: DATA, followed.file.path: DATA[::-1]}
+        assert following.acquire(replaced, known(followed)).files_downloaded == 0
+
+    @pytest.mark.parametrize("algorithm", ["md5", "sha512", "sha384", "blake2b", "sha3_256", "blake2s"])
+    def test_any_digest_tells_other_bytes(self, tmp_path: Path, algorithm: str) -> None:
+        def listed(data: bytes) -> RemoteFile:
+            return remote(hashes=((algorithm, hashlib.new(algorithm, data).hexdigest()),))
+
+        bench = Bench(tmp_path, {URL: [said(DATA)]})
+        row = known(bench.acquire(listed(DATA)))
+        assert bench.acquire(listed(DATA), row).files_downloaded == 0
+        other = listed(DATA[::-1])
+        with pytest.raises(FileReplaced, match=f"its {algorithm} was"):
+            bench.acquire(other, row)
+        following = Bench(tmp_path, {URL: [said(DATA[::-1])]}, replaced_files="follow")
+        assert following.acquire(other, row).file.sha256 == sha256(DATA[::-1])
+        # One that was not stated before is compared with the bytes that are there.
+        for name, data, right in (("sha224", DATA, True), ("sha224", b"x", False)):
+            more = replace(listed(DATA), hashes=((name, hashlib.new(name, data).hexdigest()),))
+            if right:
+                assert bench.acquire(more, row).file.remote.hashes == more.hashes
+            else:
+                with pytest.raises(FileReplaced):
+                    bench.acquire(more, row)
+        assert bench.transport.requests == 1
+
+    def test_every_digest_is_checked_and_what_cannot_be_is_not_stated(self, tmp_path: Path) -> None:
+        good = {name: hashlib.new(name, DATA).hexdigest() for name in ("sha512", "md5")}
+        file = remote(hashes=(("sha256", sha256(DATA)), *good.items(), ("own", "cd"), ("shake_128", "ab")))
+        acquired = Bench(tmp_path, {URL: [said(DATA)]}).acquire(file)
+        assert dict(acquired.file.remote.hashes) == {"sha256": sha256(DATA), **good}
+        wrong = replace(file, hashes=(("sha256", sha256(DATA)), ("md5", "0" * 32)))
+        for row in (None, known(acquired)):
+            with pytest.raises(FileRefused, match="md5"):
+                Bench(tmp_path, {URL: [said(DATA)]}).acquire(wrong, row)
+
+    @pytest.mark.parametrize("hashes", [(("sha256", sha256(DATA[::-1])),), ()], ids=["stated", "found"])
+    def test_the_name_of_a_deleted_file_is_remembered(self, tmp_path: Path, hashes: Any) -> None:
+        past = bytes.fromhex(sha256(DATA))
+        bench = Bench(tmp_path, {URL: [said(DATA[::-1])]})
+        with pytest.raises(FileReplaced):
+            bench.acquire(remote(DATA[::-1], hashes=hashes), past=past)
+        assert bench.files == {}
+        following = Bench(tmp_path, {URL: [said(DATA[::-1])]}, replaced_files="follow")
+        assert following.acquire(remote(DATA[::-1], hashes=hashes), past=past).files_downloaded == 1
+        assert Bench(tmp_path, {URL: [said(DATA)]}).acquire(remote(), past=past).files_downloaded == 1
 
 
 class TestMetadata:
@@ -614,7 +755,7 @@ class TestHostilePages:
                     header_serial=None,
                     etag=None,
                 ).files
-                asyncio.run(pool.acquire(parsed, None, verify=False))
+                asyncio.run(pool.acquire(NormalizedName("alpha"), parsed, None, verify=False))
             for path in Path(directory).rglob("*"):
                 if path.is_file():
                     top, *hexes, filename = path.relative_to(web).parts
@@ -644,7 +785,7 @@ class TestAgainstTheStandIn:
                 index = f"{server.url}/simple/"
                 made = retries(transport, Waits().patience(attempts=4), index=index)
                 pool = Pool(web, transport, made, compare_method="hash", core_metadata=True)
-                return await pool.acquire(file, None, verify=False)
+                return await pool.acquire(NormalizedName("alpha"), file, None, verify=False)
 
         return asyncio.run(run())
 

@@ -19,11 +19,13 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from pypi_mirror.digests import hashers
 
 # Strings are welcome wherever a path is: making a Path takes as long as a system call.
 StrPath = str | os.PathLike[str]
@@ -254,6 +256,30 @@ def sha256_of(path: StrPath) -> str:
     """The SHA-256 of the file at ``path`` in hexadecimal; for a large one, call it in a thread."""
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above, for millions of files
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digests_of(path: StrPath, algorithms: Iterable[str]) -> dict[str, str]:
+    """The digests of the file at ``path`` in hexadecimal, by algorithm; it is read once."""
+    digests = hashers(algorithms)
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        while block := file.read(_BLOCK):
+            for digest in digests.values():
+                digest.update(block)
+    return {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def link_file(source: str, target: str) -> bool:
+    """Give the file at ``source`` the name ``target`` as well; returns whether this file system can."""
+    make_directories(os.path.dirname(target))  # noqa: PTH120
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except FileExistsError:
+        return True
+    except OSError as error:
+        if is_disk_fault(error):
+            raise
+        return False
+    return True
 
 
 def remove_file(path: StrPath) -> bool:

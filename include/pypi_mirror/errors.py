@@ -138,6 +138,19 @@ class FileRefused(UpstreamError):
     """A file cannot be mirrored: its name, address, size or digest is not acceptable."""
 
 
+class FileReplaced(FileRefused):
+    """Upstream offers other bytes under a file name that the mirror knows; what the mirror has stays."""
+
+    def __init__(self, *, filename: str, url: str, difference: str) -> None:
+        self.filename = filename
+        super().__init__(
+            f"{filename} is another file than it did before: {difference}. A file name means the same bytes "
+            "for ever, so the new file is refused and the old one stays. Ask upstream what happened; "
+            "[mirror] replaced-files = follow is for an index that lets files be replaced",
+            url=url,
+        )
+
+
 class DigestMismatch(FileRefused):
     """The bytes that arrived have another digest than the page announced."""
 

@@ -166,9 +166,9 @@ class Mirror:
             Retries(transport, self.patience, index=self.simple_root),
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
+            replaced_files=s.replaced_files,
             before_download=self.room.before if downloads else _refuse_download,
             on_downloaded=on_downloaded,
-            is_listed=self.ledger.projects.is_listed,
         )
         return ProjectSync(
             web=s.web,

@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 
 import pytest
+from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import FileBusy
 from pypi_mirror.model import RemoteFile, path_of
 from pypi_mirror.patience import Patience
-from pypi_mirror.pool import Pool, location_of
+from pypi_mirror.pool import Pool
+from pypi_mirror.pool.layout import location_of
 from pypi_mirror.pool.part import Part, download_once
 from pypi_mirror.transport import Request, Response
 from tests.upstream.fakes import FakeTransport, retries, said
@@ -86,7 +88,7 @@ def test_what_another_left_longer_than_it_was_is_not_continued(tmp_path: Path) -
 
 
 def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None:
-    final = tmp_path / path_of(location_of(FILE), NAME)
+    final = tmp_path / path_of(location_of(NormalizedName("alpha"), FILE, FILE.sha256) or b"", NAME)
     final.parent.mkdir(parents=True)
     first = begun(final)
 
@@ -97,14 +99,14 @@ def test_the_second_one_finds_what_the_first_has_brought(tmp_path: Path) -> None
     transport = FakeTransport({URL: [said(DATA)]})
     made = retries(transport, Patience(sleep=meanwhile))
     pool = Pool(tmp_path, transport, made, compare_method="hash", core_metadata=True)
-    acquired = asyncio.run(pool.acquire(FILE, None, verify=False))
+    acquired = asyncio.run(pool.acquire(NormalizedName("alpha"), FILE, None, verify=False))
 
     assert (acquired.files_downloaded, transport.requests, final.read_bytes() == DATA) == (0, 1, True)
 
 
 @pytest.mark.parametrize(("left", "told"), [(HALF, HALF), (1000, len(DATA)), (0, len(DATA))])
 def test_the_disk_needs_room_for_what_is_missing_alone(tmp_path: Path, left: int, told: int) -> None:
-    final = tmp_path / path_of(location_of(FILE), NAME)
+    final = tmp_path / path_of(location_of(NormalizedName("alpha"), FILE, FILE.sha256) or b"", NAME)
     final.parent.mkdir(parents=True)
     begun(final, DATA[:left]).close()
     answer = said(DATA[HALF:], status=206) if left == HALF else said(DATA)
@@ -118,7 +120,7 @@ def test_the_disk_needs_room_for_what_is_missing_alone(tmp_path: Path, left: int
         core_metadata=True,
         before_download=asked.append,
     )
-    asyncio.run(pool.acquire(FILE, None, verify=False))
+    asyncio.run(pool.acquire(NormalizedName("alpha"), FILE, None, verify=False))
     assert asked == [told]
     assert final.read_bytes() == DATA
 

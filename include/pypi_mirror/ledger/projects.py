@@ -6,10 +6,11 @@ from itertools import islice
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import files, projects
+from pypi_mirror.ledger.tables import files, past_files, projects
+from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
 
 _CHUNK: Final = 5_000
@@ -55,7 +56,10 @@ class KnownProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownFile:
-    """A file in the pool; ``removed_at`` is set for a tombstone."""
+    """A file in the pool; ``removed_at`` is set for a tombstone.
+
+    ``stated`` is ``digests.remembered`` of what upstream states beside SHA-256.
+    """
 
     filename: str
     location: bytes
@@ -66,6 +70,7 @@ class KnownFile:
     provenance_sha256: bytes | None = None
     uploaded_at: int | None
     removed_at: int | None
+    stated: bytes | None = None
 
     @property
     def path(self) -> str:
@@ -102,6 +107,15 @@ class Projects:
             for project_id, *row in connection.execute(statement):
                 file = _file(row)
                 found[project_id][file.filename] = file
+        return found
+
+    def past_files(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, dict[str, bytes]]:
+        """The SHA-256 sums of the files that were deleted of each project, by file name."""
+        statement = select(past_files).where(past_files.c.project.in_(names))
+        found: dict[NormalizedName, dict[str, bytes]] = {}
+        with self._engine.connect().execution_options(reading=True) as connection:
+            for project, filename, sha256 in connection.execute(statement):
+                found.setdefault(NormalizedName(project), {})[filename] = sha256
         return found
 
     def all(self) -> Iterator[KnownProject]:
@@ -216,19 +230,6 @@ class Projects:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
 
-    def is_listed(self, location: bytes, filename: str) -> bool:
-        """Whether any project's page lists a file at this place.
-
-        Goes through the whole table, as :meth:`still_listed` does: for what hardly ever happens.
-        """
-        statement = (
-            select(files.c.project_id)
-            .where(files.c.filename == filename, files.c.location == location, files.c.removed_at.is_(None))
-            .limit(1)
-        )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(statement).first() is not None
-
     def still_listed(self, tombstones: Sequence[KnownFile]) -> set[tuple[bytes, str]]:
         """Of the places of ``tombstones``, (location, filename), those where a page lists a file.
 
@@ -252,10 +253,18 @@ class Projects:
         }
 
     def forget_files(self, gone: Iterable[tuple[int, str]]) -> None:
-        """Delete the rows of tombstones that were swept, and of removed projects left empty."""
+        """Delete the rows of tombstones that were swept, and of removed projects left empty.
+
+        What their names meant is kept.
+        """
         with self._engine.begin() as connection:
             rows: list[dict[str, Any]] = [{"id_": id_, "filename_": filename} for id_, filename in gone]
             if rows:
+                remember_files(
+                    connection,
+                    (files.c.project_id == bindparam("id_")) & (files.c.filename == bindparam("filename_")),
+                    rows,
+                )
                 connection.execute(
                     delete(files).where(
                         files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
@@ -265,6 +274,24 @@ class Projects:
             ids = sorted({row["id_"] for row in rows})
             for start in range(0, len(ids), _CHUNK):
                 connection.execute(_EMPTY.where(projects.c.id.in_(ids[start : start + _CHUNK])))
+
+
+def remember_files(
+    connection: Connection, chosen: ColumnElement[bool], parameters: Sequence[dict[str, Any]]
+) -> None:
+    """Before their rows are deleted: keep what the names of the ``chosen`` files mean."""
+    rows = (
+        select(projects.c.name, files.c.filename, files.c.sha256)
+        .join(projects, projects.c.id == files.c.project_id)
+        .where(chosen)
+    )
+    statement = insert(connection.dialect, past_files).from_select(["project", "filename", "sha256"], rows)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["project", "filename"], set_={"sha256": statement.excluded.sha256}
+        ),
+        parameters,
+    )
 
 
 _LISTED: Final = projects.c.status.not_in(_UNLISTED)
@@ -316,7 +343,18 @@ def _known(row: Sequence[Any]) -> KnownProject:
 
 
 def _file(row: Sequence[Any]) -> KnownFile:
-    filename, location, sha256, size, metadata_sha256, provenance, provenance_sha256, uploaded, removed = row
+    (
+        filename,
+        location,
+        sha256,
+        size,
+        metadata_sha256,
+        provenance,
+        provenance_sha256,
+        uploaded,
+        removed,
+        stated,
+    ) = row
     return KnownFile(
         filename=filename,
         location=location,
@@ -327,4 +365,5 @@ def _file(row: Sequence[Any]) -> KnownFile:
         provenance_sha256=provenance_sha256,
         uploaded_at=uploaded,
         removed_at=removed,
+        stated=stated,
     )

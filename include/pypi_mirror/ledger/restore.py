@@ -95,5 +95,6 @@ def _file_row(project_id: int, each: RestoredProject, file: KnownFile) -> dict[s
         "provenance_sha256": file.provenance_sha256,
         "uploaded_at": file.uploaded_at,
         "verified_at": each.verified_at,
+        "stated": file.stated,
         "removed_at": None,
     }

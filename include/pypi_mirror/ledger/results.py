@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, select, update
 
 from pypi_mirror.clock import Clock
+from pypi_mirror.digests import remembered
 from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
@@ -258,6 +259,7 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
         "provenance_sha256": _raw(file.provenance_sha256),
         "uploaded_at": upload_seconds(file.remote.upload_time),
         "verified_at": now,
+        "stated": remembered(file.remote.hashes),
         "removed_at": None,
     }
 
@@ -277,6 +279,7 @@ def _differs(known: KnownFile, row: dict[str, Any]) -> bool:
             "provenance",
             "provenance_sha256",
             "uploaded_at",
+            "stated",
         )
     )
 

@@ -89,6 +89,8 @@ files: Final = Table(
     Column("provenance_sha256", LargeBinary(32)),
     Column("uploaded_at", BigInteger),
     Column("verified_at", BigInteger, nullable=False),
+    # digests.remembered of what upstream states beside SHA-256; the bytes were compared with it.
+    Column("stated", LargeBinary(16)),
     # When the last page stopped listing it (a tombstone); NULL while a page lists it.
     Column("removed_at", BigInteger),
     Index(None, "uploaded_at"),
@@ -124,6 +126,17 @@ catalogue_bodies: Final = Table(
     metadata,
     Column("name", _Name, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+)
+
+# Files that were deleted after their grace period: their names mean these bytes for ever. By name, not by
+# row: a project that upstream removed and somebody registered again has another row.
+past_files: Final = Table(
+    "past_files",
+    metadata,
+    Column("project", _Name, primary_key=True),
+    Column("filename", String(255), primary_key=True),
+    Column("sha256", LargeBinary(32), nullable=False),
+    sqlite_with_rowid=False,
 )
 
 # What lies in web/ and no row or setting accounts for; it goes when it was so for the grace period.

@@ -5,7 +5,6 @@ when it was written. What a lost connection leaves stays beside it as ``.tmp-<fi
 continued by Range; the digest over the whole decides in the end.
 """
 
-from pypi_mirror.pool.layout import location_of
 from pypi_mirror.pool.pool import Acquired, Pool
 
-__all__ = ["Acquired", "Pool", "location_of"]
+__all__ = ["Acquired", "Pool"]

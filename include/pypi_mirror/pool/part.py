@@ -7,15 +7,23 @@ whose first try it takes for dead and which lives on, and two that write to one 
 import asyncio
 import errno
 import fcntl
-import hashlib
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 from pypi_mirror.answers import failure
-from pypi_mirror.disk import MODE, TEMPORARY_PREFIX, make_directories, remove_file, write_all
+from pypi_mirror.digests import checkable, hashers
+from pypi_mirror.disk import (
+    MODE,
+    TEMPORARY_PREFIX,
+    make_directories,
+    remove_directory_if_empty,
+    remove_file,
+    write_all,
+)
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
@@ -25,7 +33,6 @@ from pypi_mirror.errors import (
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.retries import NO_CACHE
 from pypi_mirror.transport import Request, Transport
-from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 
 # More than upstream ever takes; for files whose size the page does not say.
 MAX_FILE: Final = 20 * 1024**3
@@ -52,15 +59,21 @@ _NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
 
 
 async def download_once(
-    transport: Transport, path: str, file: RemoteFile, *, fresh: bool = False
+    transport: Transport,
+    path: str,
+    file: RemoteFile,
+    *,
+    fresh: bool = False,
+    place: Callable[[str], str] | None = None,
 ) -> tuple[int, str]:
     """Size and SHA-256 of ``file``, now at ``path``. One try, which continues what an earlier one left.
 
-    ``fresh`` asks caches on the way to look again: what they gave was wrong.
+    Where the path depends on the bytes, ``place`` makes it of their SHA-256, and ``path`` is where they are
+    gathered. ``fresh`` asks caches on the way to look again: what they gave was wrong.
     Raises UpstreamUnavailable, FileBusy, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
     """
-    if file.sha256 is not None and file.size is not None and file.size <= SMALL:
-        return await _download_small(transport, path, file, file.sha256, fresh=fresh)
+    if place is None and file.sha256 is not None and file.size is not None and file.size <= SMALL:
+        return await _download_small(transport, path, file, fresh=fresh)
     part = Part(_part_of(path), file)
     try:
         if part.is_worth_keeping:
@@ -92,8 +105,13 @@ async def download_once(
     except BaseException:
         part.discard()
         raise
-    part.publish(path)
-    return part.size, part.sha256.hexdigest()
+    sha256 = part.sha256.hexdigest()
+    if place is None:
+        part.publish(path)
+    else:
+        part.publish(place(sha256))
+        remove_directory_if_empty(path.rpartition("/")[0])
+    return part.size, sha256
 
 
 def bytes_to_come(path: str, file: RemoteFile) -> int:
@@ -113,7 +131,7 @@ def _part_of(path: str) -> str:
 
 
 async def _download_small(
-    transport: Transport, path: str, file: RemoteFile, sha256: str, *, fresh: bool
+    transport: Transport, path: str, file: RemoteFile, *, fresh: bool
 ) -> tuple[int, str]:
     headers = (NO_CACHE,) if fresh else ()
     response = await transport.get(Request(url=file.url, headers=headers, max_bytes=SMALL))
@@ -122,11 +140,19 @@ async def _download_small(
     body = response.body
     if len(body) != file.size:
         raise SizeMismatch(url=file.url, expected=file.size or 0, actual=len(body))
-    digest = hashlib.sha256(body).hexdigest()
-    if digest != sha256:
-        raise DigestMismatch(url=file.url, algorithm="sha256", expected=sha256, actual=digest)
+    digests = hashers(dict(checkable(file.hashes)))
+    for digest in digests.values():
+        digest.update(body)
+    _check_digests(file, digests)
     _place(path, body, file)
-    return len(body), digest
+    return len(body), digests["sha256"].hexdigest()
+
+
+def _check_digests(file: RemoteFile, digests: Mapping[str, Any]) -> None:
+    """Raises DigestMismatch unless ``digests``, by algorithm, are all that the page announces."""
+    for algorithm, expected in checkable(file.hashes):
+        if (actual := digests[algorithm].hexdigest()) != expected:
+            raise DigestMismatch(url=file.url, algorithm=algorithm, expected=expected, actual=actual)
 
 
 def _place(path: str, body: bytes, file: RemoteFile) -> None:
@@ -186,7 +212,7 @@ class Part:
 
         Where the page has no digest, nothing would show that the rest belongs to another file.
         """
-        if self._file.sha256 is None and not self._other:
+        if not checkable(self._file.hashes):
             return 0
         with suppress(FileNotFoundError, NotADirectoryError):
             size = os.stat(self._path, follow_symlinks=False).st_size
@@ -199,13 +225,8 @@ class Part:
         self._received = 0
         self._block: list[bytes] = []
         self._block_size = 0
-        self.sha256 = hashlib.sha256()
-        # Where the page has no SHA-256, whatever it has is checked as well.
-        self._other = [
-            (name, digest, hashlib.new(name, usedforsecurity=False))
-            for name, digest in self._file.hashes
-            if self._file.sha256 is None and name in DIGEST_LENGTHS
-        ]
+        self._digests = hashers({"sha256": "", **dict(checkable(self._file.hashes))})
+        self.sha256 = self._digests["sha256"]
 
     def take_up(self) -> None:
         """Hash what an earlier try left; the digest at the end shows whether it was worth anything.
@@ -218,9 +239,8 @@ class Part:
                 self._update(block)
 
     def _update(self, block: bytes) -> None:
-        self.sha256.update(block)
-        for _, _, other in self._other:
-            other.update(block)
+        for digest in self._digests.values():
+            digest.update(block)
         self.size += len(block)
 
     def start(self, status: int) -> None:
@@ -312,19 +332,13 @@ class Part:
         file = self._file
         if file.size is not None and self.size != file.size:
             raise SizeMismatch(url=file.url, expected=file.size, actual=self.size)
-        pairs = [("sha256", file.sha256, self.sha256)] if file.sha256 else self._other
-        for algorithm, expected, actual in pairs:
-            if expected != actual.hexdigest():
-                raise DigestMismatch(
-                    url=file.url,
-                    algorithm=algorithm,
-                    expected=str(expected),
-                    actual=actual.hexdigest(),
-                )
+        _check_digests(file, self._digests)
 
     def publish(self, path: str) -> None:
         self.flush()
         # The lock is held until the part has its name.
+        if path.rpartition("/")[0] != self._path.rpartition("/")[0]:
+            make_directories(path.rpartition("/")[0])
         os.rename(self._path, path)
         self.close()
 

@@ -3,27 +3,42 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from pypi_mirror.disk import sha256_of, sweep_dead_writers
-from pypi_mirror.errors import FileRefused, MirrorError
+from packaging.utils import NormalizedName
+
+from pypi_mirror.digests import checkable, remembered
+from pypi_mirror.disk import digests_of, link_file, sweep_dead_writers
+from pypi_mirror.errors import DigestMismatch, FileRefused, FileReplaced, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, RemoteFile, path_of
 from pypi_mirror.patience import WRONG_BYTES
-from pypi_mirror.pool.layout import location_of
+from pypi_mirror.pool.layout import (
+    is_own_place,
+    location_of,
+    place_of_part,
+    upstream_place,
+)
 from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, bytes_to_come, download_once
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.retries import Retries
-from pypi_mirror.settings.values import CompareMethod
+from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
 from pypi_mirror.transport import Transport
+
+_SHA256: Final = "sha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acquired:
-    """A file that is in the pool now, and what it took: files and bytes downloaded (0 when it was there)."""
+    """A file that is in the pool now, at ``location``, and what it took.
+
+    ``files_downloaded`` and ``bytes_downloaded`` are 0 when it was there.
+    """
 
     file: PooledFile
+    location: bytes
     files_downloaded: int = 0
     bytes_downloaded: int = 0
 
@@ -31,10 +46,10 @@ class Acquired:
 class Pool:
     """Brings files into the pool. ``compare_method`` is for files that are on the disk but not in the
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
+    ``replaced_files`` says what happens where upstream offers other bytes under a name that is known.
 
     ``before_download`` is told how many bytes are to come, 0 where the page does not say; what it raises ends
-    the try. ``on_downloaded`` is told how large each file is that has come. ``is_listed`` says of a place,
-    location and file name, whether any project's page lists it.
+    the try. ``on_downloaded`` is told how large each file is that has come.
     """
 
     def __init__(
@@ -45,43 +60,99 @@ class Pool:
         *,
         compare_method: CompareMethod,
         core_metadata: bool,
+        replaced_files: ReplacedFiles = "refuse",
         before_download: Callable[[int], None] = lambda _size: None,
         on_downloaded: Callable[[int], None] = lambda _size: None,
-        is_listed: Callable[[bytes, str], bool] = lambda _location, _filename: False,
     ) -> None:
         self._root = os.fspath(web)
         self._transport = transport
         self._retries = retries
         self._compare_method = compare_method
+        self._follows = replaced_files == "follow"
         self._before_download = before_download
         self._on_downloaded = on_downloaded
-        self._is_listed = is_listed
-        # Where files are by now whose projects the ledger may not have yet; as many as the batch has files.
-        self._brought: set[str] = set()
         self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata)
 
-    async def acquire(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
-        """``file``, its metadata and its provenance in the pool, verified.
+    async def acquire(
+        self,
+        project: NormalizedName,
+        file: RemoteFile,
+        known: KnownFile | None,
+        *,
+        verify: bool,
+        past: bytes | None = None,
+    ) -> Acquired:
+        """``file`` of ``project``, its metadata and its provenance in the pool, verified.
 
         ``known`` is the ledger's row; what it says is taken as done when the disk agrees in size, or in
-        digest when ``verify`` is set. Raises UpstreamError: FileRefused, DigestMismatch, SizeMismatch …
+        digest when ``verify`` is set. ``past`` is the SHA-256 that the name had before the mirror forgot the
+        file. The file that is returned states those digests alone that its bytes were compared with.
+        Raises UpstreamError: FileReplaced, FileRefused, DigestMismatch, SizeMismatch …
         """
-        location = location_of(file)
+        if (hashes := checkable(file.hashes)) != file.hashes:
+            file = replace(file, hashes=hashes)
+        taken: bytes | None = None
+        try:
+            if known is not None:
+                verify = await self._compare(file, known) or verify
+            elif past is not None and file.sha256 not in (None, past.hex()):
+                raise _replaced(file, _SHA256, past.hex(), str(file.sha256))
+            return await self._acquire(project, file, known, past, verify=verify)
+        except FileReplaced:
+            if not self._follows:
+                raise
+            # The old page is served until the new one is: its bytes stay where they are.
+            taken = None if known is None else known.location
+        return await self._acquire(project, file, None, None, verify=verify, taken=taken)
+
+    async def _compare(self, file: RemoteFile, known: KnownFile) -> bool:
+        """Raises FileReplaced when ``file`` cannot be the one that the ledger knows.
+
+        Returns whether the disk has other bytes than the ledger says, so that they must be hashed again.
+        """
+        if file.sha256 not in (None, known.sha256.hex()):
+            raise _replaced(file, _SHA256, known.sha256.hex(), str(file.sha256))
+        if file.size not in (None, known.size):
+            raise _replaced(file, "size", str(known.size), str(file.size))
+        if (stated := remembered(file.hashes)) is None or stated == known.stated:
+            return False
+        # The page states digests that were never compared with these bytes.
+        path = f"{self._root}/{known.path}"
+        try:
+            actual = await asyncio.to_thread(digests_of, path, {_SHA256: "", **dict(file.hashes)})
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        if actual[_SHA256] != known.sha256.hex():
+            return True
+        for algorithm, digest in file.hashes:
+            if actual[algorithm] != digest:
+                raise _replaced(file, algorithm, actual[algorithm], digest)
+        return False
+
+    async def _acquire(
+        self,
+        project: NormalizedName,
+        file: RemoteFile,
+        known: KnownFile | None,
+        past: bytes | None,
+        *,
+        verify: bool,
+        taken: bytes | None = None,
+    ) -> Acquired:
+        before = past if known is None else known.sha256
+        wanted = file if before is None or file.sha256 else _with_sha256(file, before.hex())
+        location = (
+            known.location
+            if known is not None and is_own_place(project, known.filename, known.location, known.sha256)
+            else location_of(project, file, wanted.sha256, taken=taken)
+        )
+        if location is not None:
+            await self._take_over(wanted, known, location)
+        size, sha256, downloaded = await self._content(project, file, wanted, known, location, taken, verify)
+        location = location or location_of(project, file, sha256, taken=taken)
+        assert location is not None  # noqa: S101 - with the SHA-256 every file has a place
         path = path_of(location, file.filename)
         absolute = f"{self._root}/{path}"
-        if known is not None and (known.location != location or not _agrees(known, file)):
-            if known.removed_at is None and known.location == location:
-                raise FileRefused("the page announces another digest than it did before", url=file.url)
-            if known.location == location:
-                self._brought.discard(absolute)  # what lies there is this project's own, a tombstone
-            known = None
-        found = await self._on_disk(absolute, file, known, verify=verify)
-        size, sha256, downloaded = (
-            (*found, 0)
-            if found is not None
-            else await self._retries.run(file.url, lambda after: self._download(absolute, file, known, after))
-        )
-        self._brought.add(absolute)
         metadata, metadata_bytes = await self._sidecars.metadata(absolute, file, known, verify=verify)
         provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
         if not downloaded and (known is None or metadata_bytes or provenance_bytes):
@@ -96,40 +167,77 @@ class Pool:
                 metadata_sha256=metadata,
                 provenance_sha256=provenance,
             ),
+            location=location,
             files_downloaded=downloaded,
             bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,
         )
 
-    async def _download(
-        self, path: str, file: RemoteFile, known: KnownFile | None, after: MirrorError | None
+    async def _content(
+        self,
+        project: NormalizedName,
+        file: RemoteFile,
+        wanted: RemoteFile,
+        known: KnownFile | None,
+        location: bytes | None,
+        taken: bytes | None,
+        verify: bool,
     ) -> tuple[int, str, int]:
-        """Size and SHA-256 of the file, and the number of downloads that took. One try, ``after`` another."""
-        # While this process waited, another one may have brought the file.
-        if after is not None and (found := await self._on_disk(path, file, known, verify=True)) is not None:
-            return *found, 0
-        if file.size is not None and file.size > MAX_FILE:
-            raise FileRefused(f"the page announces {file.size} bytes, no file is that large", url=file.url)
-        if known is None:
-            self._require_free(path, file)
-        self._before_download(bytes_to_come(path, file))
-        fresh = isinstance(after, WRONG_BYTES)
-        size, sha256 = await download_once(self._transport, path, file, fresh=fresh)
-        self._on_downloaded(size)
-        return size, sha256, 1
+        """Size and SHA-256 of the file, in the pool by then, and the number of downloads that took.
 
-    def _require_free(self, path: str, file: RemoteFile) -> None:
-        """FileRefused when the other bytes at ``path`` are another project's, which its page lists.
-
-        Upstream chooses the place, and nothing it says keeps two projects from naming one. What nobody lists,
-        a crash or another tool left there.
+        ``wanted`` is ``file`` with the SHA-256 that its name is known by, where the page states none.
         """
-        if os.path.lexists(path) and (
-            path in self._brought or self._is_listed(location_of(file), file.filename)
-        ):
-            raise FileRefused(
-                f"another project's file is at {path}, and its bytes are others than this page announces",
-                url=file.url,
+        path = f"{self._root}/{path_of(location or place_of_part(file), file.filename)}"
+
+        def place(sha256: str) -> str:
+            found = location_of(project, file, sha256, taken=taken)
+            assert found is not None  # noqa: S101 - with the SHA-256 every file has a place
+            return f"{self._root}/{path_of(found, file.filename)}"
+
+        async def attempt(after: MirrorError | None) -> tuple[int, str, int]:
+            # While this process waited, another one may have brought the file.
+            if (
+                after is not None
+                and location is not None
+                and (found := await self._on_disk(path, wanted, known, verify=True)) is not None
+            ):
+                return *found, 0
+            if file.size is not None and file.size > MAX_FILE:
+                raise FileRefused(
+                    f"the page announces {file.size} bytes, no file is that large", url=file.url
+                )
+            self._before_download(bytes_to_come(path, wanted))
+            size, sha256 = await download_once(
+                self._transport,
+                path,
+                wanted,
+                fresh=isinstance(after, WRONG_BYTES),
+                place=None if location is not None else place,
             )
+            self._on_downloaded(size)
+            return size, sha256, 1
+
+        if location is not None:
+            found = await self._on_disk(path, wanted, known, verify=verify)
+            if found is not None:
+                return *found, 0
+        try:
+            return await self._retries.run(file.url, attempt)
+        except DigestMismatch as error:
+            if wanted is file or error.algorithm != _SHA256:
+                raise
+            raise _replaced(file, _SHA256, error.expected, error.actual) from error
+
+    async def _take_over(self, wanted: RemoteFile, known: KnownFile | None, location: bytes) -> None:
+        """Link what lies at upstream's place, or where an older version kept it, to ``location``.
+
+        The place may be another project's: its file stays, and what is beside it is not ours.
+        """
+        elsewhere = upstream_place(wanted) if known is None else known.location
+        if elsewhere is None or elsewhere == location or wanted.sha256 is None:
+            return
+        source, target = (f"{self._root}/{path_of(each, wanted.filename)}" for each in (elsewhere, location))
+        if not os.path.lexists(target) and await self._on_disk(source, wanted, None, verify=True) is not None:
+            link_file(source, target)
 
     async def _on_disk(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
@@ -144,13 +252,22 @@ class Pool:
             return None
         if known is not None and not verify:
             return size, known.sha256.hex()
-        if known is None and self._compare_method == "stat" and file.sha256 and expected is not None:
-            return size, file.sha256
-        sha256 = await asyncio.to_thread(sha256_of, path)
-        wanted = known.sha256.hex() if known is not None else file.sha256
         # Without a digest to compare with, nothing says that these are the right bytes.
-        return (size, sha256) if sha256 == wanted else None
+        stated = dict(file.hashes)
+        if not stated:
+            return None
+        trusted = self._compare_method == "stat" and expected is not None and not verify
+        if known is None and trusted and file.sha256 and len(stated) == 1:
+            return size, file.sha256
+        actual = await asyncio.to_thread(digests_of, path, {_SHA256: "", **stated})
+        return (size, actual[_SHA256]) if actual == {**actual, **stated} else None
 
 
-def _agrees(known: KnownFile, file: RemoteFile) -> bool:
-    return file.sha256 in (None, known.sha256.hex()) and file.size in (None, known.size)
+def _with_sha256(file: RemoteFile, sha256: str) -> RemoteFile:
+    return replace(file, hashes=(*file.hashes, (_SHA256, sha256)))
+
+
+def _replaced(file: RemoteFile, what: str, before: str, now: str) -> FileReplaced:
+    return FileReplaced(
+        filename=file.filename, url=file.url, difference=f"its {what} was {before} and is now {now}"
+    )

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from pypi_mirror.answers import failure
+from pypi_mirror.digests import checkable, hashers
 from pypi_mirror.disk import remove_file, replace_atomically, sha256_of, write_atomically
 from pypi_mirror.errors import (
     DigestMismatch,
@@ -22,7 +23,6 @@ from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL
 from pypi_mirror.retries import NO_CACHE, Retries
 from pypi_mirror.transport import Request, Transport
-from pypi_mirror.upstream.checks import DIGEST_LENGTHS
 
 _MAX_DOCUMENT: Final = 32 * 1024**2
 # Every core metadata document has this field (PEP 241 and all after it).
@@ -158,8 +158,8 @@ def _is_file(path: str) -> bool:
 
 
 def _check_digests(body: bytes, hashes: dict[str, str], url: str) -> None:
-    for algorithm, expected in hashes.items():
-        if algorithm in DIGEST_LENGTHS:
-            actual = hashlib.new(algorithm, body, usedforsecurity=False).hexdigest()
-            if actual != expected:
-                raise DigestMismatch(url=url, algorithm=algorithm, expected=expected, actual=actual)
+    stated = checkable(hashes.items())
+    for (algorithm, expected), digest in zip(stated, hashers(dict(stated)).values(), strict=True):
+        digest.update(body)
+        if digest.hexdigest() != expected:
+            raise DigestMismatch(url=url, algorithm=algorithm, expected=expected, actual=digest.hexdigest())

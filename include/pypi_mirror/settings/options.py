@@ -181,6 +181,14 @@ _MIRROR = (
     ),
     Option(
         section="mirror",
+        key="replaced-files",
+        field="replaced_files",
+        parse=texts.choice("refuse", "follow"),
+        default="refuse",
+        doc="What happens where upstream offers other bytes under a file name that the mirror knows.",
+    ),
+    Option(
+        section="mirror",
         key="disk-reserve",
         field="disk_reserve",
         parse=parse_disk_reserve,

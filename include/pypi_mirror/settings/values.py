@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 SimpleFormat = Literal["ALL", "HTML", "JSON"]
 CompareMethod = Literal["hash", "stat"]
+ReplacedFiles = Literal["refuse", "follow"]
 WhenBusy = Literal["wait", "fail"]
 ReloadBy = Literal["command", "watch"]
 
@@ -240,6 +241,7 @@ class Settings:
     core_metadata: bool = True
     proxy: str | None = field(default=None, repr=False)
     compare_method: CompareMethod = "hash"
+    replaced_files: ReplacedFiles = "refuse"
     root_uri: str | None = None
     simple_format: SimpleFormat = "ALL"
     disk_reserve: DiskReserve = DiskReserve(percent=1.0)

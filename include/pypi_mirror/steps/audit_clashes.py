@@ -1,7 +1,7 @@
 """Two projects whose pages list other bytes at one place: one of them gives way.
 
-Upstream chooses the places, and nothing it says keeps two projects from naming one. The engine refuses the
-second, but an older one did not, and wrote the bytes of whichever project came last.
+Upstream chooses the addresses, and nothing it says keeps two projects from naming one. The engine gives every
+project places of its own; an older one did not, and wrote the bytes of whichever project came last.
 """
 
 import logging
@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.auditing.projects import ProjectLook
 from pypi_mirror.ledger.places import Claimant, Places
+from pypi_mirror.pool.layout import owner_of
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +27,9 @@ def clashing(places: Places, paths: Sequence[str]) -> dict[str, list[Claimant]]:
 def give_way(places: Places, looks: Sequence[ProjectLook]) -> set[NormalizedName]:
     """Have all but one of the projects that list a damaged place lose their row of it; returns who does.
 
-    The place stays with the project whose bytes lie there, else with the one that the ledger has had longest.
-    What lies there is then not spoiled. The others are to be synced last: they will be refused the place.
+    The place stays with the project that the file's name belongs to, else with the one whose bytes lie there,
+    else with the one that the ledger has had longest. Where its bytes lie there, they are not spoiled. The
+    others get places of their own when they are synced.
     """
     wrong = {path for look in looks for path, _ in look.wrong_files.values()}
     found = clashing(places, sorted(wrong))
@@ -37,7 +39,7 @@ def give_way(places: Places, looks: Sequence[ProjectLook]) -> set[NormalizedName
             claimants = found.get(path)
             if claimants is None:
                 continue
-            owner = next((one for one in claimants if one.sha256 == digest), claimants[0])
+            owner = _owner(filename, claimants, digest)
             if owner.project_id == look.known.id:
                 continue
             log.warning("%s: %s is at a place that %s has", look.known.project, filename, owner.project)
@@ -47,3 +49,9 @@ def give_way(places: Places, looks: Sequence[ProjectLook]) -> set[NormalizedName
                 theirs = {path, *(f"{path}{suffix}" for suffix in _BESIDE)}
                 look.spoiled = [each for each in look.spoiled if each not in theirs]
     return losing
+
+
+def _owner(filename: str, claimants: Sequence[Claimant], digest: bytes | None) -> Claimant:
+    named = [one for one in claimants if one.project == owner_of(filename)]
+    there = [one for one in claimants if one.sha256 == digest]
+    return (*named, *there, *claimants)[0]

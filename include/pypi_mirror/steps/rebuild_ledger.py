@@ -18,6 +18,7 @@ from typing import Final
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.clock import Clock, SystemClock
+from pypi_mirror.digests import remembered
 from pypi_mirror.disk import remove_file, sha256_of, size_of
 from pypi_mirror.errors import LedgerError, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
@@ -28,7 +29,7 @@ from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import IndexEntry, ProjectPage, RemoteFile
 from pypi_mirror.pages.formats import HTML_NAME, JSON_NAME
-from pypi_mirror.pool import location_of
+from pypi_mirror.pool.layout import listed_place
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.steps.layout import note_found_layout
 from pypi_mirror.upstream import simple_html, simple_json
@@ -197,7 +198,7 @@ class _Rebuilding:
             return None, False
         file = KnownFile(
             filename=remote.filename,
-            location=location_of(remote),
+            location=listed_place(remote),
             sha256=bytes.fromhex(remote.sha256),
             size=remote.size or 0,
             metadata_sha256=None,
@@ -205,6 +206,7 @@ class _Rebuilding:
             provenance_sha256=None,
             uploaded_at=upload_seconds(remote.upload_time),
             removed_at=None,
+            stated=remembered(remote.hashes),
         )
         if not self._mirror.settings.release_files:
             return replace(file, metadata_sha256=_announced_metadata(remote)), True

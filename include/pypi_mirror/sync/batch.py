@@ -127,9 +127,17 @@ class Batch:
             chunk = planned[start : start + _LOOKUP]
             known = self._projects.known([p.project for p in chunk])
             files = self._projects.files_of([k.id for k in known.values()])
+            past = self._projects.past_files([p.project for p in chunk])
             for p in chunk:
                 project = known.get(p.project)
-                yield p, Before(project=project, files={} if project is None else files[project.id])
+                yield (
+                    p,
+                    Before(
+                        project=project,
+                        files={} if project is None else files[project.id],
+                        past=past.get(p.project, {}),
+                    ),
+                )
 
     async def _work(self, queue: Iterator[tuple[PlannedProject, Before]]) -> None:
         for planned, before in queue:

@@ -5,10 +5,11 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pypi_mirror.disk import size_of
@@ -29,8 +30,13 @@ from pypi_mirror.model import (
     path_of,
 )
 from pypi_mirror.pages.page_store import PageStore
+<<<<<<< HEAD
 from pypi_mirror.pool import Acquired, Pool, location_of
 from pypi_mirror.release_files import version_in
+=======
+from pypi_mirror.pool import Acquired, Pool
+from pypi_mirror.pool.layout import location_of
+>>>>>>> f97d9da (Check every stated digest, and give each project and file a place of its own)
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
@@ -40,10 +46,11 @@ _FILES_AT_ONCE: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
-    """What the ledger has of a project before it is synced."""
+    """What the ledger has of a project before it is synced; ``past`` are the SHA-256 sums of files it had."""
 
     project: KnownProject | None
     files: Mapping[str, KnownFile]
+    past: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class ProjectSync:
@@ -116,7 +123,7 @@ class ProjectSync:
 
     async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
         decision = self._selector.decide(page)
-        acquired = await self._acquire(decision.kept, before, verify=planned.verify)
+        acquired = await self._acquire(planned.project, decision.kept, before, verify=planned.verify)
         files = tuple(a.file for a in acquired)
         # What was dropped and of unknown size counts as a file without bytes.
         dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
@@ -133,7 +140,7 @@ class ProjectSync:
                 extra=page.extra,
                 meta_extra=page.meta_extra,
             ),
-            locations=tuple(location_of(file) for file in decision.kept),
+            locations=tuple(a.location for a in acquired),
             etag=page.etag,
             serial=page.serial,
             selection=self._fingerprint,
@@ -162,17 +169,22 @@ class ProjectSync:
         )
 
     async def _acquire(
-        self, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
+        self, project: NormalizedName, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
     ) -> list[Acquired]:
         if self._pool is None:
-            return [Acquired(file=_elsewhere(file)) for file in files]
+            return [_elsewhere(project, file) for file in files]
         acquired: list[Acquired | None] = [None] * len(files)
         remaining = iter(enumerate(files))
 
         async def acquire_next(pool: Pool) -> None:
             for number, file in remaining:
-                known = before.files.get(file.filename)
-                acquired[number] = await pool.acquire(file, known, verify=verify)
+                acquired[number] = await pool.acquire(
+                    project,
+                    file,
+                    before.files.get(file.filename),
+                    verify=verify,
+                    past=before.past.get(file.filename),
+                )
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(files), _FILES_AT_ONCE)):
@@ -223,17 +235,19 @@ def _parsed(version: str) -> Version | str:
         return version
 
 
-def _elsewhere(file: RemoteFile) -> PooledFile:
+def _elsewhere(project: NormalizedName, file: RemoteFile) -> Acquired:
     """A file that a page lists and the mirror does not hold."""
-    if file.sha256 is None:
+    location = None if file.sha256 is None else location_of(project, file, file.sha256)
+    if file.sha256 is None or location is None:
         raise FileRefused(
             "the page gives no SHA-256, and release-files = false leaves no file to take it from",
             url=file.url,
         )
-    return PooledFile(
+    listed = PooledFile(
         remote=file,
-        path=path_of(location_of(file), file.filename),
+        path=path_of(location, file.filename),
         size=file.size or 0,
         sha256=file.sha256,
         metadata_sha256=dict(file.core_metadata or ()).get("sha256"),
     )
+    return Acquired(file=listed, location=location)

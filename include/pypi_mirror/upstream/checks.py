@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.digests import LENGTHS
 from pypi_mirror.errors import FileRefused, UpstreamMalformed
 from pypi_mirror.zones import leads_inside
 
@@ -44,11 +45,6 @@ _ETAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{0,500}"', re.ASCII)
 _STATUS: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _HEX: Final = re.compile(r"[0-9a-f]{1,1024}", re.ASCII)
 _ALGORITHM: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
-# The algorithms whose digests are checked, with the digest's length. Of hashlib's others, some have no
-# fixed length.
-DIGEST_LENGTHS: Final = {
-    "md5": 32, "sha1": 40, "sha224": 56, "sha256": 64, "sha384": 96, "sha512": 128, "blake2b": 128,
-}  # fmt: skip
 
 
 def checked_name(name: str, *, url: str) -> NormalizedName:
@@ -121,7 +117,7 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
     checked = []
     for algorithm, digest in hashes.items():
         lowered = digest.lower()
-        wanted = DIGEST_LENGTHS.get(algorithm)
+        wanted = LENGTHS.get(algorithm)
         if (
             not _HEX.fullmatch(lowered)
             or len(lowered) != (wanted or len(lowered))

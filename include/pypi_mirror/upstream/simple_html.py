@@ -17,11 +17,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.digests import LENGTHS
 from pypi_mirror.errors import CutOff, UpstreamMalformed
 from pypi_mirror.model import IndexEntry, ProjectPage, ProjectStatus, Refused, RemoteFile
 from pypi_mirror.release_files import is_release_file, version_in
 from pypi_mirror.upstream.checks import (
-    DIGEST_LENGTHS,
     MAX_FILES,
     check_version,
     checked_count,
@@ -292,7 +292,7 @@ def _file(name: str, anchor: _Anchor, refused: list[Refused], base: str) -> Remo
 def _digests(fragment: str) -> dict[str, str]:
     """What a fragment says of digests. It can say other things, "egg" for one."""
     parts = (part.partition("=") for part in re.split("[&;]", fragment))
-    return {name: digest for name, _, digest in parts if name.lower() in DIGEST_LENGTHS}
+    return {name: digest for name, _, digest in parts if name.lower() in LENGTHS}
 
 
 def _metadata(value: str) -> bool | dict[str, str]:
