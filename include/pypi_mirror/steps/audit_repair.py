@@ -57,11 +57,11 @@ class Repair:
         damaged = {look.known.project: look for look in looks if look.needs_upstream}
         planned = [_planned(look) for name, look in damaged.items() if name not in losing]
         planned += [_lost(name) for name in lost]
-        refused = [_planned(look) for name, look in damaged.items() if name in losing]
+        moving = [_planned(look) for name, look in damaged.items() if name in losing]
         failed: set[NormalizedName] = set(damaged)
         try:
-            # Those last whose place in the pool is another's, so that they find it taken.
-            failed = self._sync(planned) | self._sync(refused)
+            # Those first whose place in the pool is another's: their bytes may still lie there.
+            failed = self._sync(moving) | self._sync(planned)
         finally:
             # Upstream may be gone altogether; then, too, no page lists what is not there.
             self._withhold([look for name, look in damaged.items() if name in failed])

@@ -30,13 +30,9 @@ from pypi_mirror.model import (
     path_of,
 )
 from pypi_mirror.pages.page_store import PageStore
-<<<<<<< HEAD
-from pypi_mirror.pool import Acquired, Pool, location_of
-from pypi_mirror.release_files import version_in
-=======
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
->>>>>>> f97d9da (Check every stated digest, and give each project and file a place of its own)
+from pypi_mirror.release_files import version_in
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
