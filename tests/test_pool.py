@@ -748,14 +748,15 @@ class TestHostilePages:
             made = retries(transport, Waits().patience(attempts=1))
             pool = Pool(web, transport, made, compare_method="hash", core_metadata=True)
             with suppress(UpstreamError):
-                (parsed,) = parse_project_page(
+                page_as_read = parse_project_page(
                     json.dumps(page).encode(),
                     url="https://index.example/simple/alpha/",
                     project=NormalizedName("alpha"),
                     header_serial=None,
                     etag=None,
-                ).files
-                asyncio.run(pool.acquire(NormalizedName("alpha"), parsed, None, verify=False))
+                )
+                for parsed in page_as_read.files:
+                    asyncio.run(pool.acquire(NormalizedName("alpha"), parsed, None, verify=False))
             for path in Path(directory).rglob("*"):
                 if path.is_file():
                     top, *hexes, filename = path.relative_to(web).parts

@@ -7,6 +7,7 @@ whose first try it takes for dead and which lives on, and two that write to one 
 import asyncio
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pypi_mirror.digests import LENGTHS
 from pypi_mirror.errors import FileRefused, UpstreamError
 from pypi_mirror.model import Extra, Refused, RemoteFile
 from pypi_mirror.upstream.checks import (
-    DIGEST_LENGTHS,
     MAX_SIZE,
     MAX_TEXT,
     checked_address,
@@ -123,7 +123,7 @@ def _hashes(value: object, drop: Drop, base: str) -> tuple[tuple[str, str], ...]
                 raise FileRefused(f"{kind_of(digest)} is no {shown(name, 20)} digest", url=base)
             ((algorithm, lowered),) = checked_hashes({algorithm: digest}, url=base)
         except FileRefused as error:
-            if algorithm in DIGEST_LENGTHS:
+            if algorithm in LENGTHS:
                 raise
             drop(field, error.message)
             continue

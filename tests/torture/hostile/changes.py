@@ -15,13 +15,14 @@ _OTHER = b"what another project put there\n" * 40
 class Case:
     """``steps`` are what upstream answers in one run after the other, beside the honest projects.
 
-    After the last one ``refused`` is named as failed, and each of ``served`` is served as before.
+    After the last one ``refused`` is named as failed, no project where it is None, and each of ``served`` is
+    served.
     """
 
     name: str
     listed: tuple[str, ...]
     steps: tuple[dict[str, Answer], ...]
-    refused: str
+    refused: str | None
     served: tuple[str, ...]
 
 
@@ -62,10 +63,10 @@ CASES: tuple[Case, ...] = (
         listed=("first", "second"),
         steps=(
             _project("first", _FIRST, serial=9) | {"/simple/second/": page(document("second"))},
-            # The place serves the other bytes now: whoever is believed would overwrite the first one's file.
+            # The place serves the other bytes now. Each has a place of its own in the pool.
             _project("first", _FIRST, serial=10) | _project("second", _OTHER, serial=10),
         ),
-        refused="second",
+        refused=None,
         served=("first", "second"),
     ),
     Case(
@@ -90,7 +91,7 @@ CASES: tuple[Case, ...] = (
                 f"/{_PLACE}": Answer(body=_OTHER),
             },
         ),
-        refused="second",
+        refused=None,
         served=("first", "second"),
     ),
 )
