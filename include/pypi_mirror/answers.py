@@ -32,7 +32,7 @@ def failure(url: str, status: int, retry_after: float | None) -> UpstreamError:
     """The error that an answer is which cannot be used."""
     message = f"answered {status}"
     if passes(status):
-        return UpstreamUnavailable(message, url=url, retry_after=retry_after)
+        return UpstreamUnavailable(message, url=url, retry_after=retry_after, answered=True)
     return (UpstreamRefused if status in _REFUSALS else UpstreamError)(message, url=url)
 
 

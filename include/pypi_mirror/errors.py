@@ -68,13 +68,17 @@ class UpstreamError(MirrorError):
 class UpstreamUnavailable(UpstreamError):
     """No usable answer: connection refused or lost, timeout, 429 or 5xx. Trying later can help.
 
-    ``retry_after`` is the number of seconds upstream asked us to wait, None when it did not say.
+    ``retry_after`` is the number of seconds upstream asked us to wait, None when it did not say. ``answered``
+    is true where upstream did answer, and so may answer something else.
     """
 
     retryable = True
 
-    def __init__(self, message: str, *, url: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, url: str, retry_after: float | None = None, answered: bool = False
+    ) -> None:
         self.retry_after = retry_after
+        self.answered = answered
         super().__init__(message, url=url)
 
 

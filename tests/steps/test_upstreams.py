@@ -27,6 +27,7 @@ from tests.warehouse import (
     Quarantine,
     RemoveProject,
     StalePage,
+    Status,
     Upload,
     Warehouse,
     Wheel,
@@ -98,6 +99,31 @@ def test_a_cursor_too_far_behind_falls_back_to_the_root_index(bench: MakeBench) 
     assert made.server.requests.count("xmlrpc") <= 20
     assert result.cursor == made.server.warehouse.serial
     audit(made)
+    compare(made)
+
+
+@pytest.mark.parametrize("code", [301, 401, 403, 404, 410, 429, 500, 503])
+def test_a_changelog_that_is_gone_or_busy_falls_back_to_the_root_index(bench: MakeBench, code: int) -> None:
+    made = bench(scenario=small())
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="5.0")))
+    made.server.inject(Fault(path="/pypi", effect=Status(code=code), times=None))
+    result = made.sync()
+    assert (result.state, result.source) == (RunState.SUCCESS, "index")
+    assert result.cursor == made.server.warehouse.serial
+    audit(made)
+    compare(made)
+
+
+def test_a_rate_limit_that_resets_in_an_hour_is_not_waited_for(bench: MakeBench) -> None:
+    made = bench(scenario=small(), behaviour=Behaviour(quota=1, window=3600))
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="5.0")))
+    made.server.requests.reset()
+    result = made.sync()
+    assert (result.state, result.source) == (RunState.SUCCESS, "index")
+    assert made.server.requests.count("xmlrpc") == 1
+    assert result.cursor == made.server.warehouse.serial
     compare(made)
 
 

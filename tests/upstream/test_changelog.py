@@ -13,7 +13,14 @@ from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavail
 from pypi_mirror.model import Event
 from pypi_mirror.patience import Patience
 from pypi_mirror.upstream import changelog
-from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind, changes_content, is_removal
+from pypi_mirror.upstream.changelog import (
+    Changelog,
+    ChangelogBusy,
+    NoChangelog,
+    TooFarBehind,
+    changes_content,
+    is_removal,
+)
 from pypi_mirror.upstream.control import Control, ControlAnswer
 from tests.warehouse import (
     HTML_ONLY,
@@ -53,6 +60,7 @@ class FakeControl(Control):
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
         max_bytes: int,
+        longest_wait: float = 0.0,
     ) -> ControlAnswer:
         assert method == "POST"
         assert headers == {"Content-Type": "text/xml"}
@@ -265,6 +273,15 @@ class TestLimits:
         assert caught.value.retry_after == float(seconds)
         assert control.waits == waits
 
+    def test_the_header_says_when_it_resets_where_the_fault_does_not(self) -> None:
+        limited = fault(-32500, "HTTPTooManyRequests: slow down")
+        said = {**limited.headers, "RateLimit": '"xmlrpc.client";r=0;t=3600'}
+        control = FakeControl(ControlAnswer(limited.url, 200, CaseInsensitiveDict(said), limited.body))
+        with pytest.raises(ChangelogBusy) as caught:
+            list(Changelog("x", control).since(5))
+
+        assert (caught.value.retry_after, control.waits) == (3600, [])
+
     def test_one_that_names_no_time_ends_too(self) -> None:
         control = FakeControl(fault(-32500, "HTTPTooManyRequests: slow down"))
         with pytest.raises(UpstreamUnavailable) as caught:
@@ -317,7 +334,7 @@ class TestFaults:
 
 
 class TestUpstreamsWithout:
-    @pytest.mark.parametrize("status", [301, 302, 307, 404, 405, 406, 410, 415, 501])
+    @pytest.mark.parametrize("status", [301, 302, 307, 400, 401, 403, 404, 405, 406, 410, 415, 501])
     @pytest.mark.parametrize("content_type", ["text/html", "text/xml", ""])
     def test_say_so_by_status(self, status: int, content_type: str) -> None:
         with pytest.raises(NoChangelog):

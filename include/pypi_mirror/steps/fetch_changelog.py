@@ -18,7 +18,7 @@ from pypi_mirror.steps.interval import compare_index, fetch_events, interval_of
 from pypi_mirror.steps.left_over import to_continue
 from pypi_mirror.steps.upstream_index import find_simple_root, upstream_index
 from pypi_mirror.steps.watch import note_fetched, note_silence
-from pypi_mirror.upstream.changelog import NoChangelog, TooFarBehind
+from pypi_mirror.upstream.changelog import ChangelogBusy, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.root_index import check_not_older
 
@@ -129,6 +129,8 @@ def _fetch_since(
             return _from_changelog(mirror, control, run, serial)
         except (NoChangelog, TooFarBehind):
             pass  # The root index says the same, at a greater cost.
+        except ChangelogBusy as error:
+            log.warning("%s; the root index says the same", error)
     return _from_index(mirror, control, run, serial, etag=etag)
 
 

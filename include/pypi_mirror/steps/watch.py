@@ -16,7 +16,13 @@ from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event
 from pypi_mirror.steps.upstream_index import upstream_index
-from pypi_mirror.upstream.changelog import Changelog, NoChangelog, TooFarBehind, changes_content
+from pypi_mirror.upstream.changelog import (
+    Changelog,
+    ChangelogBusy,
+    NoChangelog,
+    TooFarBehind,
+    changes_content,
+)
 from pypi_mirror.upstream.control import Control
 
 _FACT: Final = "upstream"
@@ -107,7 +113,7 @@ def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
     changelog = mirror.changelog(control)
     try:
         look = _answered(mirror, before, serial=changelog.last_serial())
-    except NoChangelog:
+    except (NoChangelog, ChangelogBusy):
         return _asked_index(mirror, control, before, cursor)
     if cursor is None or look.serial is None or look.serial <= cursor:
         return _missing(look, None)
@@ -149,7 +155,7 @@ def _first_missed_upstream(mirror: Mirror, changelog: Changelog, start: int) -> 
             if missed is not None:
                 return missed
             read = events[-1]
-    except TooFarBehind:
+    except (TooFarBehind, ChangelogBusy):
         # A mirror that far behind compares root indexes; until then it counts as behind.
         return None if read is None else (read.serial, _happened(mirror, read))
     return None

@@ -10,12 +10,17 @@ import xmlrpc.client
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Final
-from xml.parsers.expat import ExpatError
 
-from pypi_mirror.errors import MirrorError, UpstreamError, UpstreamMalformed, UpstreamUnavailable
+from pypi_mirror.errors import (
+    MirrorError,
+    UpstreamError,
+    UpstreamMalformed,
+    UpstreamUnavailable,
+)
 from pypi_mirror.model import Event
 from pypi_mirror.upstream.checks import MAX_SERIAL, checked_name
 from pypi_mirror.upstream.control import Control, ControlAnswer
+from pypi_mirror.upstream.xmlrpc_answer import BadAnswer, read_answer
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +31,10 @@ MAX_CALLS: Final = 20
 # Seconds by which an event may be dated before one of a lower serial: transactions overtake each other.
 _OUT_OF_ORDER: Final = 600
 _RATE_LIMITED: Final = "HTTPTooManyRequests"
+# In the RateLimit header: `"xmlrpc.client";r=0;t=1234`.
+_STATE: Final = re.compile(r";\s*t=(\d{1,9})", re.ASCII)
 _RESET: Final = re.compile(r"reset in (\d{1,9}) second", re.ASCII)
+# Seconds that one call waits for a limit to reset. Longer than that, and the root index has to do.
 _MAX_WAIT: Final = 120.0
 # How upstream has said of other methods that they are gone for good.
 _RETIRED: Final = re.compile(r"deprecated|no longer support|been removed")
@@ -47,8 +55,12 @@ _LATEST: Final = 253_402_300_799
 _UNDATED: Final = -1
 
 
-class NoChangelog(MirrorError):
+class NoChangelog(UpstreamError):
     """Upstream has no XML-RPC changelog; its root index must serve."""
+
+
+class ChangelogBusy(UpstreamUnavailable):
+    """Upstream answers, but has no changelog for us for now: 429, 5xx, or a limit that resets too late."""
 
 
 class TooFarBehind(MirrorError):
@@ -217,46 +229,56 @@ class Changelog:
         )
 
     def _call(self, method: str, *params: int) -> object:
+        """What ``method`` returns. Raises NoChangelog, ChangelogBusy and UpstreamError."""
         if not self._beside:
-            raise NoChangelog(f"{self._url}: upstream's pages are not at …/simple/ beside it")
+            raise NoChangelog("upstream's pages are not at …/simple/ beside it", url=self._url)
+        try:
+            return self._patient_call(method, *params)
+        except UpstreamUnavailable as error:
+            if not error.answered:
+                raise
+            raise ChangelogBusy(error.message, url=self._url, retry_after=error.retry_after) from error
+
+    def _patient_call(self, method: str, *params: int) -> object:
         body = xmlrpc.client.dumps(params, method).encode()
-        waited = 0.0
+        waited, delay = 0.0, 1.0
         while True:
             answer = self._control.call(
-                "POST", self._url, headers={"Content-Type": "text/xml"}, data=body, max_bytes=MAX_ANSWER
+                "POST",
+                self._url,
+                headers={"Content-Type": "text/xml"},
+                data=body,
+                max_bytes=MAX_ANSWER,
+                longest_wait=_MAX_WAIT,
             )
             try:
                 return self._result(answer)
             except UpstreamUnavailable as error:
-                # A limit that resets soon is waited for; a longer one is the next try's business.
-                delay = error.retry_after or 1.0
-                if waited + delay > _MAX_WAIT:
+                pause = delay if error.retry_after is None else max(1.0, error.retry_after)
+                if waited + pause > _MAX_WAIT:
                     raise
-                waited += delay
-                self._control.wait(delay)
+                waited, delay = waited + pause, delay * 2
+                self._control.wait(pause)
 
     def _result(self, answer: ControlAnswer) -> object:
         content_type = answer.headers.get("Content-Type", "")
-        moved = 300 <= answer.status < 400
-        if moved or answer.status in (404, 405, 406, 410, 415, 501) or "xml" not in content_type:
-            raise NoChangelog(f"{self._url}: answered {answer.status} {content_type}, no XML-RPC")
-        if answer.status != 200:
-            raise UpstreamError(f"answered {answer.status}", url=self._url)
+        if answer.status != 200 or "xml" not in content_type:
+            raise NoChangelog(f"answered {answer.status} {content_type[:100]}, no XML-RPC", url=self._url)
         try:
-            values, _ = xmlrpc.client.loads(answer.body, use_builtin_types=True)
-            return values[0]
+            return read_answer(answer.body)
         except xmlrpc.client.Fault as fault:
-            raise self._translated(fault) from fault
-        except (ExpatError, xmlrpc.client.Error, ValueError, TypeError, LookupError) as error:
+            raise self._translated(fault, answer.headers.get("RateLimit", "")) from fault
+        except BadAnswer as error:
             raise UpstreamMalformed(f"no XML-RPC answer: {error}", url=self._url) from error
 
-    def _translated(self, fault: xmlrpc.client.Fault) -> MirrorError:
+    def _translated(self, fault: xmlrpc.client.Fault, limit: str) -> UpstreamError:
         # The text is whatever upstream put there, a string in good faith only.
         text = fault.faultString if isinstance(fault.faultString, str) else reprlib.repr(fault.faultString)
         text = text[:1000]
         if _RATE_LIMITED in text:
-            reset = _RESET.search(text)
-            return UpstreamUnavailable(text, url=self._url, retry_after=float(reset[1]) if reset else None)
+            reset = _RESET.search(text) or _STATE.search(limit)
+            after = float(reset[1]) if reset else None
+            return UpstreamUnavailable(text, url=self._url, retry_after=after, answered=True)
         if fault.faultCode == -32601 or _RETIRED.search(text):
-            return NoChangelog(f"{self._url}: {text}")
+            return NoChangelog(text, url=self._url)
         return UpstreamError(text, url=self._url)

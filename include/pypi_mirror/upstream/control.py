@@ -1,5 +1,6 @@
 """The few control calls of a run, over `requests`: one session, retries, bounds on bytes and time."""
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -92,15 +93,19 @@ class Control:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
         max_bytes: int,
+        longest_wait: float = math.inf,
     ) -> ControlAnswer:
-        """One call; raises UpstreamUnavailable after the last try, UpstreamMalformed past ``max_bytes``."""
+        """One call; raises UpstreamUnavailable after the last try, UpstreamMalformed past ``max_bytes``.
+
+        Where upstream asks for a wait of more than ``longest_wait`` seconds there is no other try.
+        """
         tries = Tries(self._patience)
         while True:
             try:
                 return self._follow(method, url, headers, data, max_bytes)
             except UpstreamUnavailable as error:
                 pause = tries.pause_after(error)
-                if pause is None:
+                if pause is None or (error.retry_after or 0.0) > longest_wait:
                     raise
                 self._pause(pause)
 
