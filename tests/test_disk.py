@@ -66,14 +66,14 @@ class TestWriteAtomically:
 
         assert write_atomically(path, b"x" * (2 << 20) + b"b") is True
 
-    def test_the_mode_follows_the_umask(self, tmp_path: Path) -> None:
+    def test_readers_may_read_whatever_the_umask_and_it_says_who_may_write(self, tmp_path: Path) -> None:
         # In a process of its own: the umask is shared by all threads.
         program = (
             "import os, sys; from pypi_mirror.disk import write_atomically; "
             "os.umask(int(sys.argv[2], 8)); write_atomically(sys.argv[1], b'x')"
         )
         include = str(Path(disk.__file__).parents[1])
-        for umask, mode in [("022", 0o644), ("002", 0o664), ("077", 0o600)]:
+        for umask, mode in [("022", 0o644), ("002", 0o664), ("077", 0o644), ("027", 0o644)]:
             path = tmp_path / umask
             subprocess.run(
                 [sys.executable, "-c", program, str(path), umask],
@@ -253,6 +253,113 @@ class TestFlushFilesystem:
         flush_filesystem(tmp_path)
 
         assert calls == ["sync"]
+
+    @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.ENOTSUP])
+    def test_where_the_file_system_has_no_syncfs_everything_is_flushed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        class Share:
+            @staticmethod
+            def syncfs(descriptor: int) -> int:
+                ctypes.set_errno(number)
+                return -1
+
+        calls: list[str] = []
+        monkeypatch.setattr(disk, "_LIBC", Share)
+        monkeypatch.setattr(os, "sync", lambda: calls.append("sync"))
+
+        flush_filesystem(tmp_path)
+
+        assert calls == ["sync"]
+
+
+class TestShares:
+    """File systems that implement less than a local one."""
+
+    @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF])
+    def test_a_directory_that_cannot_be_flushed_is_no_error(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        really_flush = os.fsync
+
+        def flush(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(number, os.strerror(number))
+            really_flush(descriptor)
+
+        monkeypatch.setattr(os, "fsync", flush)
+        assert write_atomically(tmp_path / "file", b"new", durable=True) is True
+        with open_temporary(tmp_path) as file:
+            file.write(b"newer")
+            file.publish(tmp_path / "file", durable=True)
+        assert (tmp_path / "file").read_bytes() == b"newer"
+
+    def test_a_directory_on_a_broken_disk_is_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(descriptor: int) -> None:
+            if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(OSError, match="fsync: Input/output error") as caught:
+            write_atomically(tmp_path / "file", b"new", durable=True)
+        assert caught.value.filename == str(tmp_path)
+
+    @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+    def test_where_the_mount_decides_over_modes_files_are_written_all_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        def refused(path: object, mode: int) -> None:
+            raise OSError(number, os.strerror(number))
+
+        before = os.umask(0o077)
+        monkeypatch.setattr(os, "chmod", refused)
+        try:
+            write_atomically(tmp_path / "a" / "file", b"new")
+        finally:
+            os.umask(before)
+        assert (tmp_path / "a" / "file").read_bytes() == b"new"
+
+
+CALLS = ["open", "write", "fsync", "rename", "mkdir", "unlink", "rmdir", "stat", "utime", "close", "chmod"]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_whatever_the_system_refuses_names_path_and_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """As the system does it: without a path where the call took a descriptor."""
+    home = tmp_path / "a"
+    # Only where the umask takes something away is a mode changed.
+    before = os.umask(0o077)
+    really = getattr(os, call)
+    used: list[str] = []
+
+    def refused(*args: object, **kwargs: object) -> object:
+        if call == "close" and used:
+            return really(*args, **kwargs)
+        used.append(call)
+        if call == "close":
+            really(*args)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def work() -> None:
+        write_atomically(home / "file", b"new", durable=True, modified=lambda _: 1)
+        disk.size_of(home / "file")
+        remove_file(home / "file")
+        remove_directory_if_empty(home)
+
+    monkeypatch.setattr(os, call, refused)
+    try:
+        with pytest.raises(OSError, match="Input/output error") as caught:
+            work()
+    finally:
+        monkeypatch.undo()
+        os.umask(before)
+    assert used
+    assert str(caught.value.strerror).startswith(f"{call}: ")
+    assert str(caught.value.filename).startswith(str(home))
 
 
 class TestRemoving:

@@ -50,6 +50,14 @@ def test_no_inodes_are_told_from_no_space(tmp_path: Path, monkeypatch: pytest.Mo
     assert "No space left on device (it has room, but all its 1,000 inodes are in use); make room" in said
 
 
-def test_what_is_one_paths_fault_passes_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), named_disk_faults([tmp_path]):
-        raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+@pytest.mark.parametrize("number", [errno.EACCES, errno.ENOENT, errno.EISDIR, errno.ESTALE, errno.EBUSY])
+def test_what_one_path_is_refused_for_names_it_and_what_to_do(number: int, tmp_path: Path) -> None:
+    said = raised([tmp_path], OSError(number, "rename: the system's word", "/srv/pypi/web/simple/x"))
+    assert said.startswith("/srv/pypi/web/simple/x: rename: the system's word; ")
+    assert "sync again" in said
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(errno.EPIPE, "x"), ProcessLookupError(errno.ESRCH, "x")])
+def test_what_is_about_no_file_passes_as_it_is(error: OSError, tmp_path: Path) -> None:
+    with pytest.raises(type(error)), named_disk_faults([tmp_path]):
+        raise error

@@ -21,6 +21,7 @@ from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.commands.label import is_dead
+from pypi_mirror.disk import make_directories
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
@@ -66,7 +67,7 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
     if upgraded.before not in (None, upgraded.after):
         console.print(upgraded.described)
     if serves_itself(settings):
-        settings.web.mkdir(parents=True, exist_ok=True)
+        make_directories(str(settings.web))
         stack.start(nginx_service(stack.layout, settings), ready=lambda: site_answers(settings))
     console.print("starting Airflow (half a minute, or two on a busy machine)")
     api = stack.start_airflow(

@@ -7,7 +7,9 @@ one ``flush_filesystem`` at its end, which costs the same for one file and for t
 may get there before the file's bytes, as on XFS: what a power cut must not leave empty is staged
 (``stage_file``), flushed, and published then.
 
-Errors are plain ``OSError`` with the path in ``filename``.
+What is written here is served, so everybody may read it, whatever the umask: that says who else may write.
+
+Errors are ``OSError`` with the path in ``filename`` and the name of the system call before the reason.
 """
 
 import ctypes
@@ -32,11 +34,20 @@ StrPath = str | os.PathLike[str]
 
 TEMPORARY_PREFIX = ".tmp-"
 
-# The umask decides: where several users write one mirror, their group has to be able to go on with a file.
+# Where several users write one mirror, the umask lets their group go on with a file.
 MODE = 0o666
+# What the web server needs, which runs as another user, whatever the umask.
+FILE_READABLE = 0o444
+DIRECTORY_READABLE = 0o555
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _BLOCK = 1 << 20
+
+# What network and user-space file systems answer to calls that they do not implement; for a directory, some
+# have nothing to flush: a rename is on the server when it returns.
+_NOT_SUPPORTED = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
+# What answers a change of mode where the mount option decides over modes, or the file is another user's.
+_MODE_REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EROFS, errno.ENOSYS, errno.EINVAL})
 
 # What no other path would be spared.
 _DISK_FAULTS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE})
@@ -51,10 +62,62 @@ def is_disk_fault(error: OSError) -> bool:
     return error.errno in _DISK_FAULTS
 
 
+def name_failure(error: OSError, call: str, path: StrPath) -> None:
+    """Have ``error`` name the system call that failed, and ``path``; to be raised again then."""
+    if error.errno is not None:
+        error.strerror = f"{call}: {error.strerror or os.strerror(error.errno)}"
+        error.filename = os.fspath(path)
+
+
+def make_readable(descriptor: int) -> bool:
+    """Let everybody read the open file; return False where its mode is not ours to change."""
+    mode = os.fstat(descriptor).st_mode
+    if mode & FILE_READABLE == FILE_READABLE:
+        return True
+    return _change_mode(descriptor, mode | FILE_READABLE)
+
+
+def closed_mode(path: StrPath) -> int | None:
+    """The mode of the file or directory at ``path`` where not everybody may read it, else None; symbolic
+    links, and what is not there, are not closed.
+    """
+    try:
+        mode = os.stat(path, follow_symlinks=False).st_mode  # noqa: PTH116
+    except OSError:
+        return None
+    needed = DIRECTORY_READABLE if stat.S_ISDIR(mode) else FILE_READABLE
+    return None if stat.S_ISLNK(mode) or mode & needed == needed else stat.S_IMODE(mode)
+
+
+def make_path_readable(path: StrPath) -> bool:
+    """Let everybody read the file or enter the directory at ``path``; False where its mode is not ours to
+    change.
+    """
+    mode = closed_mode(path)
+    if mode is None:
+        return True
+    is_directory = os.path.isdir(path)  # noqa: PTH112
+    return _change_mode(path, mode | (DIRECTORY_READABLE if is_directory else FILE_READABLE))
+
+
+def _change_mode(path: StrPath | int, mode: int) -> bool:
+    try:
+        os.chmod(path, stat.S_IMODE(mode))  # noqa: PTH101 - a descriptor as well
+    except OSError as error:
+        if error.errno in _MODE_REFUSED:
+            return False
+        if not isinstance(path, int):
+            name_failure(error, "chmod", path)
+        raise
+    return True
+
+
 def write_atomically(
     path: StrPath, data: bytes, *, durable: bool = False, modified: Callable[[StrPath], int] | None = None
 ) -> bool:
     """Make ``data`` the content of ``path``; return False, with nothing written, if it already is.
+
+    A file of that content that not everybody may read becomes one that everybody may.
 
     Missing directories are made. ``durable`` flushes this file and its directory before returning; leave
     it out where a ``flush_filesystem`` follows. A symbolic link at ``path`` is replaced, never followed.
@@ -93,7 +156,7 @@ class StagedFile:
 
     def publish(self) -> None:
         """Put it in place of ``path``; when that fails, it is still there to be published or discarded."""
-        os.rename(self._temporary, self.path)  # noqa: PTH104
+        rename(self._temporary, self.path)
 
     def discard(self) -> None:
         """Remove it, unless it was published."""
@@ -108,13 +171,13 @@ def stage_file(
     descriptor, temporary = _create_temporary(_directory_of(target))
     try:
         try:
-            write_all(descriptor, data)
+            write_all(descriptor, data, path=target)
             if modified is not None:
-                _set_modified(descriptor, modified(target))
+                _set_modified(descriptor, modified(target), target)
             if durable:
-                os.fsync(descriptor)
+                _flush_file(descriptor, target)
         finally:
-            os.close(descriptor)
+            _close(descriptor, target)
     except BaseException:
         _discard(temporary)
         raise
@@ -124,16 +187,34 @@ def stage_file(
 def make_directories(path: str) -> bool:
     """Make the directory ``path`` and those above it that are missing; return whether it was missing itself.
 
-    ``Path.mkdir`` does the same and takes longer.
+    Everybody may enter those that are made.
     """
     try:
         os.mkdir(path)  # noqa: PTH102
     except FileExistsError:
         return False
-    except FileNotFoundError:
-        make_directories(os.path.dirname(path))  # noqa: PTH120
+    except FileNotFoundError as error:
+        above = _directory_of(path)
+        # A dangling link, or "" and "/" as their own parents, would never be there.
+        if above == path or os.path.lexists(above):
+            name_failure(error, "mkdir", path)
+            raise
+        make_directories(above)
         return make_directories(path)
+    except OSError as error:
+        name_failure(error, "mkdir", path)
+        raise
+    make_path_readable(path)
     return True
+
+
+def rename(source: StrPath, target: StrPath) -> None:
+    """Give ``source`` the name ``target``, in place of what has it."""
+    try:
+        os.rename(source, target)  # noqa: PTH104
+    except OSError as error:
+        name_failure(error, "rename", target)
+        raise
 
 
 class AtomicFile:
@@ -160,7 +241,7 @@ class AtomicFile:
         self.discard()
 
     def write(self, data: bytes) -> None:
-        write_all(self._descriptor, data)
+        write_all(self._descriptor, data, path=self._directory)
         self.size += len(data)
 
     def equals(self, path: Path) -> bool:
@@ -175,11 +256,11 @@ class AtomicFile:
         ``durable`` and ``modified`` are as for ``write_atomically``.
         """
         if modified is not None:
-            _set_modified(self._descriptor, modified(path))
+            _set_modified(self._descriptor, modified(path), path)
         if durable:
-            os.fsync(self._descriptor)
+            _flush_file(self._descriptor, path)
         self._close()
-        self.temporary.rename(path)
+        rename(self.temporary, path)
         self._done = True
         if durable:
             _flush_directory(os.fspath(path.parent))
@@ -194,7 +275,7 @@ class AtomicFile:
     def _close(self) -> None:
         if self._open:
             self._open = False
-            os.close(self._descriptor)
+            _close(self._descriptor, self._directory)
 
 
 def open_temporary(directory: Path) -> AtomicFile:
@@ -206,28 +287,36 @@ def flush_filesystem(path: StrPath) -> None:
     """Bring everything written so far to the file system that holds ``path`` onto its device.
 
     ``syncfs(2)`` also reports, once, a write that failed since the last call; that is an ``OSError``
-    naming ``path``. Where there is no ``syncfs`` (not Linux), ``sync(2)`` does it for all file systems.
+    naming ``path``. Where there is no ``syncfs`` (not Linux; some shares), ``sync(2)`` does it for all file
+    systems.
     """
     syncfs = getattr(_LIBC, "syncfs", None)
     if syncfs is None:
         os.sync()
         return
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = _open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), os.fspath(path))
+        if syncfs(descriptor) == 0:
+            return
+        number = ctypes.get_errno()
     finally:
         os.close(descriptor)
+    if number not in _NOT_SUPPORTED:
+        raise OSError(number, f"syncfs: {os.strerror(number)}", os.fspath(path))
+    os.sync()
 
 
 def holds(target: str, data: bytes) -> bool:
-    """Whether ``target`` is a regular file, no symbolic link to one, whose content is ``data``."""
+    """Whether ``target`` is a file, no symbolic link to one, with the content ``data``, and all may read it.
+
+    One of ours that only some may read is mended.
+    """
     try:
         descriptor = os.open(target, _READ)
     except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ELOOP}:
+        if error.errno in {errno.ENOENT, errno.ELOOP, errno.EACCES}:
             return False
+        name_failure(error, "open", target)
         raise
     try:
         if os.fstat(descriptor).st_size != len(data):
@@ -238,7 +327,10 @@ def holds(target: str, data: bytes) -> bool:
             if block != data[seen : seen + len(block)]:
                 return False
             seen += len(block)
-        return seen == len(data)
+        return seen == len(data) and make_readable(descriptor)
+    except OSError as error:
+        name_failure(error, "read", target)
+        raise
     finally:
         os.close(descriptor)
 
@@ -249,22 +341,39 @@ def size_of(path: StrPath) -> int | None:
         found = os.stat(path, follow_symlinks=False)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        name_failure(error, "stat", path)
+        raise
     return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def served_size_of(path: StrPath) -> int | None:
+    """The same, None also for a file that the web server may not read."""
+    size = size_of(path)
+    return None if size is None or closed_mode(path) is not None else size
 
 
 def sha256_of(path: StrPath) -> str:
     """The SHA-256 of the file at ``path`` in hexadecimal; for a large one, call it in a thread."""
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above, for millions of files
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    with os.fdopen(_open(path, os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            name_failure(error, "read", path)
+            raise
 
 
 def digests_of(path: StrPath, algorithms: Iterable[str]) -> dict[str, str]:
     """The digests of the file at ``path`` in hexadecimal, by algorithm; it is read once."""
     digests = hashers(algorithms)
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-        while block := file.read(_BLOCK):
-            for digest in digests.values():
-                digest.update(block)
+    try:
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+            while block := file.read(_BLOCK):
+                for digest in digests.values():
+                    digest.update(block)
+    except OSError as error:
+        name_failure(error, "read", path)
+        raise
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
@@ -277,6 +386,7 @@ def link_file(source: str, target: str) -> bool:
         return True
     except OSError as error:
         if is_disk_fault(error):
+            name_failure(error, "link", target)
             raise
         return False
     return True
@@ -288,6 +398,9 @@ def remove_file(path: StrPath) -> bool:
         os.unlink(path)  # noqa: PTH108
     except (FileNotFoundError, NotADirectoryError):
         return False
+    except OSError as error:
+        name_failure(error, "unlink", path)
+        raise
     return True
 
 
@@ -299,6 +412,7 @@ def remove_directory_if_empty(path: StrPath) -> bool:
         # POSIX lets rmdir answer EEXIST for a directory that is not empty.
         if error.errno in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}:
             return False
+        name_failure(error, "rmdir", path)
         raise
     return True
 
@@ -317,6 +431,9 @@ def sweep_leftovers(directory: StrPath, *, older_than: float, recursive: bool = 
             entries = os.scandir(waiting.pop())
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            name_failure(error, "scandir", error.filename or directory)
+            raise
         with entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
@@ -325,8 +442,7 @@ def sweep_leftovers(directory: StrPath, *, older_than: float, recursive: bool = 
                 elif entry.name.startswith(TEMPORARY_PREFIX):
                     with suppress(FileNotFoundError):
                         if entry.stat(follow_symlinks=False).st_mtime <= deadline:
-                            os.unlink(entry.path)  # noqa: PTH108
-                            swept += 1
+                            swept += remove_file(entry.path)
     return swept
 
 
@@ -343,44 +459,97 @@ def sweep_dead_writers(directory: StrPath, *, keep_suffix: str) -> None:
 def _create_temporary(directory: str) -> tuple[int, str]:
     name = f"{directory}/{TEMPORARY_PREFIX}{_TOKEN}-{os.getpid()}-{next(_counter)}"
     try:
-        return os.open(name, _CREATE, MODE), name
+        descriptor = os.open(name, _CREATE, MODE)
     except FileNotFoundError:
         # Nearly every write finds its directory, so asking first would be a wasted call.
         make_directories(directory)
-        return os.open(name, _CREATE, MODE), name
+        descriptor = _open(name, _CREATE)
+    except OSError as error:
+        name_failure(error, "open", name)
+        raise
+    try:
+        make_readable(descriptor)
+    except OSError as error:
+        os.close(descriptor)
+        _discard(name)
+        name_failure(error, "chmod", name)
+        raise
+    return descriptor, name
+
+
+def _open(path: StrPath, flags: int) -> int:
+    try:
+        return os.open(path, flags, MODE)
+    except OSError as error:
+        name_failure(error, "open", path)
+        raise
+
+
+def _close(descriptor: int, path: StrPath) -> None:
+    """Network file systems tell here of a write that failed."""
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        name_failure(error, "close", path)
+        raise
 
 
 def _discard(temporary: str) -> None:
-    with suppress(FileNotFoundError):
+    # Whoever discards has an error of their own to tell; what stays is swept later.
+    with suppress(OSError):
         os.unlink(temporary)  # noqa: PTH108
 
 
-def _set_modified(descriptor: int, seconds: int) -> None:
-    os.utime(descriptor, (seconds, seconds))
+def _set_modified(descriptor: int, seconds: int, path: StrPath) -> None:
+    try:
+        os.utime(descriptor, (seconds, seconds))
+    except OSError as error:
+        name_failure(error, "utime", path)
+        raise
 
 
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of ``data``, in as many calls as that takes."""
-    written = os.write(descriptor, data)
-    while written < len(data):
-        # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.
-        written += os.write(descriptor, memoryview(data)[written:])
+def write_all(descriptor: int, data: bytes, *, path: StrPath) -> None:
+    """Write all of ``data``, in as many calls as that takes; errors name ``path``."""
+    try:
+        written = os.write(descriptor, data)
+        while written < len(data):
+            # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.
+            written += os.write(descriptor, memoryview(data)[written:])
+    except OSError as error:
+        name_failure(error, "write", path)
+        raise
+
+
+def _flush_file(descriptor: int, path: StrPath) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        name_failure(error, "fsync", path)
+        raise
 
 
 def _same_content(one: Path, other: Path, size: int) -> bool:
     try:
         descriptor = os.open(other, _READ)
     except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ELOOP}:
+        if error.errno in {errno.ENOENT, errno.ELOOP, errno.EACCES}:
             return False
+        name_failure(error, "open", other)
         raise
-    with os.fdopen(descriptor, "rb", buffering=0) as right, one.open("rb", buffering=0) as left:
-        if os.fstat(right.fileno()).st_size != size:
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
             return False
-        while block := left.read(_BLOCK):
-            if right.read(_BLOCK) != block:
-                return False
-    return True
+        with one.open("rb", buffering=0) as file:
+            while block := file.read(_BLOCK):
+                if os.read(descriptor, _BLOCK) != block:
+                    return False
+        return make_readable(descriptor)
+    except OSError as error:
+        name_failure(error, "read", other)
+        raise
+    finally:
+        os.close(descriptor)
 
 
 def _directory_of(path: str) -> str:
@@ -388,9 +557,13 @@ def _directory_of(path: str) -> str:
 
 
 def _flush_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = _open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            name_failure(error, "fsync", directory)
+            raise
     finally:
         os.close(descriptor)
 

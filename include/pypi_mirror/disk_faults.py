@@ -1,4 +1,4 @@
-"""A disk that is full, read-only or broken: said so that a person knows which one and what to do."""
+"""What the system refuses: said so that a person knows which path, which call, and what to do."""
 
 import errno
 import os
@@ -18,24 +18,44 @@ _ADVICE: Final = {
     errno.EIO: "the kernel's log says more; once the disk is sound, sync again with --recheck",
     errno.EMFILE: "raise this process's limit of open files or lower [mirror] workers, then sync again",
     errno.ENFILE: "raise this machine's limit of open files (fs.file-max), then sync again",
+    errno.EACCES: "let the mirror's user read and write there (chown, chmod), then sync again",
+    errno.EPERM: "let the mirror's user read and write there (chown, chattr), then sync again",
+    errno.ENOENT: "it is missing: see that nothing else moves or deletes what is there, then sync again",
+    errno.EISDIR: "a directory is in its place: move it away, then sync again",
+    errno.ENOTDIR: "a file is in the place of a directory: move it away, then sync again",
+    errno.ELOOP: "a symbolic link is in its place: remove it, then sync again",
+    errno.ENAMETOOLONG: "this file system takes no name of that length",
+    errno.ESTALE: "the share was exported again: mount it again, then sync again",
+    errno.ENOTCONN: "the share is gone: mount it again, then sync again",
+    errno.ETIMEDOUT: "the share does not answer: see to its server, then sync again",
 }
+_ELSE: Final = "the kernel's log may say more; sync again once that is mended"
 
 
 @contextmanager
 def named_disk_faults(places: Sequence[Path]) -> Iterator[None]:
-    """Within it, an OSError that no other path would be spared becomes a DiskFault with advice.
+    """Within it, an OSError of a file or a disk becomes a DiskFault with advice.
 
-    ``places`` are the mirror's; one of them stands for the disk where the error names no path.
+    ``places`` are the mirror's; one of them stands for the disk where the error names no path. What is not
+    about a file (a closed pipe, a signal to a process that is gone) passes as it is.
     """
     try:
         yield
     except OSError as error:
-        if not is_disk_fault(error):
+        named_path = isinstance(error.filename, str | bytes) and error.errno is not None
+        if not named_path and not is_disk_fault(error):
             raise
         number = error.errno or 0
-        path = Path(os.fsdecode(error.filename)) if error.filename else _suspect(places, number)
+        path = Path(os.fsdecode(error.filename)) if named_path else _suspect(places, number)
         said = f"{error.strerror or os.strerror(number)}{_out_of_inodes(path, number)}"
-        raise DiskFault(f"{said}; {_ADVICE[number]}", path=str(path)) from error
+        raise DiskFault(f"{said}; {_ADVICE.get(number, _ELSE)}", path=str(path)) from error
+
+
+def said_of(error: OSError) -> str:
+    """``error`` of one file as a sentence: its path, the call that failed, the reason."""
+    if error.filename is None or error.errno is None:
+        return str(error) or type(error).__name__
+    return f"{os.fsdecode(error.filename)}: {error.strerror or os.strerror(error.errno)}"
 
 
 def _suspect(places: Sequence[Path], number: int) -> Path:

@@ -10,7 +10,7 @@ from typing import Final
 from pypi_mirror.errors import DiskFull
 from pypi_mirror.settings.values import DiskReserve
 
-# A file from this size on is worth a look at the disk of its own; of smaller ones, those of a second fit.
+# So many bytes are worth a look at the disk of their own; of less, that of a second fits.
 _LARGE: Final = 16 * 1024**2
 _SECONDS: Final = 1.0
 # What a reserve in bytes keeps of the inodes.
@@ -54,21 +54,26 @@ class RoomGuard:
     def __init__(self, places: Iterable[Path], reserve: DiskReserve) -> None:
         self._reserve = reserve
         self._looked: float | None = None
+        # What was let through since then, and may not be on the disk yet.
+        self._let_through = 0
         by_disk = {os.stat(place).st_dev: place for place in places if place.exists()}  # noqa: PTH116
         self._places = tuple(by_disk.values())
 
     def before(self, size: int) -> None:
-        """To be called before ``size`` bytes are fetched, 0 where that is not known; looks when it has to.
+        """To be called before ``size`` bytes are written; looks when it has to.
 
-        Raises DiskFull when the disk has no room for them beside the reserve.
+        A file of a size that nobody states is counted block by block. Raises DiskFull when the disk has no
+        room for them beside the reserve.
         """
-        if size >= _LARGE or self._looked is None or time.monotonic() - self._looked >= _SECONDS:
-            self.check(size)
+        self._let_through += size
+        is_due = self._looked is None or time.monotonic() - self._looked >= _SECONDS
+        if is_due or self._let_through >= _LARGE:
+            self.check(self._let_through)
 
     def meanwhile(self) -> None:
-        """To be called now and then: others write, too, and not every page says sizes.
+        """To be called now and then: others write, too.
 
-        Where nothing is fetched nothing is stopped: a run that only removes may be what makes room.
+        A run that only removes is not stopped: it may be what makes room.
         """
         if self._looked is not None:
             self.check()
@@ -76,6 +81,7 @@ class RoomGuard:
     def check(self, more: int = 0) -> None:
         """Raises DiskFull when less than the reserve is left, or would be after ``more`` bytes."""
         self._looked = time.monotonic()
+        self._let_through = 0
         if not self._reserve.percent and not self._reserve.bytes:
             return
         for place in self._places:

@@ -3,7 +3,9 @@
 The one place that chooses real parts; steps take a :class:`Mirror` and never build their own.
 """
 
+import errno
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ import msgspec
 
 from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
-from pypi_mirror.disk import flush_filesystem
+from pypi_mirror.disk import flush_filesystem, is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk_faults import named_disk_faults
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
@@ -168,6 +170,7 @@ class Mirror:
             core_metadata=s.core_metadata,
             replaced_files=s.replaced_files,
             before_download=self.room.before if downloads else _refuse_download,
+            before_write=self.room.before,
             on_downloaded=on_downloaded,
         )
         return ProjectSync(
@@ -178,6 +181,7 @@ class Mirror:
             pages=self.pages,
             fingerprint=self.page_selection,
             legacy_json=s.json,
+            before_write=self.room.before,
         )
 
     def project_pages(self, transport: Transport) -> ProjectPages:
@@ -216,15 +220,31 @@ def open_mirror(
     clock = clock or SystemClock()
     if must_exist and not settings.web.is_dir():
         raise MirrorError(f"{settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it")
-    try:
-        with named_disk_faults((settings.directory,)):
-            (settings.web / "simple").mkdir(parents=True, exist_ok=True)
-            (settings.web / "packages").mkdir(exist_ok=True)
-    except OSError as error:
-        raise MirrorError(
-            f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"
-        ) from error
+    with named_disk_faults((settings.directory,)):
+        _make_places(settings, is_ours=not must_exist)
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
         with named_disk_faults(mirror.places):
             yield mirror
+
+
+def _make_places(settings: Settings, *, is_ours: bool) -> None:
+    """Make the directories that are missing. Where all of it ``is_ours``, the web server may enter them, and
+    read what belongs to no project.
+    """
+    try:
+        for place in (settings.web / "simple", settings.web / "packages"):
+            make_directories(str(place))
+            if not place.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+        if is_ours:
+            # They may have been made under a narrow umask.
+            index = (settings.web / "simple").glob("index.*")
+            for place in (settings.directory, settings.web, *settings.web.glob("*"), *index):
+                make_path_readable(place)
+    except OSError as error:
+        if is_disk_fault(error):
+            raise
+        raise MirrorError(
+            f"{error.filename}: cannot be made ({error.strerror}); see [mirror] directory"
+        ) from error

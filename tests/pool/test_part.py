@@ -4,12 +4,14 @@ import asyncio
 import errno
 import hashlib
 import os
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import FileBusy
+from pypi_mirror.errors import FileBusy, MirrorError
 from pypi_mirror.model import RemoteFile, path_of
 from pypi_mirror.patience import Patience
 from pypi_mirror.pool import Pool
@@ -123,6 +125,44 @@ def test_the_disk_needs_room_for_what_is_missing_alone(tmp_path: Path, left: int
     asyncio.run(pool.acquire(NormalizedName("alpha"), FILE, None, verify=False))
     assert asked == [told]
     assert final.read_bytes() == DATA
+
+
+def open_locks(directory: Path) -> list[str]:
+    """What of ``directory`` this process still has open: a lock lasts as long."""
+    found = []
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(str(each.readlink()))
+    return [path for path in found if path.startswith(str(directory))]
+
+
+@pytest.mark.parametrize("call", ["rename", "unlink", "ftruncate", "writev", "fstat", "stat"])
+@pytest.mark.parametrize("data", [DATA, b"small"], ids=["large", "small"])
+@pytest.mark.parametrize("left", [b"", b"x" * HALF], ids=["new", "left"])
+def test_whatever_the_disk_refuses_leaves_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, data: bytes, left: bytes
+) -> None:
+    final = tmp_path / NAME
+    file = replace(FILE, size=len(data), hashes=(("sha256", hashlib.sha256(data).hexdigest()),))
+    if left:
+        final.with_name(f".tmp-{NAME}.part").write_bytes(left)
+    answer = said(data[len(left) :], status=206) if left and len(data) > len(left) else said(data)
+    really = getattr(os, call)
+
+    def refused(*args: object, **options: object) -> object:
+        # What the test itself asks for goes on.
+        if any(NAME in str(each) for each in args) or isinstance(args[0], int):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return really(*args, **options)
+
+    monkeypatch.setattr(os, call, refused)
+    with suppress(OSError, MirrorError):
+        asyncio.run(download_once(FakeTransport({URL: [answer]}), str(final), file))
+    monkeypatch.undo()
+
+    assert open_locks(tmp_path) == []
+    asyncio.run(download_once(FakeTransport({URL: [said(data), said(data)]}), str(final), replace(file)))
+    assert final.read_bytes() == data
 
 
 class TestSmall:

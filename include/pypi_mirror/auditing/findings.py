@@ -13,6 +13,7 @@ class Kind(StrEnum):
     SIZE = "file of the wrong size"
     CORRUPT = "corrupt file"
     UNREADABLE = "unreadable"
+    CLOSED = "not readable by the web server"
     METADATA = "wrong metadata"
     PROVENANCE = "wrong provenance"
     TOMBSTONE = "wrong tombstone"

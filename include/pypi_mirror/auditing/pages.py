@@ -88,6 +88,15 @@ class PageAudit:
         self._look_around(look, directory, name)
         return look
 
+    def served(self, name: NormalizedName) -> list[str]:
+        """The page's directory, that above it, its files with their twins, and its legacy JSON."""
+        directory = str(self._pages.path_of(name))
+        files = [f"{directory}/{file}{suffix}" for file in self._names for suffix in ("", TWIN_SUFFIX)]
+        legacy = f"{self._settings.web}/pypi/{name}"
+        # With hash-index there is another directory above it.
+        above = directory.rpartition("/")[0]
+        return [above, directory, *files, *((legacy, f"{legacy}/json") if self._settings.json else ())]
+
     def _is_as_written(
         self,
         look: PageLook,

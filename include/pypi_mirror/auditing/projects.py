@@ -8,6 +8,7 @@ from pypi_mirror.auditing.files import FileLook, look_at_file
 from pypi_mirror.auditing.findings import Finding, Kind
 from pypi_mirror.auditing.pages import PageAudit, PageLook
 from pypi_mirror.auditing.reading import require_theirs
+from pypi_mirror.disk import closed_mode
 from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
 from pypi_mirror.ledger.projects import KnownProject
 
@@ -18,9 +19,10 @@ class ProjectLook:
 
     ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
     path and the SHA-256 of what lies there instead (None: nothing that can be read). ``wrong_rows`` are names
-    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled``
-    and ``orphans`` are paths relative to ``web/``. ``verified`` are the files that were hashed and right.
-    ``complete`` is false where the budget ended before the last file.
+    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled``,
+    ``closed`` and ``orphans`` are paths relative to ``web/``; what is ``closed`` the web server may not read.
+    ``verified`` are the files that were hashed and right. ``complete`` is false where the budget ended before
+    the last file.
     """
 
     known: KnownProject
@@ -30,6 +32,7 @@ class ProjectLook:
     wrong_rows: set[str] = field(default_factory=set)
     dead_tombstones: list[str] = field(default_factory=list)
     spoiled: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
     needs_upstream: bool = False
@@ -85,7 +88,35 @@ def look_at_project(
         look.needs_upstream |= look.page.needs_upstream
     if has_files:
         _look_at_files(look, web, audited, hashed_since, goes_on)
+    _look_at_modes(look, web, audited, pages, has_files=has_files)
     return look
+
+
+def _look_at_modes(
+    look: ProjectLook, web: str, audited: AuditedProject, pages: PageAudit, *, has_files: bool
+) -> None:
+    """What is there and right, and is answered with 403 all the same."""
+    paths = pages.served(audited.project.project) if audited.project.present else []
+    rows = [row.file for row in audited.files if row.file.removed_at is None] if has_files else []
+    for file in rows:
+        paths += [f"{web}/{file.path}"]
+        paths += [f"{web}/{file.path}.metadata"] if file.metadata_sha256 is not None else []
+        paths += [f"{web}/{file.path}.provenance"] if file.provenance else []
+        # packages/aa/bb/<60 hex>; the directories above it are seen at each of their files.
+        paths += [f"{web}/{file.path.rsplit('/', level)[0]}" for level in (1, 2, 3)]
+    for path in dict.fromkeys(paths):
+        mode = closed_mode(path)
+        if mode is not None:
+            shown = path.removeprefix(f"{web}/")
+            look.closed.append(shown)
+            look.findings.append(
+                Finding(
+                    kind=Kind.CLOSED,
+                    path=f"web/{shown}",
+                    project=audited.project.project,
+                    detail=f"its mode is {mode:04o}",
+                )
+            )
 
 
 def _look_at_files(

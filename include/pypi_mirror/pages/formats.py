@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 
-from pypi_mirror.disk import StrPath, remove_file
+from pypi_mirror.disk import StrPath, make_readable, name_failure, remove_file
 from pypi_mirror.settings.values import SimpleFormat
 
 HTML_NAME = "index.html"
@@ -103,6 +103,11 @@ def twin_matches(twin: StrPath, *, crc32: int, size: int) -> bool:
         if end <= _GZIP_TRAILER_SIZE or os.pread(descriptor, 2, 0) != _GZIP_MAGIC:
             return False
         trailer = os.pread(descriptor, _GZIP_TRAILER_SIZE, end - _GZIP_TRAILER_SIZE)
-        return trailer == crc32.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+        wanted = crc32.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
+        # One that only some may read is mended, or written once more.
+        return trailer == wanted and make_readable(descriptor)
+    except OSError as error:
+        name_failure(error, "read", twin)
+        raise
     finally:
         os.close(descriptor)

@@ -20,8 +20,10 @@ from pypi_mirror.disk import (
     StagedFile,
     holds,
     make_directories,
+    make_path_readable,
     remove_directory_if_empty,
     remove_file,
+    served_size_of,
     size_of,
     stage_file,
     sweep_leftovers,
@@ -117,6 +119,9 @@ class PageStore:
         """
         directory = self._directory(project, hashed=self._hash_index)
         is_new = make_directories(directory)
+        for place in (directory, directory.rpartition("/")[0]):
+            # Made under a narrow umask, or by another tool.
+            make_path_readable(place)
         files: list[StagedFile] = []
         try:
             for name, content in rendered.items():
@@ -135,7 +140,9 @@ class PageStore:
         """Whether every file of the project's page, twins included, is there."""
         directory = self._directory(name, hashed=self._hash_index)
         return all(
-            size_of(f"{directory}/{file}{suffix}") for file in self._names for suffix in ("", TWIN_SUFFIX)
+            served_size_of(f"{directory}/{file}{suffix}")
+            for file in self._names
+            for suffix in ("", TWIN_SUFFIX)
         )
 
     def remove(self, name: NormalizedName) -> bool:
@@ -195,6 +202,7 @@ class PageStore:
     def stage_legacy_json(self, name: NormalizedName, document: bytes) -> StagedPage:
         """``document``, to become the project's legacy JSON."""
         path = self._legacy_json(name)
+        make_path_readable(path.parent)
         files = [] if holds(str(path), document) else [stage_file(path, document)]
         return StagedPage(files, partial(self._sweep_legacy_json, name, str(path.parent)))
 

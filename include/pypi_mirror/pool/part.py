@@ -11,7 +11,6 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
 from functools import cache
 from typing import Any, Final
 
@@ -21,8 +20,12 @@ from pypi_mirror.disk import (
     MODE,
     TEMPORARY_PREFIX,
     make_directories,
+    make_readable,
+    name_failure,
     remove_directory_if_empty,
     remove_file,
+    rename,
+    size_of,
     write_all,
 )
 from pypi_mirror.errors import (
@@ -56,7 +59,7 @@ _LONGEST_NAME: Final = 255
 
 _FLAGS: Final = os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 # What file systems answer that have no locks; there two tries at once remain a risk.
-_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS})
+_NO_LOCKS: Final = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
 
 
 async def download_once(
@@ -66,16 +69,18 @@ async def download_once(
     *,
     fresh: bool = False,
     place: Callable[[str], str] | None = None,
+    before_write: Callable[[int], None] = lambda _size: None,
 ) -> tuple[int, str]:
     """Size and SHA-256 of ``file``, now at ``path``. One try, which continues what an earlier one left.
 
     Where the path depends on the bytes, ``place`` makes it of their SHA-256, and ``path`` is where they are
-    gathered. ``fresh`` asks caches on the way to look again: what they gave was wrong.
+    gathered. ``fresh`` asks caches on the way to look again: what they gave was wrong. ``before_write`` is
+    told of each block of a file whose size the page does not say.
     Raises UpstreamUnavailable, FileBusy, DigestMismatch, SizeMismatch, another UpstreamError, or OSError.
     """
     if place is None and file.sha256 is not None and file.size is not None and file.size <= SMALL:
         return await _download_small(transport, path, file, fresh=fresh)
-    part = Part(_part_of(path), file)
+    part = Part(_part_of(path), file, before_write=before_write)
     try:
         if part.is_worth_keeping:
             await asyncio.to_thread(part.take_up)
@@ -92,6 +97,7 @@ async def download_once(
         if response.status != 200 and not (response.status == 206 and ranged):
             raise failure(file.url, response.status, response.retry_after)
         part.check()
+        part.publish(path if place is None else place(part.sha256.hexdigest()))
     except (UpstreamUnavailable, FileBusy, asyncio.CancelledError):
         try:
             part.flush()
@@ -106,13 +112,11 @@ async def download_once(
     except BaseException:
         part.discard()
         raise
-    sha256 = part.sha256.hexdigest()
-    if place is None:
-        part.publish(path)
-    else:
-        part.publish(place(sha256))
+    finally:
+        part.close()
+    if place is not None:
         remove_directory_if_empty(path.rpartition("/")[0])
-    return part.size, sha256
+    return part.size, part.sha256.hexdigest()
 
 
 def bytes_to_come(path: str, file: RemoteFile) -> int:
@@ -173,30 +177,37 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
             part.discard()
             raise
         return
+    except OSError as error:
+        name_failure(error, "open", temporary)
+        raise
     try:
         try:
-            _lock(descriptor)
+            _lock(descriptor, temporary)
         except BlockingIOError as error:
             raise FileBusy(path=temporary) from error
         if os.fstat(descriptor).st_size:
             # Somebody had it, for a moment, between the two calls: it may be a file of the pool by now.
             raise FileBusy(path=temporary)
         try:
-            write_all(descriptor, body)
-            os.rename(temporary, path)
+            make_readable(descriptor)
+            write_all(descriptor, body, path=path)
+            rename(temporary, path)
         except BaseException:
             remove_file(temporary)
             raise
     finally:
-        os.close(descriptor)
+        _close(descriptor, path)
 
 
 class Part:
     """A file being downloaded: hashed as it arrives, continued where an earlier try ended."""
 
-    def __init__(self, path: str, file: RemoteFile) -> None:
+    def __init__(
+        self, path: str, file: RemoteFile, *, before_write: Callable[[int], None] = lambda _size: None
+    ) -> None:
         self._path = path
         self._file = file
+        self._before_write = before_write
         self._descriptor: int | None = None
         self._taken_up: os.stat_result | None = None
         self._storing: Future[None] | None = None
@@ -215,10 +226,8 @@ class Part:
         """
         if not checkable(self._file.hashes):
             return 0
-        with suppress(FileNotFoundError, NotADirectoryError):
-            size = os.stat(self._path, follow_symlinks=False).st_size
-            return size if size >= WORTH_KEEPING else 0
-        return 0
+        size = size_of(self._path) or 0
+        return size if size >= WORTH_KEEPING else 0
 
     def _start_over(self) -> None:
         # How many bytes are hashed and written, how many came, and those between the two.
@@ -234,10 +243,14 @@ class Part:
 
         Takes seconds for a large file: to be called in a thread.
         """
-        with open(self._path, "rb", buffering=0) as kept:
-            self._taken_up = os.fstat(kept.fileno())
-            while block := kept.read(1024 * 1024):
-                self._update(block)
+        try:
+            with open(self._path, "rb", buffering=0) as kept:
+                self._taken_up = os.fstat(kept.fileno())
+                while block := kept.read(1024 * 1024):
+                    self._update(block)
+        except OSError as error:
+            name_failure(error, "read", self._path)
+            raise
 
     def _update(self, block: bytes) -> None:
         for digest in self._digests.values():
@@ -250,21 +263,30 @@ class Part:
         except FileNotFoundError:
             make_directories(self._path.rpartition("/")[0])
             self._descriptor = self._claim(_FLAGS | os.O_CREAT)
+        make_readable(self._descriptor)
         if status == 206 and self._taken_up is not None:
             self._require_untouched(self._taken_up)
             os.lseek(self._descriptor, 0, os.SEEK_END)
             self._received = self.size
-        else:
-            # The server sends the whole file again.
-            self._start_over()
+            return
+        # The server sends the whole file again.
+        self._start_over()
+        try:
             os.ftruncate(self._descriptor, 0)
+        except OSError as error:
+            name_failure(error, "ftruncate", self._path)
+            raise
 
     def _claim(self, flags: int) -> int:
         """Open the part for this process alone; FileBusy while another one has it."""
         while True:
-            descriptor = os.open(self._path, flags, MODE)
             try:
-                _lock(descriptor)
+                descriptor = os.open(self._path, flags, MODE)
+            except OSError as error:
+                name_failure(error, "open", self._path)
+                raise
+            try:
+                _lock(descriptor, self._path)
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False)):
                     return descriptor
             except BlockingIOError as error:
@@ -289,7 +311,9 @@ class Part:
     def write(self, chunk: bytes, /) -> None:
         assert self._descriptor is not None  # noqa: S101 - the transport calls start() first
         self._received += len(chunk)
-        if self._file.size is not None and self._received > self._file.size:
+        if self._file.size is None:
+            self._before_write(len(chunk))
+        elif self._received > self._file.size:
             # Cut off here, not at the end: it may have none.
             raise SizeMismatch(url=self._file.url, expected=self._file.size, actual=self._received)
         self._block.append(chunk)
@@ -313,9 +337,13 @@ class Part:
     def _store(self, block: list[bytes]) -> None:
         assert self._descriptor is not None  # noqa: S101 - it is not closed before this is done
         # Not joined first: to copy a block takes as long as to write it.
-        written = os.writev(self._descriptor, block[:_IOV_MAX])
+        try:
+            written = os.writev(self._descriptor, block[:_IOV_MAX])
+        except OSError as error:
+            name_failure(error, "writev", self._path)
+            raise
         if written < sum(map(len, block)):
-            write_all(self._descriptor, b"".join(block)[written:])
+            write_all(self._descriptor, b"".join(block)[written:], path=self._path)
         for chunk in block:
             self._update(chunk)
 
@@ -336,21 +364,25 @@ class Part:
         _check_digests(file, self._digests)
 
     def publish(self, path: str) -> None:
+        """Give the part its final name. After an error it is still there, and still this process's."""
         self.flush()
         # The lock is held until the part has its name.
         if path.rpartition("/")[0] != self._path.rpartition("/")[0]:
             make_directories(path.rpartition("/")[0])
-        os.rename(self._path, path)
+        rename(self._path, path)
         self.close()
 
     def close(self) -> None:
-        if self._storing is not None:
-            # Its descriptor must not become another file's under it. What it failed of is told already.
-            wait([self._storing])
-            self._storing = None
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Give the lock back, whatever goes wrong: the next try would find the file busy for ever."""
+        storing, self._storing = self._storing, None
+        try:
+            if storing is not None:
+                # Its descriptor must not become another file's under it. What it failed of is told already.
+                wait([storing])
+        finally:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is not None:
+                _close(descriptor, self._path)
 
     def discard(self) -> None:
         """Remove the part, unless another process has it."""
@@ -361,8 +393,10 @@ class Part:
                 return
             except OSError:
                 pass  # Not there, or a symbolic link: then nobody writes to it.
-        remove_file(self._path)
-        self.close()
+        try:
+            remove_file(self._path)
+        finally:
+            self.close()
 
 
 @cache
@@ -371,10 +405,22 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, thread_name_prefix="hash and write")
 
 
-def _lock(descriptor: int) -> None:
+def _close(descriptor: int, path: str) -> None:
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        # Network file systems tell here of a write that failed. The descriptor is gone all the same.
+        name_failure(error, "close", path)
+        raise
+
+
+def _lock(descriptor: int, path: str) -> None:
     """Raises BlockingIOError when another process has the lock; closing the descriptor gives it back."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if isinstance(error, BlockingIOError):
+            raise
         if error.errno not in _NO_LOCKS:
+            name_failure(error, "flock", path)
             raise

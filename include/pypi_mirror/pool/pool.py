@@ -10,7 +10,14 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.digests import checkable, remembered
-from pypi_mirror.disk import digests_of, link_file, sweep_dead_writers
+from pypi_mirror.disk import (
+    FILE_READABLE,
+    digests_of,
+    link_file,
+    make_path_readable,
+    name_failure,
+    sweep_dead_writers,
+)
 from pypi_mirror.errors import DigestMismatch, FileRefused, FileReplaced, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, RemoteFile, path_of
@@ -48,8 +55,9 @@ class Pool:
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
     ``replaced_files`` says what happens where upstream offers other bytes under a name that is known.
 
-    ``before_download`` is told how many bytes are to come, 0 where the page does not say; what it raises ends
-    the try. ``on_downloaded`` is told how large each file is that has come.
+    ``before_download`` is told how many bytes are to come, 0 where the page does not say, and
+    ``before_write`` of bytes that no page states: blocks of such a file, documents beside a file. What they
+    raise ends the try. ``on_downloaded`` is told how large each file is that has come.
     """
 
     def __init__(
@@ -62,6 +70,7 @@ class Pool:
         core_metadata: bool,
         replaced_files: ReplacedFiles = "refuse",
         before_download: Callable[[int], None] = lambda _size: None,
+        before_write: Callable[[int], None] = lambda _size: None,
         on_downloaded: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._root = os.fspath(web)
@@ -70,8 +79,11 @@ class Pool:
         self._compare_method = compare_method
         self._follows = replaced_files == "follow"
         self._before_download = before_download
+        self._before_write = before_write
         self._on_downloaded = on_downloaded
-        self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata)
+        self._sidecars = Sidecars(
+            transport, retries, core_metadata=core_metadata, before_write=before_write
+        )
 
     async def acquire(
         self,
@@ -212,6 +224,7 @@ class Pool:
                 wanted,
                 fresh=isinstance(after, WRONG_BYTES),
                 place=None if location is not None else place,
+                before_write=self._before_write,
             )
             self._on_downloaded(size)
             return size, sha256, 1
@@ -239,14 +252,33 @@ class Pool:
         if not os.path.lexists(target) and await self._on_disk(source, wanted, None, verify=True) is not None:
             link_file(source, target)
 
+    def _open_to_readers(self, path: str) -> None:
+        """Let everybody read the file and what lies beside it, and enter the pool's directories above it.
+
+        What another tool left, or was written under a narrow umask, would be answered with 403.
+        What is another user's stays as it is: the audit names it.
+        """
+        for suffix in ("", ".metadata", ".provenance"):
+            make_path_readable(f"{path}{suffix}")
+        above = os.path.dirname(path)
+        while len(above) > len(self._root):
+            make_path_readable(above)
+            above = os.path.dirname(above)
+
     async def _on_disk(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
     ) -> tuple[int, str] | None:
         """Size and SHA-256 of the file on the disk, None when it is not there or not right."""
         try:
-            size = os.stat(path, follow_symlinks=False).st_size
+            seen = os.stat(path, follow_symlinks=False)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            name_failure(error, "stat", path)
+            raise
+        size = seen.st_size
+        if verify or known is None or seen.st_mode & FILE_READABLE != FILE_READABLE:
+            self._open_to_readers(path)
         expected = known.size if known is not None else file.size
         if expected is not None and size != expected:
             return None

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -43,11 +44,19 @@ _provenance_decoder = msgspec.json.Decoder(_Provenance)
 class Sidecars:
     """Brings them to the disk, and removes those that no page lists."""
 
-    def __init__(self, transport: Transport, retries: Retries, *, core_metadata: bool) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        retries: Retries,
+        *,
+        core_metadata: bool,
+        before_write: Callable[[int], None] = lambda _size: None,
+    ) -> None:
         """Without ``core_metadata``, files have none beside them."""
         self._transport = transport
         self._retries = retries
         self._core_metadata = core_metadata
+        self._before_write = before_write
         # One wheel at a time is opened: what its list of members takes in memory is upstream's choice.
         self._making = asyncio.Semaphore(1)
 
@@ -92,6 +101,7 @@ class Sidecars:
             return None, 0
         if not _METADATA_VERSION.search(body):
             raise UpstreamMalformed("this is no core metadata", url=url)
+        self._before_write(len(body))
         # With a digest to go by, the file would not have been fetched if this were in it.
         (write_atomically if wanted is None else replace_atomically)(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
@@ -127,6 +137,7 @@ class Sidecars:
             _provenance_decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise UpstreamMalformed(f"this is no provenance object (PEP 740): {error}", url=url) from error
+        self._before_write(len(body))
         write_atomically(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
 

@@ -13,7 +13,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.auditing.pages import without
 from pypi_mirror.auditing.projects import ProjectLook
-from pypi_mirror.disk import flush_filesystem, remove_file, size_of
+from pypi_mirror.disk import flush_filesystem, make_path_readable, remove_file, size_of
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
@@ -40,6 +40,7 @@ class Repair:
         """
         mirror = self._mirror
         losing = give_way(mirror.ledger.places, looks)
+        closed = {id(look): self._open_to_readers(look) for look in looks}
         stubborn = {id(look) for look in looks if not self._remove_spoiled(look)}
         mirror.ledger.audits.distrust(
             self._run_id,
@@ -67,7 +68,21 @@ class Repair:
             self._withhold([look for name, look in damaged.items() if name in failed])
         for look in looks:
             if look.known.project not in failed and id(look) not in stubborn:
-                self._tally.repaired += len(look.findings) - len(look.orphans)
+                self._tally.repaired += len(look.findings) - len(look.orphans) - closed[id(look)]
+
+    def _open_to_readers(self, look: ProjectLook) -> int:
+        """How many paths stay that the web server may not read."""
+        left = 0
+        for path in look.closed:
+            if not make_path_readable(self._mirror.settings.web / path):
+                log.error(
+                    "%s: the web server may not read %s, and this user may not change its mode: "
+                    "give it to the mirror's user (chown) or run chmod a+rX on it",
+                    look.known.project,
+                    path,
+                )
+                left += 1
+        return left
 
     def _remove_spoiled(self, look: ProjectLook) -> bool:
         """Whether all that is spoiled could be removed."""

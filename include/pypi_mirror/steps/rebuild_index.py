@@ -5,7 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pypi_mirror.disk import remove_directory_if_empty, remove_file, sweep_leftovers, write_atomically
+from pypi_mirror.disk import (
+    make_directories,
+    remove_directory_if_empty,
+    remove_file,
+    sweep_leftovers,
+    write_atomically,
+)
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.ledger.runs import Run
@@ -147,7 +153,7 @@ def _write_name_map(mirror: Mirror, *, due: bool) -> None:
     """It holds what the root index does, so it is due with it."""
     path = name_map_path(mirror.settings)
     if due or not is_current(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(str(path.parent))
         write_name_map(path, mirror.ledger.projects.listed(), serial=mirror.ledger.facts.index_serial)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from pypi_mirror.disk import is_disk_fault
+from pypi_mirror.disk_faults import said_of
 from pypi_mirror.errors import (
     DiskFault,
     LeaseLost,
@@ -180,7 +181,9 @@ class Batch:
             return None
         if any(isinstance(error, UpstreamUnavailable) for error in errors):
             self._lost += 1
-        return Failed(planned=planned, error=type(errors[0]).__name__, reason=str(errors[0]))
+        first = errors[0]
+        reason = said_of(first) if isinstance(first, OSError) else str(first)
+        return Failed(planned=planned, error=type(first).__name__, reason=reason)
 
 
 def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror.disk import flush_filesystem, is_disk_fault
+from pypi_mirror.disk_faults import said_of
 from pypi_mirror.ledger.results import Failed, Result, Results, Synced
 from pypi_mirror.pages.page_store import PageStore, StagedPage, page_digest
 
@@ -158,4 +159,4 @@ class GroupCommit:
             page.discard()
         if is_disk_fault(error):
             raise error
-        return Failed(planned=synced.planned, error=type(error).__name__, reason=str(error))
+        return Failed(planned=synced.planned, error=type(error).__name__, reason=said_of(error))

@@ -4,7 +4,7 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pypi_mirror.disk import size_of
+from pypi_mirror.disk import served_size_of
 from pypi_mirror.errors import FileRefused
 from pypi_mirror.filters import Decision, Selector
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
@@ -38,6 +38,9 @@ from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
 # As many as requests can be under way: more files of one project would only wait, and others behind them.
 _FILES_AT_ONCE: Final = 256
+# Bytes of a page in both formats with their compressed twins, about: of itself, and for each of its files.
+_PAGE: Final = 4096
+_PAGE_EACH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +55,9 @@ class Before:
 class ProjectSync:
     """Syncs projects under one selection; ``fingerprint`` names that selection.
 
-    ``pool`` is None where files are not mirrored (``release-files = false``): then pages list what upstream
-    lists, and their links lead elsewhere.
+    ``before_write`` is told how large a new page is about to be; what it raises ends the try. ``pool`` is
+    None where files are not mirrored (``release-files = false``): then pages list what upstream lists, and
+    their links lead elsewhere.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class ProjectSync:
         pages: PageStore,
         fingerprint: str,
         legacy_json: bool,
+        before_write: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._web = web
         self._upstream = upstream
@@ -74,6 +79,7 @@ class ProjectSync:
         self._pages = pages
         self._fingerprint = fingerprint
         self._legacy_json = legacy_json
+        self._before_write = before_write
 
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
         """Raises MirrorError or OSError when the project cannot be brought up to date."""
@@ -109,12 +115,12 @@ class ProjectSync:
         )
 
     def _is_in_pool(self, file: KnownFile) -> bool:
-        """Whether the disk has what the ledger says, as far as its directories tell; so has a tombstone."""
+        """Whether the disk has what the ledger says, as far as its directories tell."""
         path = f"{self._web}/{file.path}"
         return file.removed_at is not None or (
-            size_of(path) == file.size
-            and (file.metadata_sha256 is None or size_of(f"{path}.metadata") is not None)
-            and (not file.provenance or size_of(f"{path}.provenance") is not None)
+            served_size_of(path) == file.size
+            and (file.metadata_sha256 is None or served_size_of(f"{path}.metadata") is not None)
+            and (not file.provenance or served_size_of(f"{path}.provenance") is not None)
         )
 
     async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
@@ -123,6 +129,10 @@ class ProjectSync:
         files = tuple(a.file for a in acquired)
         # What was dropped and of unknown size counts as a file without bytes.
         dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
+        legacy_json = await self._upstream.legacy_json(page.name) if self._legacy_json else None
+        if before.project is None or any(file.filename not in before.files for file in decision.kept):
+            # What only takes something off a page may be what makes room.
+            self._before_write(_PAGE + _PAGE_EACH * len(files) + len(legacy_json or b""))
         return Synced(
             planned=planned,
             known=before.project,
@@ -142,7 +152,7 @@ class ProjectSync:
             selection=self._fingerprint,
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
-            legacy_json=await self._upstream.legacy_json(page.name) if self._legacy_json else None,
+            legacy_json=legacy_json,
             loss=self._loss(planned, before, page),
             tally=Tally(
                 projects_done=1,
