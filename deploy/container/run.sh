@@ -11,11 +11,7 @@ part=${1:-}
 case "$part" in
 init)
     airflow db migrate
-    # Batches that download for hours leave one place free. A pool that is there keeps its number of places.
-    if [ -n "${PYPI_MIRROR_POOL:-}" ] && ! airflow pools get "$PYPI_MIRROR_POOL" >/dev/null 2>&1; then
-        airflow pools set "$PYPI_MIRROR_POOL" "$((${AIRFLOW__CORE__PARALLELISM:-32} - 1))" \
-            "Batches of the mirror that download at once; 0 holds back what has not begun"
-    fi
+    "$(dirname "$0")/make-pool.sh"
     # An older ledger is upgraded, a newer one refused; the second makes one where there is none.
     pypi-mirror ledger upgrade --wait
     pypi-mirror nginx render >/dev/null

@@ -37,8 +37,15 @@ class Keys:
 
 
 def read_or_make_keys(home: Path) -> Keys:
-    """The keys in ``home``, readable by their owner alone; made at the first call."""
-    home.mkdir(parents=True, exist_ok=True)
+    """The keys in ``home``, which nobody but its owner may enter; made at the first call.
+
+    Airflow's database lies there, too: connections, and sessions that are logins.
+    """
+    make_private(home)
+    for path in home.iterdir():
+        # An earlier version made them under the umask.
+        if path.is_file():
+            path.chmod(0o600)
     path = home / "keys.json"
     if path.exists():
         return Keys(**json.loads(path.read_text()))
@@ -110,7 +117,10 @@ def environment(
 
 def migrate(layout: Layout, env: Mapping[str, str]) -> None:
     """Bring Airflow's database to this version of Airflow; three seconds when it is there already."""
-    layout.logs.mkdir(parents=True, exist_ok=True)
+    make_private(layout.logs)
+    # SQLite gives its log and its shared memory the mode of the database.
+    if env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith("sqlite:"):
+        (layout.airflow_home / "airflow.db").touch(mode=0o600)
     log = layout.logs / "db-migrate.log"
     with log.open("wb") as output:
         done = subprocess.run(
@@ -134,6 +144,12 @@ def service(name: str, layout: Layout, env: Mapping[str, str]) -> Service:
     """
     options = ("--skip-serve-logs",) if name in (SCHEDULER, TRIGGERER) else ()
     return Service(name=name, argv=(*_airflow(), name, *options), env=env, cwd=layout.checkout)
+
+
+def make_private(directory: Path) -> None:
+    """Make ``directory``, which only its owner may enter."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.chmod(0o700)
 
 
 def _airflow() -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
-from zoneinfo import ZoneInfo
+
+import pendulum
 
 from pypi_mirror.settings.values import Schedule
 
@@ -103,6 +104,6 @@ def next_run(schedule: Schedule, now: datetime) -> str:
     # Comes with Airflow, and costs too much for a DAG file that only names this module.
     from croniter import croniter  # type: ignore[import-untyped,unused-ignore]
 
-    zone = ZoneInfo(schedule.timezone)
+    zone = pendulum.timezone(schedule.timezone)
     begins: datetime = croniter(schedule.cron, now.astimezone(zone)).get_next(datetime)
     return f"The next run by schedule is due at {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC."

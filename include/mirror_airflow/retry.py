@@ -24,9 +24,9 @@ LOST_WHILE_WAITING = 20
 class RetryWhatCanBeMended(RetryPolicy):
     """Asks each engine error whether a retry can help; retries it ``tries`` times at most.
 
-    The pause is ``delay`` seconds, twice as long each time, or what upstream asked for (``Retry-After``), and
-    never more than LONGEST_PAUSE. An error that is not the engine's is a bug, a full disk or the like: trying
-    again changes nothing. What Airflow's own services did wrong is retried as well.
+    The pause is ``delay`` seconds, twice as long each time, or what upstream asks for (``Retry-After``) where
+    that is longer, and never more than LONGEST_PAUSE. An error that is not the engine's is a bug, a full disk
+    or the like: trying again changes nothing. What Airflow's own services did wrong is retried as well.
     """
 
     def __init__(self, *, tries: int, delay: float) -> None:
@@ -59,7 +59,8 @@ class RetryWhatCanBeMended(RetryPolicy):
         # An exponent that a long number of retries makes is no float any more.
         pause = self._delay * 2.0 ** min(try_number - 1, 30)
         if isinstance(exception, UpstreamUnavailable) and exception.retry_after is not None:
-            pause = exception.retry_after
+            # "Retry-After: 0" and a date in the past would use up all tries at once.
+            pause = max(pause, exception.retry_after)
         return min(pause, LONGEST_PAUSE)
 
     def serialize(self) -> dict[str, Any]:

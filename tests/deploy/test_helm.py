@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from mirror_airflow.places import POOL
 from tests.deploy.airflow_options import unknown_options
 from tests.deploy.compose import ROOT, example, services
 
@@ -125,3 +126,13 @@ def test_tasks_write_their_logs_where_the_api_server_reads_them() -> None:
     assert folder == there["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]
     [mount] = [m for m in POD["spec"]["containers"][0]["volumeMounts"] if m["name"] == "logs"]
     assert mount["mountPath"] == folder
+
+
+def test_the_tasks_that_download_have_a_pool_and_it_is_made() -> None:
+    for document in (VALUES, POD):
+        values = {each["name"]: each.get("value") for each in _environment(document)}
+        assert values["PYPI_MIRROR_POOL"] == POOL
+    [command] = VALUES["migrateDatabaseJob"]["args"]
+    script = command.partition("exec /opt/pypi-mirror/")[2]
+    assert command.startswith("airflow db migrate && ")
+    assert (ROOT / script).is_file()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mirror_airflow.places import POOL
 from tests.deploy.airflow_options import unknown_options
 from tests.deploy.compose import ROOT, example, services
 from tests.requirements_present import require
@@ -100,3 +101,10 @@ def test_units_are_of_the_form_that_systemd_reads() -> None:
         parser = configparser.RawConfigParser(strict=False, interpolation=None)
         parser.read_string(unit.read_text())
         assert parser.sections() == ["Unit", "Service", "Install"], unit.name
+
+
+def test_the_tasks_that_download_have_a_pool_and_it_is_made() -> None:
+    assert ENVIRONMENT["PYPI_MIRROR_POOL"] == POOL
+    [made] = service(FOLDER / "pypi-mirror-upgrade.service")["ExecStartPost"]
+    script = ROOT / made.removeprefix("/bin/sh /opt/pypi-mirror/")
+    assert script.is_file()

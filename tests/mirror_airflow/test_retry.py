@@ -71,6 +71,13 @@ def test_upstreams_own_delay_is_kept_as_long_as_the_lease_can_be(asked: int, pau
     assert decision.retry_delay == timedelta(seconds=pause)
 
 
+@pytest.mark.parametrize("asked", [0.0, 0.5, 59.0])
+def test_what_upstream_asks_for_never_shortens_our_own_pause(asked: float) -> None:
+    error = UpstreamUnavailable("busy", url=URL, retry_after=asked)
+    decisions = [POLICY.evaluate(error, try_number=number, max_tries=3) for number in (1, 2, 3)]
+    assert [d.retry_delay for d in decisions] == [timedelta(seconds=s) for s in (60, 120, 240)]
+
+
 def test_no_pause_is_longer_than_the_lease_can_be_kept() -> None:
     policy = RetryWhatCanBeMended(tries=5_000, delay=600)
     error = UpstreamUnavailable("lost", url=URL)

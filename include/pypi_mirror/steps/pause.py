@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
 import msgspec
+import pendulum
 from packaging.utils import NormalizedName
 
 from pypi_mirror.download_window import closed_until
@@ -164,7 +164,7 @@ def described(mirror: Mirror, pause: Pause | None, *, done: int, planned: int, l
     """
     of_all = f"{done:,} of {planned:,} projects done"
     if pause is not None and pause.until is not None:
-        until = datetime.fromtimestamp(pause.until, ZoneInfo(mirror.settings.schedule.timezone))
+        until = datetime.fromtimestamp(pause.until, pendulum.timezone(mirror.settings.schedule.timezone))
         return f"paused until {until:%Y-%m-%d %H:%M %Z} ([schedule] download-window): {of_all}"
     option = "projects-per-run" if pause is None else "gigabytes-per-run"
     rest = "" if left is None else f"; {described_left(left)}"
