@@ -6,13 +6,12 @@ the first of the two. So windows that follow each other on paper do in every nig
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final
+
+import pendulum
 
 from pypi_mirror.settings.values import DownloadWindow
-
-if TYPE_CHECKING:
-    from pendulum import Date, DateTime, Timezone
 
 _MIDNIGHT: Final = 24 * 60
 # A weekly window that the clock's change leaves out entirely comes again a week later.
@@ -26,23 +25,21 @@ def closed_until(windows: Sequence[DownloadWindow], timezone: str, now: float) -
     """
     if not windows:
         return None
-    import pendulum
-
     zone = pendulum.timezone(timezone)
-    moment = pendulum.from_timestamp(now)
-    today = moment.in_timezone(zone).date()
+    moment = datetime.fromtimestamp(now, UTC)
+    today = moment.astimezone(zone).date()
     # Asked before every project: what begins later than today matters only where none is open.
     if any(start <= moment < end for start, end in _stretches(windows, zone, today, range(-1, 1))):
         return None
     coming = (start for start, _ in _stretches(windows, zone, today, range(_DAYS_AHEAD + 1)))
-    return min(start for start in coming if start > moment).in_timezone(zone)
+    return min(start for start in coming if start > moment).astimezone(zone)
 
 
 def _stretches(
-    windows: Sequence[DownloadWindow], zone: "Timezone", today: "Date", ahead: range
-) -> "Iterator[tuple[DateTime, DateTime]]":
+    windows: Sequence[DownloadWindow], zone: tzinfo, today: date, ahead: range
+) -> Iterator[tuple[datetime, datetime]]:
     """[start, end) in UTC of each window that begins so many days ``ahead`` of ``today``."""
-    for day in (today.add(days=number) for number in ahead):
+    for day in (today + timedelta(days=number) for number in ahead):
         for window in windows:
             if day.weekday() in window.days:
                 ends_next_day = window.end <= window.start
@@ -52,13 +49,8 @@ def _stretches(
                     yield start, end
 
 
-def _instant(zone: "Timezone", day: "Date", minute: int) -> "DateTime":
+def _instant(zone: tzinfo, day: date, minute: int) -> datetime:
     """When the clock shows ``minute`` minutes since the midnight with which ``day`` begins."""
-    import pendulum
-
     days, minute = divmod(minute, _MIDNIGHT)
-    day = day.add(days=days)
-    # As the standard library reads it, which puts a time that is left out after the gap. pendulum's own
-    # arithmetic has it before.
-    wall = datetime(day.year, day.month, day.day, *divmod(minute, 60), tzinfo=zone)
-    return pendulum.instance(wall.astimezone(UTC))
+    wall = datetime.combine(day + timedelta(days=days), time(*divmod(minute, 60)), zone)
+    return wall.astimezone(UTC)
