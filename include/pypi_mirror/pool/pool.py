@@ -81,9 +81,7 @@ class Pool:
         self._before_download = before_download
         self._before_write = before_write
         self._on_downloaded = on_downloaded
-        self._sidecars = Sidecars(
-            transport, retries, core_metadata=core_metadata, before_write=before_write
-        )
+        self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata, before_write=before_write)
 
     async def acquire(
         self,

@@ -114,6 +114,7 @@ class Sidecars:
             body = await asyncio.to_thread(wheel_metadata, path, file.filename, max_bytes=_MAX_DOCUMENT)
         if body is None:
             return None
+        self._before_write(len(body))
         write_atomically(f"{path}.metadata", body)
         return hashlib.sha256(body).hexdigest()
 
