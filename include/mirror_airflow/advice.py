@@ -37,8 +37,13 @@ BY_ERROR: Final[dict[str, str]] = {
     "UpstreamUnavailable": _UPSTREAM,
     "UpstreamDown": _UPSTREAM,
     "UpstreamRefused": (
-        "Upstream, or a proxy on the way, refuses the request: see the credentials of the proxy "
-        "(PYPI_MIRROR_PROXY), and whether this host is blocked there."
+        "Upstream, or a proxy on the way, refuses the request: see the login at upstream (the connection "
+        "pypi_mirror_upstream, or PYPI_MIRROR_LOGIN), the credentials of the proxy (PYPI_MIRROR_PROXY), and "
+        "whether this host is blocked there."
+    ),
+    "NoProjectList": (
+        "Upstream shows no list of its projects: see [mirror] master and the login at upstream, or name the "
+        "projects in [allowlist] packages."
     ),
     "UpstreamMalformed": _REFUSED_FILE,
     "CutOff": _PASSES,
@@ -47,6 +52,10 @@ BY_ERROR: Final[dict[str, str]] = {
         "cache on the way keeps pages too long."
     ),
     "FileRefused": _REFUSED_FILE,
+    "FileReplaced": (
+        "Upstream offers other bytes under the name of a file that the mirror has: ask its maintainers why. "
+        "For an index where files are replaced on purpose, set [mirror] replaced-files = follow."
+    ),
     "DigestMismatch": _MISMATCH,
     "SizeMismatch": _MISMATCH,
     "FileBusy": _PASSES,

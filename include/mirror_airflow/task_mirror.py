@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from mirror_airflow.message import NEXT_TRY_KEY
 from mirror_airflow.retry import RetryWhatCanBeMended
 from mirror_airflow.run_label import has_ended
 from mirror_airflow.task_errors import last_words
+from mirror_airflow.upstream_login import with_upstream_login
 from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
@@ -37,11 +38,8 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
     ended in Airflow, which a person marked failed, say, does not have it any longer. A task that will be
     tried again keeps the lease until then. ``label`` is the run's in the ledger, by default Airflow's own.
     """
-    # The engine brings SQLAlchemy and libcurl along; parsing a DAG file needs neither.
-    from pypi_mirror.mirror import open_mirror
-
     context = get_current_context()
-    with last_words(context["ti"]), open_mirror(read_settings(configuration_path())) as mirror:
+    with last_words(context["ti"]), _opened() as mirror:
         try:
             yield mirror
         except MirrorBusy as busy:
@@ -58,6 +56,13 @@ def task_mirror(*, label: str | None = None) -> Iterator["Mirror"]:
         except (MirrorError, AirflowException) as error:
             _pause(mirror, error, context["ti"], context["run_id"] if label is None else label)
             raise
+
+
+def _opened() -> AbstractContextManager["Mirror"]:
+    # The engine brings SQLAlchemy and libcurl along; parsing a DAG file needs neither.
+    from pypi_mirror.mirror import open_mirror
+
+    return open_mirror(with_upstream_login(read_settings(configuration_path())))
 
 
 def _end_in_ledger(mirror: "Mirror", label: str) -> None:

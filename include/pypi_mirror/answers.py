@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
+from pypi_mirror.login import LOGIN_ADVICE
 from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.zones import leads_inside
 
@@ -30,7 +31,7 @@ def passes(status: int) -> bool:
 
 def failure(url: str, status: int, retry_after: float | None) -> UpstreamError:
     """The error that an answer is which cannot be used."""
-    message = f"answered {status}"
+    message = f"answered {status}. {LOGIN_ADVICE}" if status == 401 else f"answered {status}"
     if passes(status):
         return UpstreamUnavailable(message, url=url, retry_after=retry_after, answered=True)
     return (UpstreamRefused if status in _REFUSALS else UpstreamError)(message, url=url)

@@ -92,7 +92,7 @@ class NoProjectList(UpstreamError):
     def __init__(self, message: str, *, url: str) -> None:
         super().__init__(
             f"{message}. To mirror an index that has no such list, name its projects in [allowlist] "
-            "packages; otherwise check [mirror] master, and the login if upstream needs one",
+            "packages; otherwise check [mirror] master",
             url=url,
         )
 

@@ -23,6 +23,7 @@ from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.login import Logins, netrc_logins
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.patience import Patience
@@ -92,6 +93,10 @@ class Mirror:
             if place == self.settings.web or place.is_symlink() or place.is_mount():
                 flush_filesystem(place)
 
+    @cached_property
+    def logins(self) -> Logins:
+        return Logins(self.settings.master, self.settings.login, netrc_logins())
+
     @contextmanager
     def control(self) -> Iterator[Control]:
         """For the few calls that find out what changed."""
@@ -103,6 +108,7 @@ class Mirror:
             allow_non_https=s.allow_non_https,
             patience=self.patience,
             border=Border(s.master),
+            logins=self.logins,
             now=self.clock,
         )
         try:
@@ -148,6 +154,7 @@ class Mirror:
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
             border=Border(s.master),
+            logins=self.logins,
         )
 
     def project_sync(

@@ -253,6 +253,10 @@ def test_a_mistake_is_the_only_one_and_leads_to_its_line(
         ("HTTP://index.example", "plain http"),
         ("http://127.0.0.1.index.example", "plain http"),
         ("https://me:pw@index.example", "must not hold a user name"),
+        (
+            "https://token@index.example/simple/",
+            "environment variable PYPI_MIRROR_LOGIN",
+        ),
         ("https://index.example/?a=b", "must not have a query"),
         ("https://index.example:port", "not a URL"),
         ("index.example", "not a URL like https://"),

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.model import RunState
+from tests.certificates import certificate
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
@@ -224,12 +226,18 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(root: Path) -> Iterator[str]:
+def served(root: Path, *, certificate: tuple[Path, Path] | None = None) -> Iterator[str]:
+    """``root`` at an address, over TLS where there is a certificate and its key."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=str(root)))
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        # The handshake is for the connection's own thread: done here, one that fails would end the server.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
@@ -271,6 +279,27 @@ def test_a_mirror_of_our_mirror_is_the_same_mirror(bench: MakeBench, tmp_path: P
         audit(second)
         # The next run finds nothing to do and asks for nothing but the index.
         assert second.sync().planned == 0
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_an_index_whose_certificate_is_of_a_private_authority(
+    bench: MakeBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for each in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(each, raising=False)
+    first = bench(scenario=small())
+    first.sync()
+    public, private = certificate(tmp_path)
+    with served(first.web, certificate=(public, private)) as url:
+        second = Bench(
+            server=first.server,
+            settings=replace(first.settings, directory=tmp_path / "second", master=url),
+        )
+        with pytest.raises(UpstreamError, match="certificate"):
+            second.sync()
+        monkeypatch.setenv(variable, str(public))
+        assert second.sync().state is RunState.SUCCESS
+        assert second.listed("alpha")
 
 
 def test_a_bandersnatch_tree_is_taken_over_without_a_download(bench: MakeBench, tmp_path: Path) -> None:

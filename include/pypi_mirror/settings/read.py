@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.login import LOGIN_VARIABLE
 from pypi_mirror.settings.bandersnatch import (
     FOREIGN_KEYS,
     FOREIGN_SECTIONS,
@@ -37,8 +38,9 @@ from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, S
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the configuration file ``path``.
 
-    ``environ`` may override what can hold a secret: PYPI_MIRROR_LEDGER_URL and PYPI_MIRROR_PROXY. Nothing on
-    the disk or the network is touched but the file. Raises ConfigurationError with all mistakes.
+    ``environ`` may override what can hold a secret: PYPI_MIRROR_LEDGER_URL and PYPI_MIRROR_PROXY; the login,
+    PYPI_MIRROR_LOGIN, can be nowhere else. Nothing on the disk or the network is touched but the file. Raises
+    ConfigurationError with all mistakes.
     """
     path = path.absolute()
     reading = _Reading(path.parent)
@@ -47,7 +49,7 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
         # A mistake without a line is one of the file as a whole, or of the environment: it comes last.
         mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
         raise ConfigurationError(path, mistakes)
-    return _assemble(path, reading.values)
+    return replace(_assemble(path, reading.values), login=environ.get(LOGIN_VARIABLE) or None)
 
 
 def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:

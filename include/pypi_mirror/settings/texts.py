@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from pypi_mirror.login import LOGIN_VARIABLE
+
 T = TypeVar("T")
 Parser = Callable[[str], T]
 
@@ -186,7 +188,14 @@ def parse_index(text: str) -> str:
     """``pypi``, or the URL of an index: its root, a trailing ``/simple/`` is cut off."""
     if text.lower() == "pypi":
         return "pypi"
-    return parse_web_url(text).removesuffix("/simple").rstrip("/")
+    url = plain_url(text, ("https", "http"))
+    if url.username is not None or url.password is not None:
+        raise BadValue(
+            "the address must not hold a user name or a password; set the environment variable "
+            f"{LOGIN_VARIABLE} to user:password or to a token, in Airflow the connection "
+            "pypi_mirror_upstream, or write it into netrc"
+        )
+    return text.rstrip("/").removesuffix("/simple").rstrip("/")
 
 
 def is_loopback(url: str) -> bool:

@@ -221,7 +221,7 @@ class Settings:
 
     ``master`` is upstream's root, without ``/simple`` and without a trailing slash; ``root_uri`` and
     ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
-    when the environment gave them, and so are left out of the ``repr``.
+    when the environment gave them, and ``login`` is one; so they are left out of the ``repr``.
     """
 
     path: Path | None = None
@@ -240,6 +240,7 @@ class Settings:
     release_files: bool = True
     core_metadata: bool = True
     proxy: str | None = field(default=None, repr=False)
+    login: str | None = field(default=None, repr=False)
     compare_method: CompareMethod = "hash"
     replaced_files: ReplacedFiles = "refuse"
     root_uri: str | None = None

@@ -13,6 +13,7 @@ from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
 from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.login import Logins
 from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
@@ -49,16 +50,19 @@ class CurlTransport:
         proxy: str | None = None,
         allow_non_https: bool = False,
         border: Border | None = None,
+        logins: Logins | None = None,
     ) -> None:
         """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
 
         One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
         given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
         redirect leaves https. ``border`` says where names may lead, but for a ``proxy``, which looks them up.
+        ``logins`` are for those addresses that they name, wherever redirects lead.
         """
         self.requests = 0
         self._received = 0
         self._allow_non_https = allow_non_https
+        self._logins = logins
         self._concurrency = Controller(workers)
         self._gate = Gate(self._concurrency.limit)
         self._large_gate = Gate(_large_share(self._concurrency.limit, bandwidth))
@@ -140,7 +144,8 @@ class CurlTransport:
             await bandwidth.is_paid()
         hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
         transfer = Transfer(request, url, self._loop.create_future(), hold)
-        set_up(easy, url, request, transfer)
+        login = None if self._logins is None else self._logins.header(url)
+        set_up(easy, url, request, transfer, login=login)
         # Only for HTTP/2 is it worth waiting for another request's connection: over HTTP/1.1, libcurl lets
         # those that wait go on one at a time, when others end, and a silent answer would hold them all up.
         easy.setopt(pycurl.PIPEWAIT, self._multiplexed and url.startswith("https:"))

@@ -81,12 +81,15 @@ class Transfer:
         return None
 
 
-def set_up(easy: pycurl.Curl, url: str, request: Request, transfer: Transfer) -> None:
-    """Ready ``easy``, new or used before, for ``request`` at ``url``."""
+def set_up(
+    easy: pycurl.Curl, url: str, request: Request, transfer: Transfer, *, login: str | None = None
+) -> None:
+    """Ready ``easy``, new or used before, for ``request`` at ``url``; ``login`` is for Authorization."""
     easy.setopt(pycurl.URL, url)
     # A handle keeps its last request's options; an empty list would leave the old headers standing.
-    if request.headers:
-        easy.setopt(pycurl.HTTPHEADER, list(request.headers))
+    headers = request.headers if login is None else (*request.headers, f"Authorization: {login}")
+    if headers:
+        easy.setopt(pycurl.HTTPHEADER, list(headers))
     else:
         easy.unsetopt(pycurl.HTTPHEADER)
     if request.compressed:

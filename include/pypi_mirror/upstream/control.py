@@ -18,6 +18,7 @@ from pypi_mirror.answers import (
 )
 from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
+from pypi_mirror.login import Logins
 from pypi_mirror.patience import Patience, Tries
 from pypi_mirror.transport import USER_AGENT, ca_bundle
 from pypi_mirror.upstream.border_adapter import BorderAdapter
@@ -57,12 +58,14 @@ class Control:
         patience: Patience,
         allow_non_https: bool = False,
         border: Border | None = None,
+        logins: Logins | None = None,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.calls = 0
         self.lead: Lead | None = None
+        self._logins = logins
         self._now = now
         self._timeout = timeout
         self._global_timeout = global_timeout
@@ -72,7 +75,7 @@ class Control:
         self._clock = clock
         self._session = requests.Session()
         self._session.headers["User-Agent"] = USER_AGENT
-        # Somebody's .netrc must not decide what upstream is told.
+        # `requests` would look into netrc by itself, for any host and port.
         self._session.auth = _no_credentials
         if proxy is not None:
             self._session.trust_env = False
@@ -141,6 +144,9 @@ class Control:
         max_bytes: int,
     ) -> ControlAnswer:
         self.calls += 1
+        login = None if self._logins is None else self._logins.header(url)
+        if login is not None:
+            headers = {**(headers or {}), "Authorization": login}
         deadline = self._clock() + self._global_timeout
         try:
             with self._session.request(

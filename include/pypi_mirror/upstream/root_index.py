@@ -6,6 +6,7 @@ from typing import Final
 
 from pypi_mirror.answers import failure
 from pypi_mirror.errors import NoProjectList, UpstreamError, UpstreamMalformed
+from pypi_mirror.login import LOGIN_ADVICE
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag
@@ -64,7 +65,8 @@ def _fetch(url: str, control: Control, etag: str | None, *, is_guess: bool) -> R
     if answer.status == 304 and etag:
         return None
     if answer.status in _NO_LIST:
-        raise NoProjectList(f"answered {answer.status} for the list of projects", url=url)
+        advice = f". {LOGIN_ADVICE}" if answer.status == 403 else ""
+        raise NoProjectList(f"answered {answer.status} for the list of projects{advice}", url=url)
     if answer.status != 200:
         raise failure(url, answer.status, None)
     content_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -10,6 +10,8 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import UpstreamError, UpstreamRefused
+from pypi_mirror.login import LOGIN_ADVICE
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, MAX_PAGE
 
@@ -28,10 +30,19 @@ def roots_to_try(master: str, first: str | None = None) -> tuple[str, ...]:
 
 
 def find_root_by_pages(roots: Sequence[str], control: Control, names: Sequence[NormalizedName]) -> str | None:
-    """The one of ``roots`` that has the page of one of ``names``; None where none of those tried is there."""
+    """The one of ``roots`` that has the page of one of ``names``; None where none of those tried is there.
+
+    Raises UpstreamRefused where upstream shows none of them and wants, or may want, a login.
+    """
+    refused: UpstreamError | None = None
     for root in roots:
         for name in names[:_TRIED]:
             answer = control.call("GET", f"{root}{name}/", headers={"Accept": ACCEPT}, max_bytes=MAX_PAGE)
             if answer.status == 200:
                 return root
+            # Some servers say 403 of what they do not have, so it counts only if nothing else is said.
+            if answer.status in (401, 403) and refused is None:
+                refused = UpstreamRefused(f"answered {answer.status}. {LOGIN_ADVICE}", url=answer.url)
+    if refused is not None:
+        raise refused
     return None
