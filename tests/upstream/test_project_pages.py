@@ -56,10 +56,11 @@ def fetch(*answers: Answer, waits: Waits | None = None, **options: Any) -> tuple
     return asyncio.run(pages.fetch(ALPHA, **options)), transport
 
 
-def legacy(answer: Answer) -> bytes | None:
-    transport = FakeTransport({f"{MASTER}/pypi/alpha/json": [answer]})
+def legacy(answer: Answer, version: str | None = None) -> bytes | None:
+    path = "alpha" if version is None else f"alpha/{version}"
+    transport = FakeTransport({f"{MASTER}/pypi/{path}/json": [answer]})
     made = retries(transport, Waits().patience(attempts=1))
-    return asyncio.run(ProjectPages(MASTER, transport, made).legacy_json(ALPHA))
+    return asyncio.run(ProjectPages(MASTER, transport, made).legacy_json(ALPHA, version))
 
 
 def fetch_from(server: Server, waits: Waits | None = None, **options: Any) -> PageAnswer:
@@ -214,6 +215,12 @@ class TestLegacyJson:
 
     def test_none(self) -> None:
         assert legacy(said(status=404)) is None
+
+    def test_of_a_release(self) -> None:
+        body = '{"info": {"name": "Alpha", "version": "1.0"}}'
+        assert legacy(said(body), version="1.0") == body.encode()
+        with pytest.raises(UpstreamMalformed, match=r"of release '1\.0', not '2\.0'"):
+            legacy(said(body), version="2.0")
 
     @pytest.mark.parametrize("body", ["<html>sorry</html>", "{}", '{"info": {"name": 7}}', "[" * 100_000])
     def test_what_is_none_is_not_served(self, body: str) -> None:

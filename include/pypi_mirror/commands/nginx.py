@@ -10,6 +10,7 @@ from pypi_mirror.errors import WebServerError
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.reload_nginx import reload_nginx
+from pypi_mirror.steps.report import show_site
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, site_config_path
 from pypi_mirror.webserver.supervisor import Supervisor
@@ -45,8 +46,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run_render(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
-    with open_mirror(settings):
+    with open_mirror(settings) as mirror:
         written = write_site(settings)
+        show_site(mirror)
     path = site_config_path(settings)
     sys.stdout.write(path.read_text())
     print(f"# {path}: {'written' if written.changed else 'unchanged'}", file=sys.stderr)
@@ -56,6 +58,8 @@ def run_render(arguments: argparse.Namespace) -> int:
 def run_reload(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config)) as mirror:
         reloaded = reload_nginx(mirror)
+        # It tells clients the address that nginx has now.
+        show_site(mirror)
     print("nginx reloaded." if reloaded.reloaded else "nginx runs this configuration already.")
     for line in reloaded.probed:
         print(f"  {line}")

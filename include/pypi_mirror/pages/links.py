@@ -24,6 +24,10 @@ class Links(Protocol):
         """The address of the file; its metadata is at the same address plus ``.metadata`` (PEP 658)."""
         ...
 
+    def absolute(self, file: PooledFile) -> str:
+        """The whole address of the file, for documents that are read far from where they came from."""
+        ...
+
     def provenance(self, file: PooledFile) -> str:
         """The address of the file's provenance object (PEP 740); asked for only if it has one."""
         ...
@@ -38,14 +42,17 @@ class PoolLinks:
 
     def __init__(self, *, public_url: str, root_uri: str | None = None) -> None:
         self._files = f"{root_uri.rstrip('/')}/" if root_uri else "../../"
-        self._provenance = f"{(root_uri or public_url).rstrip('/')}/"
+        self._site = f"{(root_uri or public_url).rstrip('/')}/"
 
     def file(self, file: PooledFile) -> str:
         return self._files + quote_path(file.path)
 
+    def absolute(self, file: PooledFile) -> str:
+        return self._site + quote_path(file.path)
+
     def provenance(self, file: PooledFile) -> str:
         """Absolute always: PEP 740 wants a fully qualified URL, and clients refuse the page otherwise."""
-        return f"{self._provenance}{quote_path(file.path)}.provenance"
+        return f"{self.absolute(file)}.provenance"
 
 
 def quote_path(path: str) -> str:

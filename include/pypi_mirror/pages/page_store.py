@@ -9,9 +9,10 @@ import hashlib
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import overload
 
 from packaging.utils import NormalizedName
 
@@ -27,6 +28,7 @@ from pypi_mirror.disk import (
     size_of,
     stage_file,
     sweep_leftovers,
+    write_atomically,
 )
 from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages.formats import (
@@ -40,10 +42,13 @@ from pypi_mirror.pages.formats import (
     remove_index_files,
     twin_matches,
 )
+from pypi_mirror.pages.legacy_json import LegacyJson, decode
 from pypi_mirror.pages.links import Links
 from pypi_mirror.pages.project_page import render_html, render_json
 from pypi_mirror.settings.values import SimpleFormat
 
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_LONGEST_VERSION = 200
 _NORMALIZED = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 # What a page's files hold, by name and in the order of ``names_of``.
@@ -199,16 +204,38 @@ class PageStore:
         removed = [self._remove(name, hashed=hashed) for hashed in layouts]
         return any(removed)
 
+    def legacy(self, page: MirroredPage) -> LegacyJson:
+        """What the page's legacy JSON lists."""
+        return LegacyJson(page, self._links)
+
+    def read_legacy_json(self, name: NormalizedName, version: str | None = None) -> bytes | None:
+        """The project's document, or that of its release ``version``; None where there is none."""
+        path = self._legacy_json(name, version)
+        try:
+            return None if path is None or path.is_symlink() else path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def write_release_json(self, name: NormalizedName, version: str, document: bytes) -> None:
+        """``document`` for the release ``version``, at once; not for one whose name is no directory's."""
+        path = self._legacy_json(name, version)
+        if path is not None:
+            write_atomically(path, document)
+
     def stage_legacy_json(self, name: NormalizedName, document: bytes) -> StagedPage:
-        """``document``, to become the project's legacy JSON."""
+        """``document``, to become the project's legacy JSON. Published, it takes away the documents of
+        releases that it does not list.
+        """
         path = self._legacy_json(name)
         make_path_readable(path.parent)
         files = [] if holds(str(path), document) else [stage_file(path, document)]
-        return StagedPage(files, partial(self._sweep_legacy_json, name, str(path.parent)))
+        releases = frozenset(decode(document).get("releases", ()))
+        return StagedPage(files, partial(self._sweep_legacy_json, name, path.parent, releases))
 
-    def _sweep_legacy_json(self, name: NormalizedName, directory: str) -> None:
+    def _sweep_legacy_json(self, name: NormalizedName, directory: Path, releases: frozenset[str]) -> None:
         # With bandersnatch the path was a symbolic link to this file, which nothing would keep current.
         remove_file(self._web / "json" / name)
+        _remove_release_documents(directory, keep=releases)
         sweep_leftovers(directory, older_than=0, recursive=False)
 
     def remove_legacy_json(self, name: NormalizedName) -> bool:
@@ -218,11 +245,19 @@ class PageStore:
         # Most projects have no directory, and another one's is not looked into by way of a link.
         if path.parent.is_dir() and not path.parent.is_symlink():
             removed |= remove_file(path)
+            _remove_release_documents(path.parent)
             _remove_page_directory(str(path.parent))
         return removed
 
-    def _legacy_json(self, name: NormalizedName) -> Path:
-        return self._web / "pypi" / _checked(name) / "json"
+    @overload
+    def _legacy_json(self, name: NormalizedName) -> Path: ...
+    @overload
+    def _legacy_json(self, name: NormalizedName, version: str | None) -> Path | None: ...
+    def _legacy_json(self, name: NormalizedName, version: str | None = None) -> Path | None:
+        directory = self._web / "pypi" / _checked(name)
+        if version is None:
+            return directory / "json"
+        return directory / version / "json" if is_release_directory(version) else None
 
     def _directory(self, name: NormalizedName, *, hashed: bool) -> str:
         _checked(name)
@@ -272,6 +307,29 @@ def _directories(path: str) -> Iterator[NormalizedName]:
 
 def _is_normalized(name: str) -> bool:
     return _NORMALIZED.fullmatch(name) is not None and "--" not in name
+
+
+def is_release_directory(version: str) -> bool:
+    """Whether a release's document may be in a directory of this name: upstream chose it."""
+    return version != "json" and len(version) <= _LONGEST_VERSION and _VERSION.fullmatch(version) is not None
+
+
+def _remove_release_documents(directory: Path, *, keep: Collection[str] = ()) -> None:
+    try:
+        entries = os.scandir(directory)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    with entries:
+        gone = [
+            each.path
+            for each in entries
+            if is_release_directory(each.name)
+            and each.name not in keep
+            and each.is_dir(follow_symlinks=False)
+        ]
+    for path in gone:
+        remove_file(f"{path}/json")
+        _remove_page_directory(path)
 
 
 def _remove_page_directory(directory: str) -> None:

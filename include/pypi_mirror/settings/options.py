@@ -136,7 +136,7 @@ _MIRROR = (
         field="json",
         parse=texts.parse_boolean,
         default="false",
-        doc="Keep upstream's legacy JSON at pypi/<project>/json too.",
+        doc="Keep legacy JSON too, at pypi/<project>/json and pypi/<project>/<version>/json.",
     ),
     Option(
         section="mirror",

@@ -20,7 +20,7 @@ from pypi_mirror.steps.pause import described, pause_of
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.steps.unknown_names import note_missing_pages
 from pypi_mirror.steps.write_metrics import write_metrics
-from pypi_mirror.webserver.site_page import write_site_files
+from pypi_mirror.webserver.site_page import write_client_files, write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, WaitingPlan, render_status
 
 
@@ -89,7 +89,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     mirror.ledger.lease.release(run.request.label)
     note_missing_pages(mirror, run_id)
     take_sample(mirror)
-    _show(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
+    show_site(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
     write_metrics(mirror)
     totals = mirror.ledger.projects.totals()
     return Report(
@@ -212,11 +212,13 @@ def _failure(entry: BacklogEntry, run_id: int) -> Failure:
     )
 
 
-def _show(mirror: Mirror, *, changed: bool) -> None:
-    """Bring the site's page up to date; a run that changed nothing only says that it looked."""
+def show_site(mirror: Mirror, *, changed: bool = True) -> None:
+    """Bring the site's page up to date; a run that changed nothing only says that it looked, unless the site
+    has another address.
+    """
     status = mirror_status(mirror)
     page = mirror.settings.web / "index.html"
-    if changed or not page.exists():
+    if write_client_files(mirror.settings) or changed or not page.exists():
         write_site_files(mirror.settings, status)
     else:
         write_atomically(mirror.settings.web / "mirror.json", render_status(status))

@@ -33,6 +33,7 @@ from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in
+from pypi_mirror.sync.legacy_documents import LegacyDocuments
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 
@@ -78,7 +79,7 @@ class ProjectSync:
         self._pool = pool
         self._pages = pages
         self._fingerprint = fingerprint
-        self._legacy_json = legacy_json
+        self._legacy = LegacyDocuments(upstream, pages, before_write) if legacy_json else None
         self._before_write = before_write
 
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
@@ -129,7 +130,16 @@ class ProjectSync:
         files = tuple(a.file for a in acquired)
         # What was dropped and of unknown size counts as a file without bytes.
         dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
-        legacy_json = await self._upstream.legacy_json(page.name) if self._legacy_json else None
+        mirrored = MirroredPage(
+            name=page.name,
+            serial=page.serial,
+            status=page.status,
+            versions=_versions_left(page, decision),
+            files=files,
+            extra=page.extra,
+            meta_extra=page.meta_extra,
+        )
+        legacy_json = await self._legacy.bring(mirrored, verify=planned.verify) if self._legacy else None
         if before.project is None or any(file.filename not in before.files for file in decision.kept):
             # What only takes something off a page may be what makes room.
             self._before_write(_PAGE + _PAGE_EACH * len(files) + len(legacy_json or b""))
@@ -137,15 +147,7 @@ class ProjectSync:
             planned=planned,
             known=before.project,
             known_files=dict(before.files),
-            page=MirroredPage(
-                name=page.name,
-                serial=page.serial,
-                status=page.status,
-                versions=_versions_left(page, decision),
-                files=files,
-                extra=page.extra,
-                meta_extra=page.meta_extra,
-            ),
+            page=mirrored,
             locations=tuple(a.location for a in acquired),
             etag=page.etag,
             serial=page.serial,

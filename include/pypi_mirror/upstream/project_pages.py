@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -31,6 +32,7 @@ _ANSWERS: Final = frozenset({200, 206, 304, 404, 406, 410, 416})
 
 class _LegacyInfo(msgspec.Struct):
     name: str
+    version: str = ""
 
 
 class _Legacy(msgspec.Struct):
@@ -111,14 +113,16 @@ class ProjectPages:
     def url(self, project: NormalizedName) -> str:
         return f"{self._root}{project}/"
 
-    async def legacy_json(self, project: NormalizedName) -> bytes | None:
-        """The project's document of the JSON API, as upstream wrote it; None where it has none (404).
+    async def legacy_json(self, project: NormalizedName, version: str | None = None) -> bytes | None:
+        """The JSON API's document of the project, or of its release ``version``, as upstream wrote it; None
+        where it has none (404).
 
-        Raises UpstreamMalformed for a document that is none, or another project's.
+        Raises UpstreamMalformed for a document that is none, or another project's or release's.
         """
         if self._legacy is None:
             return None
-        url = f"{self._legacy}/{project}/json"
+        release = "" if version is None else f"/{quote(version, safe='')}"
+        url = f"{self._legacy}/{project}{release}/json"
 
         async def fetch(after: MirrorError | None) -> bytes | None:
             response = await self._get(url, (), fresh=isinstance(after, WRONG_BYTES))
@@ -132,6 +136,9 @@ class ProjectPages:
                 raise CutOff(f"this is no document of the JSON API: {error}", url=url) from error
             if (named := checked_name(document.info.name, url=url)) != project:
                 raise UpstreamMalformed(f"this is the document of {named!r}, not of {project!r}", url=url)
+            if version is not None and document.info.version != version:
+                said = document.info.version
+                raise UpstreamMalformed(f"this is the document of release {said!r}, not {version!r}", url=url)
             return response.body
 
         return await self._retries.run(url, fetch)

@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pypi_mirror.disk import write_atomically
@@ -69,13 +70,23 @@ def render_page(settings: Settings, status: MirrorStatus) -> bytes:
 
 def write_site_files(settings: Settings, status: MirrorStatus) -> tuple[str, ...]:
     """Bring the page, ``mirror.json`` and the clients' files up to date; return the names of the changed."""
+    contents = {"index.html": render_page(settings, status), "mirror.json": render_status(status)}
+    return _write(settings, contents) + write_client_files(settings)
+
+
+def write_client_files(settings: Settings) -> tuple[str, ...]:
+    """Bring the files that clients download up to date; return the names of the changed. They depend on
+    nothing but the site's address.
+    """
     contents = {
-        "index.html": render_page(settings, status),
-        "mirror.json": render_status(status),
         "pip.conf": pip_conf(settings).encode(),
         "uv.toml": uv_toml(settings).encode(),
         "poetry.toml": poetry_source(settings).encode(),
     }
+    return _write(settings, contents)
+
+
+def _write(settings: Settings, contents: Mapping[str, bytes]) -> tuple[str, ...]:
     return tuple(name for name, data in contents.items() if write_atomically(settings.web / name, data))
 
 
