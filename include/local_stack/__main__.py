@@ -1,8 +1,6 @@
 """``python -m local_stack COMMAND``: what the Makefile calls."""
 
-import signal
 import sys
-from types import FrameType
 
 from rich.console import Console
 
@@ -12,36 +10,29 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout, checkout_of_this_package
 from local_stack.options import parse_options
 from local_stack.stack import Stack
+from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.errors import MirrorError
 
-INTERRUPTED = 130
 COMMANDS = {"mirror": commands.mirror, "up": commands.up, "down": commands.down}
 
 
 def main(arguments: list[str]) -> int:
-    """0 when all went well, 1 with a sentence when not, 2 for a wrong command line, 130 after Ctrl-C."""
+    """0 when all went well, 1 with a sentence when not, 2 for a wrong command line, 128 + N by signal N."""
     options = parse_options(arguments)
     layout = Layout.of(checkout_of_this_package())
     console, errors = (
         Console(markup=False, highlight=False, soft_wrap=True, stderr=e) for e in (False, True)
     )
-    signal.signal(signal.SIGTERM, _interrupt)
-    signal.signal(signal.SIGHUP, _interrupt)
     try:
-        with claim(layout.run, options.command):
+        with handled_signals(), interruptible(), claim(layout.run, options.command):
             COMMANDS[options.command](Stack(layout), options, console)
     except (StackError, MirrorError) as error:
         errors.print(f"make {options.command}: {error}", style="red")
         return 1
-    except KeyboardInterrupt:
+    except Interrupted as interrupted:
         errors.print(f"make {options.command}: interrupted; everything it had started is stopped")
-        return INTERRUPTED
+        return interrupted.code
     return 0
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """A terminal that closes, or a polite kill, ends the command as Ctrl-C does."""
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What ``mirror`` and ``up`` have in common: everything that has to run before the DAG can."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -23,14 +23,17 @@ from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.commands.label import is_dead
 from pypi_mirror.disk import make_directories
 from pypi_mirror.errors import ConfigurationError
-from pypi_mirror.mirror import open_mirror
+from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.steps.report import fail_run
 from pypi_mirror.steps.upgrade_ledger import upgrade_ledger
+from pypi_mirror.steps.watch import look_upstream
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"
+# Seconds until upstream is taken for dead before anything was started.
+_ASKED_FOR = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,8 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
     upgraded = upgrade_ledger(settings, is_dead=is_dead)
     if upgraded.before not in (None, upgraded.after):
         console.print(upgraded.described)
+    if not sample:
+        _ask_upstream(settings, console, goes_on=scheduled)
     if serves_itself(settings):
         make_directories(str(settings.web))
         stack.start(nginx_service(stack.layout, settings), ready=lambda: site_answers(settings))
@@ -85,6 +90,19 @@ def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: boo
     return Running(
         api=api, settings=settings, conf=conf, airflow_url=f"http://localhost:{options.airflow_port}/"
     )
+
+
+def _ask_upstream(settings: Settings, console: Console, *, goes_on: bool) -> None:
+    """Say at once that upstream does not answer: a run under Airflow would ask again for minutes first."""
+    with open_to_plan(replace(settings, timeout=min(settings.timeout, _ASKED_FOR))) as mirror:
+        once = replace(mirror.patience, attempts=1, stale_wait=0, missing_wait=0, outage_wait=0)
+        look = look_upstream(replace(mirror, patience=once))
+    if look.silent_since is None:
+        return
+    reason = f"upstream does not answer: {look.trouble}"
+    if not goes_on:
+        raise StackError(f"{reason}. Nothing was started; try again once it does, or see [mirror] master")
+    console.print(f"{reason}. The runs of the DAG ask it again", style="yellow")
 
 
 def end_in_ledger(settings: Settings, run_id: str) -> None:

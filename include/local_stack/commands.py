@@ -1,6 +1,5 @@
 """``mirror``, ``up`` and ``down``: what is running before, what is running after."""
 
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from local_stack.options import Options
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
 from local_stack.state import State, forget_state, read_state, write_state
+from pypi_mirror.commands.interruption import held_back
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 
@@ -107,13 +107,12 @@ def _stopped_afterwards(stack: Stack, console: Console) -> Iterator[None]:
 
 
 def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
-    """Stop everything; a second Ctrl-C must not leave half of it running.
+    """Stop everything; another signal must not leave half of it running.
 
     A run that is under way ends in Airflow while that can still be asked, and in the ledger when its
     tasks are gone and can no longer begin it anew.
     """
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
+    with held_back():
         running, state = stack.running(), read_state(stack.layout.run)
         cut_off = () if state is None or API_SERVER not in running else _cut_off_runs(stack, state, console)
         if running:
@@ -124,8 +123,6 @@ def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
                 end_in_ledger(read_settings(Path(state.conf)), run_id)
         forget_state(stack.layout.run)
         return stopped
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _cut_off_runs(stack: Stack, state: State, console: Console) -> tuple[str, ...]:

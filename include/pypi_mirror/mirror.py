@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import msgspec
 
@@ -50,6 +51,13 @@ class Mirror:
     ledger: Ledger
     clock: Clock
     patience: Patience = field(default_factory=Patience)
+    # Where a plan that leaves no trace keeps upstream's index.
+    scratch: Path | None = None
+
+    @property
+    def state(self) -> Path:
+        """Where a run keeps what its steps hand on."""
+        return self.scratch or self.settings.directory
 
     @cached_property
     def selector(self) -> Selector:
@@ -232,6 +240,22 @@ def open_mirror(
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
         with named_disk_faults(mirror.places):
+            yield mirror
+
+
+@contextmanager
+def open_to_plan(settings: Settings) -> Iterator[Mirror]:
+    """The mirror for a plan: nothing of it is made or changed, and whatever run is at work goes on.
+
+    Raises OldLedger for a ledger of an older program, and LedgerError.
+    """
+    clock = SystemClock()
+    with (
+        TemporaryDirectory(prefix="pypi-mirror-plan-") as folder,
+        Ledger.to_plan_with(settings.ledger, clock, Path(folder)) as ledger,
+    ):
+        mirror = Mirror(settings=settings, ledger=ledger, clock=clock, scratch=Path(folder))
+        with named_disk_faults((settings.directory,)):
             yield mirror
 
 

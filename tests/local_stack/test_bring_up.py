@@ -103,3 +103,28 @@ def test_a_run_of_the_older_program_that_was_cut_off_is_ended(settings: Settings
         assert run is not None
         assert run.state is RunState.FAILED
         assert mirror.ledger.lease.holder() is None
+
+
+@pytest.mark.parametrize("command", ["mirror", "up"])
+def test_an_upstream_that_is_dead_is_said_before_anything_is_started(tmp_path: Path, command: str) -> None:
+    with socket.socket() as unused, socket.socket() as site:
+        for each in (unused, site):
+            each.bind(("127.0.0.1", 0))
+        dead, port = unused.getsockname()[1], site.getsockname()[1]
+    conf = tmp_path / "mirror.conf"
+    conf.write_text(
+        f"[mirror]\ndirectory = {tmp_path}/mirror\nmaster = http://127.0.0.1:{dead}\n"
+        "[site]\nenabled = false\n"
+    )
+    said = io.StringIO()
+    with pytest.raises(StackError) as raised:
+        bring_up(
+            cast("Stack", NoAirflow()),
+            parse_options([command, "--airflow-port", str(port), "--conf", str(conf)]),
+            Console(file=said, width=300, soft_wrap=True),
+            scheduled=command == "up",
+        )
+    told = str(raised.value) if command == "mirror" else said.getvalue()
+    assert f"upstream does not answer: http://127.0.0.1:{dead}" in told
+    assert ("Nothing was started" in str(raised.value)) == (command == "mirror")
+    assert not (tmp_path / "mirror").exists() or command == "up"

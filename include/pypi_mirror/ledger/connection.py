@@ -34,8 +34,10 @@ _REFUSED: Final = {
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
-def create_engine(url: str, *, keeps_open: bool = True) -> Engine:
+def create_engine(url: str, *, keeps_open: bool = True, alone: bool = False) -> Engine:
     """An engine for a SQLAlchemy URL; nothing is opened yet.
+
+    ``alone``: nobody else writes to this SQLite file, so a transaction need not begin as a writer's.
 
     A server that runs for months must not keep an SQLite file open in between (``keeps_open``): who closes it
     last deletes the log beside it by its name, and by then a ledger that was made anew may lie there.
@@ -53,7 +55,7 @@ def create_engine(url: str, *, keeps_open: bool = True) -> Engine:
                 poolclass=None if keeps_open else NullPool,
             )
             event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin_sqlite)
+            event.listen(engine, "begin", _begin_deferred if alone else _begin_sqlite)
         else:
             engine = sqlalchemy.create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, ImportError) as error:
@@ -88,6 +90,10 @@ def _begin_sqlite(connection: Connection) -> None:
     # whatever the timeout; one that starts as a writer waits its turn.
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _begin_deferred(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _translated(context: ExceptionContext, shown: str) -> LedgerError | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from sqlalchemy import Engine
 
@@ -22,6 +23,7 @@ from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
 from pypi_mirror.ledger.samples import Samples
+from pypi_mirror.ledger.scratch import scratch_engine
 
 
 class Ledger:
@@ -57,6 +59,16 @@ class Ledger:
             yield cls(engine, clock)
         finally:
             engine.dispose()
+
+    @classmethod
+    @contextmanager
+    def to_plan_with(cls, url: str, clock: Clock, folder: Path) -> Iterator["Ledger"]:
+        """The ledger at a SQLAlchemy URL, or an empty one where there is none, for a plan without a trace.
+
+        What is written goes to ``folder`` and is lost at the end. Raises OldLedger and LedgerError.
+        """
+        with scratch_engine(url, folder) as engine:
+            yield cls(engine, clock)
 
 
 def _bring_up_to_date(engine: Engine, clock: Clock, *, older_too: bool) -> None:

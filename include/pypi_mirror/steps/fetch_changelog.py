@@ -150,5 +150,5 @@ def _from_index(
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
     check_not_older(index, cursor)
-    save_snapshot(mirror.settings.directory, run.id, index)
+    save_snapshot(mirror.state, run.id, index)
     return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)

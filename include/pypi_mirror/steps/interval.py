@@ -52,5 +52,5 @@ def compare_index(mirror: Mirror, control: Control, run: Run) -> bool:
     if index is None:
         return False
     check_not_older(index, cursor)
-    save_snapshot(mirror.settings.directory, run.id, index)
+    save_snapshot(mirror.state, run.id, index)
     return True

@@ -113,8 +113,8 @@ def forget_rest_of_other_filters(mirror: Mirror) -> None:
 
 def index_etag(mirror: Mirror, run: Run) -> str | None:
     """That of the root index which the plan of ``run``, and of those it goes on from, was compared with."""
-    if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
-        return load_snapshot(mirror.settings.directory, run.id).etag
+    if run.source == "index" and has_snapshot(mirror.state, run.id):
+        return load_snapshot(mirror.state, run.id).etag
     before = _before(mirror, run)
     return None if before is None else before.etag
 

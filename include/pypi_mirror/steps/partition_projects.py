@@ -159,7 +159,7 @@ def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[Pl
 
 
 def _from_index(mirror: Mirror, run: Run, *, since: int | None) -> Iterator[PlannedProject]:
-    entries = _sorted(load_snapshot(mirror.settings.directory, run.id).entries())
+    entries = _sorted(load_snapshot(mirror.state, run.id).entries())
     return plan_from_index(
         entries,
         mirror.ledger.projects.all(),
@@ -191,7 +191,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
     touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
     if run.source == "index":
         return plan_backfill(
-            _sorted(load_snapshot(mirror.settings.directory, run.id).entries()),
+            _sorted(load_snapshot(mirror.state, run.id).entries()),
             mirror.ledger.projects.all(),
             mirror.selector,
             touched=touched,

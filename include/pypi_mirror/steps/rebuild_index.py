@@ -67,7 +67,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     if (paused or run.request.kind is not RunKind.SYNC) and _is_taken_over(mirror):
         if run.request.kind is RunKind.SYNC:
             note_ended(mirror, run)
-        remove_snapshots(mirror.settings.directory)
+        remove_snapshots(mirror.state)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
     due = _is_due(mirror, paused=paused)
     if due:
@@ -193,8 +193,8 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
             write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
             wanted["cursor"] = str(run.cursor_to)
         # Without a snapshot this is a second try, and the first came to the end.
-        if run.source == "index" and has_snapshot(mirror.settings.directory, run.id):
-            wanted["index_etag"] = load_snapshot(mirror.settings.directory, run.id).etag
+        if run.source == "index" and has_snapshot(mirror.state, run.id):
+            wanted["index_etag"] = load_snapshot(mirror.state, run.id).etag
         elif run.source == "ledger" and (etag := index_etag(mirror, run)) is not None:
             wanted["index_etag"] = etag
     if changed:
@@ -210,7 +210,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
             mirror.ledger.events.forget_before(min(int(mirror.clock()), newest) - _KEEP_EVENTS)
     if run.request.kind is RunKind.SYNC:
         note_ended(mirror, run)
-    remove_snapshots(mirror.settings.directory)
+    remove_snapshots(mirror.state)
 
 
 def _put_changed(mirror: Mirror, wanted: Mapping[str, str | None]) -> None:

@@ -127,7 +127,7 @@ def end_dry_run(mirror: Mirror, run_id: int) -> None:
     run = mirror.ledger.runs.get(run_id)
     settle_removals(mirror, run, dry=True)
     mirror.ledger.runs.forget(run_id)
-    remove_snapshots(mirror.settings.directory)
+    remove_snapshots(mirror.state)
     mirror.ledger.lease.release(run.request.label)
 
 

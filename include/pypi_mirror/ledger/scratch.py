@@ -1,0 +1,124 @@
+"""A ledger to plan with: it reads the mirror's and keeps what is noted meanwhile to itself.
+
+So a plan is made by the steps of a run, and no run, lease, fact or waiting approval of the mirror changes.
+The tables that those steps write are copies, which names find first: in SQLite a database file to which the
+ledger is attached, in PostgreSQL a schema before the ledger's own.
+"""
+
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, MetaData, event, insert, select
+
+from pypi_mirror import __version__
+from pypi_mirror.errors import LedgerError, OldLedger
+from pypi_mirror.ledger.backup import file_of
+from pypi_mirror.ledger.connection import create_engine, shown_address
+from pypi_mirror.ledger.migrations import HEAD, version_of
+from pypi_mirror.ledger.tables import events, facts, lease, metadata, plan, runs
+
+_COPIED: Final = (facts, runs, plan)
+_OWN: Final = (*_COPIED, events, lease)
+_ATTACHED: Final = "ledger"
+
+
+@contextmanager
+def scratch_engine(url: str, folder: Path) -> Iterator[Engine]:
+    """An engine for the ledger at ``url``, or for an empty one where there is none; it writes to ``folder``.
+
+    Raises OldLedger for a ledger of an older program, and LedgerError when it cannot be read.
+    """
+    file = file_of(url)
+    opened = _on_server(url) if file is None else _beside(url, file, folder / "plan.sqlite")
+    with opened as (engine, schema):
+        with engine.begin() as connection:
+            metadata.create_all(
+                connection, tables=metadata.sorted_tables if schema is None else _OWN, checkfirst=False
+            )
+            if schema is not None:
+                _copy(connection, schema)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def _beside(url: str, file: Path, scratch: Path) -> Iterator[tuple[Engine, str | None]]:
+    there = file.is_file() and _is_ledger(url)
+
+    def attach(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"ATTACH ? AS {_ATTACHED}", (str(file),))
+
+    # A transaction that began as a writer's would lock the attached ledger, too.
+    engine = create_engine(f"sqlite:///{scratch}", alone=True)
+    if there:
+        event.listen(engine, "connect", attach)
+    yield engine, _ATTACHED if there else None
+
+
+@contextmanager
+def _on_server(url: str) -> Iterator[tuple[Engine, str | None]]:
+    there = _is_ledger(url)
+    own = f"pypi_mirror_plan_{secrets.token_hex(6)}"
+    real = create_engine(url)
+    with real.begin() as connection:
+        schema: str = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+    _make_schema(real, own)
+    engine = create_engine(url)
+
+    def put_first(connection: Any, _record: object) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f'SET search_path TO "{own}", "{schema}"')
+        connection.commit()
+
+    event.listen(engine, "connect", put_first)
+    try:
+        yield engine, schema if there else None
+    finally:
+        engine.dispose()
+        with real.begin() as connection:
+            connection.exec_driver_sql(f'DROP SCHEMA "{own}" CASCADE')
+        real.dispose()
+
+
+def _make_schema(engine: Engine, name: str) -> None:
+    try:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f'CREATE SCHEMA "{name}"')
+    except LedgerError as error:
+        user, database = engine.url.username, engine.url.database
+        raise LedgerError(
+            f"{error}; a plan is made in a schema of its own: let the ledger's user make one "
+            f"(GRANT CREATE ON DATABASE {database} TO {user})"
+        ) from error
+
+
+def _is_ledger(url: str) -> bool:
+    engine = create_engine(url)
+    try:
+        found, shown = version_of(engine), shown_address(engine)
+    finally:
+        engine.dispose()
+    if found is not None and found > HEAD:
+        raise LedgerError(
+            f"the ledger at {shown} is of schema {found}, and this pypi-mirror {__version__} knows {HEAD}"
+        )
+    if found not in (None, HEAD):
+        raise OldLedger(found=found, known=HEAD, address=shown)
+    return found is not None
+
+
+def _copy(connection: Connection, schema: str) -> None:
+    for table in _COPIED:
+        real = table.to_metadata(MetaData(), schema=schema)
+        connection.execute(insert(table).from_select(list(table.c.keys()), select(real)))
+    if connection.dialect.name == "postgresql":
+        # What was copied with its id was not counted.
+        connection.exec_driver_sql(
+            "SELECT setval(pg_get_serial_sequence('runs', 'id'), coalesce(max(id), 0) + 1, false) FROM runs"
+        )
