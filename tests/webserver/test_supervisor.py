@@ -295,9 +295,33 @@ def test_its_log_can_be_rotated(
     until(log.exists, "the log is not opened again")
 
 
-def test_where_runs_signal_nginx_themselves_it_does_not_begin(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["reload = command", "reload-command = true"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_without_watching_it_simply_runs_nginx_in_the_foreground(
+    settings: Settings, tmp_path: Path, how: str, number: signal.Signals
+) -> None:
     conf = tmp_path / "mirror.conf"
-    conf.write_text(f"[mirror]\ndirectory = {tmp_path}\nmaster = https://index.example\n")
+    conf.write_text(
+        f"[mirror]\ndirectory = {settings.directory}\nmaster = https://index.example\n"
+        f"[site]\n{how}\nport = {settings.site.port}\nnginx = {settings.site.nginx}\n"
+        f"public-url = {settings.site.public_url}\n"
+    )
+    command = shlex.join([*COMMAND, "-c", str(conf)])
+    with subprocess.Popen(
+        ["sh", "-c", f"trap '' INT; exec {command}"], stderr=subprocess.PIPE, start_new_session=True
+    ) as started:
+        until(lambda: running_fingerprint(settings) is not None, "it does not serve")
+        pid = int(default_runtime(settings).pid.read_text())
+        started.send_signal(number)
+        started.send_signal(number)
+        _, complaints = started.communicate(timeout=PATIENCE)
+    assert (started.returncode, b"Traceback" in complaints) == (0, False)
+    assert not Path(f"/proc/{pid}").exists()
+    assert running_fingerprint(settings) is None
+
+
+def test_without_a_mirror_it_says_so(tmp_path: Path) -> None:
+    conf = tmp_path / "mirror.conf"
+    conf.write_text(f"[mirror]\ndirectory = {tmp_path}/none\nmaster = https://index.example\n")
     done = subprocess.run([*COMMAND, "-c", str(conf)], capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "set it to watch" in done.stderr
+    assert (done.returncode, "no mirror is here yet" in done.stderr) == (1, True)

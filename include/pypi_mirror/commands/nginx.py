@@ -6,14 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pypi_mirror.errors import WebServerError
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.steps.report import show_site
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, site_config_path
-from pypi_mirror.webserver.supervisor import Supervisor
+from pypi_mirror.webserver.supervisor import Foreground, Supervisor
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -30,7 +29,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     serve = actions.add_parser(
         "serve",
         parents=[common],
-        help="run nginx, and have it take up what runs write ([site] reload = watch)",
+        help="run nginx in the foreground; with [site] reload = watch it takes up what runs write",
     )
     serve.add_argument(
         "--runtime",
@@ -68,21 +67,18 @@ def run_reload(arguments: argparse.Namespace) -> int:
 
 def run_serve(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
-    if settings.site.reload != "watch":
-        raise WebServerError(
-            f"{arguments.config}: [site] reload is {settings.site.reload}, so runs signal an nginx of their "
-            "own and wait for no other; set it to watch"
-        )
     # It runs for months: its log has to say what it serves.
     logging.getLogger("pypi_mirror").setLevel(logging.INFO)
     folder: Path = arguments.runtime or default_runtime(settings).folder
     access: Path | None = arguments.access_log
-    supervisor = Supervisor(
-        settings,
-        Runtime(
-            folder=folder.absolute(), access=None if access is None else access.absolute(), to_terminal=True
-        ),
+    watches = settings.site.reload == "watch"
+    runtime = Runtime(
+        folder=folder.absolute(),
+        access=None if access is None else access.absolute(),
+        # `nginx reload` writes the same main file, where it signals this nginx.
+        to_terminal=watches,
     )
+    supervisor = Supervisor(settings, runtime) if watches else Foreground(settings, runtime)
     supervisor.handle_signals()
     supervisor.run()
     return 0

@@ -1,4 +1,4 @@
-"""Runs nginx and has it take up each configuration that is written: for an nginx that runs cannot signal.
+"""Runs nginx in the foreground; one that runs cannot signal takes up each configuration that they write.
 
 It may be in another container, another user's, or on another host: all it shares with the runs is the
 mirror's directory, which it only reads. What it serves is a copy of the last configuration that nginx
@@ -29,6 +29,7 @@ from pypi_mirror.webserver.candidate import (
 )
 from pypi_mirror.webserver.nginx_binary import find_nginx
 from pypi_mirror.webserver.render import REFUSED, Runtime, render_main, site_config_path
+from pypi_mirror.webserver.server import nginx_command
 from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 
 _LOOK_AGAIN: Final = 0.5
@@ -43,19 +44,94 @@ _FINGERPRINT = re.compile(rf"add_header {FINGERPRINT_HEADER} ([0-9a-f]+) ")
 _log = logging.getLogger(__name__)
 
 
-class Supervisor:
-    """One nginx, from ``run`` to its end. It writes to ``runtime`` alone."""
+class Foreground:
+    """One nginx, from ``run`` to its end, with the settings of now until `pypi-mirror nginx reload`."""
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self._settings = settings
         self._runtime = runtime
         self._binary = find_nginx(settings)
+        self._nginx: subprocess.Popen[bytes] | None = None
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Serve until ``stop``, or a signal after ``handle_signals``.
+
+        WebServerError if nginx cannot be started, refuses its configuration, or ends by itself.
+        """
+        if not self._settings.web.is_dir():
+            raise WebServerError(
+                f"{self._settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it"
+            )
+        nginx_command(self._settings, runtime=self._runtime)
+        self._runtime.temporary.mkdir(parents=True, exist_ok=True)
+        # Written for this nginx alone where runs signal another one.
+        main = render_main(
+            self._settings, self._runtime, site=site_config_path(self._settings), user=workers_user()
+        )
+        write_atomically(self._runtime.config, main.encode())
+        self._nginx = self._start()
+        _log.info("nginx serves %s; its logs are in %s", self._settings.site.public_url, self._runtime.folder)
+        try:
+            while not self._stopping.is_set():
+                self._require_alive()
+                self._stopping.wait(_LOOK_AGAIN)
+        finally:
+            self._end()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def handle_signals(self) -> None:
+        """SIGTERM, SIGINT and SIGHUP stop; SIGUSR1 has nginx open its logs again, after they were rotated."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._stop_for)
+        signal.signal(signal.SIGUSR1, self._reopen_logs)
+
+    def _stop_for(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping.set()
+
+    def _reopen_logs(self, number: int, _frame: FrameType | None) -> None:
+        if self._nginx is not None:
+            self._nginx.send_signal(number)
+
+    def _require_alive(self) -> None:
+        if self._nginx is not None and (code := self._nginx.poll()) is not None:
+            raise WebServerError(f"nginx has ended by itself with {code}; its last words are above")
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = (str(self._binary), *self._runtime.arguments)
+        try:
+            # A session of its own: Ctrl-C reaches us alone, and we end it gracefully.
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        except OSError as error:
+            raise WebServerError(f"{command[0]} cannot be started: {error.strerror}") from error
+
+    def _end(self) -> None:
+        """Let nginx finish the answers that it has begun, as long as there is time for it."""
+        if self._nginx is None:
+            return
+        for number, patience in ((signal.SIGQUIT, _GRACE), (signal.SIGTERM, _ABRUPT)):
+            if self._nginx.poll() is None:
+                self._nginx.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                self._nginx.wait(patience)
+                return
+        with suppress(ProcessLookupError):
+            os.killpg(self._nginx.pid, signal.SIGKILL)
+        self._nginx.wait()
+
+
+class Supervisor(Foreground):
+    """Has its nginx take up each configuration that is written. It writes to ``runtime`` alone."""
+
+    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+        super().__init__(settings, runtime)
         self._written = site_config_path(settings)
         self._seen: bytes | None = None
         self._try_again_at: float | None = None
         self._trouble: str | None = None
-        self._nginx: subprocess.Popen[bytes] | None = None
-        self._stopping = threading.Event()
 
     @property
     def site(self) -> Path:
@@ -81,27 +157,10 @@ class Supervisor:
         try:
             while not self._stopping.is_set():
                 self._look()
-                if self._nginx is not None and (code := self._nginx.poll()) is not None:
-                    raise WebServerError(f"nginx has ended by itself with {code}; its last words are above")
+                self._require_alive()
                 self._stopping.wait(_LOOK_AGAIN)
         finally:
             self._end()
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    def handle_signals(self) -> None:
-        """SIGTERM and SIGINT stop; SIGUSR1 has nginx open its logs again, after they were rotated."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop_for)
-        signal.signal(signal.SIGUSR1, self._reopen_logs)
-
-    def _stop_for(self, _number: int, _frame: FrameType | None) -> None:
-        self._stopping.set()
-
-    def _reopen_logs(self, number: int, _frame: FrameType | None) -> None:
-        if self._nginx is not None:
-            self._nginx.send_signal(number)
 
     def _look(self) -> None:
         try:
@@ -163,25 +222,3 @@ class Supervisor:
         else:
             self._nginx.send_signal(signal.SIGHUP)
             _log.info("nginx takes up configuration %s", fingerprint)
-
-    def _start(self) -> "subprocess.Popen[bytes]":
-        command = (str(self._binary), *self._runtime.arguments)
-        try:
-            # A session of its own: Ctrl-C reaches us alone, and we end it gracefully.
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
-        except OSError as error:
-            raise WebServerError(f"{command[0]} cannot be started: {error.strerror}") from error
-
-    def _end(self) -> None:
-        """Let nginx finish the answers that it has begun, as long as there is time for it."""
-        if self._nginx is None:
-            return
-        for number, patience in ((signal.SIGQUIT, _GRACE), (signal.SIGTERM, _ABRUPT)):
-            if self._nginx.poll() is None:
-                self._nginx.send_signal(number)
-            with suppress(subprocess.TimeoutExpired):
-                self._nginx.wait(patience)
-                return
-        with suppress(ProcessLookupError):
-            os.killpg(self._nginx.pid, signal.SIGKILL)
-        self._nginx.wait()
