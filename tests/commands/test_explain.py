@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from pypi_mirror.commands import main
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.read import read_settings
 from tests.commands.cli import CommandLine
 from tests.warehouse import Fault, Server, Status, running, small
 
@@ -134,6 +136,9 @@ def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
 
 def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["explain", "-c", conf, "alpha"])
+    assert not (Path(conf).parent / "mirror").exists(), "who only looks makes no mirror"
+    with open_mirror(read_settings(Path(conf), {})):
+        pass
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     assert "behind      not known" in capsys.readouterr().out

@@ -100,6 +100,11 @@ def _print(report: AuditReport) -> None:
         f"{report.directories} of 256 parts of the pool walked; {count(report.rechecked, 'page')} asked for "
         f"upstream, {report.changed} of them changed."
     )
+    if report.beside is not None:
+        print(
+            f"A run is under way ({report.beside}): what it has not finished, the root index, and files and "
+            "pages of no project were not looked at."
+        )
     for kind, number in sorted(report.found.items()):
         print(f"  {number:>7,}  {Kind(kind)}")
     if report.found:

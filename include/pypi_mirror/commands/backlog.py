@@ -17,7 +17,7 @@ from pypi_mirror.commands.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.tend_backlog import Forgotten, forget_backlog, retry_backlog
+from pypi_mirror.steps.tend_backlog import Forgotten, chosen, forget_backlog, retry_backlog
 from pypi_mirror.wording import count
 
 _TIMES = ("first_failed_at", "last_failed_at", "next_try_at")
@@ -86,7 +86,7 @@ def _chosen(arguments: argparse.Namespace) -> list[NormalizedName] | None:
 
 
 def _list(mirror: Mirror, projects: Sequence[NormalizedName] | None, *, as_json: bool) -> None:
-    entries = [e for e in mirror.ledger.backlog.all() if projects is None or e.project in projects]
+    entries = chosen(mirror, projects)
     if as_json:
         print(json.dumps([_document(entry) for entry in entries], indent=1))
         return

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from pypi_mirror.commands.sync import project_name
-from pypi_mirror.mirror import open_mirror
+from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, size
@@ -33,7 +33,10 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    with open_mirror(read_settings(arguments.config)) as mirror:
+    settings = read_settings(arguments.config)
+    with (
+        open_mirror(settings, must_exist=True) if settings.web.is_dir() else open_to_plan(settings) as mirror
+    ):
         explained = explain(mirror, arguments.project, timeout=mirror.settings.timeout)
     if arguments.json:
         document = msgspec.json.format(msgspec.json.encode(explained), indent=2)

@@ -19,6 +19,8 @@ from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
+from pypi_mirror.observing.under_way import run_under_way
+from pypi_mirror.steps.asked_for_names import require_held
 from pypi_mirror.steps.audit_clashes import clashing
 from pypi_mirror.steps.audit_findings import note_findings
 from pypi_mirror.steps.audit_repair import recheck
@@ -80,9 +82,12 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
     # One project that cannot be repaired must not keep the others from it.
     mirror = replace(mirror, settings=replace(mirror.settings, stop_on_error=False, max_failures=None))
     tally = Tallying()
+    require_held(mirror, request.projects)
     if request.dry_run:
-        _Audit(mirror, request, tally, run=None).look()
-        return tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
+        under_way = run_under_way(mirror)
+        _Audit(mirror, request, tally, run=None, under_way=under_way).look()
+        report_ = tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
+        return replace(report_, beside=None if under_way is None else under_way.request.label)
     # Any other run would make its plan void, and audits come every hour.
     if (waiting := waits_for_approval(mirror)) is not None:
         raise waiting
@@ -114,24 +119,38 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
 
 
 class _Audit:
-    """One audit; ``run`` is None in a dry run, which finds and does not repair."""
+    """One audit; ``run`` is None in a dry run, which repairs nothing and goes on beside ``under_way``."""
 
-    def __init__(self, mirror: Mirror, request: AuditRequest, tally: Tallying, *, run: Run | None) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        request: AuditRequest,
+        tally: Tallying,
+        *,
+        run: Run | None,
+        under_way: Run | None = None,
+    ) -> None:
         self._mirror = mirror
         self._request = request
         self._tally = tally
         self._run = run
+        # What belongs to no one project is of that run until it has ended.
+        self._whole = not request.projects and under_way is None
         unlimited = request.everything or bool(request.projects)
         budget = mirror.settings.audit.bytes_per_run if request.budget is None else request.budget
         self._turns = Turns(
-            mirror, tally, run, budget=None if unlimited and request.budget is None else budget
+            mirror,
+            tally,
+            run,
+            budget=None if unlimited and request.budget is None else budget,
+            under_way=under_way,
         )
 
     def look(self) -> str | None:
         """Everything in its order; a reason why the audit ended early, None when it did not."""
         request = self._request
         self._turns.look(names=request.projects, everything=request.everything)
-        clashes = [] if request.projects else self._look_at_tree()
+        clashes = self._look_at_tree() if self._whole else []
         self._turns.repair()
         if self._run is not None:
             self._tally.repaired += len(clashes) - len(clashing(self._mirror.ledger.places, clashes))

@@ -40,7 +40,8 @@ class AuditReport:
     ``waiting``: orphans whose grace period has not ended. ``withheld`` are files that pages no longer list
     because they are damaged and could not be downloaded again; their projects are in ``failures`` and on the
     backlog. ``examples`` are the first findings. ``rechecked`` projects were asked for upstream, ``changed``
-    of them had changed without an event, ``removed`` are gone. ``swept`` orphans were deleted.
+    of them had changed without an event, ``removed`` are gone. ``swept`` orphans were deleted. ``beside`` is
+    the run that was at work during a dry run: what it has not finished was not looked at.
     """
 
     dry_run: bool
@@ -61,6 +62,7 @@ class AuditReport:
     examples: tuple[Finding, ...]
     coverage: AuditCoverage
     reason: str | None = None
+    beside: str | None = None
 
     @property
     def is_clean(self) -> bool:

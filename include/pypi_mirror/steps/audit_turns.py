@@ -17,6 +17,7 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlanState
 from pypi_mirror.steps.audit_repair import Repair
 from pypi_mirror.steps.audit_report import Tallying
 from pypi_mirror.steps.layout import is_tidy
@@ -36,16 +37,26 @@ _RESUME: Final = "audit_resume"
 class Turns:
     """Looks at projects and repairs them; ``run`` is None in a dry run, which finds and does not repair.
 
-    ``budget`` bytes are read at most, one file at least; None: all that is asked for.
+    ``budget`` bytes are read at most, one file at least; None: all that is asked for. What the run
+    ``under_way`` has planned and not done is left alone: it is being written.
     """
 
-    def __init__(self, mirror: Mirror, tally: Tallying, run: Run | None, *, budget: int | None) -> None:
+    def __init__(
+        self,
+        mirror: Mirror,
+        tally: Tallying,
+        run: Run | None,
+        *,
+        budget: int | None,
+        under_way: Run | None = None,
+    ) -> None:
         self._mirror = mirror
         self._tally = tally
         self._run = run
         self._repair = None if run is None else Repair(mirror, run.id, tally)
         self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
         self._budget = budget
+        self._under_way = under_way
         self._damaged: list[ProjectLook] = []
         self._gone = 0
         self._renewed = time.monotonic()
@@ -62,16 +73,26 @@ class Turns:
         after: tuple[int, int] | None = None
         while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
             self.keep_lease()
-            looks = []
+            looks: list[ProjectLook] = []
+            unsettled = self._unsettled(chunk)
             for audited in chunk:
+                if audited.project.project in unsettled:
+                    continue
                 look = self._look_at(audited)
                 looks.append(look)
                 if not look.complete or self._is_spent():
                     break
             self._take_in(looks)
-            if not looks[-1].complete or self._is_spent():
+            if (looks and not looks[-1].complete) or self._is_spent():
                 return
             after = chunk[-1].turn
+
+    def _unsettled(self, chunk: Sequence[AuditedProject]) -> set[NormalizedName]:
+        if self._under_way is None:
+            return set()
+        names = [audited.project.project for audited in chunk]
+        planned = self._mirror.ledger.listings.planned(self._under_way.id, names)
+        return {name for name, row in planned.items() if row.state != PlanState.DONE.value}
 
     def look_also(self, names: Sequence[NormalizedName]) -> None:
         """Look at projects that turned out to be wrong, whole, whatever is left of the budget."""
@@ -139,6 +160,8 @@ class Turns:
         )
         if self._run is None and look.findings:
             # A sync may have been at work on it between our look at the ledger and that at the disk.
+            if self._unsettled([audited]):
+                return ProjectLook(known=audited.project)
             again = self._mirror.ledger.audits.due(
                 before=None, after=None, names=[audited.project.project], most_files=1
             )

@@ -27,7 +27,7 @@ def retry_backlog(mirror: Mirror, projects: Sequence[NormalizedName] | None) -> 
 
     Raises MirrorError for a name that is not on the backlog, before anything is changed.
     """
-    entries = _chosen(mirror, projects)
+    entries = chosen(mirror, projects)
     mirror.ledger.backlog.retry([entry.project for entry in entries])
     return entries
 
@@ -42,7 +42,7 @@ def forget_backlog(
     project. So it takes ``force``. Raises MirrorError, before anything is changed, where that is missing and
     for a name that is not on the backlog.
     """
-    entries = _chosen(mirror, projects)
+    entries = chosen(mirror, projects)
     selected = {e.project for e in entries if mirror.selector.why_not(e.project) is None}
     if selected and not force:
         raise MirrorError(
@@ -67,7 +67,8 @@ def forget_backlog(
     return forgotten
 
 
-def _chosen(mirror: Mirror, projects: Sequence[NormalizedName] | None) -> list[BacklogEntry]:
+def chosen(mirror: Mirror, projects: Sequence[NormalizedName] | None) -> list[BacklogEntry]:
+    """The entries of ``projects`` (None: all); raises MirrorError for a name that is not on the backlog."""
     entries = mirror.ledger.backlog.all()
     if projects is None:
         return entries

@@ -1,0 +1,51 @@
+"""Projects that a person names: whether there are such, and what may have been meant instead.
+
+A misspelt name must never look like a project that was looked after.
+"""
+
+import difflib
+from collections.abc import Sequence
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.projects import REMOVED, REMOVING
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.observing.explain import explain
+
+# Names with the same first letter that are looked through; all of the public index has fewer.
+_MOST: Final = 100_000
+_SIMILAR: Final = 0.7
+
+
+def require_held(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
+    """Raise MirrorError, naming each, when the mirror does not hold one of ``names``."""
+    known = mirror.ledger.projects.known(names)
+    missing = [name for name in names if name not in known or not known[name].present]
+    if missing:
+        named = ", ".join(f"{name}{did_you_mean(mirror, name)}" for name in missing)
+        raise MirrorError(f"the mirror holds no project {named}; `pypi-mirror explain NAME` says why")
+
+
+def require_upstream(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
+    """Raise MirrorError, naming each, when neither the mirror nor upstream has one of ``names``."""
+    known = mirror.ledger.projects.known(names)
+    asked = [name for name in names if name not in known or not known[name].present]
+    looked_up = [explain(mirror, name, timeout=mirror.settings.timeout) for name in asked]
+    for each in looked_up:
+        if each.trouble is not None:
+            raise MirrorError(f"upstream could not be asked for {each.project}: {each.trouble}")
+    missing = [each.project for each in looked_up if not each.found]
+    if missing:
+        named = ", ".join(f"{name}{did_you_mean(mirror, name)}" for name in missing)
+        raise MirrorError(f"upstream has no project {named}")
+
+
+def did_you_mean(mirror: Mirror, name: NormalizedName) -> str:
+    """`` (did you mean numpy?)`` for the most similar name that the mirror knows; nothing without any."""
+    held = mirror.ledger.listings.projects_beginning(name[0], None, _MOST)
+    known = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
+    known |= mirror.settings.selection.allowed_projects
+    close = difflib.get_close_matches(name, sorted(known - {name}), n=1, cutoff=_SIMILAR)
+    return f" (did you mean {close[0]}?)" if close else ""
