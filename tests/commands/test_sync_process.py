@@ -277,7 +277,7 @@ def test_plan_says_what_a_sync_would_do_and_does_nothing(tmp_path: Path) -> None
         assert "sync alpha: new" in plan.out
         assert "by comparison with upstream's root index" in plan.out
         assert set(server.requests.counts) == {"index"}
-        assert list((tmp_path / "mirror/web/simple").iterdir()) == []
+        assert not (tmp_path / "mirror").exists()
         line.run("sync", "--processes", "1")
         server.apply(Upload(distribution=Wheel(name="alpha", version="9.0")))
         before = tree(tmp_path)

@@ -129,7 +129,8 @@ def test_status_of_no_mirror_makes_none(
 
 
 def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "-c", conf]) == 0
+    with open_mirror(read_settings(Path(conf), {})):
+        pass
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert f"directory   {Path(conf).parent / 'mirror'}\n" in out
@@ -152,6 +153,8 @@ def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -
 def test_a_plan_does_not_make_the_mirror_look_fresh(
     conf: str, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    with open_mirror(read_settings(Path(conf), {})):
+        pass
     assert main(["plan", "-c", conf]) == 0
     assert "5 projects, 0 of them to remove" in capsys.readouterr().out
     assert main(["status", "-c", conf, "--json"]) == 0

@@ -16,6 +16,8 @@ from typing import Final
 from pypi_mirror import __version__
 from pypi_mirror.commands import hints
 from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
+from pypi_mirror.commands.output import lasting_output
+from pypi_mirror.commands.parser import VerbParser
 from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
@@ -26,7 +28,7 @@ _VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "confi
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
     words = sys.argv[1:] if argv is None else argv
-    with handled_signals():
+    with handled_signals(), lasting_output():
         try:
             with interruptible():
                 return _run(words)
@@ -89,9 +91,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
     )
     common.add_argument("-v", "--verbose", action="store_true", help="log a line a project")
-    parser = argparse.ArgumentParser(
-        prog="pypi-mirror", description="Keep a PyPI mirror in sync and serve it with nginx."
-    )
+    parser = VerbParser(prog="pypi-mirror", description="Keep a PyPI mirror in sync and serve it with nginx.")
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in words[:1] if words[:1] and words[0] in _VERBS else _VERBS:

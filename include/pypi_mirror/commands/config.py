@@ -6,6 +6,7 @@ from typing import Any
 
 from pypi_mirror.settings.describe import describe
 from pypi_mirror.settings.first import read_first
+from pypi_mirror.settings.places import require_places
 from pypi_mirror.settings.read import read_settings
 
 
@@ -21,6 +22,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     read_first(settings)
+    require_places(settings)
     section = ""
     for name, key, value in describe(settings):
         if name != section:

@@ -1,8 +1,11 @@
-"""How far a run is, on a terminal."""
+"""How far a run is: a bar on a terminal, a line now and then elsewhere; both on standard error."""
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -10,10 +13,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pypi_mirror.model import Tally
 from pypi_mirror.wording import count, size
 
+# A line for each tenth that is done, no more often than this, and for so many seconds without one.
+_TENTHS: Final = 10
+_LEAST_BETWEEN: Final = 1.0
+_MOST_BETWEEN: Final = 30.0
+
+
+def show_progress(projects: int) -> AbstractContextManager[Callable[[Tally], None]]:
+    """To be told what was done since the last time."""
+    return _bar(projects) if sys.stderr.isatty() else _lines(projects)
+
 
 @contextmanager
-def progress_bar(projects: int) -> Iterator[Callable[[Tally], None]]:
-    """A bar on standard error, to be told what was done since the last time; only a terminal shows it."""
+def _bar(projects: int) -> Iterator[Callable[[Tally], None]]:
     with Progress(
         TextColumn("projects"),
         BarColumn(),
@@ -21,7 +33,6 @@ def progress_bar(projects: int) -> Iterator[Callable[[Tally], None]]:
         TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
     ) as bar:
         task = bar.add_task("sync", total=projects, done="")
         total = Tally()
@@ -29,10 +40,52 @@ def progress_bar(projects: int) -> Iterator[Callable[[Tally], None]]:
         def show(tally: Tally) -> None:
             nonlocal total
             total += tally
-            bar.update(
-                task,
-                completed=total.projects_done + total.projects_failed,
-                done=f"{count(total.files_downloaded, 'file')}, {size(total.bytes_downloaded)}",
-            )
+            bar.update(task, completed=total.projects_done + total.projects_failed, done=_done(total))
 
         yield show
+
+
+@contextmanager
+def _lines(projects: int) -> Iterator[Callable[[Tally], None]]:
+    lines, ended = _Lines(projects), threading.Event()
+
+    def at_least_now_and_then() -> None:
+        while not ended.wait(1.0):
+            lines.tell(Tally())
+
+    teller = threading.Thread(target=at_least_now_and_then, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield lines.tell
+    finally:
+        ended.set()
+        teller.join()
+
+
+class _Lines:
+    def __init__(self, projects: int) -> None:
+        self._projects = projects
+        self._total = Tally()
+        self._said_at = time.monotonic()
+        self._said = 0
+        self._lock = threading.Lock()
+
+    def tell(self, tally: Tally) -> None:
+        with self._lock:
+            self._total += tally
+            done = self._total.projects_done + self._total.projects_failed
+            waited = time.monotonic() - self._said_at
+            another_tenth = done * _TENTHS // self._projects > self._said * _TENTHS // self._projects
+            if done < self._projects and (
+                waited >= _MOST_BETWEEN or (another_tenth and waited >= _LEAST_BETWEEN)
+            ):
+                self._said_at, self._said = time.monotonic(), done
+                print(self._line(done), file=sys.stderr, flush=True)
+
+    def _line(self, done: int) -> str:
+        failed = f", {self._total.projects_failed:,} failed" if self._total.projects_failed else ""
+        return f"{done:,} of {count(self._projects, 'project')}{failed}; {_done(self._total)}"
+
+
+def _done(total: Tally) -> str:
+    return f"{count(total.files_downloaded, 'file')}, {size(total.bytes_downloaded)} downloaded"

@@ -4,15 +4,18 @@ import argparse
 import sys
 from typing import Any
 
+from pypi_mirror.alerting.conditions import RunFails
+from pypi_mirror.alerting.rules import conditions
 from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.runs import Run
-from pypi_mirror.mirror import open_mirror
+from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.grace import clock_warning
 from pypi_mirror.steps.left_over import Left, left
 from pypi_mirror.steps.pause import estimate
+from pypi_mirror.steps.raise_alerts import sight_of
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
@@ -24,6 +27,11 @@ _SHOWN = 20
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser("status", parents=[common], help="show how full and how fresh it is")
     parser.add_argument("--json", action="store_true", help="as in web/mirror.json")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="for monitors: say what is wrong, a line each, and end with 1 if anything is",
+    )
     parser.set_defaults(run=run)
 
 
@@ -34,18 +42,32 @@ def run(arguments: argparse.Namespace) -> int:
         latest = next(iter(mirror.ledger.runs.latest(audits=False)), None)
         remaining = left(mirror)
         backlog = mirror.ledger.backlog.failed()
+        problems = _problems(mirror) if arguments.check else ()
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
             "The ledger is empty and pages are here: `pypi-mirror ledger rebuild` restores it, "
             "`pypi-mirror sync` takes the tree over"
         )
-    if arguments.json:
+    if arguments.check and not arguments.json:
+        print("\n".join(problems) or "Nothing is wrong.")
+    elif arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory   {settings.directory}")
         _print(status, backlog, remaining, latest)
-    return 0
+    return 1 if problems else 0
+
+
+def _problems(mirror: Mirror) -> tuple[str, ...]:
+    """What people are alerted of, whether anybody was or not, and that no sync has ended well yet."""
+    never = () if mirror.ledger.runs.last_success() else ("no sync has completed yet",)
+    found = conditions(sight_of(mirror), mirror.settings.alerts, {})
+    last = next(iter(mirror.ledger.runs.latest(audits=False)), None)
+    failed = (
+        (f"the last run failed{_why(last)}",) if last is not None and last.state is RunState.FAILED else ()
+    )
+    return (*failed, *never, *(each.title for each in found if not (failed and isinstance(each, RunFails))))
 
 
 def next_try(entry: BacklogEntry) -> str:

@@ -4,20 +4,24 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.commands.interruption import check, held_back, interruptible
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.processes import run_batches
-from pypi_mirror.commands.status import next_try
-from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.commands.sync_report import (
+    has_waiting,
+    print_failed_json,
+    print_json,
+    print_report,
+    print_waiting,
+)
+from pypi_mirror.errors import MirrorBusy, MirrorError, RemovalsHeld
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
@@ -31,7 +35,6 @@ from pypi_mirror.steps.partition_projects import Partition, partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
 from pypi_mirror.steps.unknown_names import described, unknown_names
-from pypi_mirror.wording import count, size
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0
@@ -48,6 +51,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
         "the work is worth, one a core at most)",
     )
+    parser.add_argument("--json", action="store_true", help="print what came of it as one JSON object")
     parser.add_argument("--wait", action="store_true", help="wait while another run has the mirror")
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
@@ -74,16 +78,26 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     request = replace(make_request(arguments), any_hour=arguments.now, unbounded=arguments.all)
     with open_mirror(read_settings(arguments.config)) as mirror:
-        with ended(mirror, request.label):
-            outcome = _sync(mirror, request, arguments)
-        _print(outcome)
+        try:
+            with ended(mirror, request.label):
+                outcome = _sync(mirror, request, arguments)
+        except MirrorError as error:
+            if arguments.json:
+                print_failed_json("held" if isinstance(error, RemovalsHeld) else "failed", str(error))
+            raise
+        failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed or outcome.absent
+        waiting = mirror.ledger.backlog.failed()
+        complete = not failed and not has_waiting(waiting, outcome)
+        if arguments.json:
+            print_json(mirror, outcome, complete=complete)
+        else:
+            print_report(mirror, outcome)
         # Where upstream's list was looked through; from cron one need not hear it every hour.
         if outcome.source == "index" and (unknown := unknown_names(mirror)):
             print(f"warning: {described(unknown)}", file=sys.stderr)
         print_clock(mirror)
-        complete = _print_waiting(mirror.ledger.backlog.failed(), outcome)
-    failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed or outcome.absent
-    return 1 if failed or not complete else 0
+        print_waiting(waiting, outcome)
+    return 0 if complete else 1
 
 
 def project_name(text: str) -> NormalizedName:
@@ -147,7 +161,8 @@ def _number_of_processes(text: str) -> int:
 def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> Report:
     fetched = begin(mirror, request, wait=arguments.wait)
     if fetched.filters_changed:
-        print("The filters changed since the last complete run: every project is looked at.", flush=True)
+        said = "The filters changed since the last complete run: every project is looked at."
+        print(said, file=sys.stderr if arguments.json else sys.stdout, flush=True)
     processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
     partition = partition_projects(
@@ -177,58 +192,12 @@ def _worth_starting(partition: Partition) -> int:
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
     # What draws the bar is slow to import, and a run without work draws none.
-    from pypi_mirror.commands.progress import progress_bar
+    from pypi_mirror.commands.progress import show_progress
 
     run_batches(
         mirror,
         partition.run_id,
         [batch.number for batch in partition.batches],
         processes=processes,
-        progress=progress_bar(partition.projects),
+        progress=show_progress(partition.projects),
     )
-
-
-def _print(outcome: Report) -> None:
-    tally = outcome.tally
-    if outcome.planned:
-        failed = f"{count(tally.projects_failed, 'project')} failed; " if tally.projects_failed else ""
-        print(
-            f"{count(tally.projects_done - tally.projects_removed, 'project')} synced, "
-            f"{tally.projects_removed:,} removed; "
-            f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
-            f"{outcome.duration:.0f} s."
-        )
-        if outcome.state is RunState.PAUSED:
-            waits = outcome.reason is not None and "download-window" in outcome.reason
-            hint = (
-                "`pypi-mirror sync --now` does not wait" if waits else "`pypi-mirror sync --all` takes it all"
-            )
-            say(f"It is {outcome.reason}. {hint}.")
-    elif outcome.cursor is None:
-        print("Nothing changed upstream.")
-    else:
-        print(f"Nothing changed upstream; the mirror is at serial {outcome.cursor}.")
-    print(
-        f"The mirror holds {count(outcome.projects, 'project')}, {count(outcome.files, 'file')}, "
-        f"{size(outcome.bytes)}; the filters left out {count(outcome.dropped_files, 'file')}, "
-        f"{size(outcome.dropped_bytes)}."
-    )
-    for failure in (*outcome.new_failures, *outcome.known_failures):
-        warn(f"failed: {failure.project}: {failure.reason}")
-    for name in outcome.absent:
-        warn(f"upstream has no project {name}")
-    if outcome.backlog:
-        say(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
-
-
-def _print_waiting(backlog: Sequence[BacklogEntry], outcome: Report) -> bool:
-    """Name the projects that failed in earlier runs and were not tried in this one.
-
-    Returns whether all of them are parked: who runs this from cron has been told of those often enough.
-    """
-    tried = {failure.project for failure in (*outcome.new_failures, *outcome.known_failures)}
-    waiting = [entry for entry in backlog if entry.project not in tried]
-    for entry in waiting:
-        state = "parked" if entry.parked else "failed before"
-        warn(f"{state}: {entry.project}: {entry.reason}, {next_try(entry)}")
-    return all(entry.parked for entry in waiting)

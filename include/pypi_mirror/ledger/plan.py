@@ -270,6 +270,16 @@ class Plan:
         with self._engine.connect().execution_options(reading=True) as connection:
             return [NormalizedName(name) for name in connection.execute(statement).scalars()]
 
+    def removed(self, run_id: int) -> Sequence[NormalizedName]:
+        """The projects that the mirror has lost by this run, by name."""
+        statement = (
+            select(plan.c.project)
+            .where(plan.c.run_id == run_id, plan.c.state == PlanState.DONE.value, plan.c.removed)
+            .order_by(plan.c.project)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
+
     def count(self, run_id: int, state: PlanState | None = None) -> int:
         """How many projects are planned, or in one state."""
         statement = select(func.count()).select_from(plan).where(plan.c.run_id == run_id, _TAKEN)
