@@ -19,7 +19,7 @@ from pypi_mirror.webserver.accept import JSON_TYPE
 from pypi_mirror.webserver.clients import index_url, trusted_host
 from pypi_mirror.webserver.server import NginxProcess
 from tests.clients.index import shop
-from tests.warehouse import Event, Server, Warehouse, running
+from tests.warehouse import PYPI, Behaviour, Event, Server, Warehouse, running
 from tests.webserver.sites import free_port
 
 ANY_NGINX = pytest.mark.parametrize("shared_site", ["any"], indirect=True)
@@ -198,17 +198,23 @@ class Log:
 
 @contextmanager
 def serving(
-    directory: Path, *, nginx: Path | None = None, page_max_age: int = 0, mirror: str = "", site: str = ""
+    directory: Path,
+    *,
+    nginx: Path | None = None,
+    page_max_age: int = 0,
+    mirror: str = "",
+    site: str = "",
+    behaviour: Behaviour = PYPI,
 ) -> Iterator[Site]:
     """The shop's index, mirrored and served; ``mirror`` and ``site`` are further lines of these sections.
 
     Pages may not be used without asking (``page_max_age`` 0), so that a client's second go is seen.
     """
-    with running(Warehouse(*shop())) as upstream:
+    with running(Warehouse(*shop()), behaviour=behaviour) as upstream:
         conf = directory / "mirror.conf"
         text = _CONF.format(
             directory=directory / "mirror",
-            master=upstream.url,
+            master=upstream.master,
             port=free_port(),
             page_max_age=page_max_age,
             mirror=mirror,
