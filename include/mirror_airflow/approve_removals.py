@@ -80,7 +80,8 @@ class ApproveRemovals(ApprovalOperator):
                 raise RunFailed(
                     f"{_person(event)} rejected what the plan {plan} removes; nothing was removed"
                 )
-            guard_removals(mirror, self.run, approved=plan)
+            # The engine records it, and the tasks after this one go by that record, not by this task's state.
+            guard_removals(mirror, self.run, approved=plan, by=_person(event))
         log.info("%s approved the plan %s", _person(event), plan)
 
 

@@ -12,9 +12,11 @@ from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
+from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of
 from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run
 from pypi_mirror.sync.removal_limits import exceeded
 from tests.steps.audit import audit, compare
@@ -297,3 +299,79 @@ def test_a_run_that_died_while_it_waited_keeps_no_audit_away_for_ever(synced: Be
         mirror.ledger.lease.release(request.label)
         synced.clock.advance(days=2)
         run_audit(mirror, AuditRequest(label="audit"))
+
+
+def test_a_step_that_is_skipped_or_marked_a_success_approves_nothing(synced: Bench) -> None:
+    """As who may edit tasks in Airflow can do it: the next steps look for an approval in the ledger."""
+    before = tree(synced)
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:8]))
+    with synced.open() as mirror:
+        request = synced.request()
+        run_id = fetch_changelog(mirror, request).run_id
+        partition = partition_projects(mirror, run_id)
+        with pytest.raises(RemovalsHeld, match=partition.weighed.plan):
+            download_projects(mirror, run_id, partition.batches[0].number)
+        with pytest.raises(RemovalsHeld, match=partition.weighed.plan):
+            rebuild_index(mirror, run_id)
+        fail_run(mirror, request.label, "not approved")
+    assert tree(synced).keys() == before.keys()
+    assert pages(synced) == set(NAMES)
+    assert synced.sync(approved=partition.weighed.plan).tally.projects_removed == 8
+
+
+def test_the_ledger_says_who_approved_what_and_when(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:8]))
+    with synced.open() as mirror:
+        run_id = fetch_changelog(mirror, synced.request()).run_id
+        partition = partition_projects(mirror, run_id)
+        guard_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
+        found = removals_of(mirror, run_id)
+        assert (found.approved_by, found.approved_at) == ("Ada", int(synced.clock()))
+        # Made anew, with an upload besides, it takes the same off the pages.
+        synced.server.apply(Upload(distribution=Wheel(name="new")))
+        fetch_changelog(mirror, mirror.ledger.runs.get(run_id).request)
+        again = partition_projects(mirror, run_id)
+        assert again.projects == partition.projects + 1
+        download_projects(mirror, run_id, again.batches[0].number)
+        # Something else goes besides: that is another plan.
+        synced.server.apply(RemoveProject(project=NAMES[9]))
+        fetch_changelog(mirror, mirror.ledger.runs.get(run_id).request)
+        more = partition_projects(mirror, run_id)
+        with pytest.raises(RemovalsHeld):
+            download_projects(mirror, run_id, more.batches[0].number)
+
+
+def test_many_runs_that_remove_a_few_each_have_a_budget_of_a_week(bench: MakeBench) -> None:
+    names = [f"p{number:02}" for number in range(40)]
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in names))
+    made.sync()
+    for first in (0, 5):
+        made.server.apply(*(RemoveProject(project=name) for name in names[first : first + 5]))
+        made.sync()
+    for first in (10, 15):
+        made.server.apply(*(RemoveProject(project=name) for name in names[first : first + 5]))
+        with pytest.raises(
+            RemovalsHeld, match=r"1[0-9]|20 projects within 7 days, 10 of them removed before"
+        ):
+            made.sync()
+    assert pages(made) == set(names[10:])
+
+
+def test_a_week_later_there_is_a_budget_again(synced: Bench) -> None:
+    for first in (0, 5):
+        synced.server.apply(*(RemoveProject(project=name) for name in NAMES[first : first + 5]))
+        synced.sync()
+    synced.server.apply(RemoveProject(project=NAMES[10]))
+    with pytest.raises(RemovalsHeld, match="weekly-percent"):
+        synced.sync()
+    synced.clock.advance(days=7)
+    assert synced.sync().tally.projects_removed == 1
+
+
+def test_what_a_person_approved_does_not_count_against_the_week(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:8]))
+    with pytest.raises(RemovalsHeld) as held:
+        synced.sync()
+    synced.sync(approved=held.value.plan)
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[8:11]))
+    assert synced.sync().tally.projects_removed == 3

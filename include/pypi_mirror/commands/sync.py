@@ -1,6 +1,7 @@
 """``pypi-mirror sync``: a whole run without Airflow, batches in parallel processes."""
 
 import argparse
+import getpass
 import os
 import sys
 import time
@@ -168,7 +169,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     partition = partition_projects(
         mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS
     )
-    guard_removals(mirror, fetched.run_id, approved=arguments.approve)
+    guard_removals(mirror, fetched.run_id, approved=arguments.approve, by=_who())
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     # A signal that was lost in a finalizer ends the run here.
@@ -177,6 +178,14 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     if not mirror.settings.site.enabled:
         tidy_layout(mirror)
     return report(mirror, fetched.run_id)
+
+
+def _who() -> str:
+    """The person at the command line, as far as this machine knows."""
+    try:
+        return f"{getpass.getuser()} on the command line"
+    except (OSError, KeyError):
+        return f"user {os.geteuid()} on the command line"
 
 
 def print_clock(mirror: Mirror) -> None:

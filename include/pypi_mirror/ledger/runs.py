@@ -38,12 +38,16 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a finished run; ``reason`` says why it failed or paused, when it did."""
+    """What came of a finished run; ``reason`` says why it failed or paused, when it did.
+
+    ``approved`` says that a person allowed what it removed.
+    """
 
     tally: Tally = field(default_factory=Tally)
     planned: int = 0
     new_failures: int = 0
     reason: str | None = None
+    approved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +136,15 @@ class Runs:
         with self._engine.connect().execution_options(reading=True) as connection:
             rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(count))
             return [_run(row) for row in rows]
+
+    def projects_removed(self, since: int, *, before: int) -> int:
+        """How many projects runs older than ``before`` removed that ended after ``since``, unasked."""
+        statement = select(runs).where(
+            runs.c.id < before, runs.c.finished_at >= since, runs.c.kind != RunKind.SELECTED.value
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            outcomes = [_run(row).outcome for row in connection.execute(statement)]
+        return sum(each.tally.projects_removed for each in outcomes if each is not None and not each.approved)
 
     def last_success(self) -> Run | None:
         """The newest successful run that moved the cursor."""

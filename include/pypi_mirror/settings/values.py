@@ -91,13 +91,15 @@ class RemovalGuard:
     """What a plan may remove without a person's approval: ``[removal]``.
 
     A plan needs approval that removes over ``max_percent`` of the mirror's projects, files or bytes, or over
-    ``max_projects`` projects; never one by which no more than ``always_allowed`` projects lose anything.
+    ``max_projects`` projects; never one by which no more than ``always_allowed`` projects lose anything. So
+    does one that removes over ``weekly_percent`` of the projects together with other runs within a week.
     ``approval_hours`` is how long a run of Airflow waits for it.
     """
 
     max_percent: float = 1.0
     max_projects: int = 500
     always_allowed: int = 5
+    weekly_percent: float = 5.0
     approval_hours: float = 24.0
 
 

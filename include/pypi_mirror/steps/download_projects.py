@@ -15,12 +15,14 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
 from pypi_mirror.settings.max_failures import format_max_failures
+from pypi_mirror.steps.guard_removals import removed_lately, require_approval
 from pypi_mirror.steps.left_over import forget_rest_of_other_filters
 from pypi_mirror.steps.pause import PauseWatch, note_pause, takes_away
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
+from pypi_mirror.sync.removal_limits import over_a_week
 from pypi_mirror.sync.unforeseen import LossGuard
 
 log = logging.getLogger(__name__)
@@ -64,14 +66,17 @@ def download_projects(
     rest stays planned, and the run is noted as paused. So it is once the run has downloaded its
     gigabytes-per-run, but for a batch of what cannot wait.
 
-    Raises RunStopped under stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown
-    when upstream answers nothing any more, LeaseLost when another run has taken the mirror over, DiskFull
-    before the disk is full, LedgerError and OSError when the mirror itself is at fault.
+    Raises RemovalsHeld when the plan needs a person's approval and the ledger has none, RunStopped under
+    stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown when upstream answers
+    nothing any more, LeaseLost when another run has taken the mirror over, DiskFull before the disk is full,
+    LedgerError and OSError when the mirror itself is at fault.
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
     lease = _Lease(mirror, run.request.label)
     lease.keep()
+    if run.request.kind is not RunKind.AUDIT:
+        require_approval(mirror, run_id)
     _note_selection(mirror)
     watch = PauseWatch(mirror, run, batch)
     limit = _begin_again(mirror, run_id, batch, may_download=watch() is None, again=again)
@@ -166,7 +171,15 @@ def _weigh(mirror: Mirror, run: Run) -> Callable[[Sequence[Synced]], Sequence[Re
     if run.request.kind is RunKind.SELECTED:
         return list
     losses = Losses(mirror.ledger.engine, run.id)
-    return LossGuard(losses, mirror.ledger.events.of, mirror.settings.guard)
+    lately = removed_lately(mirror, run.id)
+    return LossGuard(
+        losses,
+        mirror.ledger.events.of,
+        mirror.settings.guard,
+        weekly=lambda projects: over_a_week(
+            projects, lately, mirror.ledger.projects.totals(), mirror.settings.guard
+        ),
+    )
 
 
 def _limit(mirror: Mirror, run_id: int) -> FailureLimit:

@@ -6,6 +6,7 @@ a digest of all that it removes: when upstream or the filters change that, it is
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -20,10 +21,14 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
 from pypi_mirror.steps.left_over import note_begun
-from pypi_mirror.sync.removal_limits import exceeded
+from pypi_mirror.sync.removal_limits import exceeded, over_a_week
 from pypi_mirror.wording import count, moment_of, size
 
+log = logging.getLogger(__name__)
+
 FACT: Final = "removals"
+# Seconds over which removals have a budget.
+WEEK: Final = 7 * 24 * 3600
 # Files between two renewals of the lease: some seconds of filtering.
 _RENEW_AFTER: Final = 200_000
 # Seconds that a run may take to its plan, at most, before it waits for approval of it.
@@ -36,7 +41,7 @@ class Removals:
 
     ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
     files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
-    says that it had it.
+    says that it had it: from ``approved_by``, at ``approved_at`` in seconds since 1970.
     """
 
     run_id: int
@@ -48,6 +53,8 @@ class Removals:
     touched: int = 0
     exceeded: tuple[str, ...] = field(default=())
     approved: bool = False
+    approved_by: str = ""
+    approved_at: int | None = None
 
     def described(self) -> str:
         """``12 projects, 340 files (1.2 GB)``."""
@@ -61,19 +68,61 @@ def weigh_removals(
 
     ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
     What is left of the plan of the run ``approved_in`` has been approved with it and does not count again.
+    A plan made anew in the same run, which takes the same off the pages, keeps its approval.
     """
-    kind = mirror.ledger.runs.get(run_id).request.kind
-    removals = _added_up(run_id, kind, mirror.ledger.plan.losing(run_id, besides=approved_in))
-    if removals.touched:
-        held = mirror.ledger.projects.totals()
-        totals = replace(held, projects=max(held.projects, pages))
-        removals = replace(removals, exceeded=tuple(exceeded(removals, totals, mirror.settings.guard)))
+    removals = _weighed(mirror, run_id, pages=pages, approved_in=approved_in)
+    before = _noted_of(mirror, run_id)
+    if before is not None and before.approved and before.plan == removals.plan:
+        removals = replace(
+            removals, approved=True, approved_by=before.approved_by, approved_at=before.approved_at
+        )
     _note(mirror, removals)
     return removals
 
 
-def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) -> Removals:
-    """Let the run go on to its batches; ``approved`` is the id of the plan that a person allowed.
+def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, approved_in: int | None = None) -> Removals:
+    kind = mirror.ledger.runs.get(run_id).request.kind
+    removals = _added_up(run_id, kind, mirror.ledger.plan.losing(run_id, besides=approved_in))
+    if not removals.touched:
+        return removals
+    guard, held = mirror.settings.guard, mirror.ledger.projects.totals()
+    totals = replace(held, projects=max(held.projects, pages))
+    over = exceeded(removals, totals, guard)
+    if kind is not RunKind.SELECTED:
+        over += over_a_week(removals.projects, removed_lately(mirror, run_id), totals, guard)
+    return replace(removals, exceeded=tuple(over))
+
+
+def removed_lately(mirror: Mirror, run_id: int) -> int:
+    """How many projects runs before ``run_id`` have removed within seven days, unasked."""
+    since = int(mirror.clock()) - WEEK
+    return mirror.ledger.runs.projects_removed(since, before=run_id)
+
+
+def is_approved(mirror: Mirror, run_id: int) -> bool:
+    """Whether a person allowed what the run removes."""
+    removals = _noted_of(mirror, run_id)
+    return removals is not None and removals.approved
+
+
+def require_approval(mirror: Mirror, run_id: int) -> None:
+    """For whoever carries the plan out: RemovalsHeld unless it needs no approval or the ledger has it.
+
+    That a task which asks for it is marked a success is none.
+    """
+    removals = _noted_of(mirror, run_id)
+    if removals is None:
+        removals = _weighed(mirror, run_id)
+    if removals.exceeded and not removals.approved:
+        raise _held(removals)
+
+
+def guard_removals(
+    mirror: Mirror, run_id: int, *, approved: str | None = None, by: str = "somebody"
+) -> Removals:
+    """Let the run go on to its batches; ``approved`` is the id of the plan that the person ``by`` allowed.
+
+    That is recorded in the ledger, where the steps after this one look for it (``require_approval``).
 
     Raises RemovalsHeld when the plan needs approval and this is not it, LeaseLost when another run took the
     mirror while this one waited.
@@ -85,11 +134,17 @@ def guard_removals(mirror: Mirror, run_id: int, *, approved: str | None = None) 
         note_begun(mirror, run, approved=False)
         return removals
     if removals.plan == approved:
-        _note(mirror, replace(removals, approved=True))
+        removals = replace(removals, approved=True, approved_by=by, approved_at=int(mirror.clock()))
+        _note(mirror, removals)
+        log.info("%s approved the plan %s: %s", by, removals.plan, removals.described())
+    if removals.approved:
         note_begun(mirror, run, approved=True)
         return removals
-    other = f"{approved} was approved, but that is another plan: " if approved else ""
-    raise RemovalsHeld(
+    raise _held(removals, other=f"{approved} was approved, but that is another plan: " if approved else "")
+
+
+def _held(removals: Removals, other: str = "") -> RemovalsHeld:
+    return RemovalsHeld(
         f"{other}the plan {removals.plan} would remove {removals.described()}: "
         f"{'; '.join(removals.exceeded)}. Nothing was done, the cursor stays. `pypi-mirror plan` lists it; "
         f"if it is right, run `pypi-mirror sync --approve {removals.plan}`, or raise the limit",
@@ -203,6 +258,10 @@ def _note(mirror: Mirror, removals: Removals) -> None:
 
 def _put(mirror: Mirror, noted: list[Removals]) -> None:
     mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode() if noted else None})
+
+
+def _noted_of(mirror: Mirror, run_id: int) -> Removals | None:
+    return next((each for each in _noted(mirror) if each.run_id == run_id), None)
 
 
 def _noted(mirror: Mirror) -> list[Removals]:

@@ -19,6 +19,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.grace import grace_ended_before
+from pypi_mirror.steps.guard_removals import require_approval
 from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
 from pypi_mirror.steps.layout import note_layout
 from pypi_mirror.steps.left_over import index_etag, note_ended, to_continue
@@ -56,6 +57,8 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
+    if run.request.kind is not RunKind.AUDIT:
+        require_approval(mirror, run_id)
     unfinished = mirror.ledger.plan.unfinished(run_id)
     if unfinished and pause_of(mirror, run_id) is None:
         raise MirrorError(

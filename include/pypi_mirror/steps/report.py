@@ -13,7 +13,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview
-from pypi_mirror.steps.guard_removals import settle_removals, waiting_for_approval
+from pypi_mirror.steps.guard_removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.steps.left_over import Left, left, left_over
 from pypi_mirror.steps.pause import described, pause_of
@@ -82,7 +82,13 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     mirror.ledger.runs.finish(
         run_id,
         state,
-        Outcome(tally=progress.tally, planned=progress.planned, new_failures=len(new), reason=reason),
+        Outcome(
+            tally=progress.tally,
+            planned=progress.planned,
+            new_failures=len(new),
+            reason=reason,
+            approved=is_approved(mirror, run_id),
+        ),
     )
     settle_removals(mirror, run)
     mirror.ledger.runs.forget_plans_before(run_id, keep=_still_needed(mirror))

@@ -1,10 +1,13 @@
 """Which of the limits of ``[removal]`` are exceeded, by a plan or by what its pages turned out to lose."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.wording import count
+
+# A budget of a week is never smaller: a mirror of forty projects may lose some.
+LEAST_A_WEEK: Final = 10
 
 
 class Removed(Protocol):
@@ -38,3 +41,16 @@ def exceeded(
             share = min(100.0, part * 100 / max(whole, 1))
             over.append(f"{share:.3g} % of {whose} {noun}, [removal] max-percent is {guard.max_percent:g}")
     return over
+
+
+def over_a_week(projects: int, lately: int, totals: Totals, guard: RemovalGuard) -> list[str]:
+    """The same for ``projects`` that go now, after ``lately`` others within a week; nobody asked for either.
+
+    However few a run takes, many runs take many. ``totals`` are of what is left of the mirror.
+    """
+    budget = max(LEAST_A_WEEK, int(guard.weekly_percent * (totals.projects + lately) / 100))
+    if not projects or not lately or projects + lately <= budget:
+        return []
+    within = f"{count(projects + lately, 'project')} within 7 days, {lately:,} of them removed before"
+    allowed = f"[removal] weekly-percent is {guard.weekly_percent:g}, which is {count(budget, 'project')}"
+    return [f"{within}; {allowed}"]

@@ -63,7 +63,7 @@ class LossGuard:
 
     Shares are of what the mirror holds of the projects the run asks for: three hundred changed projects are a
     small part of a large mirror, and upstream may be broken for all of them. ``events_of`` gives the events
-    that speak of projects.
+    that speak of projects, ``weekly`` which limit of a week so many projects exceed.
     """
 
     def __init__(
@@ -71,10 +71,13 @@ class LossGuard:
         losses: Losses,
         events_of: Callable[[Sequence[NormalizedName]], Iterable[Event]],
         limits: RemovalGuard,
+        *,
+        weekly: Callable[[int], list[str]] = lambda _projects: [],
     ) -> None:
         self._losses = losses
         self._events_of = events_of
         self._limits = limits
+        self._weekly = weekly
 
     def __call__(self, losing: Sequence[Synced]) -> list[Result]:
         """``losing`` as they are, or, when that is too much, Failed where no event speaks of the loss.
@@ -112,9 +115,10 @@ class LossGuard:
         return announced
 
     def _over(self, lost: Lost) -> list[str]:
+        over = self._weekly(lost.projects)
         if lost.touched <= self._limits.always_allowed:
-            return []
-        return exceeded(lost, self._losses.asked_for(), self._limits, whose="the run's")
+            return over
+        return over + exceeded(lost, self._losses.asked_for(), self._limits, whose="the run's")
 
     @staticmethod
     def _decided(synced: Synced, loss: Loss, lost: Lost, over: Sequence[str]) -> Result:
