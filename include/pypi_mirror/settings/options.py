@@ -290,14 +290,6 @@ _KEEPING = (
     ),
     Option(
         section="removal",
-        key="weekly-percent",
-        field="guard.weekly_percent",
-        parse=texts.number(0, 100, "percent"),
-        default="5",
-        doc="Runs that remove more of the projects within 7 days, and more than 10, need approval, 0 to 100.",
-    ),
-    Option(
-        section="removal",
         key="max-projects",
         field="guard.max_projects",
         parse=texts.integer(0, 10_000_000),
@@ -311,6 +303,14 @@ _KEEPING = (
         parse=texts.integer(0, 10_000_000),
         default="5",
         doc="A plan by which no more projects lose anything needs no approval, 0 to 10000000.",
+    ),
+    Option(
+        section="removal",
+        key="weekly-percent",
+        field="guard.weekly_percent",
+        parse=texts.number(0, 100, "percent"),
+        default="5",
+        doc="Runs that remove more of the projects within 7 days, and more than 10, need approval, 0 to 100.",
     ),
     Option(
         section="removal",
