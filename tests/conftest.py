@@ -8,6 +8,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.dags.real_airflow import RealAirflow
+    from tests.transport.names import Leads
 
 # The audit is many assertions in one place, used by several folders: rewritten, they say what differs. This
 # has to come before the first of them imports it.
@@ -57,3 +58,11 @@ def _wanted(item: pytest.Item) -> bool:
     mark = item.get_closest_marker("database")
     parameters = getattr(item, "callspec", None)
     return mark is None or parameters is None or parameters.params.get("airflow") in mark.args
+
+
+@pytest.fixture
+def leads(monkeypatch: pytest.MonkeyPatch) -> "Leads":
+    """Names lead where the test says, and no proxy is set."""
+    from tests.transport.names import leading
+
+    return leading(monkeypatch)

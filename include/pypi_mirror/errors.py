@@ -69,14 +69,22 @@ class UpstreamUnavailable(UpstreamError):
     """No usable answer: connection refused or lost, timeout, 429 or 5xx. Trying later can help.
 
     ``retry_after`` is the number of seconds upstream asked us to wait, None when it did not say. ``answered``
-    is true where upstream did answer, and so may answer something else.
+    is true where upstream did answer, and so may answer something else; ``connected`` is false where nobody
+    has this name or listens there.
     """
 
     retryable = True
 
     def __init__(
-        self, message: str, *, url: str, retry_after: float | None = None, answered: bool = False
+        self,
+        message: str,
+        *,
+        url: str,
+        retry_after: float | None = None,
+        answered: bool = False,
+        connected: bool = True,
     ) -> None:
+        self.connected = connected
         self.retry_after = retry_after
         self.answered = answered
         super().__init__(message, url=url)

@@ -4,37 +4,17 @@ import asyncio
 import fcntl
 import os
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
-import pycurl
 import pytest
 
 from pypi_mirror.errors import UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.transport import CurlTransport, Request, curl
+from pypi_mirror.transport import CurlTransport, Request
 from pypi_mirror.zones import Border
+from tests.transport.names import Leads
 from tests.upstream.raw_server import RawServer, answer, saying
 
 HOME = "http://index.example"
-Leads = Callable[..., None]
-
-
-@pytest.fixture
-def leads(monkeypatch: pytest.MonkeyPatch) -> Leads:
-    """Names lead where the test says, as `NAME:PORT:ADDRESS[,ADDRESS]` (CURLOPT_RESOLVE)."""
-    for variable in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(variable, raising=False)
-    real = curl.easy_handle
-
-    def say(*entries: str) -> None:
-        def handle(*arguments: object) -> pycurl.Curl:
-            easy = real(*arguments)  # type: ignore[arg-type]
-            easy.setopt(pycurl.RESOLVE, list(entries))
-            return easy
-
-        monkeypatch.setattr(curl, "easy_handle", handle)
-
-    return say
 
 
 def port_of(server: RawServer) -> str:

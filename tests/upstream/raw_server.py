@@ -2,10 +2,13 @@
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
+
+_DROP = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,9 +23,13 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Say:
-    """The bytes of an answer; then the connection is kept, closed, or left hanging without another word."""
+    """The bytes of an answer; then the connection is kept, closed, or left hanging without another word.
+
+    ``drops`` come after ``data``, some every twentieth of a second.
+    """
 
     data: bytes = b""
+    drops: bytes = b""
     close: bool = False
     hang: bool = False
 
@@ -87,6 +94,9 @@ class RawServer:
             while (heard := _read(stream)) is not None:
                 say = self._answer(heard)
                 connection.sendall(say.data)
+                for start in range(0, len(say.drops), _DROP):
+                    time.sleep(0.05)
+                    connection.sendall(say.drops[start : start + _DROP])
                 if say.hang:
                     stream.read()  # until the client, or the end of the test, closes the connection
                 if say.close or say.hang:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from packaging.utils import NormalizedName
-from requests.structures import CaseInsensitiveDict
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import Event
 from pypi_mirror.patience import Patience
+from pypi_mirror.transport import Head, Response
 from pypi_mirror.upstream import changelog
 from pypi_mirror.upstream.changelog import (
     Changelog,
@@ -21,7 +21,7 @@ from pypi_mirror.upstream.changelog import (
     changes_content,
     is_removal,
 )
-from pypi_mirror.upstream.control import Control, ControlAnswer
+from pypi_mirror.upstream.control import Control
 from tests.warehouse import (
     HTML_ONLY,
     STATIC,
@@ -47,7 +47,7 @@ from tests.warehouse import (
 class FakeControl(Control):
     """Gives the answers one after the other, the last one for ever."""
 
-    def __init__(self, *answers: ControlAnswer) -> None:
+    def __init__(self, *answers: Response) -> None:
         self.asked: list[tuple[str, str, tuple[object, ...]]] = []
         self.waits: list[float] = []
         self._answers = list(answers)
@@ -61,7 +61,7 @@ class FakeControl(Control):
         data: bytes | None = None,
         max_bytes: int,
         longest_wait: float = 0.0,
-    ) -> ControlAnswer:
+    ) -> Response:
         assert method == "POST"
         assert headers == {"Content-Type": "text/xml"}
         params, name = xmlrpc.client.loads(data or b"")
@@ -72,20 +72,16 @@ class FakeControl(Control):
         self.waits.append(seconds)
 
 
-def raw(body: str, *, status: int = 200, content_type: str = "text/xml; charset=UTF-8") -> ControlAnswer:
-    return ControlAnswer(
-        "https://index.example/pypi",
-        status,
-        CaseInsensitiveDict({"Content-Type": content_type}),
-        body.encode(),
-    )
+def raw(body: str, *, status: int = 200, content_type: str = "text/xml; charset=UTF-8") -> Response:
+    lines = [b"HTTP/1.1 %d Said\r\n" % status, f"Content-Type: {content_type}\r\n".encode(), b"\r\n"]
+    return Response(url="https://index.example/pypi", status=status, headers=Head(lines), body=body.encode())
 
 
-def value(result: Any) -> ControlAnswer:
+def value(result: Any) -> Response:
     return raw(xmlrpc.client.dumps((result,), methodresponse=True, allow_none=True))
 
 
-def fault(code: Any, text: Any) -> ControlAnswer:
+def fault(code: Any, text: Any) -> Response:
     return raw(xmlrpc.client.dumps(xmlrpc.client.Fault(code, text), methodresponse=True))
 
 
@@ -93,7 +89,7 @@ def row(serial: int, name: str = "alpha", action: str = "new release") -> list[o
     return [name, "1.0", 1700000000, action, serial]
 
 
-def since(serial: int, *answers: ControlAnswer) -> tuple[list[Event], FakeControl]:
+def since(serial: int, *answers: Response) -> tuple[list[Event], FakeControl]:
     control = FakeControl(*answers)
     pages = list(Changelog("https://index.example", control).since(serial))
     return [event for page in pages for event in page], control
@@ -275,8 +271,9 @@ class TestLimits:
 
     def test_the_header_says_when_it_resets_where_the_fault_does_not(self) -> None:
         limited = fault(-32500, "HTTPTooManyRequests: slow down")
-        said = {**limited.headers, "RateLimit": '"xmlrpc.client";r=0;t=3600'}
-        control = FakeControl(ControlAnswer(limited.url, 200, CaseInsensitiveDict(said), limited.body))
+        lines = [b"HTTP/1.1 200 OK\r\n", b"Content-Type: text/xml\r\n"]
+        said = Head([*lines, b'RateLimit: "xmlrpc.client";r=0;t=3600\r\n'])
+        control = FakeControl(Response(url=limited.url, status=200, headers=said, body=limited.body))
         with pytest.raises(ChangelogBusy) as caught:
             list(Changelog("x", control).since(5))
 

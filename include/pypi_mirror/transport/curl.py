@@ -3,21 +3,25 @@
 import asyncio
 import logging
 import select
+import socket
 from collections import deque
 from functools import partial
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 import pycurl
 
 from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
 from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.concurrency import Controller, Gate
-from pypi_mirror.errors import UpstreamMalformed
+from pypi_mirror.errors import UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.login import Logins
 from pypi_mirror.plain_text import without_secrets
+from pypi_mirror.transport.memory import Memory
 from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.proxies import Proxies
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
-from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_up, translated
+from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_proxy, set_up, translated
 from pypi_mirror.zones import Border
 
 log = logging.getLogger(__name__)
@@ -28,6 +32,8 @@ _TOO_MUCH: Final = frozenset({429, 502, 503, 504})
 _LARGE_SHARE: Final = 0.75
 # Bytes a second that each of them should get: where the bandwidth is bounded, more at once only take longer.
 _LARGE_RATE: Final = 250_000
+# Seconds to look a name up that a proxy looks up again.
+_LONGEST_LOOKUP: Final = 5
 # libcurl's wishes about a socket in epoll's words.
 _EVENTS: Final = {
     pycurl.POLL_NONE: 0,
@@ -35,6 +41,10 @@ _EVENTS: Final = {
     pycurl.POLL_OUT: select.EPOLLOUT,
     pycurl.POLL_INOUT: select.EPOLLIN | select.EPOLLOUT,
 }
+
+
+class _CrowdedError(Exception):
+    """A body did not fit into the memory that all have together."""
 
 
 class CurlTransport:
@@ -56,7 +66,8 @@ class CurlTransport:
 
         One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
         given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
-        redirect leaves https. ``border`` says where names may lead, but for a ``proxy``, which looks them up.
+        redirect leaves https. ``border`` says where names may lead. Behind a proxy, of the settings or of
+        the environment, they are looked up here, too, where that is possible.
         ``logins`` are for those addresses that they name, wherever redirects lead.
         """
         self.requests = 0
@@ -69,8 +80,13 @@ class CurlTransport:
         self._bandwidth = bandwidth
         self._held: deque[pycurl.Curl] = deque()
         self._resuming: asyncio.TimerHandle | None = None
-        self._new_easy = partial(easy_handle, timeout, global_timeout, proxy)
-        self._border = border if proxy is None else None
+        self._timeout = timeout
+        self._global_timeout = global_timeout
+        self._proxies = Proxies(proxy)
+        self._border = border
+        self._refusals: dict[str, str | None] = {}
+        self._memory = Memory()
+        self._crowd = asyncio.Lock()
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, Transfer] = {}
         self._multiplexed = True
@@ -91,7 +107,8 @@ class CurlTransport:
 
     async def __aexit__(self, *exc_info: object) -> None:
         now, most = self._concurrency.limit, self._concurrency.most
-        log.info("%d requests to upstream, in the end %d at once of %d allowed", self.requests, now, most)
+        if most > 1:
+            log.info("%d requests to upstream, in the end %d at once of %d allowed", self.requests, now, most)
         for easy, transfer in list(self._transfers.items()):
             self._multi.remove_handle(easy)
             transfer.future.cancel()
@@ -112,16 +129,23 @@ class CurlTransport:
 
     async def get(self, request: Request) -> Response:
         url = request.url
+        given = self._global_timeout if request.timeout is None else request.timeout
+        left = given
         for _ in range(MAX_REDIRECTS + 1):
-            response = await self._in_turn(request, url)
-            if response.status not in REDIRECTS or "location" not in response.headers:
+            response, took = await self._in_turn(request, url, left)
+            if request.method != "GET" or response.status not in REDIRECTS:
                 return response
+            if "location" not in response.headers:
+                return response
+            left -= took
+            if left <= 0:
+                raise UpstreamUnavailable(f"timed out: no whole answer in {given:g} seconds", url=url)
             url = redirect_target(url, response.headers["location"], allow_non_https=self._allow_non_https)
         raise UpstreamMalformed(
             f"more than {MAX_REDIRECTS} redirects, the last to {without_secrets(url)}", url=request.url
         )
 
-    async def _in_turn(self, request: Request, url: str) -> Response:
+    async def _in_turn(self, request: Request, url: str, left: float) -> tuple[Response, float]:
         large = self._large_gate if request.large else None
         if large is not None and not large.enter():
             await large.wait()
@@ -129,23 +153,45 @@ class CurlTransport:
             if not self._gate.enter():
                 await self._gate.wait()
             try:
-                return await self._get_once(request, url)
+                started = self._loop.time()
+                try:
+                    response = await self._get_once(request, url, left)
+                except _CrowdedError:
+                    # Those that did not fit into memory beside the others come again one by one.
+                    async with self._crowd:
+                        started = self._loop.time()
+                        response = await self._get_once(request, url, left, alone=True)
+                return response, self._loop.time() - started
             finally:
                 self._gate.leave()
         finally:
             if large is not None:
                 large.leave()
 
-    async def _get_once(self, request: Request, url: str) -> Response:
+    async def _get_once(self, request: Request, url: str, left: float, *, alone: bool = False) -> Response:
+        proxy = self._proxies.of(url) if self._proxies else None
+        if proxy is not None and self._border is not None:
+            await self._check_name(self._border, url)
         easy = self._idle.pop() if self._idle else self._one_more()
         bandwidth = self._bandwidth
         if bandwidth is not None and request.compressed:
             # How much came shows at the end of a compressed body, so such requests wait before.
             await bandwidth.is_paid()
         hold = None if bandwidth is None or request.compressed else partial(self._hold, bandwidth, easy)
-        transfer = Transfer(request, url, self._loop.create_future(), hold)
+        transfer = Transfer(
+            request,
+            url,
+            self._loop.create_future(),
+            hold,
+            memory=self._memory,
+            timeout=left,
+            alone=alone,
+        )
         login = None if self._logins is None else self._logins.header(url)
         set_up(easy, url, request, transfer, login=login)
+        if self._proxies:
+            set_proxy(easy, proxy)
+            transfer.proxied = proxy is not None
         # Only for HTTP/2 is it worth waiting for another request's connection: over HTTP/1.1, libcurl lets
         # those that wait go on one at a time, when others end, and a silent answer would hold them all up.
         easy.setopt(pycurl.PIPEWAIT, self._multiplexed and url.startswith("https:"))
@@ -158,26 +204,52 @@ class CurlTransport:
             if self._transfers.pop(easy, None) is not None:
                 self._received += transfer.received
                 self._multi.remove_handle(easy)
+            transfer.drop()
             easy.close()
             raise
         except pycurl.error as error:
             self._idle.append(easy)
-            raise translated(error, transfer, url) from error
+            if transfer.crowded:
+                transfer.drop()
+                raise _CrowdedError from error
+            failed = translated(error, transfer, url, easy.getinfo(pycurl.OS_ERRNO))
+            transfer.drop()
+            raise failed from error
         self._idle.append(easy)
         return answer(transfer, url)
 
     def _one_more(self) -> pycurl.Curl:
-        easy = self._new_easy()
+        easy = easy_handle(self._timeout)
         if self._border is not None:
             # Called for a connection, not for a request, and by the handle that waits for the connection.
             easy.setopt(pycurl.OPENSOCKETFUNCTION, partial(self._open, self._border, easy))
             easy.setopt(pycurl.SOCKOPTFUNCTION, keep_from_children)
         return easy
 
+    async def _check_name(self, border: Border, url: str) -> None:
+        """UpstreamMalformed when a name leads inside as we see it; a proxy would go there for us.
+
+        Where names cannot be looked up here, the proxy alone knows.
+        """
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        if host not in self._refusals:
+            try:
+                async with asyncio.timeout(_LONGEST_LOOKUP):
+                    found = await self._loop.getaddrinfo(host, parts.port, type=socket.SOCK_STREAM)
+            except (OSError, UnicodeError, TimeoutError):
+                found = []
+            refusals = [border.refusal(url, str(address[0])) for *_, address in found]
+            self._refusals[host] = next(filter(None, refusals), None)
+        refused = self._refusals[host]
+        if refused is not None:
+            raise UpstreamMalformed(refused, url=url)
+
     def _open(self, border: Border, easy: pycurl.Curl, _purpose: int, address: Address) -> Opened | int:
         """A socket for ``address``. Of several of a name, libcurl tries one after the other."""
         transfer = self._transfers[easy]
-        refused = refusal(border, transfer.url, address)
+        # A proxy is where the administrator says.
+        refused = None if transfer.proxied else refusal(border, transfer.url, address)
         if refused is None:
             try:
                 return Opened(address)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
 from pypi_mirror.answers import parse_retry_after
+from pypi_mirror.transport.memory import Hold
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 _END_OF_HEAD: Final = frozenset({b"\r\n", b"\n"})
@@ -23,20 +24,25 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A GET. ``max_bytes`` bounds the decoded body; a body that goes past it is cut off and refused.
+    """A GET, or another ``method``; a POST has ``data``. ``max_bytes`` bounds the decoded body; a body that
+    goes past it is cut off and refused.
 
     With a ``sink`` the body of a 200 or 206 goes there, without it into ``Response.body``. The body of any
     other answer is dropped, whatever its size: ``max_bytes`` is about what was asked for.
     ``compressed`` lets upstream compress the body on the way (pages, not package files). ``large`` is for
-    bodies that take their time: some of what may run at once is kept free of them.
+    bodies that take their time: some of what may run at once is kept free of them. ``timeout`` is the most
+    seconds that it may take, redirects included, where that is less than the transport gives.
     """
 
     url: str
+    method: str = "GET"
+    data: bytes | None = None
     headers: tuple[str, ...] = ()
     sink: Sink | None = None
     max_bytes: int = 64 * 1024 * 1024
     compressed: bool = False
     large: bool = False
+    timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class Response:
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    hold: Hold | None = field(default=None, repr=False, compare=False)
 
     @property
     def retry_after(self) -> float | None:
@@ -73,7 +80,7 @@ class Transport(Protocol):
 
 
 class Head(Mapping[str, str]):
-    """An answer's headers by lower-case name, read from its lines when somebody asks for one."""
+    """An answer's headers by name, read from its lines when somebody asks for one; case does not count."""
 
     __slots__ = ("_fields", "_lines")
 
@@ -84,7 +91,7 @@ class Head(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         if self._fields is None:
             self._fields = read_head(self._lines)[1]
-        return self._fields[name]
+        return self._fields[name.lower()]
 
     def __iter__(self) -> Iterator[str]:
         return iter(read_head(self._lines)[1])

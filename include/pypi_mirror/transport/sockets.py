@@ -3,8 +3,6 @@
 import os
 import socket
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
 
 import pycurl
 
@@ -43,20 +41,10 @@ def refusal(border: Border, url: str, address: Address) -> str | None:
     """Why the host of ``url`` must not be connected to at ``address``; None when it may be."""
     if address.family not in _FAMILIES:
         return f"leads to an address of the unknown family {address.family}"
-    # A proxy of the environment is where it is, and looks names up itself.
-    return None if _is_proxied(url) else border.refusal(url, address.addr[0])
+    return border.refusal(url, address.addr[0])
 
 
 def keep_from_children(descriptor: int, _purpose: int) -> int:
     """For SOCKOPTFUNCTION: the duplicate would stay open in programs that we start."""
     os.set_inheritable(descriptor, False)
     return pycurl.SOCKOPT_OK  # type: ignore[no-any-return]
-
-
-def _is_proxied(url: str) -> bool:
-    """Whether libcurl goes through a proxy that the environment names."""
-    parts = urlsplit(url)
-    proxies = getproxies_environment()
-    if parts.scheme not in proxies and "all" not in proxies:
-        return False
-    return not proxy_bypass(parts.hostname or "")

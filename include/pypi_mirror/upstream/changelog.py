@@ -18,8 +18,9 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 from pypi_mirror.model import Event
+from pypi_mirror.transport import Response
 from pypi_mirror.upstream.checks import MAX_SERIAL, checked_name
-from pypi_mirror.upstream.control import Control, ControlAnswer
+from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.xmlrpc_answer import BadAnswer, read_answer
 
 log = logging.getLogger(__name__)
@@ -260,7 +261,7 @@ class Changelog:
                 waited, delay = waited + pause, delay * 2
                 self._control.wait(pause)
 
-    def _result(self, answer: ControlAnswer) -> object:
+    def _result(self, answer: Response) -> object:
         content_type = answer.headers.get("Content-Type", "")
         if answer.status != 200 or "xml" not in content_type:
             raise NoChangelog(f"answered {answer.status} {content_type[:100]}, no XML-RPC", url=self._url)
