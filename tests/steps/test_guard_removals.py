@@ -9,6 +9,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.errors import LeaseLost, LedgerError, MirrorBusy, RemovalsHeld, UpstreamMalformed
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.progress import progress
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
@@ -375,3 +376,17 @@ def test_what_a_person_approved_does_not_count_against_the_week(synced: Bench) -
     synced.sync(approved=held.value.plan)
     synced.server.apply(*(RemoveProject(project=name) for name in NAMES[8:11]))
     assert synced.sync().tally.projects_removed == 3
+
+
+def test_a_run_that_is_awaiting_approval_says_so_and_not_that_it_is_under_way(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:8]))
+    with synced.open() as mirror:
+        run_id = fetch_changelog(mirror, synced.request()).run_id
+        partition = partition_projects(mirror, run_id)
+        seen = progress(mirror)
+        assert seen is not None
+        assert seen.awaiting_approval == partition.weighed.described()
+        guard_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
+        seen = progress(mirror)
+        assert seen is not None
+        assert seen.awaiting_approval is None

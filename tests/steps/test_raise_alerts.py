@@ -128,6 +128,8 @@ def test_a_watch_takes_no_lease_and_no_channel_means_no_message(bench: MakeBench
     with on.open() as mirror:
         mirror.ledger.lease.take("a run")
         assert raise_alerts(mirror, compose=compose, channels=()) == ()
+        # What nobody was told of is news to the first channel that there is.
+        assert len(raise_alerts(mirror, compose=compose, channels=("mail",))) == 1
         assert set(alert_state(mirror).told) == {"disk-filling"}
         mirror.ledger.lease.renew("a run")
 

@@ -12,6 +12,7 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.times import utc
 from pypi_mirror.observing.under_way import run_under_way
+from pypi_mirror.steps.guard_removals import waiting_for_approval
 
 # Seconds of which speed is told; samples are taken each minute.
 _RECENT: Final = 5 * 60
@@ -32,7 +33,8 @@ class BatchProgress:
 class RunProgress:
     """The run under way. ``done`` and ``failed`` are projects of the ``planned``; ``files`` and ``bytes``
     were downloaded so far. ``bytes_a_second`` and ``projects_a_second`` are those of the last minutes, None
-    before there is anything to tell them from, and so is ``seconds_left``.
+    before there is anything to tell them from, and so is ``seconds_left``. While the run awaits approval,
+    ``awaiting_approval`` says what its plan would remove; nothing is done meanwhile.
     """
 
     label: str
@@ -49,6 +51,7 @@ class RunProgress:
     projects_a_second: float | None
     seconds_left: int | None
     batch_list: tuple[BatchProgress, ...]
+    awaiting_approval: str | None = None
 
 
 def progress(mirror: Mirror) -> RunProgress | None:
@@ -84,7 +87,13 @@ def progress(mirror: Mirror) -> RunProgress | None:
         projects_a_second=None if speed is None else speed.projects,
         seconds_left=_seconds_left(planned - so_far.projects, speed),
         batch_list=tuple(map(_batch, counts)),
+        awaiting_approval=_awaiting(mirror, run),
     )
+
+
+def _awaiting(mirror: Mirror, run: Run) -> str | None:
+    removals = waiting_for_approval(mirror)
+    return None if removals is None or removals.run_id != run.id else removals.described()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,8 +65,11 @@ def raise_alerts(
     def changed(state: AlertState) -> AlertState:
         nonlocal to_send
         found = conditions(sight, limits, state.told)
+        if not channels:
+            # Nobody is told: what holds is news to the first channel that there is.
+            return state
         given = notices(state, found, now=sight.now, repeat_after=round(limits.repeat_after * 3600))
-        new = tuple(_unsent(mirror, compose(notice), channels) for notice in given) if channels else ()
+        new = tuple(_unsent(mirror, compose(notice), channels) for notice in given)
         to_send = (*due(state, now=sight.now), *new)
         return enqueued(after(state, found, given, now=sight.now), new)
 
@@ -86,7 +89,7 @@ def tell(mirror: Mirror, happened: Happened, *, message: str, channels: Sequence
         nonlocal is_news
         told = tell_once(state, happened.key, about=happened.about, title=happened.title, now=unsent.at)
         is_news = told is not None
-        return state if told is None else enqueued(told, (unsent,) if channels else ())
+        return state if told is None or not channels else enqueued(told, (unsent,))
 
     _change(mirror, changed)
     return unsent if is_news else None

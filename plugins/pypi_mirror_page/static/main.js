@@ -31,8 +31,8 @@ const context = {
 
 const showState = (state) => {
   const { tone, headline } = freshness(state, context.staleAfter);
-  show(byId("state"), [tone, headline, state.running], () => [
-    badge(headline, tone), state.running === null ? null : badge("A run is under way", "info")]);
+  const run = state.running === null ? null : state.waiting?.run === state.running ? "A run is awaiting approval" : "A run is under way";
+  show(byId("state"), [tone, headline, run], () => [badge(headline, tone), run === null ? null : badge(run, "info")]);
 };
 
 const look = async (tabs) => {

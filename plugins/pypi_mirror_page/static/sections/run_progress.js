@@ -19,7 +19,7 @@ export const runProgress = (context, place) => {
     if (announced !== null && announced.label === label && announced.reached === reached) return;
     const first = announced === null && run === null;
     announced = { label, reached };
-    if (!first) context.announce(run === null ? "The run has ended." : `${KINDS[run.kind]}: ${percent(share(run))} done, ${left(run)}.`);
+    if (!first) context.announce(run === null ? "The run has ended." : run.awaiting_approval !== null ? `${KINDS[run.kind]} is awaiting approval.` : `${KINDS[run.kind]}: ${percent(share(run))} done, ${left(run)}.`);
   };
 
   const look = async () => {
@@ -57,7 +57,14 @@ const left = (run) =>
   run.planned === 0 ? "the plan is being made" : run.seconds_left === null ? "time left not known yet" : `${duration(run.seconds_left)} left`;
 
 const render = (place, run) =>
-  show(place, run, () => run !== null && [
+  show(place, run, () => run !== null && run.awaiting_approval !== null ? [
+    el("h2", { id: "run-heading" }, `${KINDS[run.kind]} is awaiting approval`),
+    el("div", { class: "card block" },
+      el("div", { class: "line" },
+        el("strong", null, `The plan would remove ${run.awaiting_approval}`),
+        el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind), `, started ${ago(run.started_at)}`)),
+      el("p", { class: "muted" }, "Nothing is downloaded or removed until a person answers, under Removals."))]
+  : run !== null && [
     el("h2", { id: "run-heading" }, `${KINDS[run.kind]} under way`),
     el("div", { class: "card block" },
       el("div", { class: "line" },
