@@ -151,9 +151,8 @@ def _naive(
     if entry is None and known is None:
         return None
     if entry is None:
-        assert known is not None
-        left_in_peace = known.status == QUARANTINED and known.selection == "now" and not recheck
-        return None if left_in_peace else (Action.SYNC, True)
+        # What was quarantined may have been removed since: neither is in an index.
+        return Action.SYNC, True
     up_to_date = (
         known is not None
         and not recheck
@@ -191,6 +190,7 @@ def test_comparing_the_index_with_the_ledger(
             Refusing(*refused),
             fingerprint="now",
             recheck=recheck,
+            serial=9,
         )
     )
     naive = {
@@ -202,7 +202,10 @@ def test_comparing_the_index_with_the_ledger(
     assert [p.project for p in plan] == list(naive), "by name, each once"
     for p in plan:
         entry = index.get(p.project) if p.action is Action.SYNC else None
-        assert p.serial == (None if entry is None else entry.serial)
+        assert p.serial == (9 if p.gone else None if entry is None else entry.serial)
+        assert p.loses_project == (
+            p.action is Action.REMOVE or (p.gone and held[p.project].status != QUARANTINED)
+        )
         assert not p.exact, "role events move the index's serials and leave pages behind"
         assert p.reason
 

@@ -25,8 +25,9 @@ def plan_backfill(
     touched: Collection[NormalizedName],
     only: Collection[NormalizedName],
     complete: bool,
+    serial: int | None = None,
 ) -> Iterator[PlannedProject]:
-    """Compare upstream's root index with the ledger, both by normalized name.
+    """Compare upstream's root index, which is of ``serial``, with the ledger, both by normalized name.
 
     ``touched`` projects changed in the interval; their files are verified. ``only`` confines the plan to
     these projects, where there are any. ``complete`` says that the mirror has been complete under these
@@ -43,7 +44,7 @@ def plan_backfill(
             if reason is not None:
                 yield sync_of(entry, present, reason)
         elif present is not None and present.status != QUARANTINED:
-            yield gone(present)
+            yield gone(present, serial)
         elif present is not None and project in touched:
             yield replace(asked_for(present, CHANGED), verify=True)
 

@@ -103,9 +103,10 @@ def plan_from_index(
     *,
     fingerprint: str,
     recheck: bool,
+    serial: int | None = None,
     since: int | None = None,
 ) -> Iterator[PlannedProject]:
-    """Compare upstream's root index with the ledger, both by normalized name.
+    """Compare upstream's root index, which is of ``serial``, with the ledger, both by normalized name.
 
     ``fingerprint`` is that of the filters in force; ``recheck`` asks for every selected project. Where
     upstream has no serials to compare, projects synced ``since`` (seconds since 1970) need not be again: that
@@ -121,11 +122,8 @@ def plan_from_index(
             reason = _why_sync(entry, present, fingerprint, recheck, since)
             if reason is not None:
                 yield sync_of(entry, present, reason)
-        elif present is not None and (
-            # Upstream's index leaves quarantined projects out; their pages are still there.
-            present.status != QUARANTINED or recheck or present.selection != fingerprint
-        ):
-            yield gone(present)
+        elif present is not None:
+            yield gone(present, serial)
 
 
 def plan_named(
@@ -146,9 +144,26 @@ def removal(known: KnownProject, reason: str) -> PlannedProject:
     return losing(planned, known)
 
 
-def gone(known: KnownProject) -> PlannedProject:
-    """The plan for a project that upstream does not list any more."""
-    return losing(replace(asked_for(known, "no longer in upstream's index"), gone=True), known)
+def gone(known: KnownProject, serial: int | None) -> PlannedProject:
+    """The plan for a project that upstream's index of ``serial`` does not list any more.
+
+    It leaves quarantined projects out, whose pages are still there; readers have lost those already. What was
+    quarantined when it was last looked at may have been removed since.
+    """
+    planned = replace(asked_for(known, "no longer in upstream's index"), serial=serial, gone=True)
+    return planned if known.status == QUARANTINED else losing(planned, known)
+
+
+def gone_unseen(project: NormalizedName, display_name: str, serial: int | None) -> PlannedProject:
+    """The plan for a project that the mirror waits for and upstream's index of ``serial`` does not list."""
+    return PlannedProject(
+        project=project,
+        display_name=display_name,
+        action=Action.SYNC,
+        reason="no longer in upstream's index",
+        serial=serial,
+        gone=True,
+    )
 
 
 def losing(planned: PlannedProject, known: KnownProject) -> PlannedProject:

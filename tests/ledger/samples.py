@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -123,6 +124,11 @@ def unchanged(ledger: Ledger, plan: PlannedProject, *, serial: int | None = None
         serial=serial,
         tally=Tally(projects_done=1),
     )
+
+
+def missing(ledger: Ledger, plan: PlannedProject) -> Synced:
+    """A project of which upstream gave no page, against its last word."""
+    return replace(removed(ledger, plan), missing=True)
 
 
 def removed(ledger: Ledger, plan: PlannedProject) -> Synced:

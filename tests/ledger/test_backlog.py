@@ -7,7 +7,18 @@ import pytest
 from pypi_mirror.ledger.backlog import PARKED_AFTER, BacklogEntry
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
-from tests.ledger.samples import NOON, Hands, begin, failed, name, planned, removed, synced, unchanged
+from tests.ledger.samples import (
+    NOON,
+    Hands,
+    begin,
+    failed,
+    missing,
+    name,
+    planned,
+    removed,
+    synced,
+    unchanged,
+)
 
 HOUR = 3600
 
@@ -221,6 +232,61 @@ def test_an_event_past_what_was_announced_needs_no_second_serial(ledger: Ledger)
     results.record([failed(planned("a", serial=12))])
     results.record([failed(planned("a", serial=13, exact=True))])
     assert [(e.serial, e.exact, e.announced) for e in ledger.backlog.failed()] == [(13, True, None)]
+
+
+def test_the_later_word_says_whether_a_project_is_gone(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    seen = []
+    for plan in (
+        planned("a", serial=3, exact=True, gone=True),
+        planned("a"),
+        planned("a", serial=2, exact=True),
+        planned("a", serial=5),
+        planned("a", serial=8, gone=True),
+        planned("a", serial=6, exact=True),
+        planned("a", serial=9, exact=True),
+    ):
+        results.record([failed(plan)])
+        seen += [(e.serial, e.announced, e.gone) for e in ledger.backlog.failed()]
+    assert seen == [
+        (3, None, True),
+        (3, None, True),
+        (3, None, True),
+        (3, 5, False),
+        (3, 8, True),
+        (6, 8, True),
+        (9, None, False),
+    ]
+
+
+def test_a_page_that_is_missing_is_looked_at_again(ledger: Ledger, clock: Hands) -> None:
+    """As often as one that lags where an index announced it; until it comes where an event did."""
+    _, results = begin(ledger, clock=clock)
+    announced, event = planned("a", serial=9), planned("b", serial=9, exact=True)
+    looks = []
+    for _ in range(8):
+        results.record([missing(ledger, plan) for plan in (announced, event)])
+        looks.append({str(e.project): e.attempts for e in lagging(ledger)})
+        clock.now += 48 * HOUR
+    assert [each.get("a") for each in looks] == [1, 2, 3, 4, None, 1, 2, 3]
+    assert [each["b"] for each in looks] == [1, 2, 3, 4, 5, 6, 7, 8]
+    results.record([synced(ledger, event, serial=9)])
+    assert {e.project for e in lagging(ledger)} == {"a"}
+
+
+def test_a_page_of_what_no_index_lists_is_looked_at_again(ledger: Ledger, clock: Hands) -> None:
+    _, results = begin(ledger, clock=clock)
+    results.record([synced(ledger, planned("a"), serial=4)])
+    unlisted = planned("a", serial=9, gone=True)
+    results.record([unchanged(ledger, unlisted, serial=4)])
+    [entry] = lagging(ledger)
+    assert (entry.serial, entry.exact, entry.gone) == (9, False, True)
+    assert "upstream's index of serial 9 does not list the project" in entry.reason
+    results.record([unchanged(ledger, unlisted, serial=10)])
+    assert lagging(ledger) == [], "it was created again after the index"
+    results.record([unchanged(ledger, planned("a", serial=12, gone=True), serial=4)])
+    results.record([synced(ledger, unlisted, serial=4, status="quarantined")])
+    assert lagging(ledger) == [], "what is quarantined is in no index"
 
 
 def test_retrying_makes_due_and_remembers_the_attempts(ledger: Ledger, clock: Hands) -> None:

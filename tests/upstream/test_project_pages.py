@@ -177,7 +177,7 @@ class TestMissingPages:
         assert fetch(said(status=404), serial=7, waits=waits)[0] == Gone()
         assert sum(waits.seconds) == pytest.approx(5)
 
-    @pytest.mark.parametrize("options", [{"serial": 7, "gone": True}, {"serial": None}])
+    @pytest.mark.parametrize("options", [{"serial": 7, "gone": True, "exact": True}, {"serial": None}])
     @pytest.mark.parametrize("status", [404, 410])
     def test_are_believed_at_once_where_nothing_speaks_for_the_project(
         self, options: dict[str, Any], status: int
@@ -185,6 +185,23 @@ class TestMissingPages:
         waits = Waits()
         assert fetch(said(status=status), waits=waits, **options)[0] == Gone()
         assert waits.seconds == []
+
+    @pytest.mark.parametrize("options", [{"serial": 7, "gone": True}, {"serial": None, "held": True}])
+    def test_are_asked_for_again_where_they_may_be_wrong(self, options: dict[str, Any]) -> None:
+        """What an index does not list can be quarantined; what the mirror has was there."""
+        waits = Waits()
+        assert found(fetch(said(status=404), page(), waits=waits, **options)[0]).serial == 7
+        waits = Waits()
+        assert fetch(said(status=404), waits=waits, **options)[0] == Gone()
+        assert sum(waits.seconds) == pytest.approx(5)
+
+    def test_prove_nothing_where_nobody_may_ask_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pypi_mirror.retries._FLOOR", -1)
+        waits, transport = Waits(), FakeTransport({URL: [said(status=404)]})
+        pages = ProjectPages(MASTER, transport, retries(transport, waits.patience()))
+        with pytest.raises(UpstreamError, match="answered 404 once"):
+            asyncio.run(pages.fetch(ALPHA, serial=7))
+        assert transport.requests == 1
 
 
 class TestFormats:

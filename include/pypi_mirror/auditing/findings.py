@@ -27,6 +27,7 @@ class Kind(StrEnum):
     ORPHAN = "file in no row"
     LEFTOVER = "temporary file"
     CLASH = "two files for one place"
+    BEHIND = "page behind an event"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """The backlog: projects that failed, each with its reason, attempts and next try.
 
-So that no event is forgotten it also keeps projects whose page *lags*: upstream's root index announced a
-serial that the page it gave has not reached. Most often a role event left the page in upstream's caches,
-which is no failure; but it may be an old copy of a page that did change, so it is looked at again.
+So that no event is forgotten it also keeps projects whose page *lags*: it contradicts upstream's last word.
+Upstream's root index announced a serial that the page has not reached, or does not list a project that has a
+page; or upstream announced a project and gives no page of it. Most often a role event left the page in its
+caches, which is no failure; but the answer may be an old copy or a wrong one, so upstream is asked again.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +24,7 @@ _LONGEST_DELAY: Final = 24 * 3600
 _PARKED_DELAY: Final = 7 * 24 * 3600
 PARKED_AFTER: Final = 10
 # What a page has not shown when it was looked at again this often (almost four hours) is taken for a role
-# event's serial.
+# event's serial. An event that changes the page is waited for until a page has reached it.
 LOOKS_AGAIN: Final = 4
 
 
@@ -32,10 +33,11 @@ class BacklogEntry:
     """A project that is not current, and why. Times are seconds since 1970.
 
     ``exact`` says that ``serial`` is an event's; then ``announced`` is a higher one that upstream's root
-    index has shown since, if it has.
+    index has shown since, if it has. ``gone`` says that upstream's last word was that there is no such
+    project any more.
 
-    ``lagging`` says that it did not fail: ``serial`` was announced and its page is older; ``attempts`` counts
-    the looks at that page.
+    ``lagging`` says that it did not fail: ``serial`` was announced and its page contradicts it; ``attempts``
+    counts the looks at that page.
     """
 
     project: NormalizedName
@@ -45,6 +47,7 @@ class BacklogEntry:
     serial: int | None
     exact: bool
     announced: int | None
+    gone: bool
     attempts: int
     first_run_id: int
     first_failed_at: int
@@ -58,13 +61,18 @@ class BacklogEntry:
 class Look:
     """A project was synced, from a page of the serial ``reached`` (None where pages have no serials).
 
-    ``announced`` is a serial that the page should have reached, as far as its sync can tell.
+    ``announced`` is a serial that the page should have reached, as far as its sync can tell: an event's where
+    ``exact`` says so, and ``gone`` where it said that the project is gone. ``missing`` says that there was no
+    page although upstream had announced one.
     """
 
     project: NormalizedName
     display_name: str
     reached: float | None
     announced: int | None
+    exact: bool = False
+    gone: bool = False
+    missing: bool = False
 
 
 class Backlog:
@@ -155,6 +163,7 @@ def add_failure(
     display_name: str,
     serial: int | None,
     exact: bool,
+    gone: bool,
     error: str,
     reason: str,
 ) -> None:
@@ -164,11 +173,6 @@ def add_failure(
     merely announced is kept beside it. A project that was merely lagging fails for the first time.
     """
     entry = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
-    serials = [(serial, exact)]
-    if entry is not None:
-        serials += [(entry.serial, entry.exact), (entry.announced, False)]
-    event = _highest(*(number for number, is_event in serials if is_event))
-    announced = _highest(*(number for number, is_event in serials if not is_event))
     known = None if entry is None or entry.lagging else entry
     attempts = 1 if known is None else known.attempts + 1
     parked = attempts >= PARKED_AFTER
@@ -177,9 +181,7 @@ def add_failure(
         "display_name": display_name,
         "error": error,
         "reason": reason,
-        "serial": announced if event is None else event,
-        "exact": event is not None,
-        "announced": announced if event is not None and (announced or 0) > event else None,
+        **_awaited(entry, serial, exact=exact, gone=gone),
         "attempts": attempts,
         "first_run_id": run_id if known is None else known.first_run_id,
         "first_failed_at": now if known is None else known.first_failed_at,
@@ -195,8 +197,8 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
     """Within a batch's transaction: these projects were synced.
 
     They leave the backlog, but for one whose page is older than the event it waits for, as happens when it
-    was asked for by name: the cursor has passed that event, nothing else remembers it. A page that is older
-    than an announced serial puts its project on the backlog as lagging.
+    was asked for by name: the cursor has passed that event, nothing else remembers it. A page that
+    contradicts what upstream announced puts its project on the backlog as lagging.
     """
     by_name = {look.project: look for look in looks}
     entries = {
@@ -205,26 +207,22 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
     current, lagging = [], []
     for look in by_name.values():
         entry = entries.get(look.project)
-        if entry is not None and entry.exact and (look.reached or 0) < entry.serial:
-            announced = _highest(look.announced, entry.announced)
-            if announced is not None and announced > entry.serial:
-                connection.execute(
-                    update(backlog).where(backlog.c.project == look.project).values(announced=announced)
-                )
+        if entry is not None and entry.exact and not look.missing and (look.reached or 0) < entry.serial:
+            awaited = _awaited(entry, look.announced, exact=look.exact, gone=look.gone)
+            connection.execute(update(backlog).where(backlog.c.project == look.project).values(awaited))
             continue
-        wanted = look.announced
-        if entry is not None:
-            wanted = _highest(wanted, entry.serial, entry.announced)
+        before = None if entry is None else _highest(entry.serial, entry.announced)
+        wanted = _highest(look.announced, before)
         if wanted is None or look.reached is None or look.reached >= wanted:
             current.append(look.project)
-        elif entry is None or not entry.lagging or wanted > entry.serial:
-            lagging.append(_lagging(look, wanted, looks=1, first=(run_id, now), now=now))
+        elif entry is None or not entry.lagging or wanted > (before or 0):
+            lagging.append(_lagging(look, entry, wanted, looks=1, first=(run_id, now), now=now))
         elif now < entry.next_try_at:
             # Somebody asked for it early: four looks in a minute prove nothing.
             continue
-        elif entry.attempts < LOOKS_AGAIN:
+        elif entry.attempts < LOOKS_AGAIN or entry.exact:
             first = (entry.first_run_id, entry.first_failed_at)
-            lagging.append(_lagging(look, wanted, looks=entry.attempts + 1, first=first, now=now))
+            lagging.append(_lagging(look, entry, wanted, looks=entry.attempts + 1, first=first, now=now))
         else:
             current.append(look.project)
     gone = [project for project in current if project in entries]
@@ -233,16 +231,20 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
     upsert(connection, backlog, lagging)
 
 
-def _lagging(look: Look, wanted: int, *, looks: int, first: tuple[int, int], now: int) -> dict[str, Any]:
+def _lagging(
+    look: Look, entry: Row[Any] | None, wanted: int, *, looks: int, first: tuple[int, int], now: int
+) -> dict[str, Any]:
     """A row; ``first`` is the run and the time of the first look."""
+    awaited = _awaited(entry, look.announced, exact=look.exact, gone=look.gone)
+    if not look.missing:
+        # A page that has not reached the event has stayed on the backlog before.
+        awaited |= {"serial": wanted, "exact": False, "announced": None}
     return {
         "project": look.project,
         "display_name": look.display_name,
         "error": "Lagging",
-        "reason": f"the page is of serial {look.reached}, upstream announced {wanted}; it is looked at again",
-        "serial": wanted,
-        "exact": False,
-        "announced": None,
+        "reason": _why(look, wanted, gone=awaited["gone"]),
+        **awaited,
         "attempts": looks,
         "first_run_id": first[0],
         "first_failed_at": first[1],
@@ -250,6 +252,39 @@ def _lagging(look: Look, wanted: int, *, looks: int, first: tuple[int, int], now
         "next_try_at": now + _delay(looks),
         "parked": False,
         "lagging": True,
+    }
+
+
+def _why(look: Look, wanted: int, *, gone: bool) -> str:
+    if look.missing:
+        return f"upstream has no page of it, and announced it at serial {wanted}; it is looked at again"
+    if gone:
+        return (
+            f"the page is of serial {look.reached}, and upstream's index of serial {wanted} does not list "
+            "the project; it is looked at again"
+        )
+    return f"the page is of serial {look.reached}, upstream announced {wanted}; it is looked at again"
+
+
+def _awaited(entry: Row[Any] | None, serial: int | None, *, exact: bool, gone: bool) -> dict[str, Any]:
+    """What a project waits for: what ``entry`` has of it and upstream's newer word together.
+
+    Of events the latest counts, and beside it what was merely announced later. Whether the project is gone
+    says the later word; a look that nothing of upstream's led to has no serial and says nothing.
+    """
+    serials = [(serial, exact)]
+    if entry is not None:
+        before = _highest(entry.serial, entry.announced)
+        if serial is None or serial < (before or 0):
+            gone = entry.gone or (gone and serial is None)
+        serials += [(entry.serial, entry.exact), (entry.announced, False)]
+    event = _highest(*(number for number, is_event in serials if is_event))
+    announced = _highest(*(number for number, is_event in serials if not is_event))
+    return {
+        "serial": announced if event is None else event,
+        "exact": event is not None,
+        "announced": announced if event is not None and (announced or 0) > event else None,
+        "gone": gone,
     }
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, Select, delete, func, select
+from sqlalchemy import Engine, Row, Select, delete, func, select, union
 
+from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import events
+from pypi_mirror.ledger.tables import events, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Event
 
@@ -49,6 +50,25 @@ class Events:
             yield from self._read(
                 select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
             )
+
+    def past_pages(self, upto: int, *, missing: bool) -> list[NormalizedName]:
+        """The projects with an event up to the serial ``upto`` that is newer than the mirror's page; by name.
+
+        With ``missing`` also those of which it has no page, which takes a look at every event.
+        """
+        held = projects.c.status.not_in((REMOVING, REMOVED))
+        newer = (
+            select(events.c.project)
+            .join(projects, projects.c.name == events.c.project)
+            .where(held, events.c.serial > projects.c.serial, events.c.serial <= upto)
+        )
+        absent = select(events.c.project).where(
+            events.c.serial <= upto,
+            ~select(projects.c.id).where(projects.c.name == events.c.project, held).exists(),
+        )
+        statement = union(newer, absent) if missing else newer.distinct()
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return sorted(NormalizedName(name) for name in connection.execute(statement).scalars())
 
     def last_before(self, timestamp: int) -> int | None:
         """The serial of the last event before ``timestamp`` (seconds); None when there is none."""

@@ -14,7 +14,7 @@ from pypi_mirror.digests import remembered
 from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
-from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject, is_listed
+from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, plan, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Tally
@@ -31,7 +31,8 @@ class Synced:
 
     ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
     files that were written for it. ``known`` and ``known_files``
-    are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out.
+    are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out; ``missing``
+    that upstream gave no page though its last word was that there is such a project.
     ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing. ``seconds`` is
     how long upstream's page and the files took.
     """
@@ -43,6 +44,7 @@ class Synced:
     page_digest: bytes | None = None
     locations: tuple[bytes, ...] = ()
     removed: bool = False
+    missing: bool = False
     etag: str | None = None
     serial: int | None = None
     selection: str = ""
@@ -105,6 +107,7 @@ class Results:
                         display_name=result.planned.display_name,
                         serial=result.planned.serial,
                         exact=result.planned.exact,
+                        gone=result.planned.gone,
                         error=result.error,
                         reason=result.reason,
                     )
@@ -291,25 +294,43 @@ def _serial(r: Synced) -> int | None:
 def _seen(r: Synced) -> int | None:
     """The highest serial upstream has shown for the project, on its page or in an index or event."""
     before = None if r.known is None else r.known.seen_serial
-    return max((s for s in (r.serial, r.planned.serial, before) if s is not None), default=None)
+    # An index that does not list the project shows no serial of it.
+    named = None if r.planned.gone and not r.planned.exact else r.planned.serial
+    return max((s for s in (r.serial, named, before) if s is not None), default=None)
 
 
 def _look(r: Synced) -> backlog.Look:
     """What the backlog has to know: how old the page is, and how old it should not be.
 
     A serial that upstream had shown before is not news: the backlog waits for it, or has given up on it.
-    That a page we had was newer always is.
+    That a page we had was newer always is, and so is that there is none.
     """
+    planned = r.planned
     seen = None if r.known is None else r.known.seen_serial
-    news = r.planned.serial if seen is None or (r.planned.serial or 0) > seen else None
+    news = planned.serial if r.missing or seen is None or (planned.serial or 0) > seen else None
     had = None if r.known is None else r.known.serial
+    reached: float | None
+    if r.missing:
+        reached = -1
+    elif r.removed or (planned.gone and _is_quarantined(r)):
+        # What is gone cannot be older than any event. What is quarantined is in no index either.
+        reached = math.inf
+    else:
+        reached = _serial(r)
     return backlog.Look(
-        project=r.planned.project,
-        display_name=r.planned.display_name,
-        # What is gone cannot be older than any event.
-        reached=math.inf if r.removed else _serial(r),
+        project=planned.project,
+        display_name=planned.display_name,
+        reached=reached,
         announced=max((s for s in (news, had) if s is not None), default=None),
+        exact=planned.exact and planned.serial is not None and planned.serial >= (had or 0),
+        gone=planned.gone,
+        missing=r.missing,
     )
+
+
+def _is_quarantined(r: Synced) -> bool:
+    status = r.known.status if r.page is None and r.known is not None else r.page and _status(r.page)
+    return status == QUARANTINED
 
 
 def _status(page: MirroredPage) -> str:

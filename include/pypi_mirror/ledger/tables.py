@@ -225,13 +225,15 @@ backlog: Final = Table(
     Column("exact", Boolean, nullable=False),
     # A higher serial that upstream's root index has announced, where ``serial`` is an event's.
     Column("announced", BigInteger),
+    # What upstream said last: that there is no such project any more.
+    Column("gone", Boolean, nullable=False, server_default=false()),
     Column("attempts", Integer, nullable=False),
     Column("first_run_id", BigInteger, nullable=False),
     Column("first_failed_at", BigInteger, nullable=False),
     Column("last_failed_at", BigInteger, nullable=False),
     Column("next_try_at", BigInteger, nullable=False),
     Column("parked", Boolean, nullable=False),
-    # It did not fail: its page was older than a serial that upstream had announced.
+    # It did not fail: its page contradicts what upstream announced.
     Column("lagging", Boolean, nullable=False),
     Index(None, "next_try_at"),
 )

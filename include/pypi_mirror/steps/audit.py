@@ -22,6 +22,7 @@ from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.under_way import run_under_way
 from pypi_mirror.steps.asked_for_names import require_held
 from pypi_mirror.steps.audit_clashes import clashing
+from pypi_mirror.steps.audit_events import behind_events, follow_events
 from pypi_mirror.steps.audit_findings import note_findings
 from pypi_mirror.steps.audit_repair import recheck
 from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport, Tallying, needed_bytes
@@ -152,9 +153,24 @@ class _Audit:
         self._turns.look(names=request.projects, everything=request.everything)
         clashes = self._look_at_tree() if self._whole else []
         self._turns.repair()
+        self._look_at_events()
         if self._run is not None:
             self._tally.repaired += len(clashes) - len(clashing(self._mirror.ledger.places, clashes))
         return self._recheck()
+
+    def _look_at_events(self) -> None:
+        found = behind_events(self._mirror, names=self._request.projects, everything=self._request.everything)
+        while chunk := list(islice(found, _RECHECKED_AT_ONCE)):
+            for finding, _ in chunk:
+                self._tally.add(finding)
+            if self._run is not None:
+                follow_events(
+                    self._mirror,
+                    self._run.id,
+                    self._tally,
+                    [planned for _, planned in chunk],
+                    most_gone=_MOST_GONE,
+                )
 
     def _look_at_tree(self) -> list[str]:
         """Returns the places, relative to ``web/``, for which pages list two files."""

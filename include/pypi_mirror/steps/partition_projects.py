@@ -1,6 +1,6 @@
 """Step 2: make the plan from what step 1 found, and cut it into batches."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 from operator import attrgetter
@@ -17,6 +17,7 @@ from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
 from pypi_mirror.planning import (
     WORTH_A_TASK,
     candidates,
+    gone_unseen,
     plan_candidate,
     plan_from_index,
     plan_named,
@@ -159,15 +160,29 @@ def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[Pl
 
 
 def _from_index(mirror: Mirror, run: Run, *, since: int | None) -> Iterator[PlannedProject]:
-    entries = _sorted(load_snapshot(mirror.state, run.id).entries())
-    return plan_from_index(
-        entries,
+    unlisted = {entry.project: entry for entry in mirror.ledger.backlog.all()}
+    yield from plan_from_index(
+        _striking(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
         mirror.ledger.projects.all(),
         mirror.selector,
         fingerprint=mirror.page_selection,
         recheck=run.request.recheck,
+        serial=run.cursor_to,
         since=since,
     )
+    # The others are in the plan already; what the filters leave out is dropped with the backlog.
+    for entry in unlisted.values():
+        if mirror.selector.why_not(entry.project) is None:
+            yield gone_unseen(entry.project, entry.display_name, run.cursor_to)
+
+
+def _striking(
+    entries: Iterable[IndexEntry], names: MutableMapping[NormalizedName, BacklogEntry]
+) -> Iterator[IndexEntry]:
+    """The entries; those of ``names`` that come by are struck out there."""
+    for entry in entries:
+        names.pop(entry.project, None)
+        yield entry
 
 
 def _sorted(entries: Iterable[IndexEntry]) -> Iterator[IndexEntry]:
@@ -196,6 +211,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
             mirror.selector,
             touched=touched,
             only=frozenset(only),
+            serial=load_snapshot(mirror.state, run.id).serial,
             complete=mirror.ledger.facts.get("selection") == mirror.selection and left_over(mirror) is None,
         )
     if only:
@@ -214,13 +230,16 @@ def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedN
 def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
     """A project of the backlog; one that the filters leave out by now is taken off it."""
     why = "the page lagged behind upstream's index" if entry.lagging else f"failed before: {entry.reason}"
+    # That an index did not list it counts from the index on, not from an event before.
+    unlisted = entry.gone and entry.announced is not None
     planned = PlannedProject(
         project=entry.project,
         display_name=entry.display_name,
         action=Action.SYNC,
         reason=why,
-        serial=entry.serial,
-        exact=entry.exact,
+        serial=entry.announced if unlisted else entry.serial,
+        exact=entry.exact and not unlisted,
+        gone=entry.gone,
     )
     refused = mirror.selector.why_not(entry.project)
     if refused is None:

@@ -5,7 +5,7 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +13,9 @@ from packaging.utils import NormalizedName
 from packaging.version import Version
 
 from pypi_mirror.disk import served_size_of
-from pypi_mirror.errors import FileRefused
+from pypi_mirror.errors import FileRefused, StalePage
 from pypi_mirror.filters import Decision, Selector
-from pypi_mirror.ledger.projects import KnownFile, KnownProject
+from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.ledger.results import Synced
 from pypi_mirror.model import (
     Action,
@@ -85,6 +85,7 @@ class ProjectSync:
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
         """Raises MirrorError or OSError when the project cannot be brought up to date."""
         known = before.project
+        held = known is not None and known.present
         if planned.action is Action.REMOVE:
             return self._removed(planned, before)
         answer = await self._upstream.fetch(
@@ -93,9 +94,16 @@ class ProjectSync:
             serial=planned.serial,
             exact=planned.exact,
             gone=planned.gone,
+            held=held,
         )
         if isinstance(answer, Gone):
-            return self._removed(planned, before, loss=self._loss(planned, before, page=None))
+            return replace(
+                self._removed(planned, before),
+                loss=self._loss(planned, before, page=None),
+                missing=not planned.gone and (held or planned.serial is not None),
+            )
+        if not held and not isinstance(answer, NotModified):
+            self._check_is_listed(planned, answer)
         if isinstance(answer, NotModified):
             return Synced(
                 planned=planned,
@@ -199,7 +207,16 @@ class ProjectSync:
                 group.create_task(acquire_next(self._pool))
         return [each for each in acquired if each is not None]
 
-    def _removed(self, planned: PlannedProject, before: Before, loss: Loss | None = None) -> Synced:
+    def _check_is_listed(self, planned: PlannedProject, page: ProjectPage) -> None:
+        """StalePage for an old copy that would bring back what upstream's index does not list any more."""
+        if not planned.gone or planned.serial is None or page.status.status == QUARANTINED:
+            return
+        if page.serial is None or page.serial <= planned.serial:
+            raise StalePage(
+                url=self._upstream.url(planned.project), serial=page.serial, wanted=planned.serial
+            )
+
+    def _removed(self, planned: PlannedProject, before: Before) -> Synced:
         # Readers see an empty page from now on, until the root index no longer lists the project and the
         # page goes too.
         known = before.project
@@ -208,7 +225,6 @@ class ProjectSync:
             planned=planned,
             known=known,
             removed=True,
-            loss=loss,
             page=(
                 MirroredPage(name=planned.project, serial=None, status=ProjectStatus(), versions=(), files=())
                 if present

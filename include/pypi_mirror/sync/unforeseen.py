@@ -6,6 +6,7 @@ every page, or pages without their files, shows only when pages are fetched: her
 
 import logging
 from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from packaging.utils import NormalizedName
@@ -15,7 +16,7 @@ from pypi_mirror.filters import Selector
 from pypi_mirror.ledger.losses import Losses, Lost
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import Failed, Result, Synced
-from pypi_mirror.model import Action, Event, Loss, PlannedProject, RemoteFile
+from pypi_mirror.model import Action, Event, Loss, PlannedProject, RemoteFile, Tally
 from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.sync.removal_limits import exceeded
 from pypi_mirror.upstream.changelog import is_removal, takes_files
@@ -43,6 +44,9 @@ def unforeseen_loss(
     if known is None or not known.present or planned.loses_project or planned.action is Action.REMOVE:
         return None
     if status == _QUARANTINED and not upstream:
+        return None
+    # Nobody reads what is quarantined.
+    if planned.gone and known.status == _QUARANTINED:
         return None
     names: Container[str] = upstream or ()
     lost = [
@@ -82,6 +86,8 @@ class LossGuard:
     def __call__(self, losing: Sequence[Synced]) -> list[Result]:
         """``losing`` as they are, or, when that is too much, Failed where no event speaks of the loss.
 
+        A project that an event names and of which upstream gives no page keeps the one it has.
+
         Raises LeaseLost when another run has taken the mirror over.
         """
         announced = self._announced(losing)
@@ -90,21 +96,31 @@ class LossGuard:
             for synced in losing
             if synced.loss is not None and synced.planned.project not in announced
         }
-        if not silent:
-            return list(losing)
-        lost = self._losses.add(silent)
-        over = self._over(lost)
-        return [
-            self._decided(synced, loss, lost, over)
-            if (loss := silent.get(synced.planned.project)) is not None
-            else synced
-            for synced in losing
-        ]
+        lost = self._losses.add(silent) if silent else None
+        over = [] if lost is None else self._over(lost)
+        results: list[Result] = []
+        for synced in losing:
+            loss = silent.get(synced.planned.project)
+            if lost is not None and loss is not None and over:
+                results.append(_held(synced, loss, lost, over))
+            elif synced.missing and synced.planned.exact:
+                results.append(_kept(synced))
+            else:
+                if loss is not None:
+                    found = _found(synced, loss)
+                    log.warning(
+                        "%s: %s, and no event or index said so; its page follows upstream",
+                        synced.planned.project,
+                        found,
+                    )
+                results.append(synced)
+        return results
 
     def _announced(self, losing: Sequence[Synced]) -> set[NormalizedName]:
         """The projects of ``losing`` of which an event says so that came after the page we have."""
         by_name = {synced.planned.project: synced for synced in losing}
-        announced = set()
+        # That again was planned and weighed before, and could not be had then.
+        announced = {name for name, synced in by_name.items() if synced.removed and synced.planned.gone}
         for event in self._events_of(sorted(by_name)):
             synced = by_name[event.project]
             had = -1 if synced.known is None or synced.known.serial is None else synced.known.serial
@@ -120,18 +136,28 @@ class LossGuard:
             return over
         return over + exceeded(lost, self._losses.asked_for(), self._limits, whose="the run's")
 
-    @staticmethod
-    def _decided(synced: Synced, loss: Loss, lost: Lost, over: Sequence[str]) -> Result:
-        name, found = synced.planned.project, _found(synced, loss)
-        if not over:
-            log.warning("%s: %s, and no event or index said so; its page follows upstream", name, found)
-            return synced
-        error = LossHeld(
-            f"{found}, and no event or index said so; so it is with {count(lost.touched, 'project')} by now: "
-            f"{'; '.join(over)}. Its page stays as it was. If upstream is right, `pypi-mirror sync {name}` "
-            "follows it"
-        )
-        return Failed(planned=synced.planned, error=type(error).__name__, reason=str(error))
+
+def _held(synced: Synced, loss: Loss, lost: Lost, over: Sequence[str]) -> Failed:
+    error = LossHeld(
+        f"{_found(synced, loss)}, and no event or index said so; so it is with "
+        f"{count(lost.touched, 'project')} by now: {'; '.join(over)}. Its page stays as it was. If upstream "
+        f"is right, `pypi-mirror sync {synced.planned.project}` follows it"
+    )
+    return Failed(planned=synced.planned, error=type(error).__name__, reason=str(error))
+
+
+def _kept(synced: Synced) -> Synced:
+    """``synced`` with the page that the mirror has; the backlog has upstream asked again."""
+    log.warning(
+        "%s: upstream has no page of it, but its event %s says that there is one; the mirror's page stays, "
+        "and upstream is asked again",
+        synced.planned.project,
+        synced.planned.serial,
+    )
+    files = 0 if synced.known is None else synced.known.files
+    return replace(
+        synced, removed=False, page=None, loss=None, tally=Tally(projects_done=1, files_kept=files)
+    )
 
 
 def _found(synced: Synced, loss: Loss) -> str:

@@ -80,21 +80,36 @@ class ProjectPages:
         serial: int | None = None,
         exact: bool = False,
         gone: bool = False,
+        held: bool = False,
     ) -> PageAnswer:
         """The page of ``project`` as of ``serial`` or later.
 
         With ``exact`` an older page is asked for again until it catches up, StalePage in the end; without,
-        it is taken as it is. A 404 is believed at once where ``gone`` says that removal is expected, and
-        otherwise after a wait, since a new project can be 404 at upstream's edge for a minute.
+        it is taken as it is.
+
+        A 404 is believed at once where an event said that the project is ``gone``, and where nobody spoke of
+        it: neither upstream nor the mirror, which has it ``held``. Otherwise it is believed after a wait: a
+        new project can be 404 at upstream's edge for a minute, and what an index does not list can be
+        quarantined. Raises UpstreamError where it could be asked for only once.
         """
+        removed = gone and exact
+        unheard_of = serial is None and not held and not gone
         patience = self._retries.patience
         stale, missing = map(patience.delays_within, (patience.stale_wait, patience.missing_wait))
         fresh = False
         while True:
             answer = await self._fetch_once(project, etag, fresh=fresh)
             if isinstance(answer, Gone):
-                if gone or serial is None or not await self._wait(missing):
+                if removed or unheard_of:
                     return answer
+                if not await self._wait(missing):
+                    if fresh:
+                        return answer
+                    # One answer proves nothing while upstream is so ill that nobody may ask again.
+                    raise UpstreamError(
+                        "answered 404 once, and too many requests are being retried to ask again",
+                        url=self.url(project),
+                    )
             elif exact and serial is not None and (answer.serial or 0) < serial:
                 if not await self._wait(stale):
                     raise StalePage(url=self.url(project), serial=answer.serial, wanted=serial)

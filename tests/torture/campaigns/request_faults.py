@@ -7,6 +7,7 @@ upstream removed before its next try; provenance that upstream added while an ol
 """
 
 import random
+import traceback
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -283,7 +284,9 @@ def _judged(bench: Bench, *, published: bool, orphans: bool = True) -> Iterator[
     try:
         audit(bench, published=published, orphans=orphans)
     except (AssertionError, FileNotFoundError) as error:
-        yield Wrong(kind="wrong bytes", detail=f"the audit says: {error}")
+        # An assertion without words is told by its line.
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        yield Wrong(kind="wrong bytes", detail=f"the audit says: {error or where.line}")
 
 
 CAMPAIGN = Campaign(

@@ -1,0 +1,85 @@
+"""The mirror against upstream's events: what those up to the cursor said is on the pages, or on the backlog.
+
+That is what the cursor promises, and no comparison of ledger and disk can tell.
+"""
+
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.auditing.findings import Finding, Kind
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.planning import candidates
+from pypi_mirror.steps.audit_report import Tallying
+from pypi_mirror.steps.download_projects import download_projects
+
+_CHUNK: Final = 1_000
+
+
+def behind_events(
+    mirror: Mirror, *, names: Sequence[NormalizedName] = (), everything: bool = False
+) -> Iterator[tuple[Finding, PlannedProject]]:
+    """The selected projects that are older than an event up to the cursor and not on the backlog, each with
+    what to do about it. With ``names`` only these; ``everything`` looks for those that are missing, too.
+    """
+    cursor = mirror.ledger.facts.cursor
+    # A mirror that is being filled, or whose filters changed, lacks what no run has come to yet.
+    if cursor is None or mirror.ledger.facts.get("selection") != mirror.selection:
+        return
+    found = mirror.ledger.events.past_pages(cursor, missing=everything or bool(names))
+    wanted = set(names)
+    chosen = [name for name in found if not wanted or name in wanted]
+    for start in range(0, len(chosen), _CHUNK):
+        chunk = chosen[start : start + _CHUNK]
+        known = mirror.ledger.projects.known(chunk)
+        waiting = mirror.ledger.backlog.those_of(chunk)
+        events = sorted(mirror.ledger.events.of(chunk), key=attrgetter("serial"))
+        for candidate in candidates((e for e in events if e.serial <= cursor), mirror.selector):
+            have = known.get(candidate.project)
+            present = have is not None and have.present
+            serial = have.serial if have is not None and present else None
+            if candidate.project in waiting or (candidate.gone and not present):
+                continue
+            if present and (serial is None or serial >= candidate.serial):
+                continue
+            finding = Finding(
+                kind=Kind.BEHIND,
+                path=f"web/simple/{candidate.project}",
+                project=candidate.project,
+                detail=f"event {candidate.serial}, {candidate.reason}; "
+                + (f"the page is of serial {serial}" if present else "there is no page"),
+            )
+            yield (
+                finding,
+                PlannedProject(
+                    project=candidate.project,
+                    display_name=candidate.display_name,
+                    action=Action.SYNC,
+                    reason=f"the audit found damage: {finding}",
+                    serial=candidate.serial,
+                    exact=True,
+                    gone=candidate.gone,
+                    known_bytes=0 if have is None else have.bytes,
+                ),
+            )
+
+
+def follow_events(
+    mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject], *, most_gone: int
+) -> None:
+    """Sync what :func:`behind_events` found.
+
+    More than ``most_gone`` removals are left to a person and the guard of a sync.
+    """
+    gone = sum(project.gone for project in planned)
+    todo = [project for project in planned if not project.gone or gone <= most_gone]
+    if not todo:
+        return
+    mirror.ledger.plan.add(run_id, todo, replace=True)
+    for failure in download_projects(mirror, run_id, 0, again=False).failures:
+        tally.failures[failure.project] = failure
+    still = {finding.project for finding, _ in behind_events(mirror, names=[p.project for p in todo])}
+    tally.repaired += len({p.project for p in todo} - still)
