@@ -188,19 +188,6 @@ def test_an_audit_finds_a_page_behind_an_event(
         compare(filled)
 
 
-def test_an_audit_of_all_finds_a_project_that_an_event_named_and_nobody_has(filled: Bench) -> None:
-    filled.server.apply(Upload(distribution=Wheel(name="late")))
-    filled.server.inject(Fault(path="/simple/late/", effect=Missing(), times=None))
-    filled.sync()
-    filled.server.faults.clear()
-    with filled.open() as mirror:
-        mirror.ledger.backlog.forget([entry.project for entry in mirror.ledger.backlog.all()])
-        found = run_audit(mirror, AuditRequest(label="audit", everything=True))
-    assert (found.found, found.is_clean) == ({Kind.BEHIND: 1}, True)
-    audit(filled)
-    compare(filled)
-
-
 def test_a_removal_that_failed_is_believed_when_it_is_tried_again(filled: Bench) -> None:
     """Its 404 is what upstream announced: nobody waits for a page or looks for it again."""
     filled.server.apply(RemoveProject(project="alpha"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, Select, delete, func, select, union
+from sqlalchemy import Engine, Row, Select, delete, func, select
 
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import stream
@@ -51,22 +51,18 @@ class Events:
                 select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
             )
 
-    def past_pages(self, upto: int, *, missing: bool) -> list[NormalizedName]:
-        """The projects with an event up to the serial ``upto`` that is newer than the mirror's page; by name.
-
-        With ``missing`` also those of which it has no page, which takes a look at every event.
-        """
-        held = projects.c.status.not_in((REMOVING, REMOVED))
-        newer = (
+    def past_pages(self, upto: int) -> list[NormalizedName]:
+        """The projects with an event up to serial ``upto`` that is newer than the mirror's page; by name."""
+        statement = (
             select(events.c.project)
             .join(projects, projects.c.name == events.c.project)
-            .where(held, events.c.serial > projects.c.serial, events.c.serial <= upto)
+            .where(
+                projects.c.status.not_in((REMOVING, REMOVED)),
+                events.c.serial > projects.c.serial,
+                events.c.serial <= upto,
+            )
+            .distinct()
         )
-        absent = select(events.c.project).where(
-            events.c.serial <= upto,
-            ~select(projects.c.id).where(projects.c.name == events.c.project, held).exists(),
-        )
-        statement = union(newer, absent) if missing else newer.distinct()
         with self._engine.connect().execution_options(reading=True) as connection:
             return sorted(NormalizedName(name) for name in connection.execute(statement).scalars())
 

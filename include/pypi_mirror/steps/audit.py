@@ -159,7 +159,7 @@ class _Audit:
         return self._recheck()
 
     def _look_at_events(self) -> None:
-        found = behind_events(self._mirror, names=self._request.projects, everything=self._request.everything)
+        found = behind_events(self._mirror, names=self._request.projects)
         while chunk := list(islice(found, _RECHECKED_AT_ONCE)):
             for finding, _ in chunk:
                 self._tally.add(finding)

@@ -20,18 +20,20 @@ _CHUNK: Final = 1_000
 
 
 def behind_events(
-    mirror: Mirror, *, names: Sequence[NormalizedName] = (), everything: bool = False
+    mirror: Mirror, *, names: Sequence[NormalizedName] = ()
 ) -> Iterator[tuple[Finding, PlannedProject]]:
-    """The selected projects that are older than an event up to the cursor and not on the backlog, each with
-    what to do about it. With ``names`` only these; ``everything`` looks for those that are missing, too.
+    """The selected projects whose pages are older than an event up to the cursor and that are not on the
+    backlog, each with what to do about it. With ``names`` only these.
+
+    Of projects that the mirror does not have the events say nothing: an index may have said since that they
+    are gone.
     """
     cursor = mirror.ledger.facts.cursor
     # A mirror that is being filled, or whose filters changed, lacks what no run has come to yet.
     if cursor is None or mirror.ledger.facts.get("selection") != mirror.selection:
         return
-    found = mirror.ledger.events.past_pages(cursor, missing=everything or bool(names))
     wanted = set(names)
-    chosen = [name for name in found if not wanted or name in wanted]
+    chosen = [n for n in mirror.ledger.events.past_pages(cursor) if not wanted or n in wanted]
     for start in range(0, len(chosen), _CHUNK):
         chunk = chosen[start : start + _CHUNK]
         known = mirror.ledger.projects.known(chunk)
@@ -39,18 +41,15 @@ def behind_events(
         events = sorted(mirror.ledger.events.of(chunk), key=attrgetter("serial"))
         for candidate in candidates((e for e in events if e.serial <= cursor), mirror.selector):
             have = known.get(candidate.project)
-            present = have is not None and have.present
-            serial = have.serial if have is not None and present else None
-            if candidate.project in waiting or (candidate.gone and not present):
+            if candidate.project in waiting or have is None or not have.present:
                 continue
-            if present and (serial is None or serial >= candidate.serial):
+            if have.serial is None or have.serial >= candidate.serial:
                 continue
             finding = Finding(
                 kind=Kind.BEHIND,
                 path=f"web/simple/{candidate.project}",
                 project=candidate.project,
-                detail=f"event {candidate.serial}, {candidate.reason}; "
-                + (f"the page is of serial {serial}" if present else "there is no page"),
+                detail=f"event {candidate.serial}, {candidate.reason}; the page is of serial {have.serial}",
             )
             yield (
                 finding,
@@ -62,7 +61,7 @@ def behind_events(
                     serial=candidate.serial,
                     exact=True,
                     gone=candidate.gone,
-                    known_bytes=0 if have is None else have.bytes,
+                    known_bytes=have.bytes,
                 ),
             )
 
