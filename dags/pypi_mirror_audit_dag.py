@@ -6,7 +6,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 
 from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.places import AUDITING
+from mirror_airflow.places import AUDITING, LONGEST_AUDIT
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
 from mirror_airflow.task_mirror import task_mirror
 
@@ -34,6 +34,7 @@ def pypi_mirror_audit() -> None:
         retry_policy=RetryWhatCanBeMended.of(SCHEDULE),
         weight_rule="absolute",
         priority_weight=AUDITING,
+        execution_timeout=LONGEST_AUDIT,
     )
     def audit() -> dict[str, int]:
         """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""

@@ -15,7 +15,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
-from mirror_airflow.places import DOWNLOADING, PLANNING, PUBLISHING, batch_pool
+from mirror_airflow.places import (
+    DOWNLOADING,
+    LONGEST_BATCH,
+    LONGEST_TASK,
+    PLANNING,
+    PUBLISHING,
+    batch_pool,
+)
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
 from mirror_airflow.run_overdue import run_deadline
 from mirror_airflow.task_mirror import task_mirror
@@ -53,6 +60,7 @@ def tell_of_failed_run(context: Context) -> None:
         "retry_policy": RetryWhatCanBeMended.of(SCHEDULE),
         "weight_rule": "absolute",
         "priority_weight": PLANNING,
+        "execution_timeout": LONGEST_TASK,
     },
 )
 def pypi_mirror() -> None:
@@ -89,6 +97,7 @@ def pypi_mirror() -> None:
         max_active_tis_per_dagrun=BATCHES_AT_ONCE,
         pool=batch_pool(),
         priority_weight=DOWNLOADING,
+        execution_timeout=LONGEST_BATCH,
     )
     def download_projects(run: int, batch: Batch) -> dict[str, int]:
         """Sync the projects of one batch; return what was done."""

@@ -6,6 +6,7 @@ are in Airflow's own pool: in one that does not exist they would wait for ever.
 """
 
 import os
+from datetime import timedelta
 from typing import Final
 
 POOL_VARIABLE: Final = "PYPI_MIRROR_POOL"
@@ -17,6 +18,12 @@ PUBLISHING: Final = 1_000
 PLANNING: Final = 100
 DOWNLOADING: Final = 10
 AUDITING: Final = 1
+
+# How long a task may run, the last resort against one that hangs: each call to upstream has its own deadline
+# long before. A batch of a first sync over a slow line takes days, an audit of a large mirror one or two.
+LONGEST_TASK: Final = timedelta(days=2)
+LONGEST_BATCH: Final = timedelta(days=14)
+LONGEST_AUDIT: Final = timedelta(days=7)
 
 
 def batch_pool() -> str:

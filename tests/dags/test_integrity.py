@@ -38,6 +38,11 @@ print(json.dumps({
         "rules": {t.task_id: str(t.trigger_rule) for t in shown.tasks},
         "retries": {t.task_id: t.retries for t in shown.tasks},
         "places": {t.task_id: [t.priority_weight, type(t.weight_rule).__name__, t.pool] for t in shown.tasks},
+        "timeouts": {
+            f"{each.dag_id}.{t.task_id}": t.execution_timeout and t.execution_timeout.total_seconds()
+            for each in map(DagSerialization.from_dict, map(DagSerialization.to_dict, bag.dags.values()))
+            for t in each.tasks
+        },
         "mapped": [t.task_id for t in shown.tasks if t.is_mapped],
         "params": {name: shown.params.get_param(name).schema for name in shown.params},
         "doc": shown.doc_md,
@@ -117,6 +122,17 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
     assert dag["retries"]["fetch_changelog"] > 5
     assert set(dag["backoff"]) == {2.0}
     assert dag["callback"] is True
+
+
+def test_no_task_of_any_dag_may_run_for_ever(tmp_path: Path) -> None:
+    timeouts = describe(tmp_path)["dag"]["timeouts"]
+    assert {name.partition(".")[0] for name in timeouts} == {
+        "pypi_mirror",
+        "pypi_mirror_audit",
+        "pypi_mirror_watch",
+    }
+    assert all(timeouts.values()), timeouts
+    assert timeouts["pypi_mirror.download_projects"] >= 7 * 24 * 3600
 
 
 def test_it_runs_by_the_clock_of_the_settings(tmp_path: Path) -> None:
