@@ -130,6 +130,21 @@ class StalePage(UpstreamError):
         )
 
 
+class PageWentBack(UpstreamError):
+    """A project page is older than the one that the mirror has: an old copy, or somebody replays it."""
+
+    retryable = True
+
+    def __init__(self, *, url: str, serial: int | None, had: int) -> None:
+        self.serial = serial
+        self.had = had
+        super().__init__(
+            f"the page is of serial {serial}, the mirror has serial {had} already and keeps that; a later "
+            "run tries again. If upstream was set back, `pypi-mirror sync PROJECT` takes its page as it is",
+            url=url,
+        )
+
+
 class UpstreamDown(MirrorError):
     """Upstream answers nobody, or fails for every project: no project is to blame. Trying later can help.
 
@@ -231,6 +246,17 @@ class DiskFault(MirrorError):
     def __init__(self, message: str, *, path: str) -> None:
         self.path = path
         super().__init__(f"{path}: {message}; what was finished is kept and served")
+
+
+class WrongDisk(MirrorError):
+    """The directory or the pool is not the one that the ledger belongs to; nothing was written."""
+
+    def __init__(self, *, path: Path, reason: str) -> None:
+        self.path = str(path)
+        super().__init__(
+            f"{path}: {reason}. Nothing was written. Mount the mirror's disk; if this disk is meant to be "
+            "the mirror's from now on, run `pypi-mirror ledger adopt-disk`"
+        )
 
 
 class DiskFull(DiskFault):

@@ -19,6 +19,7 @@ from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk import flush_filesystem, is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk_faults import named_disk_faults
+from pypi_mirror.disk_identity import mark_disk, require_own_disk
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
@@ -171,6 +172,8 @@ class Mirror:
         *,
         downloads: bool = True,
         on_downloaded: Callable[[int], None] = lambda _bytes: None,
+        highest: int | None = None,
+        only_forward: bool = True,
     ) -> ProjectSync:
         """Without ``downloads``, projects that need a file that is not here raise WindowClosed.
 
@@ -197,6 +200,8 @@ class Mirror:
             fingerprint=self.page_selection,
             legacy_json=s.json,
             before_write=self.room.before,
+            highest=highest,
+            only_forward=only_forward,
         )
 
     def project_pages(self, transport: Transport) -> ProjectPages:
@@ -235,11 +240,18 @@ def open_mirror(
     clock = clock or SystemClock()
     if must_exist and not settings.web.is_dir():
         raise MirrorError(f"{settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it")
-    with named_disk_faults((settings.directory,)):
-        _make_places(settings, is_ours=not must_exist)
+    if settings.ledger_path is not None and settings.ledger_path.is_relative_to(settings.directory):
+        # Where the ledger is on the mirror's own disk, it is missing with the disk.
+        with named_disk_faults((settings.directory,)):
+            _make_places(settings, is_ours=not must_exist)
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
+        require_own_disk(settings, ledger)
+        with named_disk_faults((settings.directory,)):
+            _make_places(settings, is_ours=not must_exist)
         with named_disk_faults(mirror.places):
+            if not must_exist:
+                mark_disk(settings, ledger)
             yield mirror
 
 

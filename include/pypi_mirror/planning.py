@@ -233,8 +233,11 @@ def _why_sync(
     if recheck:
         return "re-check"
     if entry.serial is None or known.seen_serial is None:
-        looked_at = since is not None and known.synced_at >= since
-        return None if looked_at else "upstream has no serials to compare"
+        if since is not None and known.synced_at >= since:
+            return None
+        return (
+            "upstream has no serials to compare" if entry.serial is None else "to be compared with upstream"
+        )
     if entry.serial > known.seen_serial:
         return f"upstream is at serial {entry.serial}"
     if known.status == QUARANTINED:

@@ -66,6 +66,10 @@ class Known:
         return bool(self.paths.get(hash(owner), 0) & _SUFFIXES.get(suffix, 0))
 
 
+# See disk_identity.
+_IDENTITY: Final = "packages/.identity"
+
+
 class PoolWalk:
     """Walks parts of the pool below ``web`` with the rows that ``known`` holds of them.
 
@@ -110,7 +114,7 @@ class PoolWalk:
                 yield from self._file(f"{path}/{name}")
 
     def _file(self, path: str) -> Iterator[Finding]:
-        if path in self._known:
+        if path in self._known or path == _IDENTITY:
             return
         if not path.rpartition("/")[2].startswith(TEMPORARY_PREFIX):
             yield Finding(kind=Kind.ORPHAN, path=f"web/{path}")

@@ -1,4 +1,4 @@
-"""``pypi-mirror ledger rebuild|upgrade|backup``: the ledger made anew, brought up to date, or copied."""
+"""``pypi-mirror ledger rebuild|upgrade|backup|reset-cursor``: what a person does about the ledger."""
 
 import argparse
 import sys
@@ -6,12 +6,17 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+from pypi_mirror.clock import SystemClock
 from pypi_mirror.commands.hints import say, warn
-from pypi_mirror.commands.label import is_dead
+from pypi_mirror.commands.label import is_dead, new_label
+from pypi_mirror.disk_identity import adopt_disk
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backup import back_up
+from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.rebuild_ledger import RebuiltLedger, rebuild_ledger
+from pypi_mirror.steps.reset_cursor import reset_cursor
 from pypi_mirror.steps.upgrade_ledger import UpgradedLedger, upgrade_ledger
 from pypi_mirror.wording import count, size
 
@@ -42,6 +47,16 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     upgrade.add_argument("--wait", action="store_true", help="wait while a run is at work with it")
     upgrade.set_defaults(run=run_upgrade)
+    reset = actions.add_parser(
+        "reset-cursor",
+        parents=[common],
+        help="upstream was replaced or set back: have the next sync compare everything with it",
+    )
+    reset.set_defaults(run=run_reset)
+    adopt = actions.add_parser(
+        "adopt-disk", parents=[common], help="the directory is on another disk from now on, and meant to be"
+    )
+    adopt.set_defaults(run=run_adopt)
     backup = actions.add_parser(
         "backup", parents=[common], help="copy an SQLite ledger; runs go on meanwhile"
     )
@@ -87,6 +102,22 @@ def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
                 warn(f"waiting: {busy}")
                 told = busy.owner
         time.sleep(_ASK_AGAIN)
+
+
+def run_adopt(arguments: argparse.Namespace) -> int:
+    settings = read_settings(arguments.config)
+    with Ledger.open(settings.ledger, SystemClock(), upgrade=False) as ledger:
+        adopt_disk(settings, ledger)
+    print(f"{settings.directory} is the mirror's. `pypi-mirror audit` finds what is missing there.")
+    return 0
+
+
+def run_reset(arguments: argparse.Namespace) -> int:
+    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
+        cursor = reset_cursor(mirror, new_label(), is_dead=is_dead)
+    was = "had no cursor" if cursor is None else f"was at serial {cursor}"
+    print(f"The mirror {was}. The next sync compares every project with upstream; pages and files stay.")
+    return 0
 
 
 def run_backup(arguments: argparse.Namespace) -> int:

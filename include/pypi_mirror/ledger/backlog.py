@@ -124,6 +124,28 @@ class Backlog:
                 select(func.count()).select_from(backlog).where(backlog.c.parked.is_(True))
             ).scalar_one()
 
+    def look_at(self, project: NormalizedName, display_name: str, run_id: int, reason: str) -> None:
+        """Have ``project`` looked at now, whatever its serial, without having failed."""
+        now = int(self._clock())
+        row = {
+            "project": project,
+            "display_name": display_name,
+            "error": "AbsurdSerial",
+            "reason": reason,
+            "serial": None,
+            "exact": False,
+            "announced": None,
+            "attempts": 0,
+            "first_run_id": run_id,
+            "first_failed_at": now,
+            "last_failed_at": now,
+            "next_try_at": now,
+            "parked": False,
+            "lagging": False,
+        }
+        with self._engine.begin() as connection:
+            upsert(connection, backlog, [row], keep_existing=True)
+
     def retry(self, projects: Sequence[NormalizedName]) -> None:
         """Make the projects due now, parked ones too; how often they failed stays known."""
         if not projects:

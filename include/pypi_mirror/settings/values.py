@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from packaging.utils import NormalizedName
 
@@ -266,6 +266,12 @@ class Settings:
     def web(self) -> Path:
         """All that nginx serves."""
         return self.directory / "web"
+
+    @property
+    def ledger_path(self) -> Path | None:
+        """The file of an SQLite ledger."""
+        scheme, _, path = self.ledger.partition(":///")
+        return Path(unquote(path.partition("?")[0])) if scheme == "sqlite" else None
 
     @property
     def ledger(self) -> str:

@@ -153,7 +153,12 @@ async def _run(
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run.id), recorder)
         await Batch(
             sync=mirror.project_sync(
-                transport, downloads=watch.pause is None, on_downloaded=watch.downloaded
+                transport,
+                downloads=watch.pause is None,
+                on_downloaded=watch.downloaded,
+                highest=run.cursor_to,
+                # What a person asks for by name follows upstream, back too.
+                only_forward=run.request.kind is not RunKind.SELECTED,
             ),
             commit=commit,
             projects=mirror.ledger.projects,

@@ -16,11 +16,21 @@ from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
 from pypi_mirror.steps.interval import compare_index, fetch_events, interval_of
 from pypi_mirror.steps.left_over import to_continue
+from pypi_mirror.steps.upstream_identity import (
+    AnotherUpstream,
+    begin_with_another,
+    check_event,
+    difference,
+    identity,
+    note_identity,
+    sample_of,
+)
 from pypi_mirror.steps.upstream_index import find_simple_root, upstream_index
 from pypi_mirror.steps.watch import note_fetched, note_silence
 from pypi_mirror.upstream.changelog import ChangelogBusy, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import check_not_older
+from pypi_mirror.upstream.root_index import RootIndex, check_not_older
+from pypi_mirror.upstream.serials import highest_believable
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +99,9 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
             # No sync has found out yet where upstream's pages are.
             find_simple_root(mirror, control, list(names(run.request)))
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
+    why = difference(mirror, identity(mirror))
+    if why is not None:
+        return _from_index(mirror, control, run, cursor, etag=None)
     selection = mirror.ledger.facts.get("selection")
     rest = to_continue(mirror, run)
     if rest is not None:
@@ -131,15 +144,23 @@ def _fetch_since(
             pass  # The root index says the same, at a greater cost.
         except ChangelogBusy as error:
             log.warning("%s; the root index says the same", error)
+        except AnotherUpstream as error:
+            begin_with_another(mirror, str(error))
+            return _from_index(mirror, control, run, None, etag=None)
     return _from_index(mirror, control, run, serial, etag=etag)
 
 
 def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> Fetched:
     last, count = serial, 0
-    for events in mirror.changelog(control).since(serial):
+    changelog = mirror.changelog(control)
+    for events in changelog.since(serial, check=lambda found: check_event(mirror, serial, found)):
         mirror.ledger.lease.renew(run.request.label)
         mirror.ledger.events.add(events)
         last, count = events[-1].serial, count + len(events)
+    for event in changelog.absurd:
+        mirror.ledger.backlog.look_at(
+            event.project, event.name, run.id, f"an event of the absurd serial {event.serial} names it"
+        )
     return Fetched(run_id=run.id, source="changelog", cursor_from=serial, cursor_to=last, events=count)
 
 
@@ -150,5 +171,33 @@ def _from_index(
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
     check_not_older(index, cursor)
+    index = _believed(index, cursor)
+    entries = list(index.entries())
+    why = difference(mirror, identity(mirror), entries)
+    if why is not None:
+        begin_with_another(mirror, why)
+        cursor = None
+    note_identity(mirror, sample_of(mirror, entries))
     save_snapshot(mirror.state, run.id, index)
     return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)
+
+
+def _believed(index: RootIndex, cursor: int | None) -> RootIndex:
+    """``index`` without absurd serials; the projects that have one are looked at whatever their serial."""
+    named = [(entry.serial, entry.name) for entry in index.entries() if entry.serial is not None]
+    stated = [] if index.serial is None else [index.serial]
+    highest = highest_believable([*stated, *(serial for serial, _ in named)], after=cursor)
+    if highest is None:
+        return index
+    for serial, name in named:
+        if serial > highest:
+            log.warning("upstream's index has %s at serial %d, which is absurd; it is refused", name, serial)
+    if index.serial is not None and index.serial > highest:
+        log.warning(
+            "upstream's index is of serial %d, which is absurd; it is taken for %d. If upstream has "
+            "really come that far, run `pypi-mirror ledger reset-cursor`",
+            index.serial,
+            highest,
+        )
+        index = replace(index, serial=highest)
+    return replace(index, highest=highest)

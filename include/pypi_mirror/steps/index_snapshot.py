@@ -16,7 +16,7 @@ def save_snapshot(directory: Path, run_id: int, index: RootIndex) -> None:
     """Keep ``index`` for ``run_id``; the snapshots of other runs go, one run at a time is at work."""
     remove_snapshots(directory)
     home = directory / "state"
-    head = msgspec.json.encode((index.url, index.serial, index.etag, index.content_type))
+    head = msgspec.json.encode((index.url, index.serial, index.etag, index.content_type, index.highest))
     # The ledger is about to say that it is there.
     write_atomically(home / _name(run_id), head + b"\n" + index.body, durable=True)
 
@@ -26,15 +26,15 @@ def load_snapshot(directory: Path, run_id: int) -> RootIndex:
     path = directory / "state" / _name(run_id)
     try:
         with path.open("rb") as file:
-            url, serial, etag, content_type = msgspec.json.decode(
-                file.readline(), type=tuple[str, int | None, str | None, str]
+            url, serial, etag, content_type, highest = msgspec.json.decode(
+                file.readline(), type=tuple[str, int | None, str | None, str, int | None]
             )
             body = file.read()
     except FileNotFoundError as error:
         raise MirrorError(
             f"{path}: missing; the run's first step, fetch_changelog, has to be run again"
         ) from error
-    return RootIndex(url=url, serial=serial, etag=etag, content_type=content_type, body=body)
+    return RootIndex(url=url, serial=serial, etag=etag, content_type=content_type, body=body, highest=highest)
 
 
 def has_snapshot(directory: Path, run_id: int) -> bool:

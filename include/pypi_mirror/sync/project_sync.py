@@ -4,6 +4,7 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,6 +37,9 @@ from pypi_mirror.release_files import version_in
 from pypi_mirror.sync.legacy_documents import LegacyDocuments
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
+from pypi_mirror.upstream.serials import is_absurd
+
+log = logging.getLogger(__name__)
 
 # As many as requests can be under way: more files of one project would only wait, and others behind them.
 _FILES_AT_ONCE: Final = 256
@@ -59,6 +63,8 @@ class ProjectSync:
     ``before_write`` is told how large a new page is about to be; what it raises ends the try. ``pool`` is
     None where files are not mirrored (``release-files = false``): then pages list what upstream lists, and
     their links lead elsewhere.
+    ``highest`` is the serial that upstream is believed to be at. Without ``only_forward``, a page older than
+    ours is taken as it is.
     """
 
     def __init__(
@@ -72,6 +78,8 @@ class ProjectSync:
         fingerprint: str,
         legacy_json: bool,
         before_write: Callable[[int], None] = lambda _size: None,
+        highest: int | None = None,
+        only_forward: bool = True,
     ) -> None:
         self._web = web
         self._upstream = upstream
@@ -81,6 +89,8 @@ class ProjectSync:
         self._fingerprint = fingerprint
         self._legacy = LegacyDocuments(upstream, pages, before_write) if legacy_json else None
         self._before_write = before_write
+        self._highest = highest
+        self._only_forward = only_forward
 
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
         """Raises MirrorError or OSError when the project cannot be brought up to date."""
@@ -95,7 +105,12 @@ class ProjectSync:
             exact=planned.exact,
             gone=planned.gone,
             held=held,
+            not_before=known.serial if known is not None and known.present and self._only_forward else None,
         )
+        if not isinstance(answer, Gone) and answer.serial is not None and self._is_absurd(answer.serial):
+            log.warning("%s: the page's serial %d is absurd; it is refused", planned.project, answer.serial)
+            serial = planned.serial if known is None else known.serial
+            answer = replace(answer, serial=serial)
         if isinstance(answer, Gone):
             return replace(
                 self._removed(planned, before),
@@ -112,6 +127,9 @@ class ProjectSync:
                 tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
             )
         return await self._synced(planned, before, answer)
+
+    def _is_absurd(self, serial: int) -> bool:
+        return self._highest is not None and is_absurd(serial, self._highest)
 
     def _is_reusable(self, planned: PlannedProject, known: KnownProject, before: Before) -> bool:
         """Whether our page would still be right if upstream says that its own has not changed."""

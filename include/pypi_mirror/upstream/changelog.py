@@ -21,6 +21,7 @@ from pypi_mirror.model import Event
 from pypi_mirror.transport import Response
 from pypi_mirror.upstream.checks import MAX_SERIAL, checked_name
 from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.serials import is_absurd
 from pypi_mirror.upstream.xmlrpc_answer import BadAnswer, read_answer
 
 log = logging.getLogger(__name__)
@@ -106,29 +107,56 @@ class Changelog:
         self._url = f"{master}/pypi"
         self._beside = beside
         self._control = control
+        self.absurd: list[Event] = []
 
-    def since(self, serial: int) -> Iterator[list[Event]]:
+    def since(
+        self, serial: int, *, check: Callable[[Event | None], None] = lambda _event: None
+    ) -> Iterator[list[Event]]:
         """The events after ``serial`` in order of serial, a list a call, until upstream has no more.
 
         An event whose project has no possible name is left out: nothing could be asked for, and the cursor
         has to get past it. Raises NoChangelog, TooFarBehind after MAX_CALLS calls, and UpstreamError;
-        UpstreamUnavailable when upstream's own serial is lower than ``serial``.
+        UpstreamUnavailable when upstream's own serial is lower than ``serial``. ``check`` is told of
+        upstream's event at ``serial``, None where it has none, before anything is given. Events whose serial
+        is absurd are not given; ``absurd`` has them afterwards.
         """
         # Asked from one event back, upstream shows by our cursor's own event that it knows it: one that was
         # restored or replaced has nothing after our cursor, and would never have.
-        asked = max(serial - 1, 0)
-        for _ in range(MAX_CALLS):
-            rows = self._rows(asked)
-            if not rows:
+        asked, reached = max(serial - 1, 0), serial
+        for number in range(MAX_CALLS):
+            found = self._rows(asked)
+            if not found:
                 if asked < serial:
                     self._check_not_behind(serial)
                 return
-            asked = self._next(asked, rows)
+            rows = self._believable(found, reached)
+            if not number:
+                check(next((self._event(row) for row in rows if row[4] == serial), None))
+            if not rows:
+                return
+            asked = reached = self._next(asked, rows)
             if asked == serial:
                 return  # the cursor's own event is all there is
             if events := [event for row in rows if row[4] > serial and (event := self._event(row))]:
                 yield events
         raise TooFarBehind(f"more than {MAX_CALLS} calls' worth of events")
+
+    def _believable(self, rows: list[_Row], after: int) -> list[_Row]:
+        """``rows`` up to the first whose serial is absurd; the others are kept in ``absurd``."""
+        for number, row in enumerate(rows):
+            if is_absurd(row[4], after):
+                events = [event for each in rows[number:] if (event := self._event(each)) is not None]
+                for event in events:
+                    log.warning(
+                        "event %d of %s is refused: its serial is absurd, the one before is %d",
+                        event.serial,
+                        event.project,
+                        after,
+                    )
+                self.absurd += events
+                return rows[:number]
+            after = max(after, row[4])
+        return rows
 
     def during(
         self, start: int, end: int, *, after: Callable[[int], int | None] = lambda _time: None
@@ -188,7 +216,8 @@ class Changelog:
         if last < serial:
             raise UpstreamUnavailable(
                 f"upstream is at serial {last}, the mirror is at {serial} already: an old copy answered, or "
-                "another upstream. If upstream was replaced, start with a new directory",
+                "another upstream. If upstream was replaced, `pypi-mirror ledger reset-cursor` has the next "
+                "sync compare everything with it",
                 url=self._url,
             )
 
@@ -241,6 +270,9 @@ class Changelog:
             raise ChangelogBusy(error.message, url=self._url, retry_after=error.retry_after) from error
 
     def _patient_call(self, method: str, *params: int) -> object:
+        if any(number > xmlrpc.client.MAXINT for number in params):
+            message = f"XML-RPC has no number as high as the serial {max(params)}"
+            raise NoChangelog(message, url=self._url)
         body = xmlrpc.client.dumps(params, method).encode()
         waited, delay = 0.0, 1.0
         while True:

@@ -12,6 +12,7 @@ from pypi_mirror.answers import failure
 from pypi_mirror.errors import (
     CutOff,
     MirrorError,
+    PageWentBack,
     StalePage,
     UpstreamError,
     UpstreamMalformed,
@@ -81,6 +82,7 @@ class ProjectPages:
         exact: bool = False,
         gone: bool = False,
         held: bool = False,
+        not_before: int | None = None,
     ) -> PageAnswer:
         """The page of ``project`` as of ``serial`` or later.
 
@@ -91,6 +93,7 @@ class ProjectPages:
         it: neither upstream nor the mirror, which has it ``held``. Otherwise it is believed after a wait: a
         new project can be 404 at upstream's edge for a minute, and what an index does not list can be
         quarantined. Raises UpstreamError where it could be asked for only once.
+        Raises PageWentBack for a page from before the serial ``not_before``, even past all caches.
         """
         removed = gone and exact
         unheard_of = serial is None and not held and not gone
@@ -110,6 +113,9 @@ class ProjectPages:
                         "answered 404 once, and too many requests are being retried to ask again",
                         url=self.url(project),
                     )
+            elif isinstance(answer, ProjectPage) and (answer.serial or 0) < (not_before or 0):
+                if fresh:
+                    raise PageWentBack(url=self.url(project), serial=answer.serial, had=not_before or 0)
             elif exact and serial is not None and (answer.serial or 0) < serial:
                 if not await self._wait(stale):
                     raise StalePage(url=self.url(project), serial=answer.serial, wanted=serial)

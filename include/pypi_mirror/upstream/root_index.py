@@ -24,6 +24,7 @@ _NO_LIST: Final = frozenset({403, 404, 405, 410, 501})
 class RootIndex:
     """``serial`` is upstream's serial as of this body; ``body`` is of media type ``content_type``.
 
+    ``highest`` is the highest serial that is believed, None for any; entries with a higher one have none.
     ``root`` is the address that was asked, below which the projects' pages are.
     """
 
@@ -33,10 +34,13 @@ class RootIndex:
     etag: str | None
     content_type: str
     body: bytes
+    highest: int | None = None
 
     def entries(self) -> Iterator[IndexEntry]:
         """The projects, in upstream's order."""
-        return _parse(self)[1]
+        for entry in _parse(self)[1]:
+            absurd = None not in (self.highest, entry.serial) and (entry.serial or 0) > (self.highest or 0)
+            yield replace(entry, serial=None) if absurd else entry
 
 
 def fetch_root_index(
@@ -90,12 +94,14 @@ def _fetch(url: str, control: Control, etag: str | None, *, is_guess: bool) -> R
 
 def check_not_older(index: RootIndex, cursor: int | None) -> None:
     """Raises UpstreamMalformed for an index from before ``cursor``, up to which the mirror is complete."""
-    if cursor is not None and index.serial is not None and index.serial < cursor:
-        raise UpstreamMalformed(
-            f"the root index is of serial {index.serial}, the mirror is at {cursor} already: an old copy, "
-            "or another upstream. If upstream was replaced, start with a new directory",
-            url=index.url,
-        )
+    if cursor is None or (index.serial is not None and index.serial >= cursor):
+        return
+    raise UpstreamMalformed(
+        f"the root index is of serial {index.serial}, the mirror is at {cursor} already: an old copy, "
+        "or another upstream. If upstream was replaced, `pypi-mirror ledger reset-cursor` has the next sync "
+        "compare everything with it",
+        url=index.url,
+    )
 
 
 def _parse(index: RootIndex) -> tuple[int | None, Iterator[IndexEntry]]:

@@ -1,0 +1,97 @@
+"""Is upstream the one that the mirror was made from? Serials of another one mean nothing here.
+
+Beside the cursor the ledger keeps the address and a sample of projects with their serials: those that changed
+longest ago, which hardly ever change, and the one that changed last. An index in which not one of them is as
+it was is another one's; so is a changelog whose event at the cursor is another than ours. Then what was known
+of upstream is forgotten, and everything is compared, through the guard.
+"""
+
+import heapq
+import logging
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.reset import reset_upstream
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Event, IndexEntry
+
+log = logging.getLogger(__name__)
+
+FACT: Final = "upstream_identity"
+_OLDEST: Final = 31
+# One project alone may have changed.
+_AT_LEAST: Final = 2
+
+
+class UpstreamIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """``sample`` has serials by project."""
+
+    master: str
+    sample: dict[str, int] = {}
+
+
+class AnotherUpstream(MirrorError):
+    """Upstream's changelog has another event where the mirror is."""
+
+
+def identity(mirror: Mirror) -> UpstreamIdentity | None:
+    """What was noted; None before the first sync that noted it."""
+    noted = mirror.ledger.facts.get(FACT)
+    return None if noted is None else msgspec.json.decode(noted, type=UpstreamIdentity)
+
+
+def sample_of(mirror: Mirror, entries: Iterable[IndexEntry]) -> UpstreamIdentity:
+    """What tells an upstream with these projects from others."""
+    serials = [(e.serial, str(e.project)) for e in entries if e.serial is not None]
+    chosen = heapq.nsmallest(_OLDEST, serials)
+    if serials:
+        chosen.append(max(serials))
+    return UpstreamIdentity(
+        master=mirror.settings.master, sample={project: serial for serial, project in chosen}
+    )
+
+
+def difference(
+    mirror: Mirror, known: UpstreamIdentity | None, entries: Iterable[IndexEntry] | None = None
+) -> str | None:
+    """Why upstream, whose root index has ``entries``, is another one than ``known``; None if it may be."""
+    if known is None:
+        return None
+    if known.master != mirror.settings.master:
+        return f"[mirror] master was {known.master}"
+    if entries is None or len(known.sample) < _AT_LEAST:
+        return None
+    if any(known.sample.get(entry.project) == entry.serial is not None for entry in entries):
+        return None
+    return f"none of {len(known.sample)} projects is where it was"
+
+
+def check_event(mirror: Mirror, serial: int, found: Event | None) -> None:
+    """Raises AnotherUpstream when the event at the cursor, ``found``, is another one than was seen before."""
+    ours = next(mirror.ledger.events.between(serial - 1, serial), None)
+    if ours is not None:
+        same = found is not None and (found.project, found.action) == (ours.project, ours.action)
+    else:
+        known = identity(mirror)
+        projects = [] if known is None else [p for p, at in known.sample.items() if at == serial]
+        same = not projects or (found is not None and found.project in projects)
+    if not same:
+        was = "another project's" if found is not None else "not there"
+        raise AnotherUpstream(f"the event of serial {serial} is {was} in its changelog")
+
+
+def begin_with_another(mirror: Mirror, why: str) -> None:
+    """Forget where upstream was, so that the run compares everything."""
+    log.warning(
+        "upstream is another one than before (%s): everything is compared with it; what it does not have is "
+        "removed, beyond the limits of [removal] once a person approves it",
+        why,
+    )
+    reset_upstream(mirror.ledger.engine)
+
+
+def note_identity(mirror: Mirror, noted: UpstreamIdentity) -> None:
+    mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode()})

@@ -1,0 +1,168 @@
+"""An upstream that is another one, goes back, or jumps ahead: what the mirror believes and what it serves."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pypi_mirror.commands import main
+from pypi_mirror.errors import RemovalsHeld, UpstreamError
+from tests.commands.cli import CommandLine
+from tests.steps.audit import audit
+from tests.steps.bench import MakeBench
+from tests.warehouse import (
+    STATIC,
+    Behaviour,
+    Fault,
+    Gap,
+    Instead,
+    RemoveRelease,
+    Scenario,
+    StalePage,
+    Status,
+    Upload,
+    Warehouse,
+    Wheel,
+    running,
+    small,
+)
+
+NAMES = ("alpha", "beta", "gamma")
+# With other events before them, the same names have other serials and other files.
+OTHER = Scenario(
+    events=(
+        Gap(size=5000),
+        *(Upload(distribution=Wheel(name=name, version="9.0")) for name in NAMES),
+        Upload(distribution=Wheel(name="theirs")),
+    )
+)
+
+
+def uploads() -> list[Upload]:
+    return [Upload(distribution=Wheel(name=name)) for name in NAMES]
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour(), STATIC], ids=["changelog", "root index"])
+@pytest.mark.parametrize("how", ["at the same address", "by [mirror] master"])
+def test_another_upstream_is_compared_with_all_that_is_here(
+    bench: MakeBench, behaviour: Behaviour, how: str
+) -> None:
+    made = bench(*uploads())
+    with running(Warehouse(*uploads()), behaviour=behaviour) as first:
+        made.change(master=first.url)
+        made.sync()
+        port = first.port if how == "at the same address" else 0
+    with running(OTHER.build(), behaviour=behaviour, port=port) as other:
+        made.change(master=other.url)
+        report = made.sync()
+        assert report.source == "index"
+        assert report.cursor == other.warehouse.serial
+        assert [made.listed(name) for name in NAMES] == [[f"{n}-9.0-py3-none-any.whl"] for n in NAMES]
+        assert made.listed("theirs")
+        assert made.sync().planned == 0
+
+
+def test_what_another_upstream_lacks_needs_a_person(bench: MakeBench) -> None:
+    made = bench(*(Upload(distribution=Wheel(name=f"project-{number}")) for number in range(30)))
+    made.sync()
+    with running(OTHER.build()) as other:
+        made.change(master=other.url)
+        with pytest.raises(RemovalsHeld) as held:
+            made.sync()
+        assert made.listed("project-1")
+        made.sync(approved=held.value.plan)
+        assert made.page_directory("project-1").exists() is False
+
+
+def test_an_older_page_is_not_served_again(bench: MakeBench) -> None:
+    """The changelog is gone, and an older index and page are replayed."""
+    made = bench(*uploads(), Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    old_page = Fault(path="/simple/alpha/", effect=StalePage(back=1), times=None)
+    made.server.apply(RemoveRelease(project="alpha", version="2.0"))
+    made.sync()
+    expected = made.listed("alpha")
+    made.server.apply(Upload(distribution=Wheel(name="beta", version="2.0")))
+    made.server.inject(Fault(path="/pypi", effect=Status(code=404), times=None), old_page)
+    made.sync(recheck=True)
+    assert made.listed("alpha") == expected == ["alpha-1.0-py3-none-any.whl"]
+    assert "already and keeps that" in made.backlog()["alpha"]
+    assert len(made.listed("beta")) == 2
+    # What a person names follows upstream.
+    made.selected("alpha")
+    assert len(made.listed("alpha")) == 2
+
+
+@pytest.mark.parametrize("serial", [2**31 - 1])
+def test_an_absurd_event_is_refused_by_name_and_freezes_nothing(
+    bench: MakeBench, serial: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(*uploads())
+    made.sync()
+    before = made.cursor or 0
+    made.server.apply(Gap(size=serial - before - 2), Upload(distribution=Wheel(name="alpha", version="2.0")))
+    assert made.server.warehouse.serial == serial
+    made.sync()
+    assert made.cursor == before
+    assert len(made.listed("alpha")) == 2
+    assert any("alpha" in line and str(serial) in line for line in caplog.messages)
+    assert made.page("alpha")["meta"].get("_last-serial", 0) <= before
+    assert made.backlog() == {}
+    assert made.sync().state == "success"
+
+
+@pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1])
+def test_an_absurd_entry_of_the_index_is_refused_by_name(
+    bench: MakeBench, serial: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(*uploads(), behaviour=STATIC)
+    document: dict[str, Any] = {
+        "meta": {"api-version": "1.1", "_last-serial": serial},
+        "projects": [{"name": n, "_last-serial": i + 1} for i, n in enumerate(NAMES)],
+    }
+    document["projects"][0]["_last-serial"] = serial
+    body = json.dumps(document)
+    made.server.inject(
+        Fault(
+            path="/simple/",
+            effect=Instead(body=body, content_type="application/vnd.pypi.simple.v1+json"),
+            times=1,
+        )
+    )
+    made.sync()
+    assert (made.cursor or 0) < 100
+    assert any("alpha" in line and str(serial) in line for line in caplog.messages)
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    assert len(made.listed("alpha")) == 2
+
+
+def test_a_person_resets_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(small().build()) as server:
+        server.apply(Gap(size=500), Upload(distribution=Wheel(name="newest")))
+        conf = str(CommandLine.of(tmp_path, server).configuration)
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        port = server.port
+    with running(small().build(), port=port) as server:
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 1
+        assert " reset-cursor` has the next sync compare everything" in capsys.readouterr().err
+        assert main(["ledger", "reset-cursor", "-c", conf]) == 0
+        assert "The next sync compares every project" in capsys.readouterr().out
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        assert (tmp_path / "mirror/status").read_text() == str(server.warehouse.serial)
+        assert not (tmp_path / "mirror/web/simple/newest").exists()
+
+
+def test_an_index_without_serials_after_one_with_them_needs_a_person(bench: MakeBench) -> None:
+    made = bench(*uploads())
+    made.sync()
+    body = json.dumps({"meta": {"api-version": "1.1"}, "projects": [{"name": name} for name in NAMES]})
+    effect = Instead(body=body, content_type="application/vnd.pypi.simple.v1+json")
+    made.server.inject(
+        Fault(path="/pypi", effect=Status(code=404), times=None),
+        Fault(path="/simple/", effect=effect, times=None),
+    )
+    with pytest.raises(UpstreamError, match="reset-cursor"):
+        made.sync(recheck=True)
+    audit(made)
