@@ -129,7 +129,9 @@ def test_files_that_never_came_while_pages_do(bench: MakeBench) -> None:
     made = bench(scenario=many(300, 1, 200), faults=[off(path="/packages/*")])
     with pytest.raises(UpstreamDown, match=r"almost every project fails, the last one with .*answered 503"):
         made.sync()
-    assert 20 < len(made.backlog()) < 60
+    # No project is to blame: they stay planned, and few were asked for.
+    assert made.backlog() == {}
+    assert len(set(made.downloads())) < 60
     assert made.cursor is None
     # What failed for good waits in the backlog, and does not count again before its time.
     made.server.faults.clear()

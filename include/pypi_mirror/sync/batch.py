@@ -68,6 +68,8 @@ class Batch:
         self._progress = ProgressLine(0, received)
         self._stopped: str | None = None
         self._lost = 0
+        # Projects that upstream gave no answer for, while nobody knows yet whether it is down.
+        self._doubtful: list[Failed] = []
         self._losing: list[Synced] = []
 
     async def run(self, planned: Sequence[PlannedProject]) -> None:
@@ -78,6 +80,7 @@ class Batch:
         """
         try:
             await self._run_workers(planned)
+            await self._settle_doubtful()
             if self._losing and self._stopped is None:
                 # Cut short, the batch does not know how many there are: they stay planned.
                 for result in self._weigh(self._losing):
@@ -150,11 +153,22 @@ class Batch:
             self._progress.done()
             if isinstance(result, Synced) and result.loss is not None:
                 self._losing.append(result)
+            elif isinstance(result, Failed) and self._lost and result.error == UpstreamUnavailable.__name__:
+                self._on_failed(result)
+                self._doubtful.append(result)
             else:
                 await self._finish(result)
+            if not self._lost:
+                await self._settle_doubtful()
             if self._lost > _LOST:
+                # No project is to blame: those without an answer stay planned, too.
                 reason = result.reason if isinstance(result, Failed) else "no answer"
                 raise UpstreamDown(f"almost every project fails, the last one with {reason}")
+
+    async def _settle_doubtful(self) -> None:
+        """Upstream answers others: the projects that it did not answer for have failed."""
+        while self._doubtful:
+            await self._commit.add(self._doubtful.pop(0))
 
     async def _finish(self, result: Result) -> None:
         if isinstance(result, Failed):
