@@ -239,9 +239,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A project that could not be synced: ``error`` is the error's class, ``reason`` its sentence."""
+    """A project that is not as upstream has it: ``error`` is the error's class, ``reason`` its sentence.
+
+    ``files`` are the names of files that could not be had where the page was published all the same, without
+    them or with the copies that were here; empty where the project's page is as it was.
+    """
 
     project: NormalizedName
     error: str
     reason: str
     new: bool = True
+    files: tuple[str, ...] = ()

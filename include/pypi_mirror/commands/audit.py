@@ -1,6 +1,7 @@
 """``pypi-mirror audit``: look for damage in ledger and tree, and repair it.
 
-Exit codes: 0 nothing is wrong any more, 1 something is that was not repaired (in a dry run: anything).
+Exit codes: 0 nothing is wrong any more, 1 something is that was not repaired (in a dry run: anything), or a
+project is behind upstream.
 """
 
 import argparse
@@ -67,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(report.as_json())
     else:
         _print(report)
-    return 0 if report.is_clean else 1
+    return 0 if report.is_clean and not report.behind else 1
 
 
 def _audit(mirror: Mirror, request: AuditRequest, *, wait: bool) -> AuditReport:
@@ -113,7 +114,8 @@ def _print(report: AuditReport) -> None:
             "grace period."
         )
     else:
-        print("Nothing is wrong.")
+        print("Nothing is wrong with what is here." if _lacks(report) else "Nothing is wrong.")
+    _print_lacking(report)
     for line in _coverage(report.coverage, dry_run=report.dry_run):
         print(line)
     for finding in report.examples[:_SHOWN]:
@@ -126,6 +128,23 @@ def _print(report: AuditReport) -> None:
         warn(f"failed: {failure.project}: {failure.reason}")
     if report.reason is not None:
         warn(f"ended early: {report.reason}")
+
+
+def _lacks(report: AuditReport) -> bool:
+    """Whether upstream has something that this mirror should have and has not, however whole the disk is."""
+    return bool(report.refused or report.behind)
+
+
+def _print_lacking(report: AuditReport) -> None:
+    if report.refused:
+        print(
+            f"{count(report.refused, 'part')} of upstream's pages left out as unsafe or nonsense; "
+            "`pypi-mirror explain PROJECT` names those of a project."
+        )
+    for failure in report.behind[:_SHOWN]:
+        warn(f"behind upstream: {failure.project}: {failure.reason}")
+    if (more := len(report.behind) - _SHOWN) > 0:
+        warn(f"behind upstream: {count(more, 'more project')}; `pypi-mirror backlog` names them")
 
 
 def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:

@@ -60,8 +60,12 @@ def _print(explained: Explanation) -> None:
     width = min(_WIDEST, max((len(file.filename) for file in explained.files), default=0))
     for file in explained.files:
         print(_line(file, width, selected=explained.selected))
+    for refused in explained.refused:
+        print(f"refused   {refused}")
     if explained.files:
         print(_summary(explained))
+    if explained.backlog is not None:
+        print(f"On the backlog: {explained.backlog}.")
 
 
 def _line(file: FileExplained, width: int, *, selected: bool) -> str:
@@ -71,6 +75,8 @@ def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
     if not file.upstream:
         parts.append("upstream does not list it")
+    elif file.trouble is not None:
+        parts.append(f"could not be had: {file.trouble}")
     elif file.mirrored and file.admitted_by is not None:
         parts.append(f"[allowlist] packages asks for {file.admitted_by}")
     elif selected:

@@ -8,6 +8,7 @@ from pypi_mirror.alerting.conditions import RunFails
 from pypi_mirror.alerting.rules import conditions
 from pypi_mirror.commands.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
@@ -17,6 +18,7 @@ from pypi_mirror.steps.left_over import Left, left
 from pypi_mirror.steps.pause import estimate
 from pypi_mirror.steps.raise_alerts import sight_of
 from pypi_mirror.steps.report import mirror_status
+from pypi_mirror.steps.silent_losses import SilentLoss, silent_losses
 from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.wording import count, duration, moment, moment_of, size
@@ -43,6 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         remaining = left(mirror)
         backlog = mirror.ledger.backlog.failed()
         problems = _problems(mirror) if arguments.check else ()
+        refused = mirror.ledger.left_out.refused(limit=_SHOWN)
+        silent = silent_losses(mirror)
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
@@ -55,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory   {settings.directory}")
-        _print(status, backlog, remaining, latest)
+        _print(status, backlog, remaining, latest, refused, silent)
     return 1 if problems else 0
 
 
@@ -97,7 +101,12 @@ def _why(run: Run | None) -> str:
 
 
 def _print(
-    status: MirrorStatus, backlog: list[BacklogEntry], remaining: Left | None, ended: Run | None
+    status: MirrorStatus,
+    backlog: list[BacklogEntry],
+    remaining: Left | None,
+    ended: Run | None,
+    refused: list[LeftOut],
+    lost: tuple[SilentLoss, ...],
 ) -> None:
     print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run    {status.last_run or 'none yet'}{_why(ended)}")
@@ -116,7 +125,6 @@ def _print(
         full = status.disk_full_at
         until = "" if full is None else f"; at last week's pace that lasts until {moment(full)}"
         print(f"disk        {size(status.disk_free)} free{until}")
-    parked = f", {status.parked:,} of them parked" if status.parked else ""
     if (waiting := status.waiting) is not None:
         print(
             f"waiting     plan {waiting.plan} would remove {count(waiting.projects, 'project')}, "
@@ -127,6 +135,22 @@ def _print(
         print(f"clock       {clock_warning(status.clock_ahead)}")
     if status.unknown_names:
         print(f"unknown     {described(status.unknown_names)}")
+    _print_refused(status, refused)
+    for loss in lost[-_SHOWN:]:
+        print(f"lost        {moment_of(loss.at)}: {loss}")
+    _print_backlog(status, backlog)
+
+
+def _print_refused(status: MirrorStatus, refused: list[LeftOut]) -> None:
+    if status.refused_files or status.refused_fields:
+        parts = f"{count(status.refused_files, 'file')}, {count(status.refused_fields, 'value')}"
+        print(f"refused     {parts} of upstream's pages, which are unsafe or nonsense")
+        for left_out in refused:
+            say(f"  {left_out}")
+
+
+def _print_backlog(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
+    parked = f", {status.parked:,} of them parked" if status.parked else ""
     print(f"backlog     {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")

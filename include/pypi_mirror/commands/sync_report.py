@@ -64,6 +64,12 @@ def print_report(mirror: Mirror, outcome: Report) -> None:
     )
     for failure in (*outcome.new_failures, *outcome.known_failures):
         warn(f"failed: {failure.project}: {failure.reason}")
+    for loss in outcome.silent_losses:
+        warn(f"lost: {loss}")
+    for refused in outcome.refused:
+        warn(f"refused: {refused}")
+    if more := outcome.refused_parts - len(outcome.refused):
+        warn(f"refused: {more:,} more; `pypi-mirror explain PROJECT` names those of a project")
     for name in outcome.absent:
         warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
     if outcome.backlog:

@@ -76,6 +76,26 @@ class Losses:
             touched=touched + waiting, projects=int(gone) + waiting, files=int(files), bytes=int(bytes_)
         )
 
+    def followed(self, *, limit: int) -> list[tuple[NormalizedName, Loss]]:
+        """The losses that were not held back, by project, ``limit`` at most."""
+        statement = (
+            select(plan.c.project, plan.c.lost_project, plan.c.lost_files, plan.c.lost_bytes)
+            .where(
+                plan.c.run_id == self._run_id,
+                or_(plan.c.lost_project, plan.c.lost_files > 0),
+                ~select(backlog.c.project)
+                .where(backlog.c.project == plan.c.project, backlog.c.error == LossHeld.__name__)
+                .exists(),
+            )
+            .order_by(plan.c.project)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [
+                (NormalizedName(project), Loss(project=gone, files=files, bytes=bytes_))
+                for project, gone, files, bytes_ in connection.execute(statement)
+            ]
+
     def asked_for(self) -> Totals:
         """What the mirror holds of the run's projects. Takes a second in a plan of 800,000."""
         statement = (

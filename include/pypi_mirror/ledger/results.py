@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, bindparam, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.digests import remembered
@@ -15,14 +15,33 @@ from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
-from pypi_mirror.ledger.tables import files, plan, projects
+from pypi_mirror.ledger.tables import files, left_out, plan, projects
 from pypi_mirror.ledger.writing import upsert
-from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Tally
+from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Refused, Tally
+from pypi_mirror.wording import count
 
 # PEP 792.
 STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
+# Failed files that a reason names; parts left out of one page that the ledger names.
+_NAMED: Final = 3
+_MOST_LEFT_OUT: Final = 100
 # Present in the facts while the root index on the disk may be older than the projects.
 UNPUBLISHED: Final = "unpublished"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedPart:
+    """A part of a project that could not be had, most often the file of the name ``part``.
+
+    ``error`` is the error's class, ``reason`` its sentence. ``is_kept`` says that the page goes on listing
+    the copy of the file that was here; ``is_unavailable`` that upstream gave no usable answer.
+    """
+
+    part: str
+    error: str
+    reason: str
+    is_kept: bool = False
+    is_unavailable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +54,9 @@ class Synced:
     that upstream gave no page though its last word was that there is such a project.
     ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing. ``seconds`` is
     how long upstream's page and the files took.
+
+    ``failed`` are parts of it that could not be had: the page is published without them, and the project is
+    on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
     """
 
     planned: PlannedProject
@@ -54,18 +76,50 @@ class Synced:
     loss: Loss | None = None
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
+    failed: tuple[FailedPart, ...] = ()
+    refused: tuple[Refused, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """A project that could not be synced; ``error`` is the error's class, ``reason`` its sentence."""
+    """A project that could not be synced, or not all of it; ``error`` is the error's class, ``reason`` its
+    sentence. ``files`` are the parts that are missing where all else was published.
+    """
 
     planned: PlannedProject
     error: str
     reason: str
+    files: tuple[str, ...] = ()
 
 
 Result = Synced | Failed
+
+
+def failure_of(result: Result) -> Failed | None:
+    """What of ``result`` has to be tried again, None where nothing has."""
+    if isinstance(result, Failed):
+        return result
+    if not result.failed:
+        return None
+    return Failed(
+        planned=result.planned,
+        error=result.failed[0].error,
+        reason=_in_words(result.failed),
+        files=tuple(part.part for part in result.failed),
+    )
+
+
+def _in_words(failed: Sequence[FailedPart]) -> str:
+    named = "; ".join(f"{part.part}: {part.reason}" for part in failed[:_NAMED])
+    if more := len(failed) - _NAMED:
+        named += f"; and {more:,} more" if more > 0 else ""
+    kept = sum(part.is_kept for part in failed)
+    without = "without it" if len(failed) == 1 else "without them"
+    if kept:
+        without = f"with the {'copies' if kept > 1 else 'copy'} from before" + (
+            f" of {kept:,}, without the others" if kept < len(failed) else ""
+        )
+    return f"{count(len(failed), 'file')} could not be had, the page is published {without}: {named}"
 
 
 class Results:
@@ -91,26 +145,28 @@ class Results:
             self._files(connection, [r for r in synced if r.page is not None and not r.removed], ids, now)
             self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
             self._plan(connection, results)
+            self._left_out(connection, synced, ids)
+            failures = [failure for r in results if (failure := failure_of(r)) is not None]
             backlog.settle(
                 connection,
-                [_look(r) for r in synced],
+                [_look(r) for r in synced if not r.failed],
                 run_id=self._run_id,
                 now=now,
             )
-            for result in results:
-                if isinstance(result, Failed):
-                    backlog.add_failure(
-                        connection,
-                        run_id=self._run_id,
-                        now=now,
-                        project=result.planned.project,
-                        display_name=result.planned.display_name,
-                        serial=result.planned.serial,
-                        exact=result.planned.exact,
-                        gone=result.planned.gone,
-                        error=result.error,
-                        reason=result.reason,
-                    )
+            for failure in failures:
+                backlog.add_failure(
+                    connection,
+                    run_id=self._run_id,
+                    now=now,
+                    project=failure.planned.project,
+                    display_name=failure.planned.display_name,
+                    serial=failure.planned.serial,
+                    exact=failure.planned.exact,
+                    # Where only files are missing, upstream has a page.
+                    gone=failure.planned.gone and not failure.files,
+                    error=failure.error,
+                    reason=failure.reason,
+                )
             if any(_changes_index(r) for r in synced):
                 put_facts(connection, {UNPUBLISHED: str(self._run_id)})
 
@@ -200,6 +256,22 @@ class Results:
             .values(removed_at=now)
         )
 
+    def _left_out(
+        self, connection: Connection, synced: Sequence[Synced], ids: dict[NormalizedName, int]
+    ) -> None:
+        """Replace what is known of parts that pages lack; a page that did not change lacks what it lacked."""
+        changed = [*ids.values(), *(r.known.id for r in synced if r.removed and r.known is not None)]
+        if changed:
+            connection.execute(delete(left_out).where(left_out.c.project_id.in_(changed)))
+        rows = [
+            row
+            for r in synced
+            if r.page is not None and not r.removed and (r.refused or r.failed)
+            for row in _left_out_rows(ids[r.page.name], self._run_id, r)
+        ]
+        if rows:
+            connection.execute(insert(left_out), rows)
+
     def _plan(self, connection: Connection, results: Sequence[Result]) -> None:
         connection.execute(
             update(plan)
@@ -221,15 +293,34 @@ _PLAN_COLUMNS: Final = (
 
 
 def _plan_row(result: Result) -> dict[str, Any]:
-    synced = result if isinstance(result, Synced) else None
-    tally = Tally() if synced is None else synced.tally
+    tally = result.tally if isinstance(result, Synced) else Tally()
     return {
         "project_": result.planned.project,
-        "state_": (PlanState.FAILED if synced is None else PlanState.DONE).value,
+        "state_": (PlanState.DONE if failure_of(result) is None else PlanState.FAILED).value,
         # A project that was never here is not removed by finding it gone upstream.
         "removed_": tally.projects_removed > 0,
         **{f"{name}_": getattr(tally, name) for name in _PLAN_COLUMNS[1:-1]},
     }
+
+
+def _left_out_rows(project_id: int, run_id: int, r: Synced) -> list[dict[str, Any]]:
+    parts: list[tuple[str | None, str | None, str | None, str]]
+    parts = [(part.part, None, part.error, part.reason) for part in r.failed]
+    parts += [(part.filename, part.field, None, part.reason) for part in r.refused]
+    if (more := len(parts) - _MOST_LEFT_OUT) > 0:
+        parts[_MOST_LEFT_OUT:] = [(None, None, None, f"and {more:,} more")]
+    return [
+        {
+            "project_id": project_id,
+            "position": position,
+            "run_id": run_id,
+            "filename": filename,
+            "field": field,
+            "error": error,
+            "reason": reason,
+        }
+        for position, (filename, field, error, reason) in enumerate(parts)
+    ]
 
 
 def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:

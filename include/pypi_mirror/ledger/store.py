@@ -16,6 +16,7 @@ from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import Facts
 from pypi_mirror.ledger.lease import Lease
+from pypi_mirror.ledger.left_out import LeftOuts
 from pypi_mirror.ledger.listings import Listings
 from pypi_mirror.ledger.migrations import HEAD, create, upgrade, version_of
 from pypi_mirror.ledger.places import Places
@@ -38,6 +39,7 @@ class Ledger:
         self.runs = Runs(engine, clock)
         self.plan = Plan(engine)
         self.backlog = Backlog(engine, clock)
+        self.left_out = LeftOuts(engine)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
         self.places = Places(engine, clock)

@@ -139,6 +139,30 @@ past_files: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Parts of upstream's page that ours lacks: files that could not be had, and what was refused.
+left_out: Final = Table(
+    "left_out",
+    metadata,
+    Column(
+        "project_id",
+        _Id,
+        ForeignKey("projects.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    # The run that found it; runs are forgotten earlier.
+    Column("run_id", BigInteger, nullable=False),
+    # NULL for a part of the page itself.
+    Column("filename", Text),
+    # The key of which the value is dropped, NULL for a whole file.
+    Column("field", Text),
+    # The error's class where it could not be had and is tried again, NULL where it is refused.
+    Column("error", String(64)),
+    Column("reason", Text, nullable=False),
+    Index(None, "run_id"),
+)
+
 # What lies in web/ and no row or setting accounts for; it goes when it was so for the grace period.
 orphans: Final = Table(
     "orphans",

@@ -13,7 +13,7 @@ from pypi_mirror.errors import UpstreamDown, UpstreamError
 from pypi_mirror.filters import Refusal, Selector
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.model import ProjectPage, Refused, RemoteFile
 from pypi_mirror.observing.times import utc
 from pypi_mirror.release_files import version_in
 
@@ -42,6 +42,7 @@ class FileExplained:
 
     ``mirrored`` is the filters' verdict, ``refusals`` all that speaks against it, ``admitted_by`` the rule of
     [allowlist] that asks for this version where one has to. ``version`` is None where the name has none.
+    ``trouble`` is why a file that is to be mirrored could not be had.
     """
 
     filename: str
@@ -52,6 +53,7 @@ class FileExplained:
     refusals: tuple[Refusal, ...]
     admitted_by: str | None
     state: FileState
+    trouble: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,9 @@ class Explanation:
 
     ``selected`` says whether the filters let the project in, ``why`` by which setting. ``found`` says whether
     upstream has it, None when upstream could not be asked: then ``trouble`` says why, and ``files`` are the
-    ledger's. ``serial`` is that of our page, ``upstream_serial`` that of upstream's.
+    ledger's. ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of
+    upstream's page that are left out whatever the filters say, ``backlog`` is why the project is on the
+    backlog, None while it is not.
     """
 
     project: NormalizedName
@@ -73,6 +77,8 @@ class Explanation:
     serial: int | None
     upstream_serial: int | None
     files: tuple[FileExplained, ...]
+    refused: tuple[Refused, ...] = ()
+    backlog: str | None = None
 
     @property
     def mirrored(self) -> int:
@@ -95,6 +101,10 @@ def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -
         trouble = str(error)
     held = mirror.ledger.projects.known([name]).get(name)
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
+    lacks = mirror.ledger.left_out.of([name]).get(name, [])
+    failed = {each.part.filename or "": each.part.reason for each in lacks if each.error is not None}
+    refused = [each.part for each in lacks if each.error is None]
+    waiting = [entry for entry in mirror.ledger.backlog.failed() if entry.project == name]
     return Explanation(
         project=name,
         at=utc(mirror.clock()),
@@ -105,7 +115,12 @@ def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -
         status=page.status.status if page is not None else None if held is None else held.status,
         serial=None if held is None else held.serial,
         upstream_serial=None if page is None else page.serial,
-        files=_explained(mirror.selector, name, () if page is None else page.files, files),
+        files=tuple(
+            replace(file, trouble=failed.get(file.filename)) if file.mirrored else file
+            for file in _explained(mirror.selector, name, () if page is None else page.files, files)
+        ),
+        refused=tuple(dict.fromkeys((*(() if page is None else page.refused), *refused))),
+        backlog=waiting[0].reason if waiting else None,
     )
 
 

@@ -18,9 +18,15 @@ from pypi_mirror.disk import (
     name_failure,
     sweep_dead_writers,
 )
-from pypi_mirror.errors import DigestMismatch, FileRefused, FileReplaced, MirrorError
+from pypi_mirror.errors import (
+    DigestMismatch,
+    FileRefused,
+    FileReplaced,
+    MirrorError,
+    UpstreamUnavailable,
+)
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.model import PooledFile, RemoteFile, path_of
+from pypi_mirror.model import PooledFile, Refused, RemoteFile, path_of
 from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.layout import (
     is_own_place,
@@ -29,7 +35,7 @@ from pypi_mirror.pool.layout import (
     upstream_place,
 )
 from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, bytes_to_come, download_once
-from pypi_mirror.pool.sidecars import Sidecars
+from pypi_mirror.pool.sidecars import Sidecars, beside_known
 from pypi_mirror.retries import Retries
 from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
 from pypi_mirror.transport import Transport
@@ -41,13 +47,16 @@ _SHA256: Final = "sha256"
 class Acquired:
     """A file that is in the pool now, at ``location``, and what it took.
 
-    ``files_downloaded`` and ``bytes_downloaded`` are 0 when it was there.
+    ``files_downloaded`` and ``bytes_downloaded`` are 0 when it was there. ``refused`` are documents beside it
+    that are left out, ``trouble`` is why one could not be had that may come with another try.
     """
 
     file: PooledFile
     location: bytes
     files_downloaded: int = 0
     bytes_downloaded: int = 0
+    refused: tuple[Refused, ...] = ()
+    trouble: UpstreamUnavailable | None = None
 
 
 class Pool:
@@ -163,9 +172,8 @@ class Pool:
         assert location is not None  # noqa: S101 - with the SHA-256 every file has a place
         path = path_of(location, file.filename)
         absolute = f"{self._root}/{path}"
-        metadata, metadata_bytes = await self._sidecars.metadata(absolute, file, known, verify=verify)
-        provenance, provenance_bytes = await self._sidecars.provenance(absolute, file, known)
-        if not downloaded and (known is None or metadata_bytes or provenance_bytes):
+        beside = await self._sidecars.acquire(absolute, file, known, verify=verify)
+        if not downloaded and (known is None or beside.bytes_downloaded):
             # A run may have died over the documents beside it; the file's own part is continued, or gone.
             sweep_dead_writers(os.path.dirname(absolute), keep_suffix=PART_SUFFIX)
         return Acquired(
@@ -174,12 +182,45 @@ class Pool:
                 path=path,
                 size=size,
                 sha256=sha256,
-                metadata_sha256=metadata,
-                provenance_sha256=provenance,
+                metadata_sha256=beside.metadata_sha256,
+                provenance_sha256=beside.provenance_sha256,
             ),
             location=location,
             files_downloaded=downloaded,
-            bytes_downloaded=size * downloaded + metadata_bytes + provenance_bytes,
+            bytes_downloaded=size * downloaded + beside.bytes_downloaded,
+            refused=beside.refused,
+            trouble=beside.trouble,
+        )
+
+    async def kept(self, file: RemoteFile, known: KnownFile, *, verify: bool) -> Acquired | None:
+        """The copy of ``file`` that our page lists, for where upstream's cannot be had; None without one.
+
+        A file name means the same bytes for ever. So where upstream announces others under it and those do
+        not come, the page goes on saying of the file what its bytes are.
+        """
+        path = f"{self._root}/{known.path}"
+        ours = replace(file, hashes=((_SHA256, known.sha256.hex()),), size=known.size)
+        found = None
+        if known.removed_at is None:
+            found = await self._on_disk(path, ours, known, verify=verify)
+        if found is None:
+            return None
+        size, sha256 = found
+        # No digest is stated that these bytes were never compared with.
+        hashes = checkable(file.hashes)
+        if file.sha256 in (None, sha256) and remembered(hashes) in (None, known.stated):
+            ours = replace(ours, hashes=hashes)
+        metadata, provenance = beside_known(path, known)
+        return Acquired(
+            file=PooledFile(
+                remote=ours,
+                path=known.path,
+                size=size,
+                sha256=sha256,
+                metadata_sha256=metadata,
+                provenance_sha256=provenance,
+            ),
+            location=known.location,
         )
 
     async def _content(

@@ -4,7 +4,9 @@ import asyncio
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -14,11 +16,14 @@ from pypi_mirror.digests import checkable, hashers
 from pypi_mirror.disk import remove_file, replace_atomically, sha256_of, write_atomically
 from pypi_mirror.errors import (
     DigestMismatch,
+    FileRefused,
     MirrorError,
+    UpstreamError,
     UpstreamMalformed,
+    UpstreamUnavailable,
 )
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.model import RemoteFile
+from pypi_mirror.model import Refused, RemoteFile
 from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL
@@ -26,8 +31,13 @@ from pypi_mirror.retries import NO_CACHE, Retries
 from pypi_mirror.transport import Request, Transport
 
 _MAX_DOCUMENT: Final = 32 * 1024**2
-# Every core metadata document has this field (PEP 241 and all after it).
-_METADATA_VERSION: Final = re.compile(rb"^Metadata-Version:", re.MULTILINE | re.IGNORECASE)
+# Every core metadata document has this field among its headers (PEP 241 and all after it). What comes before
+# the headers, a byte order mark for one, keeps those who read it from finding any.
+_METADATA: Final = re.compile(
+    rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?Metadata-Version:[ \t]*\d", re.IGNORECASE
+)
+# Bytes of one name in a directory.
+_LONGEST_NAME: Final = 255
 _ACCEPT_PROVENANCE: Final = "Accept: application/vnd.pypi.integrity.v1+json, application/json;q=0.5"
 
 
@@ -39,6 +49,20 @@ class _Provenance(msgspec.Struct):
 
 
 _provenance_decoder = msgspec.json.Decoder(_Provenance)
+
+
+@dataclass(slots=True, kw_only=True)
+class Beside:
+    """What is beside a file now, and what of upstream's is not.
+
+    ``trouble`` is why a document could not be had that may come with another try.
+    """
+
+    metadata_sha256: str | None = None
+    provenance_sha256: str | None = None
+    bytes_downloaded: int = 0
+    refused: tuple[Refused, ...] = ()
+    trouble: UpstreamUnavailable | None = None
 
 
 class Sidecars:
@@ -59,6 +83,22 @@ class Sidecars:
         self._before_write = before_write
         # One wheel at a time is opened: what its list of members takes in memory is upstream's choice.
         self._making = asyncio.Semaphore(1)
+
+    async def acquire(self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Beside:
+        """What belongs beside the file at ``path``, verified.
+
+        No document costs the file: one that is not as it should be is left out.
+        """
+        beside = Beside()
+        metadata = self.metadata(path, file, known, verify=verify)
+        beside.metadata_sha256 = await _left_out_alone(beside, metadata, file.filename, "core-metadata")
+        if beside.metadata_sha256 is None:
+            _remove_unlisted(
+                f"{path}.metadata", listed=known is not None and known.metadata_sha256 is not None
+            )
+        provenance = self.provenance(path, file, known)
+        beside.provenance_sha256 = await _left_out_alone(beside, provenance, file.filename, "provenance")
+        return beside
 
     async def metadata(
         self, path: str, file: RemoteFile, known: KnownFile | None, *, verify: bool
@@ -85,6 +125,7 @@ class Sidecars:
             if wanted in (None, have) and _is_file(target) and not verify:
                 return have, 0
         if wanted is not None and _is_file(target) and sha256_of(target) == wanted:
+            _require_metadata(Path(target).read_bytes(), target)
             return wanted, 0
         url = f"{file.url}.metadata"
 
@@ -99,8 +140,7 @@ class Sidecars:
             # Advertised and missing (it happens upstream): then we do not advertise it.
             _remove_unlisted(target, listed=listed is not None)
             return None, 0
-        if not _METADATA_VERSION.search(body):
-            raise UpstreamMalformed("this is no core metadata", url=url)
+        _require_metadata(body, url)
         self._before_write(len(body))
         # With a digest to go by, the file would not have been fetched if this were in it.
         (write_atomically if wanted is None else replace_atomically)(target, body)
@@ -131,6 +171,8 @@ class Sidecars:
         if listed and _is_file(target):
             noted = known.provenance_sha256 if known is not None else None
             return sha256_of(target) if noted is None else noted.hex(), 0
+        if len(os.fsencode(file.filename)) + len(".provenance") > _LONGEST_NAME:
+            raise FileRefused("the name of its file is too long for one with .provenance behind it", url=url)
         body = await self._retries.run(url, lambda _: self._document(url, _ACCEPT_PROVENANCE))
         if body is None:
             return None, 0
@@ -150,6 +192,39 @@ class Sidecars:
         if response.status in (404, 406, 410):
             return None
         raise failure(url, response.status, response.retry_after)
+
+
+async def _left_out_alone(
+    beside: Beside, bring: Awaitable[tuple[str | None, int]], filename: str, field: str
+) -> str | None:
+    """The digest of a document, None where there is none, with ``beside`` saying why."""
+    try:
+        digest, downloaded = await bring
+    except UpstreamUnavailable as error:
+        beside.trouble = beside.trouble or error
+    except UpstreamError as error:
+        beside.refused += (Refused(filename=filename, field=field, reason=str(error)),)
+    else:
+        beside.bytes_downloaded += downloaded
+        return digest
+    return None
+
+
+def beside_known(path: str, known: KnownFile) -> tuple[str | None, str | None]:
+    """SHA-256 of metadata and provenance that the ledger has beside a file, as far as they are there."""
+    metadata = provenance = None
+    if known.metadata_sha256 is not None and _is_file(f"{path}.metadata"):
+        metadata = known.metadata_sha256.hex()
+    if known.provenance and _is_file(f"{path}.provenance"):
+        noted = known.provenance_sha256
+        provenance = sha256_of(f"{path}.provenance") if noted is None else noted.hex()
+    return metadata, provenance
+
+
+def _require_metadata(body: bytes, url: str) -> None:
+    """UpstreamMalformed for what clients could not read."""
+    if not _METADATA.match(body.replace(b"\r\n", b"\n")):
+        raise UpstreamMalformed("this is no core metadata: it has no Metadata-Version", url=url)
 
 
 def _remove_unlisted(path: str, *, listed: bool) -> None:

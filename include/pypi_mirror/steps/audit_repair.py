@@ -60,12 +60,15 @@ class Repair:
         planned += [_lost(name) for name in lost]
         moving = [_planned(look) for name, look in damaged.items() if name in losing]
         failed: set[NormalizedName] = set(damaged)
+        unpublished = failed
         try:
             # Those first whose place in the pool is another's: their bytes may still lie there.
             failed = self._sync(moving) | self._sync(planned)
+            unpublished = {name for name in failed if not self._tally.failures[name].files}
+            self._note_withheld([look for name, look in damaged.items() if name in failed - unpublished])
         finally:
             # Upstream may be gone altogether; then, too, no page lists what is not there.
-            self._withhold([look for name, look in damaged.items() if name in failed])
+            self._withhold([look for name, look in damaged.items() if name in unpublished])
         for look in looks:
             if look.known.project not in failed and id(look) not in stubborn:
                 self._tally.repaired += len(look.findings) - len(look.orphans) - closed[id(look)]
@@ -125,6 +128,14 @@ class Repair:
         for failure in result.failures:
             self._tally.failures[failure.project] = failure
         return {failure.project for failure in result.failures}
+
+    def _note_withheld(self, looks: Sequence[ProjectLook]) -> None:
+        """Tell which damaged files are off the pages, of projects whose new pages were published without."""
+        rows = self._mirror.ledger.projects.files_of([look.known.id for look in looks])
+        for look in looks:
+            listed = {name for name, row in rows[look.known.id].items() if row.removed_at is None}
+            for filename in sorted((look.wrong_files.keys() | look.wrong_rows) - listed):
+                self._tally.withheld.append(filename)
 
     def _withhold(self, looks: Sequence[ProjectLook]) -> None:
         """Take off the pages what is damaged and could not be downloaded."""

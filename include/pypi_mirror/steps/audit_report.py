@@ -41,7 +41,9 @@ class AuditReport:
     because they are damaged and could not be downloaded again; their projects are in ``failures`` and on the
     backlog. ``examples`` are the first findings. ``rechecked`` projects were asked for upstream, ``changed``
     of them had changed without an event, ``removed`` are gone. ``swept`` orphans were deleted. ``beside`` is
-    the run that was at work during a dry run: what it has not finished was not looked at.
+    the run that was at work during a dry run: what it has not finished was not looked at. ``refused``
+    parts of upstream's pages of these projects are left out, for they are unsafe or nonsense. ``behind`` are
+    those that are on the backlog, with the reason: not as upstream has them, whatever the disk has.
     """
 
     dry_run: bool
@@ -63,6 +65,8 @@ class AuditReport:
     coverage: AuditCoverage
     reason: str | None = None
     beside: str | None = None
+    refused: int = 0
+    behind: tuple[Failure, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -100,6 +104,8 @@ class Tallying:
     removed: int = 0
     failures: dict[str, Failure] = field(default_factory=dict)
     examples: list[Finding] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    behind: dict[str, Failure] = field(default_factory=dict)
 
     def add(self, finding: Finding) -> None:
         log.warning("%s", finding)
@@ -127,4 +133,6 @@ class Tallying:
             examples=tuple(self.examples),
             coverage=coverage,
             reason=reason,
+            refused=sum(self.refused.values()),
+            behind=tuple(each for name, each in self.behind.items() if name not in self.failures),
         )

@@ -17,7 +17,7 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import PlanState
+from pypi_mirror.model import Failure, PlanState
 from pypi_mirror.steps.audit_repair import Repair
 from pypi_mirror.steps.audit_report import Tallying
 from pypi_mirror.steps.layout import is_tidy
@@ -73,6 +73,7 @@ class Turns:
         after: tuple[int, int] | None = None
         while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
             self.keep_lease()
+            self._look_at_backlog([audited.project.project for audited in chunk])
             looks: list[ProjectLook] = []
             unsettled = self._unsettled(chunk)
             for audited in chunk:
@@ -93,6 +94,20 @@ class Turns:
         names = [audited.project.project for audited in chunk]
         planned = self._mirror.ledger.listings.planned(self._under_way.id, names)
         return {name for name, row in planned.items() if row.state != PlanState.DONE.value}
+
+    def _look_at_backlog(self, names: Sequence[NormalizedName]) -> None:
+        """Note which projects are on the backlog, and how much of upstream's pages is refused.
+
+        What is here of them may be whole; it is not all that upstream has. The backlog tries them again, so
+        there is nothing to repair.
+        """
+        ledger = self._mirror.ledger
+        for entry in ledger.backlog.of_run(0, names):
+            self._tally.behind[entry.project] = Failure(
+                project=entry.project, error=entry.error, reason=entry.reason, new=False
+            )
+        for project, parts in ledger.left_out.of(names).items():
+            self._tally.refused[project] = sum(each.error is None for each in parts)
 
     def look_also(self, names: Sequence[NormalizedName]) -> None:
         """Look at projects that turned out to be wrong, whole, whatever is left of the budget."""

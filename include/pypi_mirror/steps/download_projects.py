@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.losses import Losses
-from pypi_mirror.ledger.results import Failed, Result, Synced
+from pypi_mirror.ledger.results import Failed, Result, Synced, failure_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
@@ -173,9 +173,9 @@ async def _run(
 
 def _weigh(mirror: Mirror, run: Run) -> Callable[[Sequence[Synced]], Sequence[Result]]:
     """What a person asks for by name follows upstream whatever it loses: that is how one approves it."""
-    if run.request.kind is RunKind.SELECTED:
-        return list
     losses = Losses(mirror.ledger.engine, run.id)
+    if run.request.kind is RunKind.SELECTED:
+        return LossGuard(losses, mirror.ledger.events.of, None)
     lately = removed_lately(mirror, run.id)
     return LossGuard(
         losses,
@@ -244,17 +244,26 @@ class _Recorder:
 
     def __call__(self, results: list[Result]) -> None:
         tally = Tally()
+        failed: list[Failed] = []
         for result in results:
-            if isinstance(result, Failed):
-                log.warning("%s failed: %s", result.planned.project, result.reason)
-                tally += Tally(projects_failed=1)
-                self.failures.append(
-                    Failure(project=result.planned.project, error=result.error, reason=result.reason)
-                )
-            else:
+            if isinstance(result, Synced):
                 log.info("%s: %s", result.planned.project, _line(result))
-                tally += result.tally
-        self.limit.recorded([result for result in results if isinstance(result, Failed)])
+                for part in result.refused:
+                    log.warning("%s: refused: %s", result.planned.project, part)
+                tally += result.tally if not result.failed else replace(result.tally, projects_done=0)
+            if (failure := failure_of(result)) is not None:
+                log.warning("%s failed: %s", failure.planned.project, failure.reason)
+                tally += Tally(projects_failed=1)
+                failed.append(failure)
+                self.failures.append(
+                    Failure(
+                        project=failure.planned.project,
+                        error=failure.error,
+                        reason=failure.reason,
+                        files=failure.files,
+                    )
+                )
+        self.limit.recorded(failed)
         self._on_progress(tally)
 
 

@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import write_atomically
 from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Outcome, Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
@@ -18,10 +21,13 @@ from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.steps.left_over import Left, left, left_over
 from pypi_mirror.steps.pause import described, pause_of
 from pypi_mirror.steps.sample import take_sample
+from pypi_mirror.steps.silent_losses import SilentLoss, note_silent_losses, silent_losses
 from pypi_mirror.steps.unknown_names import note_missing_pages
 from pypi_mirror.steps.write_metrics import write_metrics
 from pypi_mirror.webserver.site_page import write_client_files, write_site_files
-from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, WaitingPlan, render_status
+from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, Unannounced, WaitingPlan, render_status
+
+_REFUSED_SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +38,8 @@ class Report:
     backlog before; a run with new failures has failed. ``projects`` to ``dropped_bytes`` are the mirror's
     totals: what it holds and what the filters left out. ``duration`` is in seconds. ``left`` estimates what
     syncs have left to later runs, None when that is nothing. ``absent`` are projects that were asked for by
-    name and that upstream does not have.
+    name and that upstream does not have. ``refused`` are parts of upstream's pages that this run left out,
+    the first of ``refused_parts``; ``silent_losses`` are what our pages lost as theirs did, unannounced.
     """
 
     run_id: int
@@ -55,6 +62,9 @@ class Report:
     reason: str | None
     left: Left | None = None
     absent: tuple[NormalizedName, ...] = ()
+    refused: tuple[LeftOut, ...] = ()
+    refused_parts: int = 0
+    silent_losses: tuple[SilentLoss, ...] = ()
 
 
 def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
@@ -94,10 +104,12 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     mirror.ledger.runs.forget_plans_before(run_id, keep=_still_needed(mirror))
     mirror.ledger.lease.release(run.request.label)
     note_missing_pages(mirror, run_id)
+    lost = note_silent_losses(mirror, run_id)
     take_sample(mirror)
     show_site(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
     write_metrics(mirror)
     totals = mirror.ledger.projects.totals()
+    refused = mirror.ledger.left_out.totals(run_id=run_id)
     return Report(
         run_id=run_id,
         label=run.request.label,
@@ -119,6 +131,9 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         reason=reason,
         left=remaining,
         absent=_absent(mirror, run, failures),
+        refused=tuple(mirror.ledger.left_out.refused(run_id=run_id, limit=_REFUSED_SHOWN)),
+        refused_parts=refused.files + refused.fields,
+        silent_losses=lost,
     )
 
 
@@ -155,6 +170,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
     """How full and how fresh the mirror is, from the ledger."""
     seen = overview(mirror)
     waiting = seen.waiting
+    refused = mirror.ledger.left_out.totals()
     return MirrorStatus(
         cursor=seen.cursor,
         upstream_serial=seen.upstream_serial,
@@ -185,6 +201,18 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         disk_free=seen.disk.free,
         disk_full_at=disk_forecast(mirror).full_at,
         unknown_names=seen.unknown_names,
+        refused_files=refused.files,
+        refused_fields=refused.fields,
+        silent_losses=tuple(
+            Unannounced(
+                project=each.project,
+                files=each.files,
+                bytes=each.bytes,
+                is_gone=each.is_gone,
+                at=datetime.fromtimestamp(each.at, UTC),
+            )
+            for each in silent_losses(mirror)
+        ),
     )
 
 

@@ -18,7 +18,7 @@ from pypi_mirror.errors import (
     WindowClosed,
 )
 from pypi_mirror.ledger.projects import Projects
-from pypi_mirror.ledger.results import Failed, Result, Synced
+from pypi_mirror.ledger.results import Failed, Result, Synced, failure_of
 from pypi_mirror.model import PlannedProject
 from pypi_mirror.sync.group_commit import GroupCommit
 from pypi_mirror.sync.progress_line import ProgressLine
@@ -162,7 +162,8 @@ class Batch:
                 await self._settle_doubtful()
             if self._lost > _LOST:
                 # No project is to blame: those without an answer stay planned, too.
-                reason = result.reason if isinstance(result, Failed) else "no answer"
+                failure = failure_of(result)
+                reason = "no answer" if failure is None else failure.reason
                 raise UpstreamDown(f"almost every project fails, the last one with {reason}")
 
     async def _settle_doubtful(self) -> None:
@@ -171,8 +172,8 @@ class Batch:
             await self._commit.add(self._doubtful.pop(0))
 
     async def _finish(self, result: Result) -> None:
-        if isinstance(result, Failed):
-            self._on_failed(result)
+        if (failure := failure_of(result)) is not None:
+            self._on_failed(failure)
         await self._commit.add(result)
 
     async def _result(self, planned: PlannedProject, before: Before) -> Result | None:
@@ -183,7 +184,8 @@ class Batch:
         except* (MirrorError, OSError) as group:
             errors = _leaves(group)
         else:
-            self._lost = max(0, self._lost - 2)
+            unavailable = any(part.is_unavailable for part in synced.failed)
+            self._lost = self._lost + 1 if unavailable else max(0, self._lost - 2)
             return replace(synced, seconds=time.monotonic() - began)
         for error in errors:
             # Going on would put every project on the backlog.

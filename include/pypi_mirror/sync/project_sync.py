@@ -13,11 +13,18 @@ from typing import Final
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pypi_mirror.disk import served_size_of
-from pypi_mirror.errors import FileRefused, StalePage
+from pypi_mirror.disk import is_disk_fault, served_size_of
+from pypi_mirror.errors import (
+    FileBusy,
+    FileRefused,
+    MirrorError,
+    StalePage,
+    UpstreamError,
+    UpstreamUnavailable,
+)
 from pypi_mirror.filters import Decision, Selector
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
-from pypi_mirror.ledger.results import Synced
+from pypi_mirror.ledger.results import FailedPart, Synced
 from pypi_mirror.model import (
     Action,
     Loss,
@@ -152,7 +159,10 @@ class ProjectSync:
 
     async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
         decision = self._selector.decide(page)
-        acquired = await self._acquire(planned.project, decision.kept, before, verify=planned.verify)
+        project = planned.project
+        acquired, failed = await self._acquire(project, decision.kept, before, verify=planned.verify)
+        legacy_json = await self._legacy(page.name, failed)
+        refused = tuple(part for each in acquired for part in each.refused)
         files = tuple(a.file for a in acquired)
         # What was dropped and of unknown size counts as a file without bytes.
         dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
@@ -175,7 +185,9 @@ class ProjectSync:
             known_files=dict(before.files),
             page=mirrored,
             locations=tuple(a.location for a in acquired),
-            etag=page.etag,
+            # Without one the page is read whole the next time, and what could not be had is tried again. What
+            # the page itself says wrongly, it says until it changes.
+            etag=None if failed or refused else page.etag,
             serial=page.serial,
             selection=self._fingerprint,
             dropped_files=len(decision.dropped),
@@ -190,6 +202,8 @@ class ProjectSync:
                 files_dropped=len(decision.dropped),
                 bytes_dropped=dropped_bytes,
             ),
+            failed=tuple(failed),
+            refused=page.refused + refused,
         )
 
     def _loss(self, planned: PlannedProject, before: Before, page: ProjectPage | None) -> Loss | None:
@@ -204,26 +218,70 @@ class ProjectSync:
 
     async def _acquire(
         self, project: NormalizedName, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
-    ) -> list[Acquired]:
-        if self._pool is None:
-            return [_elsewhere(project, file) for file in files]
+    ) -> tuple[list[Acquired], list[FailedPart]]:
+        """``files`` as they are in the pool now, those that are, and those that could not be had.
+
+        Raises the error of the first where nothing of a project that is new can be had: a page without files
+        would say that upstream has none.
+        """
         acquired: list[Acquired | None] = [None] * len(files)
+        errors: dict[int, MirrorError | OSError] = {}
         remaining = iter(enumerate(files))
 
-        async def acquire_next(pool: Pool) -> None:
+        async def acquire_next() -> None:
             for number, file in remaining:
-                acquired[number] = await pool.acquire(
-                    project,
-                    file,
-                    before.files.get(file.filename),
-                    verify=verify,
-                    past=before.past.get(file.filename),
-                )
+                known = before.files.get(file.filename)
+                try:
+                    acquired[number] = await self._acquire_one(project, file, before, verify=verify)
+                except (MirrorError, OSError) as error:
+                    if not _is_files_own(error):
+                        raise
+                    errors[number] = error
+                    if known is not None and self._pool is not None:
+                        acquired[number] = await self._pool.kept(file, known, verify=verify)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(files), _FILES_AT_ONCE)):
-                group.create_task(acquire_next(self._pool))
-        return [each for each in acquired if each is not None]
+                group.create_task(acquire_next())
+        had = [each for each in acquired if each is not None]
+        is_new = before.project is None or not before.project.present
+        if errors and not had and is_new:
+            raise errors[min(errors)]
+        failed = [
+            _failed_part(files[number].filename, error, is_kept=acquired[number] is not None)
+            for number, error in sorted(errors.items())
+        ]
+        failed += [
+            _failed_part(
+                f"{each.file.path.rpartition('/')[2]}: a document beside it", each.trouble, is_kept=True
+            )
+            for each in had
+            if each.trouble is not None
+        ]
+        return had, failed
+
+    async def _acquire_one(
+        self, project: NormalizedName, file: RemoteFile, before: Before, *, verify: bool
+    ) -> Acquired:
+        if self._pool is None:
+            return _elsewhere(project, file)
+        return await self._pool.acquire(
+            project,
+            file,
+            before.files.get(file.filename),
+            verify=verify,
+            past=before.past.get(file.filename),
+        )
+
+    async def _legacy(self, name: NormalizedName, failed: list[FailedPart]) -> bytes | None:
+        """Upstream's document of the JSON API; None without one, and where it cannot be had."""
+        if not self._legacy_json:
+            return None
+        try:
+            return await self._upstream.legacy_json(name)
+        except UpstreamError as error:
+            failed.append(_failed_part("the legacy JSON", error))
+            return None
 
     def _check_is_listed(self, planned: PlannedProject, page: ProjectPage) -> None:
         """StalePage for an old copy that would bring back what upstream's index does not list any more."""
@@ -250,6 +308,23 @@ class ProjectSync:
             ),
             tally=Tally(projects_done=1, projects_removed=1 if present else 0),
         )
+
+
+def _is_files_own(error: MirrorError | OSError) -> bool:
+    """Whether an error is one file's alone, and not of upstream, the disk or the run as a whole."""
+    if isinstance(error, OSError):
+        return not is_disk_fault(error)
+    return isinstance(error, UpstreamError | FileBusy)
+
+
+def _failed_part(part: str, error: MirrorError | OSError, *, is_kept: bool = False) -> FailedPart:
+    return FailedPart(
+        part=part,
+        error=type(error).__name__,
+        reason=str(error),
+        is_kept=is_kept,
+        is_unavailable=isinstance(error, UpstreamUnavailable),
+    )
 
 
 def _versions_left(page: ProjectPage, decision: Decision) -> tuple[str, ...]:

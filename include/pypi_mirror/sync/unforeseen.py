@@ -67,14 +67,15 @@ class LossGuard:
 
     Shares are of what the mirror holds of the projects the run asks for: three hundred changed projects are a
     small part of a large mirror, and upstream may be broken for all of them. ``events_of`` gives the events
-    that speak of projects, ``weekly`` which limit of a week so many projects exceed.
+    that speak of projects, ``weekly`` which limit of a week so many projects exceed. Without ``limits``
+    nothing is held back, as for what a person asked for by name.
     """
 
     def __init__(
         self,
         losses: Losses,
         events_of: Callable[[Sequence[NormalizedName]], Iterable[Event]],
-        limits: RemovalGuard,
+        limits: RemovalGuard | None,
         *,
         weekly: Callable[[int], list[str]] = lambda _projects: [],
     ) -> None:
@@ -131,6 +132,8 @@ class LossGuard:
         return announced
 
     def _over(self, lost: Lost) -> list[str]:
+        if self._limits is None:
+            return []
         over = self._weekly(lost.projects)
         if lost.touched <= self._limits.always_allowed:
             return over

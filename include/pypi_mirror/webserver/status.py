@@ -28,6 +28,17 @@ class LeftToDo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Unannounced:
+    """What our page of a project lost because upstream's did, without any event; ``is_gone``: all of it."""
+
+    project: str
+    files: int
+    bytes: int
+    is_gone: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatus:
     """How full and how fresh the mirror is.
 
@@ -46,7 +57,9 @@ class MirrorStatus:
     ``left`` is what syncs have left to later ones. ``disk_free`` is the room on the pool's disk,
     ``disk_full_at`` when only disk-reserve of it will be left if it goes on filling as it did in the last
     week, None where it does not.
-    ``unknown_names`` are asked for by [allowlist] packages and not listed by upstream.
+    ``unknown_names`` are asked for by [allowlist] packages and not listed by upstream. ``refused_files`` and
+    ``refused_fields`` count files and values of upstream's pages that are left out because they are unsafe or
+    nonsense; ``silent_losses`` are what pages lost in the last seven days and no event announced.
     """
 
     cursor: int | None
@@ -70,6 +83,9 @@ class MirrorStatus:
     disk_free: int | None = None
     disk_full_at: datetime | None = None
     unknown_names: tuple[str, ...] = ()
+    refused_files: int = 0
+    refused_fields: int = 0
+    silent_losses: tuple[Unannounced, ...] = ()
 
     @property
     def events_behind(self) -> int | None:
