@@ -24,7 +24,6 @@ from pypi_mirror.errors import (
     FileReplaced,
     SizeMismatch,
     UpstreamError,
-    UpstreamMalformed,
     UpstreamUnavailable,
 )
 from pypi_mirror.ledger.projects import KnownFile
@@ -623,16 +622,19 @@ class TestMetadata:
 
     def test_of_a_wrong_digest_is_asked_for_again_and_refused(self, tmp_path: Path) -> None:
         bench = self.bench(tmp_path, said(METADATA + b"!"), attempts=9)
-        with pytest.raises(DigestMismatch):
-            bench.acquire(self.FILE)
+        acquired = bench.acquire(self.FILE)
 
+        assert acquired.file.metadata_sha256 is None
+        (refused,) = acquired.refused
+        assert (refused.filename, refused.field) == (self.FILE.filename, "core-metadata")
+        assert "sha256 is" in refused.reason
         assert bench.transport.requests == 1 + 3
         assert bench.files == {mine(self.FILE): DATA}
 
     def test_without_a_digest_it_must_look_like_metadata(self, tmp_path: Path) -> None:
         bench = self.bench(tmp_path, said("<html>We are having trouble</html>"))
-        with pytest.raises(UpstreamMalformed, match="no core metadata"):
-            bench.acquire(self.BARE)
+        (refused,) = bench.acquire(self.BARE).refused
+        assert "no core metadata" in refused.reason
         assert bench.files == {mine(self.BARE): DATA}
 
     def test_digests_without_a_fixed_length_are_no_digests(self, tmp_path: Path) -> None:
@@ -660,9 +662,15 @@ class TestMetadata:
         bench = self.bench(tmp_path, said(status=503), said(METADATA))
         assert bench.acquire(self.FILE).file.metadata_sha256 == sha256(METADATA)
 
-    def test_another_trouble_is_an_error(self, tmp_path: Path) -> None:
-        with pytest.raises(UpstreamError, match="403"):
-            self.bench(tmp_path, said(status=403)).acquire(self.FILE)
+    def test_another_trouble_costs_the_document_alone(self, tmp_path: Path) -> None:
+        acquired = self.bench(tmp_path, said(status=403)).acquire(self.FILE)
+        assert (acquired.file.metadata_sha256, acquired.trouble) == (None, None)
+        assert ["403" in each.reason for each in acquired.refused] == [True]
+
+    def test_a_trouble_that_lasts_is_told(self, tmp_path: Path) -> None:
+        acquired = self.bench(tmp_path, said(status=503)).acquire(self.FILE)
+        assert (acquired.file.metadata_sha256, acquired.refused) == (None, ())
+        assert "503" in str(acquired.trouble)
 
 
 class TestProvenance:
@@ -690,8 +698,8 @@ class TestProvenance:
     @pytest.mark.parametrize("body", ["<html>sorry</html>", "[]", "{}", '{"version": 1}', "[" * 100_000])
     def test_what_is_none_is_not_served(self, tmp_path: Path, body: str) -> None:
         bench = self.bench(tmp_path, said(body))
-        with pytest.raises(UpstreamMalformed, match="no provenance object"):
-            bench.acquire(self.FILE)
+        (refused,) = bench.acquire(self.FILE).refused
+        assert "no provenance object" in refused.reason
         assert bench.files == {mine(self.FILE): DATA}
 
     def test_that_upstream_takes_back_goes_when_no_page_lists_it(self, tmp_path: Path) -> None:

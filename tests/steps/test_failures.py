@@ -261,13 +261,6 @@ HOSTILE = {
     "page that is no JSON": Instead(body='{"meta": '),
     "page of another project": Instead(body='{"meta":{"api-version":"1.0"},"name":"good-1","files":[]}'),
     "page of another version": Instead(body='{"meta":{"api-version":"2.0"},"name":"bad","files":[]}'),
-    "numbers no ledger holds": Instead(
-        body=json.dumps({"meta": {"api-version": "1.1", "_last-serial": 2**70}, "name": "bad", "files": []})
-    ),
-    "file outside the mirror": Instead(
-        body='{"meta":{"api-version":"1.1"},"name":"bad","versions":[],"files":[{"filename":"../../x",'
-        '"url":"x","hashes":{"sha256":"' + "0" * 64 + '"},"size":1}]}'
-    ),
     "refused": Status(code=403),
     "lost connection": Drop(),
 }
@@ -280,6 +273,28 @@ def test_whatever_a_page_is_only_its_own_project_fails(
     made = bench(*GOOD, BAD, faults=[Fault(path="/simple/bad/", effect=effect, times=None)])
     result = made.sync()
     assert [failure.project for failure in result.new_failures] == ["bad"]
+    assert made.downloads() == ALL_GOOD
+    assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
+    audit(made)
+
+
+HOSTILE_PARTS = {
+    "numbers no ledger holds": Instead(
+        body=json.dumps({"meta": {"api-version": "1.1", "_last-serial": 2**70}, "name": "bad", "files": []})
+    ),
+    "file outside the mirror": Instead(
+        body='{"meta":{"api-version":"1.1"},"name":"bad","versions":[],"files":[{"filename":"../../x",'
+        '"url":"x","hashes":{"sha256":"' + "0" * 64 + '"},"size":1}]}'
+    ),
+}
+
+
+@pytest.mark.parametrize("effect", HOSTILE_PARTS.values(), ids=HOSTILE_PARTS)
+def test_a_hostile_part_of_a_page_costs_itself(bench: MakeBench, effect: Instead, tmp_path: Path) -> None:
+    made = bench(*GOOD, BAD, faults=[Fault(path="/simple/bad/", effect=effect, times=None)])
+    result = made.sync()
+    assert (result.state, made.listed("bad")) == (RunState.SUCCESS, [])
+    assert [each.project for each in result.refused] == ["bad"]
     assert made.downloads() == ALL_GOOD
     assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
     audit(made)

@@ -138,16 +138,19 @@ def test_what_cannot_be_had_is_not_new_the_second_time_and_asks_for_nothing_else
         assert entry.attempts == 2
 
 
-def test_the_copy_that_is_here_stays_where_upstream_moves_a_file_and_loses_it(synced: Bench) -> None:
-    """Another address, the same digest: what readers have is what upstream lists."""
+def test_the_copy_that_is_here_stays_where_upstream_has_other_bytes_under_its_name(synced: Bench) -> None:
+    """A file name means the same bytes for ever: what readers have stays, and the yank is followed."""
+    before = {file["filename"]: file["hashes"] for file in synced.page("alpha")["files"]}
 
-    def move(page: dict[str, Any]) -> None:
+    def replace(page: dict[str, Any]) -> None:
         page["files"][0]["url"] = f"{synced.server.url}/elsewhere/{KEPT}"
+        page["files"][0]["hashes"] = {"sha256": "0" * 64}
 
     synced.server.apply(Yank(project="alpha", version="1.1", reason="broken"))
-    edited(synced, move)
+    edited(synced, replace)
     outcome = synced.sync()
     followed(synced, TAKES_AWAY["yanked"])
+    assert {file["filename"]: file["hashes"] for file in synced.page("alpha")["files"]} == before
     is_named(synced, outcome, KEPT)
     audit(synced)
 
