@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -64,6 +65,9 @@ class Scene:
 
     def known(self, _names: Sequence[str]) -> dict[str, Any]:
         return {}
+
+    def past_files(self, _names: object) -> dict[str, dict[str, bytes]]:
+        return defaultdict(dict)
 
     def files_of(self, _ids: Sequence[int]) -> dict[int, Any]:
         return {}
