@@ -47,14 +47,16 @@ class CountingPool:
         self.most_at_once = 0
         self._at_once = 0
 
-    async def acquire(self, file: RemoteFile, _known: object, *, verify: bool) -> RemoteFile:
+    async def acquire(
+        self, _project: str, file: RemoteFile, _known: object, *, verify: bool, past: bytes | None
+    ) -> Any:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         # Some end before others that began earlier.
         for _ in range(3 + int(file.url.rpartition("/")[2]) % 5):
             await asyncio.sleep(0)
         self._at_once -= 1
-        return file
+        return SimpleNamespace(file=file, trouble=None)
 
 
 def _acquired(number: int) -> tuple[list[RemoteFile], list[Any], int]:
@@ -71,8 +73,9 @@ def _acquired(number: int) -> tuple[list[RemoteFile], list[Any], int]:
         legacy_json=False,
     )
     before = Before(project=None, files={})
-    acquired = asyncio.run(sync._acquire(tuple(files), before, verify=False))
-    return files, cast("list[Any]", acquired), pool.most_at_once
+    had, failed = asyncio.run(sync._acquire(NormalizedName("foo"), tuple(files), before, verify=False))
+    assert failed == []
+    return files, [each.file for each in had], pool.most_at_once
 
 
 def test_the_files_of_a_project_are_under_way_together_as_far_as_requests_can_be() -> None:
