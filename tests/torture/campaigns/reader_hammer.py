@@ -37,7 +37,7 @@ def run(directory: Path, goal: int, chance: random.Random) -> Outcome:
         site=site,
         workers=16,
         # Each run removes what it can: this is about readers, and the guard has tests of its own.
-        guard=RemovalGuard(max_percent=100, max_projects=_PROJECTS * 100),
+        guard=RemovalGuard(max_percent=100, max_projects=_PROJECTS * 100, weekly_percent=100),
     ) as bench:
         bench.sync()
         with NginxProcess(bench.settings):

@@ -121,7 +121,7 @@ def run(directory: Path, goal: int, chance: random.Random) -> Outcome:
         workers=64,
         timeout=_TIMEOUT,
         global_timeout=_GLOBAL_TIMEOUT,
-        guard=RemovalGuard(max_percent=100, max_projects=projects * 100),
+        guard=RemovalGuard(max_percent=100, max_projects=projects * 100, weekly_percent=100),
     ) as bench:
         bench.patience = replace(PATIENCE, attempts=4)
         requests, server = bench.server.requests, bench.server
