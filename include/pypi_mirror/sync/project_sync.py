@@ -174,7 +174,7 @@ class ProjectSync:
             extra=page.extra,
             meta_extra=page.meta_extra,
         )
-        legacy_json = await self._bring_legacy(mirrored, failed, verify=planned.verify)
+        legacy_json = await self._legacy.bring(mirrored, verify=planned.verify) if self._legacy else None
         if before.project is None or any(file.filename not in before.files for file in decision.kept):
             # What only takes something off a page may be what makes room.
             self._before_write(_PAGE + _PAGE_EACH * len(files) + len(legacy_json or b""))
@@ -272,18 +272,6 @@ class ProjectSync:
             past=before.past.get(file.filename),
         )
 
-    async def _bring_legacy(
-        self, page: MirroredPage, failed: list[FailedPart], *, verify: bool
-    ) -> bytes | None:
-        """The document of the JSON API; None without one, or where it cannot be had: ``failed`` says that."""
-        document = None
-        if self._legacy is not None:
-            try:
-                document = await self._legacy.bring(page, verify=verify)
-            except* UpstreamError as group:
-                failed.append(_failed_part("the legacy JSON", _first(group)))
-        return document
-
     def _check_is_listed(self, planned: PlannedProject, page: ProjectPage) -> None:
         """StalePage for an old copy that would bring back what upstream's index does not list any more."""
         if not planned.gone or planned.serial is None or page.status.status == QUARANTINED:
@@ -309,11 +297,6 @@ class ProjectSync:
             ),
             tally=Tally(projects_done=1, projects_removed=1 if present else 0),
         )
-
-
-def _first(group: BaseExceptionGroup[UpstreamError]) -> UpstreamError:
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _is_files_own(error: MirrorError | OSError) -> bool:
