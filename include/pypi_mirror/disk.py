@@ -342,6 +342,8 @@ def size_of(path: StrPath) -> int | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return None  # what lies beside a file of the longest name
         name_failure(error, "stat", path)
         raise
     return found.st_size if stat.S_ISREG(found.st_mode) else None
@@ -399,6 +401,8 @@ def remove_file(path: StrPath) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return False  # what lies beside a file of the longest name
         name_failure(error, "unlink", path)
         raise
     return True

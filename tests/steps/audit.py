@@ -17,6 +17,7 @@ import pypi_simple
 import requests
 from packaging.utils import NormalizedName
 
+from pypi_mirror.disk import size_of
 from pypi_mirror.filters import build_selector
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import UNPUBLISHED
@@ -237,7 +238,7 @@ def _audit_files(bench: Bench, page: ProjectPage, rows: dict[str, KnownFile]) ->
         if row.metadata_sha256 is not None:
             metadata = Path(f"{on_disk}.metadata").read_bytes()
             assert hashlib.sha256(metadata).digest() == row.metadata_sha256
-        assert Path(f"{on_disk}.provenance").exists() == row.provenance
+        assert (size_of(f"{on_disk}.provenance") is not None) == row.provenance
 
 
 def _audit_pool(bench: Bench, mirror: Mirror, listed: dict[NormalizedName, dict[str, KnownFile]]) -> None:

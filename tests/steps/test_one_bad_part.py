@@ -248,6 +248,13 @@ def test_a_name_that_the_file_system_takes_is_mirrored(synced: Bench, takes_away
     has_room = len(name.encode()) <= 244
     assert [each.part.field for each in outcome.refused] == ([] if has_room else ["provenance"])
     audit(synced)
+    # It goes again, and its tombstone after the grace period.
+    synced.server.apply(RemoveFile(project="alpha", filename=name))
+    synced.sync()
+    synced.clock.advance(days=400)
+    synced.sync()
+    assert synced.pooled(name) is None
+    audit(synced)
 
 
 @pytest.mark.parametrize(
