@@ -171,9 +171,10 @@ class FileReplaced(FileRefused):
     def __init__(self, *, filename: str, url: str, difference: str) -> None:
         self.filename = filename
         super().__init__(
-            f"{filename} is another file than it did before: {difference}. A file name means the same bytes "
-            "for ever, so the new file is refused and the old one stays. Ask upstream what happened; "
-            "[mirror] replaced-files = follow is for an index that lets files be replaced",
+            f"upstream offers other bytes under the name {filename} than it did before: {difference}. A file "
+            "name means the same bytes for ever, so the new file is refused; the old one stays, if it is "
+            "here. Ask upstream what happened; [mirror] replaced-files = follow is for an index that "
+            "lets files be replaced",
             url=url,
         )
 

@@ -11,8 +11,10 @@ from pypi_mirror.alerting.conditions import (
     AuditFails,
     Condition,
     DiskFilling,
+    FilesReplaced,
     Parked,
     ProjectsParked,
+    Replaced,
     RunFails,
     RunOverdue,
     Stale,
@@ -70,6 +72,10 @@ EVERY: tuple[tuple[Condition, tuple[str, ...]], ...] = (
     (
         ProjectsParked(projects=(ALPHA,)),
         ("1 project failed too often and is parked", "alpha: StalePage: the page is of serial 3"),
+    ),
+    (
+        FilesReplaced(files=(Replaced(project=ALPHA.project, filename="alpha-1.0.tar.gz", reason="size 3"),)),
+        ("upstream offers other bytes under 1 known file name", "alpha: alpha-1.0.tar.gz: size 3"),
     ),
 )  # fmt: skip
 

@@ -79,6 +79,27 @@ class Upload(Event, frozen=True, kw_only=True, tag="upload"):
         warehouse.put(project)
 
 
+class Redeploy(Event, frozen=True, kw_only=True, tag="redeploy"):
+    """Other bytes under the name of a file that is listed. PyPI never does this; some private indexes let it
+    happen.
+    """
+
+    distribution: AnyDistribution
+
+    def happen(self, warehouse: Warehouse) -> None:
+        distribution = self.distribution
+        project = warehouse.project(distribution.name)
+        release, before = project.release_with(distribution.file_name)
+        file = File.of(distribution, warehouse.now, core_metadata=before.metadata_sha256 is not None)
+        files = tuple(file if each is before else each for each in release.files)
+        action = f"add {distribution.python_version} file {file.filename}"
+        required = distribution.raw_metadata().get("requires_python")
+        project = project.with_release(replace(release, files=files, requires_python=required))
+        project = warehouse.record(project, action, release.version)
+        warehouse.files[file.path] = file
+        warehouse.put(project)
+
+
 class Yank(Event, frozen=True, kw_only=True, tag="yank"):
     """PEP 592, for a whole release, as upstream has it."""
 
@@ -309,6 +330,7 @@ AnyEvent = (
     | Gap
     | BackfillProvenance
     | BackfillMetadata
+    | Redeploy
 )
 
 

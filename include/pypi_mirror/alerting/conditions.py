@@ -313,6 +313,50 @@ class ProjectsParked(Condition):
         return tuple(about_parked(p.project, p.error) for p in self.projects)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """Upstream offers other bytes under the name of a file that the mirror knows."""
+
+    project: NormalizedName
+    filename: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilesReplaced(Condition):
+    """Upstream offers other bytes under known file names, and they are refused. Each file is told once."""
+
+    key: ClassVar[str] = "files-replaced"
+    ended: ClassVar[str] = "upstream offers no other bytes under a known file name any more"
+    repeats: ClassVar[bool] = False
+
+    files: tuple[Replaced, ...]
+
+    @property
+    def title(self) -> str:
+        return f"upstream offers other bytes under {count(len(self.files), 'known file name')}"
+
+    @property
+    def details(self) -> tuple[str, ...]:
+        lines = [f"{each.project}: {each.filename}: {each.reason}" for each in self.files[:MOST_NAMED]]
+        if len(self.files) > MOST_NAMED:
+            lines.append(f"and {count(len(self.files) - MOST_NAMED, 'file')} more; see the backlog")
+        return tuple(lines)
+
+    @property
+    def advice(self) -> str:
+        return (
+            "Somebody may have tampered with upstream: ask its maintainers what happened. The mirror goes on "
+            "serving the file that it has, and follows everything else of the project. For an index where "
+            "files are replaced on purpose, set [mirror] replaced-files = follow, then run `pypi-mirror "
+            "backlog retry PROJECT`."
+        )
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        return tuple(f"{each.project}: {each.filename}" for each in self.files)
+
+
 def about_approval(plan: str, label: str) -> str:
     """How a plan is remembered as told of: one that was rejected has to be answered again in a later run."""
     return f"{plan} of {label}"
@@ -325,6 +369,7 @@ def about_parked(project: str, error: str) -> str:
 
 _KINDS: Final[tuple[type[Condition], ...]] = (
     Stale, UpstreamSilent, DiskFilling, RunFails, AuditFails, RunOverdue, ApprovalNeeded, ProjectsParked,
+    FilesReplaced,
 )  # fmt: skip
 
 BY_KEY: Final[dict[str, type[Condition]]] = {kind.key: kind for kind in _KINDS}

@@ -8,6 +8,7 @@ from pypi_mirror.alerting.conditions import (
     AuditFails,
     Condition,
     DiskFilling,
+    FilesReplaced,
     ProjectsParked,
     RunFails,
     RunOverdue,
@@ -38,6 +39,7 @@ def _found(sight: Sight, limits: Alerts, told: Mapping[str, Told]) -> Iterator[C
     yield from _overdue(sight, limits, told)
     yield from _approval(sight)
     yield from _parked(sight, limits)
+    yield from _replaced(sight, limits)
 
 
 def _stale(sight: Sight, limits: Alerts) -> Iterator[Condition]:
@@ -126,3 +128,9 @@ def _parked(sight: Sight, limits: Alerts) -> Iterator[Condition]:
     projects = tuple(p for p in sight.parked if p.project not in limits.silenced)
     if projects:
         yield ProjectsParked(projects=projects)
+
+
+def _replaced(sight: Sight, limits: Alerts) -> Iterator[Condition]:
+    files = tuple(each for each in sight.replaced if each.project not in limits.silenced)
+    if files:
+        yield FilesReplaced(files=files)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pypi_mirror.alerting.conditions import Parked
+from pypi_mirror.alerting.conditions import Parked, Replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,3 +65,4 @@ class Sight:
     paused_until: int | None = None
     waiting: WaitingPlan | None = None
     parked: tuple[Parked, ...] = ()
+    replaced: tuple[Replaced, ...] = ()

@@ -53,6 +53,10 @@ class LeftOuts:
         condition = _IS_REFUSED if run_id is None else and_(_IS_REFUSED, left_out.c.run_id == run_id)
         return self._read(condition, limit=limit)
 
+    def failed_with(self, error: str, *, limit: int) -> list[LeftOut]:
+        """What could not be had for an ``error`` of this class, by project."""
+        return self._read(left_out.c.error == error, limit=limit)
+
     def totals(self, *, run_id: int | None = None) -> LeftOutTotals:
         """How much is refused; in pages that the run of this id made, or in all."""
         statement = select(

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.alerting.conditions import Parked
+from pypi_mirror.alerting.conditions import Parked, Replaced
 from pypi_mirror.alerting.rules import conditions
 from pypi_mirror.alerting.sight import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
 from pypi_mirror.alerting.told import (
@@ -27,6 +27,7 @@ from pypi_mirror.alerting.told import (
     notices,
     tell_once,
 )
+from pypi_mirror.errors import FileReplaced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
@@ -38,6 +39,7 @@ from pypi_mirror.steps.write_metrics import write_metrics
 from pypi_mirror.wording import count, size
 
 FACT: Final = "alerts"
+_MOST_REPLACED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,23 @@ def sight_of(mirror: Mirror) -> Sight:
             Parked(project=entry.project, error=entry.error, reason=entry.reason)
             for entry in mirror.ledger.backlog.parked()
         ),
+        replaced=_replaced(mirror),
     )
+
+
+def _replaced(mirror: Mirror) -> tuple[Replaced, ...]:
+    """Files that upstream offers other bytes of, as far as pages lack them or a project has no page."""
+    found = [
+        Replaced(project=each.project, filename=each.part.filename or "", reason=each.part.reason)
+        for each in mirror.ledger.left_out.failed_with(FileReplaced.__name__, limit=_MOST_REPLACED)
+    ]
+    paged = {each.project for each in found}
+    found += [
+        Replaced(project=entry.project, filename="a file of it", reason=entry.reason)
+        for entry in mirror.ledger.backlog.failed()
+        if entry.error == FileReplaced.__name__ and entry.project not in paged
+    ]
+    return tuple(found)
 
 
 def _running(mirror: Mirror) -> RunningRun | None:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from pypi_mirror.disk import is_disk_fault, served_size_of
 from pypi_mirror.errors import (
     FileBusy,
     FileRefused,
+    FileReplaced,
     MirrorError,
     StalePage,
     UpstreamError,
@@ -42,6 +44,7 @@ from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in
 from pypi_mirror.sync.legacy_documents import LegacyDocuments
+from pypi_mirror.sync.our_page import files_on_our_page
 from pypi_mirror.sync.unforeseen import unforeseen_loss
 from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
 from pypi_mirror.upstream.serials import is_absurd
@@ -226,6 +229,7 @@ class ProjectSync:
         acquired: list[Acquired | None] = [None] * len(files)
         errors: dict[int, MirrorError | OSError] = {}
         remaining = iter(enumerate(files))
+        our_page = cache(lambda: files_on_our_page(self._pages.path_of(project), project))
 
         async def acquire_next() -> None:
             for number, file in remaining:
@@ -237,7 +241,8 @@ class ProjectSync:
                         raise
                     errors[number] = error
                     if known is not None and self._pool is not None:
-                        acquired[number] = await self._pool.kept(file, known, verify=verify)
+                        said = _as_before(file, our_page()) if _is_replaced(error) else file
+                        acquired[number] = await self._pool.kept(said, known, verify=verify)
 
         async with asyncio.TaskGroup() as group:
             for _ in range(min(len(files), _FILES_AT_ONCE)):
@@ -248,7 +253,8 @@ class ProjectSync:
             raise errors[min(errors)]
         failed = [
             _failed_part(files[number].filename, error, is_kept=acquired[number] is not None)
-            for number, error in sorted(errors.items())
+            # Of many the first are named: other bytes under a known name before what merely did not come.
+            for number, error in sorted(errors.items(), key=lambda each: (not _is_replaced(each[1]), each[0]))
         ]
         failed += [
             _failed_part(
@@ -304,6 +310,19 @@ def _is_files_own(error: MirrorError | OSError) -> bool:
     if isinstance(error, OSError):
         return not is_disk_fault(error)
     return isinstance(error, UpstreamError | FileBusy)
+
+
+def _is_replaced(error: MirrorError | OSError) -> bool:
+    return isinstance(error, FileReplaced)
+
+
+def _as_before(file: RemoteFile, ours: Mapping[str, RemoteFile]) -> RemoteFile:
+    """``file`` as our page, ``ours``, has it: upstream speaks of other bytes, except where it yanks them.
+
+    As upstream has it where our page cannot be read.
+    """
+    before = ours.get(file.filename)
+    return file if before is None else replace(before, url=file.url, yanked=file.yanked)
 
 
 def _failed_part(part: str, error: MirrorError | OSError, *, is_kept: bool = False) -> FailedPart:

@@ -1,0 +1,32 @@
+"""What our own page says of its files: upstream may say something else of them by now."""
+
+from pathlib import Path
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.pages.formats import HTML_NAME, JSON_NAME
+from pypi_mirror.upstream import simple_json
+
+# Links of our pages are relative; whatever they lead to, only the rest of an entry counts.
+_SITE = "http://mirror.invalid"
+
+
+def files_on_our_page(directory: Path, project: NormalizedName) -> dict[str, RemoteFile]:
+    """The entries of the page of ``project`` that is in ``directory``, by file name; none if damaged."""
+    url = f"{_SITE}/simple/{project}/"
+    try:
+        if (json := directory / JSON_NAME).is_file():
+            page = simple_json.parse_project_page(
+                json.read_bytes(), url=url, project=project, header_serial=None, etag=None
+            )
+        else:
+            from pypi_mirror.upstream import simple_html
+
+            page = simple_html.parse_project_page(
+                (directory / HTML_NAME).read_bytes(), url=url, project=project, header_serial=None, etag=None
+            )
+    except (MirrorError, OSError):
+        return {}
+    return {file.filename: file for file in page.files}
