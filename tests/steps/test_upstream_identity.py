@@ -8,10 +8,13 @@ import pytest
 
 from pypi_mirror.commands import main
 from pypi_mirror.errors import RemovalsHeld, UpstreamError
+from pypi_mirror.model import RunState
+from pypi_mirror.steps.watch import last_look, look_upstream
 from tests.commands.cli import CommandLine
 from tests.steps.audit import audit
-from tests.steps.bench import MakeBench
+from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
+    SERIAL_LESS,
     STATIC,
     Behaviour,
     Fault,
@@ -63,6 +66,19 @@ def test_another_upstream_is_compared_with_all_that_is_here(
         assert made.sync().planned == 0
 
 
+@pytest.mark.parametrize("behaviour", [Behaviour(), STATIC, SERIAL_LESS], ids=["changelog", "index", "none"])
+def test_another_master_may_have_any_serials(bench: MakeBench, behaviour: Behaviour) -> None:
+    made = bench(*uploads(), Gap(size=5000), Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    with running(Warehouse(*uploads()), behaviour=behaviour) as other:
+        made.change(master=other.url)
+        assert made.sync().state is RunState.SUCCESS
+        assert made.listed("alpha") == ["alpha-1.0-py3-none-any.whl"]
+        other.apply(Upload(distribution=Wheel(name="beta", version="2.0")))
+        made.sync()
+        assert len(made.listed("beta")) == 2
+
+
 def test_what_another_upstream_lacks_needs_a_person(bench: MakeBench) -> None:
     made = bench(*(Upload(distribution=Wheel(name=f"project-{number}")) for number in range(30)))
     made.sync()
@@ -112,13 +128,126 @@ def test_an_absurd_event_is_refused_by_name_and_freezes_nothing(
     assert made.sync().state == "success"
 
 
+def changelog_of(*rows: tuple[object, ...]) -> Fault:
+    """XML-RPC as another implementation writes it: of numbers that Python's does not write, too."""
+    members = "".join(
+        "<value><array><data>"
+        + "".join(
+            "<value><nil/></value>"
+            if field is None
+            else f"<value><i8>{field}</i8></value>"
+            if isinstance(field, int)
+            else f"<value><string>{field}</string></value>"
+            for field in row
+        )
+        + "</data></array></value>"
+        for row in rows
+    )
+    body = (
+        "<?xml version='1.0'?><methodResponse><params><param><value><array><data>"
+        f"{members}</data></array></value></param></params></methodResponse>"
+    )
+    return Fault(path="/pypi", effect=Instead(body=body, content_type="text/xml"), times=1)
+
+
+@pytest.mark.parametrize(
+    ("serial", "timestamp"),
+    [
+        (2**31 - 1, 0),
+        (2**31, -(2**63) + 1),
+        (2**63 - 1, -(2**63) + 1),
+        (2**63, 2**63 - 1),
+        (10**30, 10**30),
+        (-1, -1),
+    ],
+)
+def test_no_number_of_an_event_freezes_anything(
+    bench: MakeBench, serial: int, timestamp: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(*uploads())
+    made.sync()
+    last = made.server.warehouse.journal[-1]
+    made.server.apply(Upload(distribution=Wheel(name="beta", version="2.0")))
+    made.server.inject(
+        changelog_of(
+            (last.name, last.version, last.timestamp, last.action, last.serial),
+            ("beta", "2.0", timestamp, "new release", last.serial + 1),
+            ("alpha", None, timestamp, "create", serial),
+        )
+    )
+    made.sync()
+    assert any(str(serial) in line for line in caplog.messages)
+    assert made.cursor == made.server.warehouse.serial
+    assert len(made.listed("beta")) == 2
+    assert made.backlog() == {}
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    # The lease is free, and whoever watches hears of what the mirror has not followed yet.
+    assert watch_lags(made)
+    assert made.sync().state is RunState.SUCCESS
+    assert len(made.listed("alpha")) == 2
+    assert made.cursor == made.server.warehouse.serial
+    assert not watch_lags(made)
+
+
+def watch_lags(made: Bench) -> bool:
+    with made.open() as mirror:
+        return look_upstream(mirror).missed_serial is not None
+
+
 @pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1])
+def test_an_absurd_serial_blinds_no_watch(bench: MakeBench, serial: int) -> None:
+    made = bench(*uploads())
+    made.sync()
+    answer = (
+        "<?xml version='1.0'?><methodResponse><params><param>"
+        f"<value><i8>{serial}</i8></value></param></params></methodResponse>"
+    )
+    made.server.inject(Fault(path="/pypi", effect=Instead(body=answer, content_type="text/xml")))
+    assert not watch_lags(made)
+    with made.open() as mirror:
+        assert last_look(mirror).serial == made.cursor
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    assert watch_lags(made)
+
+
+def test_the_command_line_refuses_absurd_numbers_and_leaves_the_mirror_free(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(small().build()) as server:
+        conf = str(CommandLine.of(tmp_path, server).configuration)
+        sync = ["sync", "-c", conf, "--processes", "1"]
+        assert main(sync) == 0
+        server.inject(changelog_of(("alpha", None, -(2**63) + 1, "create", 2**63 - 1)))
+        main(sync)
+        assert "OverflowError" not in "".join(capsys.readouterr())
+        assert main(sync) == 0
+
+
+@pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1])
+def test_an_absurd_serial_of_a_page_is_refused_by_name(
+    bench: MakeBench, serial: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = bench(*uploads())
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    page = {"meta": {"api-version": "1.1", "_last-serial": serial}, "name": "alpha", "files": []}
+    made.server.inject(Fault(path="/simple/alpha/", effect=Instead(body=json.dumps(page)), times=None))
+    made.sync()
+    made.server.faults.clear()
+    assert any("alpha" in line and str(serial) in line for line in caplog.messages)
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="3.0")))
+    made.sync(clock_step=60)
+    assert len(made.listed("alpha")) == 3
+    assert made.backlog() == {}
+
+
+@pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1, 2**63, 10**30, -1])
 def test_an_absurd_entry_of_the_index_is_refused_by_name(
     bench: MakeBench, serial: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     made = bench(*uploads(), behaviour=STATIC)
     document: dict[str, Any] = {
-        "meta": {"api-version": "1.1", "_last-serial": serial},
+        "meta": {"api-version": "1.1", "_last-serial": serial if serial > 0 else 3},
         "projects": [{"name": n, "_last-serial": i + 1} for i, n in enumerate(NAMES)],
     }
     document["projects"][0]["_last-serial"] = serial
@@ -132,6 +261,7 @@ def test_an_absurd_entry_of_the_index_is_refused_by_name(
     )
     made.sync()
     assert (made.cursor or 0) < 100
+    assert len(made.listed("beta")) == 1
     assert any("alpha" in line and str(serial) in line for line in caplog.messages)
     made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
     made.sync()

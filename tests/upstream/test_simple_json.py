@@ -471,9 +471,15 @@ class TestRootIndex:
 
         assert [entry.name for entry in entries] == ["a", "b"]
 
-    @pytest.mark.parametrize(
-        "projects", [[7], ["a"], [{}], [{"name": 7}], [{"name": "a", "_last-serial": 2**63}]]
-    )
+    @pytest.mark.parametrize("serial", [2**63, 10**30, -1, 1.5, "7", True, [7]])
+    def test_what_is_no_serial_costs_only_itself(self, serial: Any, caplog: pytest.LogCaptureFixture) -> None:
+        _, entries = parse_root_index(
+            self.index({"name": "alpha", "_last-serial": serial}, {"name": "b", "_last-serial": 7}), url=URL
+        )
+        assert [(entry.name, entry.serial) for entry in entries] == [("alpha", None), ("b", 7)]
+        assert "alpha" in caplog.text
+
+    @pytest.mark.parametrize("projects", [[7], ["a"], [{}], [{"name": 7}]])
     def test_wrong_values(self, projects: list[Any]) -> None:
         with pytest.raises(UpstreamMalformed):
             parse_root_index(self.index(*projects), url=URL)

@@ -29,8 +29,7 @@ from pypi_mirror.steps.upstream_index import find_simple_root, upstream_index
 from pypi_mirror.steps.watch import note_fetched, note_silence
 from pypi_mirror.upstream.changelog import ChangelogBusy, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.upstream.root_index import RootIndex, check_not_older
-from pypi_mirror.upstream.serials import highest_believable
+from pypi_mirror.upstream.root_index import check_not_older
 
 log = logging.getLogger(__name__)
 
@@ -167,37 +166,19 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> 
 def _from_index(
     mirror: Mirror, control: Control, run: Run, cursor: int | None, *, etag: str | None
 ) -> Fetched:
-    index = upstream_index(mirror, control, etag=etag)
+    known = identity(mirror)
+    why = difference(mirror, known)
+    # Serials of another upstream mean nothing: the new one's may be any.
+    index = upstream_index(mirror, control, etag=etag, after=cursor if why is None else None)
     if index is None:
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
-    check_not_older(index, cursor)
-    index = _believed(index, cursor)
     entries = list(index.entries())
-    why = difference(mirror, identity(mirror), entries)
+    if why is None:
+        check_not_older(index, cursor)
+        why = difference(mirror, known, entries)
     if why is not None:
         begin_with_another(mirror, why)
         cursor = None
     note_identity(mirror, sample_of(mirror, entries))
     save_snapshot(mirror.state, run.id, index)
     return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)
-
-
-def _believed(index: RootIndex, cursor: int | None) -> RootIndex:
-    """``index`` without absurd serials; the projects that have one are looked at whatever their serial."""
-    named = [(entry.serial, entry.name) for entry in index.entries() if entry.serial is not None]
-    stated = [] if index.serial is None else [index.serial]
-    highest = highest_believable([*stated, *(serial for serial, _ in named)], after=cursor)
-    if highest is None:
-        return index
-    for serial, name in named:
-        if serial > highest:
-            log.warning("upstream's index has %s at serial %d, which is absurd; it is refused", name, serial)
-    if index.serial is not None and index.serial > highest:
-        log.warning(
-            "upstream's index is of serial %d, which is absurd; it is taken for %d. If upstream has "
-            "really come that far, run `pypi-mirror ledger reset-cursor`",
-            index.serial,
-            highest,
-        )
-        index = replace(index, serial=highest)
-    return replace(index, highest=highest)

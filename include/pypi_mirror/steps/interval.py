@@ -48,7 +48,7 @@ def compare_index(mirror: Mirror, control: Control, run: Run) -> bool:
     cursor = facts.cursor
     # As for a sync: only with serials does an unchanged index mean unchanged projects.
     same = cursor is not None and facts.get("selection") == mirror.selection
-    index = upstream_index(mirror, control, etag=facts.get("index_etag") if same else None)
+    index = upstream_index(mirror, control, etag=facts.get("index_etag") if same else None, after=cursor)
     if index is None:
         return False
     check_not_older(index, cursor)

@@ -5,6 +5,7 @@ filters let in. The mirror is behind from the first event on that it would have 
 which nothing changes is not behind, however far upstream's serial has run ahead of its cursor.
 """
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -24,6 +25,9 @@ from pypi_mirror.upstream.changelog import (
     changes_content,
 )
 from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.serials import is_absurd
+
+log = logging.getLogger(__name__)
 
 _FACT: Final = "upstream"
 
@@ -112,17 +116,22 @@ def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
     cursor = mirror.ledger.facts.cursor
     changelog = mirror.changelog(control)
     try:
-        look = _answered(mirror, before, serial=changelog.last_serial())
+        serial = changelog.last_serial()
     except (NoChangelog, ChangelogBusy):
         return _asked_index(mirror, control, before, cursor)
-    if cursor is None or look.serial is None or look.serial <= cursor:
+    if cursor is not None and is_absurd(serial, cursor):
+        log.warning("upstream says it is at serial %d, which is absurd; the mirror is at %d", serial, cursor)
+        # What has happened since, its events say, if there are any.
+        look, through = _answered(mirror, before, serial=cursor), None
+    else:
+        look, through = _answered(mirror, before, serial=serial), _looked_through(mirror, before)
+    if cursor is None or serial <= cursor:
         return _missing(look, None)
     missed = _still_missed(mirror, before, cursor)
     if missed is None:
         # Each event is read once: an idle mirror of a busy upstream looks only at what is new since.
-        through = _looked_through(mirror, before)
         start = cursor if through is None else max(cursor, through)
-        if look.serial > start:
+        if serial > start:
             missed = _first_missed_upstream(mirror, changelog, start)
     return _missing(look, missed)
 
@@ -131,7 +140,7 @@ def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | N
     still = None if cursor is None else _still_missed(mirror, before, cursor)
     through = _looked_through(mirror, before)
     decided = still is not None or through is not None
-    index = upstream_index(mirror, control, etag=before.index_etag if decided else None)
+    index = upstream_index(mirror, control, etag=before.index_etag if decided else None, after=cursor)
     if index is None:
         return _missing(_answered(mirror, before, serial=before.serial), still)
     look = replace(_answered(mirror, before, serial=index.serial), index_etag=index.etag)

@@ -173,7 +173,7 @@ class Changelog:
         known = after(early)
         asked = self._serial_before(early) if known is None else known
         for _ in range(MAX_CALLS):
-            rows = self._rows(asked)
+            rows = self._believable(self._rows(asked), asked)
             found = (self._event(row) for row in rows if start <= row[2] < end)
             if events := [event for event in found if event is not None]:
                 yield events
@@ -187,7 +187,7 @@ class Changelog:
         low, high = 0, self.last_serial()
         while low + 1 < high:
             middle = (low + high) // 2
-            rows = self._rows(middle)
+            rows = self._believable(self._rows(middle), middle)
             if not rows or rows[0][2] >= timestamp:
                 high = middle
             elif rows[-1][2] >= timestamp:
@@ -226,14 +226,15 @@ class Changelog:
         if not isinstance(rows, list):
             raise UpstreamMalformed("the changelog is not a list", url=self._url)
         read = sorted((row for each in rows if (row := self._row(each)) is not None), key=itemgetter(4))
-        if rows and not read:
+        if rows and not any(row[4] <= MAX_SERIAL for row in read):
             raise UpstreamMalformed(f"{reprlib.repr(rows[0])} is no changelog event", url=self._url)
         return _dated(read)
 
     def _row(self, row: object) -> _Row | None:
         """One row, read tolerantly. One without a serial has no place: it is left out, and costs no other."""
         match row:
-            case [name, version, timestamp, action, int(serial)] if 0 <= serial <= MAX_SERIAL:
+            # One above all that can be kept is absurd; what it says of a project is heard.
+            case [name, version, timestamp, action, int(serial)] if serial >= 0:
                 return (
                     name if isinstance(name, str) else None,
                     version if isinstance(version, str) else None,

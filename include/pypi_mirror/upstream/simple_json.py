@@ -7,10 +7,11 @@ type costs itself, or its file, never the page.
 import json
 import logging
 import re
+import reprlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -83,12 +84,12 @@ class _KnownPage(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Project(msgspec.Struct, gc=False):
     name: str
-    last_serial: _Serial | None = msgspec.field(name="_last-serial", default=None)
+    last_serial: Any = msgspec.field(name="_last-serial", default=None)
 
 
 class _IndexMeta(msgspec.Struct):
     api_version: str = msgspec.field(name="api-version")
-    last_serial: _Serial | None = msgspec.field(name="_last-serial", default=None)
+    last_serial: Any = msgspec.field(name="_last-serial", default=None)
 
 
 class _Index(msgspec.Struct):
@@ -400,7 +401,9 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
     check_version(index.meta.api_version, url=url)
-    return index.meta.last_serial, index_entries(_drained(index.projects), url=url)
+    return _read_serial(index.meta.last_serial, of="the index itself"), index_entries(
+        _drained(index.projects), url=url
+    )
 
 
 def _drained(projects: list[_Project]) -> Iterator[tuple[str, int | None]]:
@@ -408,7 +411,14 @@ def _drained(projects: list[_Project]) -> Iterator[tuple[str, int | None]]:
     projects.reverse()
     while projects:
         project = projects.pop()
-        yield project.name, project.last_serial
+        yield project.name, _read_serial(project.last_serial, of=project.name)
+
+
+def _read_serial(stated: object, *, of: str) -> int | None:
+    if stated is None or (type(stated) is int and 0 <= stated <= MAX_SERIAL):
+        return stated
+    log.warning("upstream's index has no serial of %s that can be read: %s", of, reprlib.repr(stated))
+    return None
 
 
 def index_entries(listed: Iterable[tuple[str, int | None]], *, url: str) -> Iterator[IndexEntry]:
