@@ -316,3 +316,9 @@ def test_upload_times(upload_time: str | None, seconds: int | None) -> None:
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(lambda moment: moment.isoformat()))
 def test_any_upload_time_is_a_time_or_none(upload_time: str) -> None:
     assert upload_seconds(upload_time) is None or -(2**63) < (upload_seconds(upload_time) or 0) < 2**63
+
+
+def test_the_reason_of_a_failure_is_plain_text_whoever_worded_it() -> None:
+    """A system names files as upstream did, and libraries quote what they read."""
+    failed = Failed(planned=planned("a"), error="OSError", reason="x\x1b[2J\u202e <!channel>\nsecond")
+    assert failed.reason == "x [2J \u2039!channel> second"

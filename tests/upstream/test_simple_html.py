@@ -166,9 +166,9 @@ class TestProjectPages:
             "foo_bar-{0}-py3-none-any.whl</a><br />\n"
         )
         page = parse(
-            HEAD + "</head><body>" + "".join(line.format(n) for n in range(20_500)) + "</body></html>"
+            HEAD + "</head><body>" + "".join(line.format(n) for n in range(30_000)) + "</body></html>"
         )
-        assert (len(page.files), len(page.versions), page.refused) == (20_500, 20_500, ())
+        assert (len(page.files), len(page.versions), page.refused) == (30_000, 30_000, ())
 
     @pytest.mark.parametrize(
         "body",
@@ -176,8 +176,10 @@ class TestProjectPages:
             "<b>" * 400_001,
             "<a " + "x " * 250_000 + ">",
             "<!--" + "x" * 700_000,
+            "<a href=x>" + "&a" * 900_000 + "</a>",
+            f'<base href="https://index.example/{"x" * 3_000}">' + "<a href=x.whl></a>" * 9,
         ],
-        ids=["tags", "attributes", "comment"],
+        ids=["tags", "attributes", "comment", "references", "base"],
     )
     def test_what_no_project_has(self, body: str) -> None:
         with pytest.raises(UpstreamMalformed):
@@ -294,9 +296,60 @@ class TestProjectPages:
         with suppress(UpstreamError):
             parse(body)
 
-    def test_deep_nesting(self) -> None:
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            "<a ", "<a", '<a x="', "<a x='y\" ", "<a x=", "<a x =", "<a href", "</a ", "</", "<", "<!",
+            "<!-", "<!--", "<?", "<!DOCTYPE ", "<!--->", "<!--a--!", "<![CDATA[", "<script>",
+            "<script></scrip", "<title></title ", "<div>", "<a><div>", "</p>", "<b><i>", "<table><a>", "x",
+            " ", "&", "&#", "&a", "&#9", "&#x1", "<a>&", "<a>..", "<a href=..>", "<meta x ",
+            "<base href=//[", "= ", "//", "<a/x/", '<a x=""', "-", "--",
+        ],
+    )  # fmt: skip
+    @pytest.mark.parametrize(
+        ("before", "behind"), [("", ""), ("<a href=x>", "</a>"), ('<a href="', '">'), ("<a ", ">")]
+    )
+    def test_markup_of_no_sense_is_read_once(self, piece: str, before: str, behind: str) -> None:
+        """Where a byte were looked at again for each one before it, these would take hours."""
         with suppress(UpstreamError):
-            parse("<div>" * 20_000 + anchor())
+            parse(before + piece * (300_000 // len(piece)) + behind)
+
+    @pytest.mark.parametrize("piece", ["<div>", "<a><div>", "<b><i><u>", "<table><tr><td>", "<!---->"])
+    def test_deep_nesting(self, piece: str) -> None:
+        assert len(parse(piece * 20_000 + anchor()).files) == 1
+
+    @pytest.mark.parametrize(
+        ("body", "found"),
+        [
+            ("<A HREF=/x>F.whl</A>", [("F.whl", "/x")]),
+            ("<a href=/x href=/y>f.whl</a>", [("f.whl", "/x")]),
+            ("<a\n\thref\n=\n'/x'\n>\nf.whl\n</a\n>", [("f.whl", "/x")]),
+            ('<a title="a > b"href="/x">f.whl</a>', [("f.whl", "/x")]),
+            ("<a title=it's href=/x>f.whl</a>", [("f.whl", "/x")]),
+            ("<a/href=/x/>f.whl</a>", [("f.whl", "/x/")]),
+            ("<a = href=/x>f.whl</a>", [("f.whl", "/x")]),
+            ("<a href=/x>f<b title='</a>'>.w</b>hl</a>", [("f.whl", "/x")]),
+            ("<a href=/x>f<!-- </a> -->.whl</a>", [("f.whl", "/x")]),
+            ("<a href=/x>a.whl<a href=/y>b.whl", [("a.whl", "/x"), ("b.whl", "/y")]),
+            ("<a href=/x>a.whl</abbr></a><abbr href=/y>b.whl</abbr>", [("a.whl", "/x")]),
+            ("<!-- <a href=/x>a.whl</a> --><a href=/y>b.whl</a>", [("b.whl", "/y")]),
+            ("<!--><a href=/x>a.whl</a><!-- -->", [("a.whl", "/x")]),
+            ("<script>'<a href=/x>a.whl</a>'</script><a href=/y>b.whl</a>", [("b.whl", "/y")]),
+            ("<title><a href=/x>a.whl</a></TITLE><a href=/y>b.whl</a>", [("b.whl", "/y")]),
+            ("<scripted><a href=/x>a.whl</a>", [("a.whl", "/x")]),
+            ("<a href=/x>a.whl</a><a href='/y>b.whl</a>", [("a.whl", "/x")]),
+            ("1 < 2 <a href=/x>a.whl</a>", [("a.whl", "/x")]),
+            ("<a href='/x?a=1&copy=2&amp;b'>a.whl</a>", [("a.whl", "/x?a=1&copy=2&b")]),
+            ("<a href='&#47;x'>a&#x2e;whl</a>", [("a.whl", "/x")]),
+            ("<a href=/x>&eacute;&copy.whl</a>", [("é©.whl", "/x")]),
+            (f"<a href=/x>a.whl</a><a href=/y>&#{'9' * 5_000};b.whl</a>", [("a.whl", "/x"), ("�b.whl", "/y")]),  # noqa: E501
+        ],
+    )  # fmt: skip
+    def test_links_as_browsers_read_them(self, body: str, found: list[tuple[str, str]]) -> None:
+        page = parse(f"<h1>Links for foo-bar</h1>{body}")
+        assert [(each.filename, each.url) for each in page.files] == [
+            (name, f"https://index.example{path}") for name, path in found
+        ]
 
 
 class TestRootIndex:
@@ -317,6 +370,32 @@ class TestRootIndex:
             '<a href="/">Home</a><a href="/help/">Help</a><a href="/simple/">Index</a><a href="../x/">X</a>'
         )
         assert names(page) == []
+
+    @pytest.mark.parametrize(
+        ("base", "href"),
+        [
+            ("", "foo/"), ("", "foo"), ("", "./foo/"), ("", "../simple/foo/"), ("", "/simple/foo/?x#y"),
+            ("<base href='/simple/'>", "foo/"), ("<base href='https://index.example/'>", "simple/foo/"),
+            ("<base href='/other/'>", "/simple/foo/"), ("", "//proxied.example/simple/foo"),
+        ],
+    )  # fmt: skip
+    def test_an_address_in_any_spelling(self, base: str, href: str) -> None:
+        assert names(f"<html>{base}<a href='{href}'>foo</a></html>") == ["foo"]
+
+    @pytest.mark.parametrize(
+        "href", ["", "?C=M", "../", "/", "..", "https://x.example", "/simple", "mailto:x"]
+    )
+    def test_an_address_that_is_of_no_project(self, href: str) -> None:
+        assert names(f"<html><a href='{href}'>foo</a></html>") == []
+
+    def test_as_many_projects_as_upstream_has(self) -> None:
+        lines = "".join(f'<a href="/simple/p-{n}/">p-{n}</a><br/>\n' for n in range(730_000))
+        _, entries = parse_root_index(f"<html>{lines}</html>".encode(), url=ROOT)
+        assert next(entries).name == "p-0"
+
+    def test_many_more_are_refused(self) -> None:
+        with pytest.raises(UpstreamMalformed, match="more tags"):
+            names("<a href=x>x</a>" * 4_000_000)
 
     def test_an_impossible_name_does_not_keep_the_others_away(self) -> None:
         assert names('<a href="a/">a</a><a href="b/">../b</a><a href="c/">c</a>') == ["a", "c"]

@@ -18,6 +18,7 @@ from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFil
 from pypi_mirror.ledger.tables import files, left_out, plan, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Refused, Tally
+from pypi_mirror.plain_text import plain
 from pypi_mirror.wording import count
 
 # PEP 792.
@@ -83,13 +84,17 @@ class Synced:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
     """A project that could not be synced, or not all of it; ``error`` is the error's class, ``reason`` its
-    sentence. ``files`` are the parts that are missing where all else was published.
+    plain sentence. ``files`` are the parts that are missing where all else was published.
     """
 
     planned: PlannedProject
     error: str
     reason: str
     files: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        # Not every error's words are ours: the system names files as upstream did.
+        object.__setattr__(self, "reason", plain(self.reason))
 
 
 Result = Synced | Failed

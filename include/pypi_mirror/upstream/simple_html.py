@@ -4,14 +4,13 @@ PEP 503 lets a page hold any other HTML besides its anchors, so a link counts on
 anchors the PEP asks for: of a file, or of a project below the index. That also tells a page from somebody's
 error page that came with status 200.
 
-A page is read as a stream of tags: a tree of it would take two kilobytes of memory a tag.
+A page is read as a stream of links, whose cost is counted: :mod:`pypi_mirror.upstream.html_tags`.
 """
 
-import codecs
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -29,108 +28,156 @@ from pypi_mirror.upstream.checks import (
     checked_status,
 )
 from pypi_mirror.upstream.file_entry import cut_text, read_file, unique_files
+from pypi_mirror.upstream.html_tags import Element, HtmlElements, Names, TooMuchMarkup
 from pypi_mirror.upstream.simple_json import index_entries
 
-# An anchor has three "<" with the <br> behind it, and two in a root index; upstream's lists 730,000 projects.
-_MAX_TAGS: Final = 4 * MAX_FILES
-_MAX_INDEX_TAGS: Final = 4_000_000
-# Of one tag or comment, in characters: a yank reason of the longest, each of its characters written as &#NN;.
-_MAX_TAG: Final = 384 * 1024
-_BLOCK: Final = 64 * 1024
+# Steps of reading HTML, each about a microsecond: a few seconds at worst. A file has some twenty as upstream
+# lists it, a project four; upstream's index lists 730,000 projects.
+_MAX_STEPS: Final = 25 * MAX_FILES
+_MAX_INDEX_STEPS: Final = 6_000_000
+# To take an address apart that is none of the usual.
+_ADDRESS_STEPS: Final = 10
+# Characters of an address that others are joined to: each of them gets as long.
+_MAX_BASE: Final = 2_000
+# Characters of a link's text that can be a file's name, or a cut one.
+_MAX_LINK_TEXT: Final = 1_000
 _SERIAL: Final = re.compile(rb"<!--SERIAL (\d{1,19})-->\s*$", re.ASCII)
 # How lists of a directory show that a name was too long for their column: Apache and nginx with "..>".
 _CUT: Final = re.compile(r"\.{2,3}>?|…")
 _METADATA_DIGEST: Final = re.compile(r"(\w{1,32})=(.*)", re.ASCII)
 
 
+_FILE: Final = Names(
+    "href",
+    "data-requires-python",
+    "data-yanked",
+    "data-core-metadata",
+    "data-dist-info-metadata",
+    "data-provenance",
+    "data-gpg-sig",
+)
+_HREF: Final = Names("href")
+_META: Final = Names("name", "content")
+# An address that means what it says: with a host or without, and a path of which no part begins with a dot.
+_PLAIN_ADDRESS: Final = re.compile(
+    r"(?:https?://[A-Za-z0-9.:-]+(?=/))?(/?)((?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*+(?:[A-Za-z0-9_][A-Za-z0-9_.-]*)?+)"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Anchor:
-    """A link: its address, made absolute, its text, and its ``data-`` attributes (None where one is bare)."""
+    """A link to a file: its address, made absolute, and its ``data-`` attributes, empty where bare."""
 
     url: str
-    text: str
-    attributes: dict[str, str | None]
+    attributes: dict[str, str]
 
 
-class _Anchors(HTMLParser):
-    """Collects the anchors of a document, and what PEP 629 and 792 say in its head."""
+class _Document(ABC):
+    """Reads the anchors of a document, and what PEP 629 and 792 say in its head."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.anchors: list[_Anchor] = []
+    most_steps: int
+
+    def __init__(self, body: bytes, url: str) -> None:
         self.meta: dict[str, str] = {}
-        self._base = url
+        self.base = url
+        self.elements = HtmlElements(body, most_steps=self.most_steps)
+        self._url = url
         self._based = False
-        self._href: str | None = None
-        self._attributes: dict[str, str | None] = {}
-        self._text: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "a":
-            self._end_anchor()
-            attributes = dict(attrs)
-            self._href = attributes.get("href")
-            self._attributes = {key: value for key, value in attrs if key.startswith("data-")}
-        elif tag == "base" and not self._based:
-            # Of several, the first counts (HTML, section 4.2.3).
-            if (href := dict(attrs).get("href")) is not None:
-                self._base, self._based = urljoin(self._base, href.strip()), True
-        elif tag == "meta":
-            attributes = dict(attrs)
-            name, content = attributes.get("name"), attributes.get("content")
-            if name is not None and content is not None and name.startswith("pypi:"):
-                self.meta.setdefault(name, content)
+    def read(self) -> None:
+        """Raises UpstreamMalformed."""
+        for element in self.elements:
+            if element.name == b"a":
+                self.anchor(element)
+            elif element.name == b"base":
+                self._rebase(self.elements.attributes(element, _HREF).get("href"))
+            else:
+                said = self.elements.attributes(element, _META)
+                if said.get("name", "").startswith("pypi:") and "content" in said:
+                    self.meta.setdefault(said["name"], said["content"])
 
-    def handle_data(self, data: str) -> None:
-        if self._href is not None:
-            self._text.append(data)
+    def _rebase(self, href: str | None) -> None:
+        # Of several, the first counts (HTML, section 4.2.3).
+        if href is None or self._based:
+            return
+        if len(href) > _MAX_BASE:
+            raise UpstreamMalformed(f"this HTML has a base of {len(href):,} characters", url=self._url)
+        self.base, self._based = urljoin(self.base, href.strip()), True
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "a":
-            self._end_anchor()
-
-    def close(self) -> None:
-        super().close()
-        self._end_anchor()
-
-    def _end_anchor(self) -> None:
-        if self._href is not None:
-            self.found(self._href.strip(), "".join(self._text).strip(), self._attributes)
-        self._href, self._text = None, []
-
-    def found(self, href: str, text: str, attributes: dict[str, str | None]) -> None:
+    @abstractmethod
+    def anchor(self, element: Element) -> None:
         """An anchor is complete."""
-        self.anchors.append(_Anchor(self.absolute(href), text, attributes))
 
     def absolute(self, href: str) -> str:
+        self.elements.spend(_ADDRESS_STEPS)
         try:
-            return urljoin(self._base, href)
+            return urljoin(self.base, href)
         except ValueError:
             return href  # refused by name, as an address that is none
 
 
-class _Names(_Anchors):
+class _Files(_Document):
+    """Collects the anchors that lead to files."""
+
+    most_steps = _MAX_STEPS
+
+    def __init__(self, body: bytes, url: str) -> None:
+        super().__init__(body, url)
+        self.links: list[tuple[str, _Anchor]] = []
+
+    def anchor(self, element: Element) -> None:
+        attributes = self.elements.attributes(element, _FILE)
+        if (href := attributes.pop("href", None)) is None:
+            return
+        href, text = href.strip(), self.elements.text(element).strip()
+        if (name := _filename(href, text)) is not None:
+            self.links.append((name, _Anchor(self.absolute(href), attributes)))
+
+
+class _Projects(_Document):
     """Collects the texts of those anchors that lead below ``url``: a root index has too many for more."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
+    most_steps = _MAX_INDEX_STEPS
+
+    def __init__(self, body: bytes, url: str) -> None:
+        super().__init__(body, url)
         self.names: list[str] = []
         # Only the path counts: behind a proxy the anchors may name another scheme or host than we asked.
         self._root = urlsplit(urljoin(url, ".")).path
+        self._directory_of: str | None = None
+        self._directory_path = ""
         self.elsewhere: str | None = None  # the first link that no list of projects has
 
-    def found(self, href: str, text: str, attributes: dict[str, str | None]) -> None:
-        address = self.absolute(href)
+    def anchor(self, element: Element) -> None:
+        href = self.elements.attributes(element, _HREF).get("href")
+        if href is None:
+            return
+        href = href.strip()
         try:
-            path = urlsplit(address).path
+            path = self._path(href)
         except ValueError:
             return
         below = path.removeprefix(self._root) if path.startswith(self._root) else None
         if below and not is_release_file(path):
-            self.names.append(_project_name(text, path))
+            self.names.append(_project_name(self.elements.text(element).strip(), path))
         is_above = self._root.startswith(f"{path.rstrip('/')}/")
         if self.elsewhere is None and not is_above and (below is None or "/" in below.rstrip("/")):
-            self.elsewhere = address
+            self.elsewhere = self.absolute(href)
+
+    def _path(self, href: str) -> str:
+        """The path of the address that ``href`` means."""
+        # To see that there is nothing to take apart costs a tenth of taking it apart.
+        plain = _PLAIN_ADDRESS.fullmatch(href)
+        if plain is None or not href:
+            return urlsplit(self.absolute(href)).path
+        slash, rest = plain.groups()
+        return f"/{rest}" if slash else f"{self._directory()}{rest}"
+
+    def _directory(self) -> str:
+        if self._directory_of != self.base:
+            self._directory_of = self.base
+            self._directory_path = urlsplit(urljoin(self.base, ".")).path
+        return self._directory_path
 
 
 def parse_project_page(
@@ -142,14 +189,13 @@ def parse_project_page(
     A page without any link is taken for a project without files only where it says it is such a page.
     Raises UpstreamMalformed, or CutOff.
     """
-    page = _Anchors(url)
-    _parse(body, page, url, most_tags=_MAX_TAGS)
-    links = [(name, anchor) for anchor in page.anchors if (name := _filename(anchor)) is not None]
-    checked_count(len(links), "files", url=url)
-    if not links and _VERSION not in page.meta and b"inks for" not in body:
+    page = _Files(body, url)
+    _parse(body, page, url)
+    checked_count(len(page.links), "files", url=url)
+    if not page.links and _VERSION not in page.meta and b"inks for" not in body:
         raise CutOff("this HTML has no links to files and is no project page", url=url)
     refused: list[Refused] = []
-    read = (_file(name, anchor, refused, url) for name, anchor in links)
+    read = (_file(name, anchor, refused, url) for name, anchor in page.links)
     files = unique_files((file for file in read if file is not None), refused)
     return ProjectPage(
         name=project,
@@ -167,8 +213,8 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[None, Iterator[IndexEntr
 
     An anchor's text is the project's name and its address that of the project, below the index.
     """
-    index = _Names(url)
-    _parse(body, index, url, most_tags=_MAX_INDEX_TAGS)
+    index = _Projects(body, url)
+    _parse(body, index, url)
     return None, index_entries(((name, None) for name in index.names), url=url)
 
 
@@ -177,8 +223,8 @@ def require_index(body: bytes, *, url: str) -> None:
 
     A web site's front page links its sections just as an index links its projects, but other things, too.
     """
-    index = _Names(url)
-    _parse(body, index, url, most_tags=_MAX_INDEX_TAGS)
+    index = _Projects(body, url)
+    _parse(body, index, url)
     if index.elsewhere is not None:
         message = f"this is no list of projects: it links to {index.elsewhere[:200]}"
         raise UpstreamMalformed(message, url=url)
@@ -194,52 +240,43 @@ def _project_name(text: str, path: str) -> str:
 _VERSION: Final = "pypi:repository-version"
 
 
-def _parse(body: bytes, document: _Anchors, url: str, *, most_tags: int) -> None:
-    """Feed ``body`` to ``document``; raises UpstreamMalformed and CutOff."""
+def _parse(body: bytes, document: _Document, url: str) -> None:
+    """Has ``document`` read ``body``; raises UpstreamMalformed and CutOff."""
     if b"<" not in body:
         raise CutOff("this is no HTML and no project page", url=url)
-    if body.count(b"<") > most_tags:
-        raise UpstreamMalformed(
-            f"this HTML has more tags than any index, {most_tags:,} are the most", url=url
-        )
     lowered = body.lower()
     if b"<html" in lowered and b"</html" not in lowered:
         # Without a length, nothing else shows that the connection was lost and files are missing.
         raise CutOff("this HTML is cut off", url=url)
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     try:
-        for start in range(0, len(body), _BLOCK):
-            document.feed(decoder.decode(body[start : start + _BLOCK]))
-            if len(document.rawdata) > _MAX_TAG:
-                raise UpstreamMalformed("this HTML has a tag that is longer than any text in it", url=url)
-        document.close()
-    # The parser of the standard library asserts what it does not understand.
-    except (AssertionError, ValueError, RecursionError) as error:
+        document.read()
+    except TooMuchMarkup as error:
+        raise UpstreamMalformed(f"this HTML has {error}", url=url) from error
+    except ValueError as error:
         raise UpstreamMalformed(f"this is no PEP 503 document: {error}", url=url) from error
     if (version := document.meta.get(_VERSION)) is not None:
         check_version(version, url=url)
 
 
-def _filename(anchor: _Anchor) -> str | None:
-    """The name of the file that the anchor leads to, None where it leads to something else.
+def _filename(href: str, text: str) -> str | None:
+    """The name of the file that an anchor leads to, None where it leads to something else.
 
     PEP 503: the text is the name, and the last part of the address is the same. Lists of a directory cut the
     text, and icons have none; then the address has the name.
     """
-    if is_release_file(anchor.text) and not _CUT.search(anchor.text):
-        return anchor.text
-    try:
-        last = unquote(urlsplit(anchor.url).path.rpartition("/")[2])
-    except ValueError:
-        last = ""
-    if is_release_file(last) and _is_cut_from(anchor.text, last):
+    if is_release_file(text) and not _CUT.search(text):
+        return text
+    last = unquote(href.partition("#")[0].partition("?")[0].rpartition("/")[2])
+    if is_release_file(last) and _is_cut_from(text, last):
         return last
-    return anchor.text if is_release_file(anchor.text) else None
+    return text if is_release_file(text) else None
 
 
 def _is_cut_from(text: str, name: str) -> bool:
     if not text:
         return True
+    if len(text) > _MAX_LINK_TEXT:
+        return False
     marks = list(_CUT.finditer(text))
     return any(name.startswith(text[: mark.start()]) and name.endswith(text[mark.end() :]) for mark in marks)
 
@@ -278,13 +315,13 @@ def _file(name: str, anchor: _Anchor, refused: list[Refused], base: str) -> Remo
         "hashes": _digests(fragment),
         "requires-python": data.get("data-requires-python"),
         # PEP 592: the attribute's presence yanks, whatever its value.
-        "yanked": data["data-yanked"] or "" if "data-yanked" in data else None,
+        "yanked": data.get("data-yanked"),
         "provenance": data.get("data-provenance"),
         "gpg-sig": _flag(data["data-gpg-sig"]) if "data-gpg-sig" in data else None,
     }
     for key in ("core-metadata", "dist-info-metadata"):
         if (attribute := f"data-{key}") in data:
-            said["core-metadata"] = _metadata(data[attribute] or "")
+            said["core-metadata"] = _metadata(data[attribute])
             break
     return read_file(said, (), refused, base=base)
 
@@ -302,5 +339,5 @@ def _metadata(value: str) -> bool | dict[str, str]:
     return value.lower() == "true"
 
 
-def _flag(value: str | None) -> bool:
-    return (value or "").lower() == "true"
+def _flag(value: str) -> bool:
+    return value.lower() == "true"
