@@ -3,12 +3,16 @@
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
+from packaging.utils import NormalizedName
+from sqlalchemy import insert, inspect
 
 from pypi_mirror.errors import MirrorBusy
+from pypi_mirror.ledger.backlog import add_failure
 from pypi_mirror.ledger.connection import create_engine
+from pypi_mirror.ledger.reset import reset_upstream
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.ledger.tables import catalogue, metadata, projects
 from tests.ledger.samples import Hands
 
 
@@ -58,3 +62,53 @@ def test_where_there_is_no_ledger_none_is_made(url: str, clock: Hands, tmp_path:
         assert inspect(engine).get_table_names() == []
         engine.dispose()
     assert schemas(url) == []
+
+
+def rows(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Everything that is in the ledger."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            table.name: [tuple(row) for row in connection.execute(table.select())]
+            for table in metadata.sorted_tables
+        }
+    engine.dispose()
+    return found
+
+
+def test_that_upstream_is_another_one_is_forgotten_with_the_plan(
+    ledger: Ledger, url: str, clock: Hands, tmp_path: Path
+) -> None:
+    fill(ledger)
+    before = rows(url)
+    assert before["projects"]
+    assert before["catalogue"]
+    assert before["backlog"]
+    (folder := tmp_path / "scratch").mkdir()
+    with Ledger.to_plan_with(url, clock, folder) as scratch:
+        reset_upstream(scratch.engine)
+        scratch.backlog.look_at(NormalizedName("beta"), "beta", 1, "an absurd event")
+        assert [project.serial for project in scratch.projects.all()] == [None]
+        assert [entry.serial for entry in scratch.backlog.all()] == [None, None]
+    assert rows(url) == before
+
+
+def fill(ledger: Ledger) -> None:
+    """A project, one that failed, upstream's page of it, and where upstream was."""
+    with ledger.engine.begin() as connection:
+        connection.execute(
+            insert(projects).values(
+                name="alpha", display_name="alpha", serial=7, seen_serial=7, status="active", selection="",
+                files=0, bytes=0, dropped_files=0, dropped_bytes=0, synced_at=1,
+            )
+        )  # fmt: skip
+        connection.execute(
+            insert(catalogue).values(
+                name="alpha", state="page", serial=7, checked_at=1, digest=bytes(16), encoding=1
+            )
+        )
+        add_failure(
+            connection, run_id=1, now=1, project=NormalizedName("alpha"), display_name="alpha", serial=7,
+            exact=True, gone=False, error="CutOff", reason="cut off",
+        )  # fmt: skip
+    ledger.facts.put({"cursor": "7"})

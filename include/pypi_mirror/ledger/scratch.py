@@ -7,23 +7,26 @@ ledger is attached, in PostgreSQL a schema before the ledger's own.
 
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, MetaData, event, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, select
 
 from pypi_mirror import __version__
 from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.ledger.backup import file_of
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.migrations import HEAD, version_of
-from pypi_mirror.ledger.tables import events, facts, lease, metadata, plan, runs
+from pypi_mirror.ledger.tables import backlog, events, facts, lease, metadata, plan, runs
 
-_COPIED: Final = (facts, runs, plan)
+_COPIED: Final = (facts, runs, plan, backlog)
 _OWN: Final = (*_COPIED, events, lease)
 _ATTACHED: Final = "ledger"
+# The execution option that says where the real ledger is.
+_REAL: Final = "real_ledger"
+_WRITING: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
 
 
 @contextmanager
@@ -40,9 +43,10 @@ def scratch_engine(url: str, folder: Path) -> Iterator[Engine]:
                 connection, tables=metadata.sorted_tables if schema is None else _OWN, checkfirst=False
             )
             if schema is not None:
-                _copy(connection, schema)
+                _copy(connection, schema, _COPIED)
+                _count_on(connection)
         try:
-            yield engine
+            yield engine.execution_options(**{_REAL: schema})
         finally:
             engine.dispose()
 
@@ -53,6 +57,7 @@ def _beside(url: str, file: Path, scratch: Path) -> Iterator[tuple[Engine, str |
 
     def attach(connection: sqlite3.Connection, _record: object) -> None:
         connection.execute(f"ATTACH ? AS {_ATTACHED}", (str(file),))
+        connection.set_authorizer(_protect)
 
     # A transaction that began as a writer's would lock the attached ledger, too.
     engine = create_engine(f"sqlite:///{scratch}", alone=True)
@@ -113,10 +118,29 @@ def _is_ledger(url: str) -> bool:
     return found is not None
 
 
-def _copy(connection: Connection, schema: str) -> None:
-    for table in _COPIED:
+def _protect(action: int, _name: str | None, _column: str | None, place: str | None, _by: str | None) -> int:
+    """What a plan would write without a copy of its own fails, instead of changing the ledger."""
+    return sqlite3.SQLITE_DENY if place == _ATTACHED and action in _WRITING else sqlite3.SQLITE_OK
+
+
+def keep_apart(connection: Connection, *, copied: Sequence[Table], emptied: Sequence[Table]) -> None:
+    """Have a plan write to tables of its own, too: to copies, and to some of which nothing is left.
+
+    They are too large to be copied for each plan. Does nothing where ``connection`` is no plan's.
+    """
+    schema = connection.get_execution_options().get(_REAL)
+    if schema is not None:
+        metadata.create_all(connection, tables=[*copied, *emptied], checkfirst=False)
+        _copy(connection, schema, copied)
+
+
+def _copy(connection: Connection, schema: str, tables: Sequence[Table]) -> None:
+    for table in tables:
         real = table.to_metadata(MetaData(), schema=schema)
         connection.execute(insert(table).from_select(list(table.c.keys()), select(real)))
+
+
+def _count_on(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # What was copied with its id was not counted.
         connection.exec_driver_sql(
