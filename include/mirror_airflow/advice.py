@@ -51,6 +51,11 @@ BY_ERROR: Final[dict[str, str]] = {
         "Upstream's caches still have an old page; a later try finds the new one. If it lasts for days, a "
         "cache on the way keeps pages too long."
     ),
+    "PageWentBack": (
+        "Upstream shows an older page than before: a cache has an old copy, or somebody replays one. The "
+        "page of before stays. If upstream was set back, trigger a run that names the project under "
+        "Projects to sync now."
+    ),
     "FileRefused": _REFUSED_FILE,
     "FileReplaced": (
         "Upstream offers other bytes under the name of a file that the mirror has: ask its maintainers why. "
@@ -67,6 +72,10 @@ BY_ERROR: Final[dict[str, str]] = {
     "DiskFull": (
         "Make room on the disk that the reason names, select less ([allowlist], [blocklist], [platform]) or "
         "lower [mirror] disk-reserve; then trigger a run. What was finished is kept and served."
+    ),
+    "WrongDisk": (
+        "Mount the mirror's disk; the next run goes on. If it is meant to be on another disk from now on, "
+        "run `pypi-mirror ledger adopt-disk`."
     ),
     "MirrorBusy": (
         "Another run has the mirror: nothing to do if it advances. [schedule] when-busy = wait lets runs "

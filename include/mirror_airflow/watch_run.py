@@ -77,15 +77,16 @@ def watch(context: Context) -> dict[str, int]:
     Raises RunFailed when a channel failed, and what keeps the ledger from being opened.
     """
     from pypi_mirror.errors import MirrorError
+    from pypi_mirror.mirror import has_mirror
 
     configuration = load_configuration()
     if context["params"]["test_message"]:
         return _test(configuration, context)
     settings = configuration.settings
-    if settings is not None and not settings.web.is_dir():
-        log.info("%s: no mirror is here yet, there is nothing to watch", settings.directory)
-        return {"told": 0, "holds": 0}
     try:
+        if settings is not None and not has_mirror(settings):
+            log.info("%s: no mirror is here yet, there is nothing to watch", settings.directory)
+            return {"told": 0, "holds": 0}
         figures = _watched(configuration, context)
     except (MirrorError, OSError) as error:
         if not (getattr(error, "retryable", False) and context["ti"].try_number <= TRIES):

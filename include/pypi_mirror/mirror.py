@@ -222,6 +222,20 @@ def share(workers: int, sharers: int) -> int:
     return max(1, workers // sharers)
 
 
+def has_mirror(settings: Settings) -> bool:
+    """Whether there is one already: its tree, or a ledger elsewhere that knows one whose disk is not mounted.
+
+    Raises LedgerError.
+    """
+    return settings.web.is_dir() or (
+        not _has_ledger_on_its_disk(settings) and Ledger.knows_mirror(settings.ledger)
+    )
+
+
+def _has_ledger_on_its_disk(settings: Settings) -> bool:
+    return settings.ledger_path is not None and settings.ledger_path.is_relative_to(settings.directory)
+
+
 @contextmanager
 def open_mirror(
     settings: Settings,
@@ -238,9 +252,9 @@ def open_mirror(
     written. What the disk refuses while the mirror is open comes out of the ``with`` block as DiskFault.
     """
     clock = clock or SystemClock()
-    if must_exist and not settings.web.is_dir():
+    if must_exist and not has_mirror(settings):
         raise MirrorError(f"{settings.directory}: no mirror is here yet; `pypi-mirror sync` makes it")
-    if settings.ledger_path is not None and settings.ledger_path.is_relative_to(settings.directory):
+    if _has_ledger_on_its_disk(settings):
         # Where the ledger is on the mirror's own disk, it is missing with the disk.
         with named_disk_faults((settings.directory,)):
             _make_places(settings, is_ours=not must_exist)

@@ -1,5 +1,6 @@
 """A watch without a scheduler: its words, and what it does when it cannot see."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.watch_run import BLIND, TRIES, notice_message, watch, watch_page
 from pypi_mirror.alerting.conditions import AuditFails, RunFails, Stale
 from pypi_mirror.alerting.told import Notice, Phase
-from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable
+from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable, WrongDisk
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.read import read_settings
 
 NAME = "http://mirror.example/pypi"
 CONF = "[mirror]\ndirectory = data\nmaster = https://index.example\n[alerts]\nwebhook-connection = hook\n"
@@ -206,3 +209,39 @@ def test_its_page_says_who_is_told_and_what_is_wrong_with_the_configuration(watc
     assert "`*/15 * * * *` (UTC)" in page
     watched.conf.write_text(CONF + "no-such-key = 1\n")
     assert "mirror.conf:6" in watch_page(load_configuration())
+
+
+def test_a_disk_that_is_not_mounted_is_told_and_a_mirror_that_is_not_made_yet_is_not(
+    tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger is elsewhere, as on PostgreSQL: it is all that is left of the mirror."""
+    watched.conf.write_text(f"{CONF}[ledger]\nurl = sqlite:///{tmp_path}/elsewhere.sqlite\n")
+    disk = tmp_path / "data"
+    shutil.rmtree(disk)
+    disk.mkdir()
+    assert watched() == {"told": 0, "holds": 0}
+    assert list(disk.iterdir()) == []
+    assert not (tmp_path / "elsewhere.sqlite").exists()
+    settings = read_settings(watched.conf)
+    with open_mirror(settings):
+        pass
+
+    def see(*_: object) -> dict[str, int]:
+        with open_mirror(settings):
+            return {"told": 0, "holds": 0}
+
+    monkeypatch.setattr(watch_run, "_watched", see)
+    watched()
+    shutil.move(disk, tmp_path / "unmounted")
+    disk.mkdir()
+    for _ in range(2):
+        with pytest.raises(WrongDisk):
+            watched()
+    assert watched.told() == [BEGUN]
+    assert "the disk is not mounted" in watched.sent[0].details[0]
+    assert "adopt-disk" in watched.sent[0].advice[0]
+    assert list(disk.iterdir()) == []
+    disk.rmdir()
+    shutil.move(tmp_path / "unmounted", disk)
+    watched()
+    assert watched.told() == [BEGUN, ENDED]

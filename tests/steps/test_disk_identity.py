@@ -86,3 +86,22 @@ def test_a_person_adopts_a_disk_and_a_ledger_made_anew_takes_the_disks_identity(
         assert main(["ledger", "rebuild", "-c", conf, "--force"]) == 0
         assert main(["sync", "-c", conf, "--processes", "1"]) == 0
         assert marked.read_text() == before
+
+
+def test_every_verb_that_looks_says_that_the_disk_is_not_mounted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with running(small().build()) as server:
+        ledger = f"[ledger]\nurl = sqlite:///{tmp_path}/elsewhere.sqlite"
+        conf = str(CommandLine.of(tmp_path, server, ledger).configuration)
+        for verb in ("status", "audit", "backlog"):
+            assert main([verb, "-c", conf]) == 1
+            assert "no mirror is here yet" in capsys.readouterr().err
+        assert not (tmp_path / "elsewhere.sqlite").exists()
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        shutil.move(tmp_path / "mirror", tmp_path / "unmounted")
+        (tmp_path / "mirror").mkdir()
+        for verb in ("status", "audit", "backlog", "sync"):
+            assert main([verb, "-c", conf]) == 1
+            assert " adopt-disk`" in capsys.readouterr().err
+        assert everything(tmp_path / "mirror") == []

@@ -11,6 +11,7 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
+from pypi_mirror.ledger.backup import file_of
 from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
@@ -59,6 +60,20 @@ class Ledger:
         try:
             _bring_up_to_date(engine, clock, older_too=upgrade)
             yield cls(engine, clock)
+        finally:
+            engine.dispose()
+
+    @staticmethod
+    def knows_mirror(url: str) -> bool:
+        """Whether a ledger is at a SQLAlchemy URL, and a mirror was made with it; makes none."""
+        file = file_of(url)
+        if file is not None and not file.is_file():
+            return False
+        engine = create_engine(url)
+        try:
+            if version_of(engine) is None:
+                return False
+            return Facts(engine).get("identity") is not None or Projects(engine).totals().projects > 0
         finally:
             engine.dispose()
 
