@@ -127,9 +127,13 @@ class Sandbox:
         conf = (self.home / "mirror.conf").read_text()
         (self.home / "wrong.conf").write_text(conf.replace(self.upstream.url, self.other.url))
 
-    def follow_wrong_master(self) -> None:
-        self.other.apply(Gap(size=1000), Upload(distribution=Wheel(name="another", version="9.0")))
-        self.run(Command(line="pypi-mirror sync -c wrong.conf", shown=()))
+    def set_upstream_back(self) -> None:
+        """Upstream is restored from a backup that lacks what the mirror has seen."""
+        self.upstream.apply(Gap(size=1000), Upload(distribution=Wheel(name="requests", version="2.0")))
+        self.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("1 project synced, …",)))
+        port = self.upstream.port
+        self.upstream.stop()
+        self.upstream = self.cleanup.enter_context(running(upstream(), port=port))
 
     def go_inside(self) -> None:
         """The disk is carried to a machine that has only it: upstream and the mirror outside are gone."""
@@ -153,7 +157,7 @@ HOOKS = {
     "lose the disk": Sandbox.lose_disk,
     "damage a file": Sandbox.damage_file,
     "name a wrong master": Sandbox.name_wrong_master,
-    "follow a wrong master": Sandbox.follow_wrong_master,
+    "set upstream back": Sandbox.set_upstream_back,
     "go inside": Sandbox.go_inside,
     "serve": Sandbox.serve,
     "needs rsync": Sandbox.need_rsync,
