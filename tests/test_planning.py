@@ -226,7 +226,7 @@ def test_a_plan_says_why() -> None:
     assert plan_of_serial_less(since=100) is None
     assert plan_of_serial_less(since=101) == "upstream has no serials to compare"
     assert reason(entry, have("a"), recheck=True) == "re-check"
-    assert reason(entry, have("a", seen_serial=None)) == "upstream has no serials to compare"
+    assert reason(entry, have("a", seen_serial=None)) == "to be compared with upstream"
     assert reason(entry, have("a", seen_serial=4)) == "upstream is at serial 5"
     assert reason(entry, have("a", display_name="A")) == "upstream calls it a"
     assert reason(entry, have("a", status=QUARANTINED)) == "upstream lists it again"

@@ -119,7 +119,7 @@ def plan_from_index(
             if present is not None:
                 yield removal(present, refused)
         elif entry is not None:
-            reason = _why_sync(entry, present, fingerprint, recheck, since)
+            reason = _why_sync(entry, present, fingerprint, recheck, since, serial)
             if reason is not None:
                 yield sync_of(entry, present, reason)
         elif present is not None:
@@ -224,7 +224,12 @@ def _probable_cost(known: int) -> int:
 
 
 def _why_sync(
-    entry: IndexEntry, known: KnownProject | None, fingerprint: str, recheck: bool, since: int | None
+    entry: IndexEntry,
+    known: KnownProject | None,
+    fingerprint: str,
+    recheck: bool,
+    since: int | None,
+    index_serial: int | None,
 ) -> str | None:
     if known is None:
         return "new"
@@ -240,6 +245,10 @@ def _why_sync(
         )
     if entry.serial > known.seen_serial:
         return f"upstream is at serial {entry.serial}"
+    # An index from before we saw that serial may well have an older one. A newer index may not: its page says
+    # whether it is only the index that went back.
+    if entry.serial < known.seen_serial <= (index_serial or 0):
+        return f"upstream's index went back from serial {known.seen_serial} to {entry.serial}"
     if known.status == QUARANTINED:
         return "upstream lists it again"
     if entry.name != known.display_name:

@@ -1,8 +1,11 @@
 """An upstream that is another one, goes back, or jumps ahead: what the mirror believes and what it serves."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -20,6 +23,7 @@ from tests.warehouse import (
     Fault,
     Gap,
     Instead,
+    RemoveProject,
     RemoveRelease,
     Scenario,
     StalePage,
@@ -126,6 +130,88 @@ def test_an_absurd_event_is_refused_by_name_and_freezes_nothing(
     assert made.page("alpha")["meta"].get("_last-serial", 0) <= before
     assert made.backlog() == {}
     assert made.sync().state == "success"
+
+
+def index_of(made: Bench, **older: int) -> Fault:
+    """Upstream's root index of now, without its changelog, but with these serials."""
+    projects = {project.name: project.serial for project in made.server.warehouse.projects.values()} | older
+    document = {
+        "meta": {"api-version": "1.1", "_last-serial": made.server.warehouse.serial},
+        "projects": [{"name": name, "_last-serial": serial} for name, serial in projects.items()],
+    }
+    return Fault(path="/simple/", effect=Instead(body=json.dumps(document)), times=None)
+
+
+NO_CHANGELOG = Fault(path="/pypi", effect=Status(code=404), times=None)
+
+
+def test_an_entry_that_goes_back_with_its_page_is_named_and_not_followed(bench: MakeBench) -> None:
+    made = bench(*uploads(), Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    old = made.server.warehouse.project("alpha").serial
+    made.server.apply(RemoveRelease(project="alpha", version="2.0"))
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="beta", version="2.0")))
+    old_page = Fault(path="/simple/alpha/", effect=StalePage(back=1), times=None)
+    made.server.inject(NO_CHANGELOG, index_of(made, alpha=old), old_page)
+    report = made.sync()
+    assert [failure.project for failure in report.new_failures] == ["alpha"]
+    assert made.listed("alpha") == ["alpha-1.0-py3-none-any.whl"]
+    assert "already and keeps that" in made.backlog()["alpha"]
+    assert len(made.listed("beta")) == 2
+    made.sync(clock_step=20)
+    assert list(made.backlog()) == ["alpha"]
+    # A person says that upstream is right, and it is not news any more.
+    made.selected("alpha")
+    assert len(made.listed("alpha")) == 2
+    assert made.sync().planned == 0
+    audit(made)
+
+
+def test_an_entry_that_goes_back_without_its_page_harms_nobody(bench: MakeBench) -> None:
+    made = bench(*uploads(), Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    made.server.inject(NO_CHANGELOG, index_of(made, alpha=1))
+    assert made.sync().state is RunState.SUCCESS
+    assert len(made.listed("alpha")) == 2
+    assert made.backlog() == {}
+
+
+def test_an_older_index_and_page_do_not_bring_a_removed_project_back(bench: MakeBench) -> None:
+    made = bench(*uploads())
+    made.sync()
+    old, page = made.server.warehouse.project("alpha"), json.dumps(upstream_page(made, "alpha"))
+    made.server.apply(RemoveProject(project="alpha"))
+    made.sync()
+    assert not made.page_directory("alpha").exists()
+    made.server.apply(Upload(distribution=Wheel(name="beta", version="2.0")))
+    made.server.inject(
+        NO_CHANGELOG,
+        index_of(made, alpha=old.serial),
+        Fault(path="/simple/alpha/", effect=Instead(body=page), times=None),
+    )
+    made.sync()
+    assert not made.page_directory("alpha").exists()
+    assert list(made.backlog()) == ["alpha"]
+    made.selected("alpha")
+    assert made.listed("alpha")
+
+
+def test_a_project_that_is_registered_again_is_there_again(bench: MakeBench) -> None:
+    made = bench(*uploads(), behaviour=Behaviour())
+    made.sync()
+    made.server.apply(RemoveProject(project="alpha"))
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.sync()
+    assert made.listed("alpha") == ["alpha-2.0-py3-none-any.whl"]
+
+
+def upstream_page(made: Bench, name: str) -> dict[str, Any]:
+    accept = {"Accept": "application/vnd.pypi.simple.v1+json"}
+    with urlopen(Request(f"{made.server.url}/simple/{name}/", headers=accept)) as answer:
+        page: dict[str, Any] = json.load(answer)
+    return page
 
 
 def changelog_of(*rows: tuple[object, ...]) -> Fault:
@@ -296,3 +382,35 @@ def test_an_index_without_serials_after_one_with_them_needs_a_person(bench: Make
     with pytest.raises(UpstreamError, match="reset-cursor"):
         made.sync(recheck=True)
     audit(made)
+
+
+def test_a_plan_with_another_upstream_leaves_no_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def ledger() -> list[str]:
+        with closing(sqlite3.connect(tmp_path / "mirror/ledger.sqlite")) as connection:
+            return list(connection.iterdump())
+
+    with running(small().build()) as server, running(OTHER.build()) as other:
+        conf = CommandLine.of(tmp_path, server).configuration
+        assert main(["sync", "-c", str(conf), "--processes", "1"]) == 0
+        before = ledger()
+        wrong = tmp_path / "wrong.conf"
+        wrong.write_text(conf.read_text().replace(server.url, other.url))
+        assert main(["plan", "-c", str(wrong)]) == 0
+        assert "remove alpha" not in (out := capsys.readouterr().out)
+        assert "sync theirs: new" in out
+        assert ledger() == before
+        # One with an absurd event as well.
+        last = server.warehouse.journal[-1]
+        server.inject(
+            changelog_of(
+                (last.name, last.version, last.timestamp, last.action, last.serial),
+                ("alpha", None, 0, "create", 2**63 - 1),
+            )
+        )
+        assert main(["plan", "-c", str(conf)]) == 0
+        assert "sync alpha: " in capsys.readouterr().out
+        assert ledger() == before
+        server.faults.clear()
+        assert main(["sync", "-c", str(conf), "--processes", "1"]) == 0

@@ -56,6 +56,9 @@ class Synced:
     ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing. ``seconds`` is
     how long upstream's page and the files took.
 
+    Without ``only_forward`` a person has asked for it as upstream has it: then the serials that upstream has
+    shown before mean nothing any more.
+
     ``failed`` are parts of it that could not be had: the page is published without them, and the project is
     on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
     """
@@ -70,6 +73,7 @@ class Synced:
     missing: bool = False
     etag: str | None = None
     serial: int | None = None
+    only_forward: bool = True
     selection: str = ""
     dropped_files: int = 0
     dropped_bytes: int = 0
@@ -244,16 +248,26 @@ class Results:
             )
 
     def _removals(self, connection: Connection, removed: Sequence[Synced], now: int) -> None:
-        ids = [r.known.id for r in removed if r.known is not None and r.known.status != REMOVED]
-        if not ids:
+        rows = [
+            {
+                "id_": r.known.id,
+                # A page from before the event that removed it does not bring it back.
+                "seen_serial_": r.planned.serial if r.planned.gone and r.planned.exact else None,
+            }
+            for r in removed
+            if r.known is not None and r.known.status != REMOVED
+        ]
+        if not rows:
             return
+        ids = [row["id_"] for row in rows]
         connection.execute(
             update(projects)
-            .where(projects.c.id.in_(ids))
+            .where(projects.c.id == bindparam("id_"))
             .values(
-                status=REMOVING, serial=None, seen_serial=None, etag=None, synced_at=now,
-                files=0, bytes=0, dropped_files=0, dropped_bytes=0,
-            )
+                status=REMOVING, serial=None, seen_serial=bindparam("seen_serial_"), etag=None,
+                synced_at=now, files=0, bytes=0, dropped_files=0, dropped_bytes=0,
+            ),
+            rows,
         )  # fmt: skip
         connection.execute(
             update(files)
@@ -389,7 +403,7 @@ def _serial(r: Synced) -> int | None:
 
 def _seen(r: Synced) -> int | None:
     """The highest serial upstream has shown for the project, on its page or in an index or event."""
-    before = None if r.known is None else r.known.seen_serial
+    before = None if r.known is None or not r.only_forward else r.known.seen_serial
     # An index that does not list the project shows no serial of it.
     named = None if r.planned.gone and not r.planned.exact else r.planned.serial
     return max((s for s in (r.serial, named, before) if s is not None), default=None)

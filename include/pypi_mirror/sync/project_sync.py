@@ -115,7 +115,7 @@ class ProjectSync:
             exact=planned.exact,
             gone=planned.gone,
             held=held,
-            not_before=known.serial if known is not None and known.present and self._only_forward else None,
+            not_before=_not_before(known) if known is not None and self._only_forward else None,
         )
         if not isinstance(answer, Gone) and answer.serial is not None and self._is_absurd(answer.serial):
             log.warning("%s: the page's serial %d is absurd; it is refused", planned.project, answer.serial)
@@ -134,6 +134,7 @@ class ProjectSync:
                 planned=planned,
                 known=known,
                 serial=answer.serial,
+                only_forward=self._only_forward,
                 tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
             )
         return await self._synced(planned, before, answer)
@@ -191,6 +192,7 @@ class ProjectSync:
             # the page itself says wrongly, it says until it changes.
             etag=None if failed or refused else page.etag,
             serial=page.serial,
+            only_forward=self._only_forward,
             selection=self._fingerprint,
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
@@ -303,6 +305,11 @@ class ProjectSync:
             ),
             tally=Tally(projects_done=1, projects_removed=1 if present else 0),
         )
+
+
+def _not_before(known: KnownProject) -> int | None:
+    """The serial that a page must have reached: of our page, or of the event that removed the project."""
+    return known.serial if known.present else known.seen_serial
 
 
 def _is_files_own(error: MirrorError | OSError) -> bool:
