@@ -95,6 +95,30 @@ def test_what_another_upstream_lacks_needs_a_person(bench: MakeBench) -> None:
         assert made.page_directory("project-1").exists() is False
 
 
+@pytest.mark.parametrize("behaviour", [Behaviour(), STATIC, SERIAL_LESS], ids=["changelog", "index", "none"])
+def test_a_mistyped_master_empties_no_mirror_however_small(bench: MakeBench, behaviour: Behaviour) -> None:
+    made = bench(*uploads())
+    made.sync()
+    right = made.settings.master
+    with running(Warehouse(Upload(distribution=Wheel(name="other"))), behaviour=behaviour) as wrong:
+        made.change(master=wrong.url)
+        for _ in range(2):
+            with pytest.raises(RemovalsHeld, match="another one than before"):
+                made.sync()
+        made.change(master=right)
+        assert made.sync().tally.files_downloaded == 0
+        assert [len(made.listed(name)) for name in NAMES] == [1, 1, 1]
+        # From then on the limits alone count.
+        made.server.apply(RemoveProject(project="alpha"))
+        assert made.sync().state is RunState.SUCCESS
+        made.change(master=wrong.url)
+        with pytest.raises(RemovalsHeld) as held:
+            made.sync()
+        made.sync(approved=held.value.plan)
+        assert made.listed("other")
+        assert not made.page_directory("beta").exists()
+
+
 def test_an_older_page_is_not_served_again(bench: MakeBench) -> None:
     """The changelog is gone, and an older index and page are replayed."""
     made = bench(*uploads(), Upload(distribution=Wheel(name="alpha", version="2.0")))

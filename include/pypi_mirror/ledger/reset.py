@@ -7,7 +7,7 @@ from pypi_mirror.ledger.scratch import keep_apart
 from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects
 
 # What the facts say of upstream's serials, or of a plan that was made by them.
-_FACTS = ("cursor", "index_etag", "left_over", "upstream", "upstream_identity")
+_FACTS = ("cursor", "index_etag", "left_over", "upstream", "upstream_identity", "another_upstream")
 
 
 def reset_upstream(engine: Engine) -> None:

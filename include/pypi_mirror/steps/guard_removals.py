@@ -21,6 +21,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
 from pypi_mirror.steps.left_over import note_begun
+from pypi_mirror.steps.upstream_identity import ANOTHER
 from pypi_mirror.sync.removal_limits import exceeded, over_a_week
 from pypi_mirror.wording import count, moment_of, size
 
@@ -90,6 +91,9 @@ def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, approved_in: int | 
     over = exceeded(removals, totals, guard)
     if kind is not RunKind.SELECTED:
         over += over_a_week(removals.projects, removed_lately(mirror, run_id), totals, guard)
+    if kind is RunKind.SYNC and removals.projects and mirror.ledger.facts.get(ANOTHER) is not None:
+        # The limits let a small mirror lose all it has to a mistyped [mirror] master.
+        over.append("upstream is another one than before: removing any project needs approval")
     return replace(removals, exceeded=tuple(over))
 
 

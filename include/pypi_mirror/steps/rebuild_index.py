@@ -25,6 +25,7 @@ from pypi_mirror.steps.layout import note_layout
 from pypi_mirror.steps.left_over import index_etag, note_ended, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import remove_stray_pages
+from pypi_mirror.steps.upstream_identity import ANOTHER
 from pypi_mirror.webserver.name_map import is_current, write_name_map
 from pypi_mirror.webserver.render import name_map_path
 
@@ -192,6 +193,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
         forget_pause(mirror)
         compared = mirror.ledger.facts.get("comparing") == mirror.selection
         wanted["selection"] = mirror.selection if compared else None
+        wanted[ANOTHER] = None
         if run.cursor_to is not None:
             write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
             wanted["cursor"] = str(run.cursor_to)

@@ -21,6 +21,8 @@ from pypi_mirror.model import Event, IndexEntry
 log = logging.getLogger(__name__)
 
 FACT: Final = "upstream_identity"
+# Present from when another upstream was noticed until a sync has published what it has.
+ANOTHER: Final = "another_upstream"
 _OLDEST: Final = 31
 # One project alone may have changed.
 _AT_LEAST: Final = 2
@@ -86,11 +88,12 @@ def check_event(mirror: Mirror, serial: int, found: Event | None) -> None:
 def begin_with_another(mirror: Mirror, why: str) -> None:
     """Forget where upstream was, so that the run compares everything."""
     log.warning(
-        "upstream is another one than before (%s): everything is compared with it; what it does not have is "
-        "removed, beyond the limits of [removal] once a person approves it",
+        "upstream is another one than before (%s): everything is compared with it; projects that it does not "
+        "have are removed once a person approves it",
         why,
     )
     reset_upstream(mirror.ledger.engine)
+    mirror.ledger.facts.put({ANOTHER: why})
 
 
 def note_identity(mirror: Mirror, noted: UpstreamIdentity) -> None:
