@@ -129,7 +129,7 @@ class Sandbox:
 
     def set_upstream_back(self) -> None:
         """Upstream is restored from a backup that lacks what the mirror has seen."""
-        self.upstream.apply(Gap(size=1000), Upload(distribution=Wheel(name="requests", version="2.0")))
+        self.upstream.apply(Gap(size=1000), Upload(distribution=Wheel(name="requests", version="3.0")))
         self.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("1 project synced, …",)))
         port = self.upstream.port
         self.upstream.stop()
