@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -133,6 +134,9 @@ class Sandbox:
         self.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("1 project synced, …",)))
         port = self.upstream.port
         self.upstream.stop()
+        for thread in threading.enumerate():
+            if thread.name == f"warehouse-{port}":
+                thread.join()
         self.upstream = self.cleanup.enter_context(running(upstream(), port=port))
 
     def go_inside(self) -> None:
