@@ -23,7 +23,7 @@ def require_own_disk(settings: Settings, ledger: Ledger) -> None:
     that holds files does not belong to an empty tree.
     """
     ours = ledger.facts.get(FACT)
-    found = {path: _read(path) for path in _files(settings)}
+    found = {path: _read(path) for path in identity_files(settings)}
     if ours is not None:
         for path, value in found.items():
             if value is None:
@@ -33,7 +33,7 @@ def require_own_disk(settings: Settings, ledger: Ledger) -> None:
         return
     seen = set(found.values()) - {None}
     if len(seen) > 1:
-        raise WrongDisk(path=_files(settings)[1], reason="is another mirror's than the tree's")
+        raise WrongDisk(path=identity_files(settings)[1], reason="is another mirror's than the tree's")
     simple = settings.web / "simple"
     if not seen and ledger.projects.totals().projects and not (simple.is_dir() and any(simple.iterdir())):
         raise WrongDisk(path=simple, reason="has no page, and the ledger has projects: is the disk mounted?")
@@ -43,7 +43,7 @@ def mark_disk(settings: Settings, ledger: Ledger) -> None:
     """Give the three one identity, where they have none yet; the disk is known to be the mirror's own."""
     if ledger.facts.get(FACT) is not None:
         return
-    tree, pool = _files(settings)
+    tree, pool = identity_files(settings)
     if (identity := _read(tree)) is None:
         # Two processes may be here at once: the first one's counts.
         draft = tree.with_name(f".tmp-identity-{uuid.uuid4().hex}")
@@ -60,13 +60,14 @@ def mark_disk(settings: Settings, ledger: Ledger) -> None:
 def adopt_disk(settings: Settings, ledger: Ledger) -> None:
     """A person says that this disk is the mirror's: mark it as such, whatever it was before."""
     identity = ledger.facts.get(FACT) or uuid.uuid4().hex
-    for path in _files(settings):
+    for path in identity_files(settings):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, f"{identity}\n".encode(), durable=True)
     ledger.facts.put({FACT: identity})
 
 
-def _files(settings: Settings) -> tuple[Path, Path]:
+def identity_files(settings: Settings) -> tuple[Path, Path]:
+    """Where tree and pool say whose they are."""
     return settings.directory / "state" / "identity", settings.web / "packages" / ".identity"
 
 

@@ -19,7 +19,7 @@ from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk import flush_filesystem, is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk_faults import named_disk_faults
-from pypi_mirror.disk_identity import mark_disk, require_own_disk
+from pypi_mirror.disk_identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
@@ -297,7 +297,13 @@ def _make_places(settings: Settings, *, is_ours: bool) -> None:
         if is_ours:
             # They may have been made under a narrow umask.
             index = (settings.web / "simple").glob("index.*")
-            for place in (settings.directory, settings.web, *settings.web.glob("*"), *index):
+            for place in (
+                settings.directory,
+                settings.web,
+                *settings.web.glob("*"),
+                *index,
+                *identity_files(settings),
+            ):
                 make_path_readable(place)
     except OSError as error:
         if is_disk_fault(error):

@@ -552,9 +552,10 @@ def test_a_pool_that_is_not_mounted_is_no_damage_to_repair(
 ) -> None:
     monkeypatch.setattr(audit_turns, "_TOO_MANY_GONE", 3)
     (synced.web / "packages").rename(synced.settings.directory / "away")
-    with pytest.raises(MirrorError, match="Is the disk mounted"):
+    with pytest.raises(MirrorError, match="the disk is not mounted"):
         audited(synced)
     assert len(synced.listed("alpha")) == 2
+    (synced.settings.directory / "away").rename(synced.web / "packages")
     assert synced.backlog() == {}
 
 

@@ -95,7 +95,9 @@ class PageAudit:
         legacy = f"{self._settings.web}/pypi/{name}"
         # With hash-index there is another directory above it.
         above = directory.rpartition("/")[0]
-        return [above, directory, *files, *((legacy, f"{legacy}/json") if self._settings.json else ())]
+        if not self._settings.json:
+            return [above, directory, *files]
+        return [above, directory, *files, legacy, f"{legacy}/json", *self._pages.release_json_paths(name)]
 
     def _is_as_written(
         self,

@@ -216,6 +216,11 @@ class PageStore:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
+    def release_json_paths(self, name: NormalizedName) -> list[str]:
+        """The documents of the project's releases that are on the disk, and their directories."""
+        directories = [path for _, path in _release_directories(self._legacy_json(name).parent)]
+        return [path for directory in directories for path in (directory, f"{directory}/json")]
+
     def write_release_json(self, name: NormalizedName, version: str, document: bytes) -> None:
         """``document`` for the release ``version``, at once; not for one whose name is no directory's."""
         path = self._legacy_json(name, version)
@@ -315,21 +320,28 @@ def is_release_directory(version: str) -> bool:
 
 
 def _remove_release_documents(directory: Path, *, keep: Collection[str] = ()) -> None:
+    """Remove the documents of releases but those of ``keep``, which everybody may read afterwards."""
+    for name, path in _release_directories(directory):
+        if name in keep:
+            make_path_readable(path)
+            make_path_readable(f"{path}/json")
+        else:
+            remove_file(f"{path}/json")
+            _remove_page_directory(path)
+
+
+def _release_directories(directory: Path) -> list[tuple[str, str]]:
+    """(release, path) of each directory in which the document of a release may be."""
     try:
         entries = os.scandir(directory)
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return []
     with entries:
-        gone = [
-            each.path
+        return [
+            (each.name, each.path)
             for each in entries
-            if is_release_directory(each.name)
-            and each.name not in keep
-            and each.is_dir(follow_symlinks=False)
+            if is_release_directory(each.name) and each.is_dir(follow_symlinks=False)
         ]
-    for path in gone:
-        remove_file(f"{path}/json")
-        _remove_page_directory(path)
 
 
 def _remove_page_directory(directory: str) -> None:
