@@ -53,7 +53,7 @@ MOMENTS: dict[str, tuple[Any, str]] = {
     "sweep": (rebuild, "_sweep_tombstones"),
     "cursor": (rebuild, "_record"),
     "facts": (rebuild, "_put_changed"),
-    "report": (report_step, "_show"),
+    "report": (report_step, "show_site"),
 }
 
 
@@ -185,11 +185,11 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
     written = [0]
     real = disk.write_all
 
-    def until_full(descriptor: int, data: bytes) -> None:
+    def until_full(descriptor: int, data: bytes, **named: Any) -> None:
         written[0] += len(data)
         if written[0] > 12_000:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor, data)
+        real(descriptor, data, **named)
 
     with monkeypatch.context() as patched:
         patched.setattr(disk, "write_all", until_full)
