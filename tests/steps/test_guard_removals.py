@@ -241,7 +241,7 @@ def test_an_index_that_went_backwards_is_refused(synced: Bench) -> None:
     old = '{"meta":{"api-version":"1.1","_last-serial":1},"projects":[{"name":"p00","_last-serial":1}]}'
     synced.server.inject(Fault(path="/simple/", effect=Instead(body=old), times=None))
     with pytest.raises(
-        UpstreamMalformed, match=r"is of serial 1, the mirror is at \d+ already.*new directory"
+        UpstreamMalformed, match=r"is of serial 1, the mirror is at \d+ already.*reset-cursor"
     ):
         synced.sync(recheck=True)
     assert tree(synced) == before
