@@ -78,7 +78,7 @@ def test_the_directory_of_all_pages(
     report = audited(synced, dry_run=True)
     assert (Kind.UNREADABLE, "web/simple") in [(f.kind, f.path) for f in report.examples]
     assert {f.kind for f in report.examples} <= {Kind.UNREADABLE, Kind.CLOSED}
-    with pytest.raises(DiskFault, match=r"web/simple: Permission denied"):
+    with pytest.raises(DiskFault, match=r"web/simple: scandir: Permission denied"):
         audited(synced)
     synced.allow("alpha")
     with pytest.raises(DiskFault, match=r"web/simple: the pages cannot be looked through: Permission denied"):
