@@ -46,7 +46,7 @@ def test_that_failures_were_too_many_is_said_once() -> None:
 ENTRY = BacklogEntry(
     project=NormalizedName("alpha"), display_name="Alpha", error="DigestMismatch", reason="sha256 is x",
     serial=1, exact=True, announced=None, attempts=10, first_run_id=1, first_failed_at=0, last_failed_at=0,
-    next_try_at=1_700_000_000, parked=True, lagging=False,
+    next_try_at=1_700_000_000, parked=True, lagging=False, gone=False,
 )  # fmt: skip
 BETA = replace(ENTRY, project=NormalizedName("beta"), parked=False, attempts=1)
 

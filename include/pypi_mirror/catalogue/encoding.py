@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.model import ProjectPage, ProjectStatus, RemoteFile
+from pypi_mirror.model import ProjectPage, ProjectStatus, Refused, RemoteFile
 
 # Raised when what is written changes; an entry of another version is read from upstream again.
 ENCODING: Final = 1
@@ -41,6 +41,7 @@ class _File(msgspec.Struct, array_like=True, gc=False):
     core_metadata: _Digests | None
     provenance: str | None
     gpg_sig: bool | None
+    extra: dict[str, bytes]
 
 
 class _Page(msgspec.Struct, array_like=True, gc=False):
@@ -49,6 +50,9 @@ class _Page(msgspec.Struct, array_like=True, gc=False):
     reason: str | None
     versions: list[str]
     files: list[_File]
+    extra: dict[str, bytes]
+    meta_extra: dict[str, bytes]
+    refused: list[tuple[str | None, str | None, str]]
 
 
 class _Body(msgspec.Struct, array_like=True, gc=False):
@@ -79,6 +83,9 @@ def encode_page(page: ProjectPage) -> EncodedPage:
             page.status.reason,
             list(page.versions),
             [_packed(file, raw) for file in page.files],
+            dict(page.extra),
+            dict(page.meta_extra),
+            [(each.filename, each.field, each.reason) for each in page.refused],
         )
     )
     digests = b"".join(raw)
@@ -101,6 +108,11 @@ def decode_page(body: bytes, *, project: NormalizedName, etag: str | None) -> Pr
         status=ProjectStatus(status=page.status, reason=page.reason),
         versions=tuple(page.versions),
         files=tuple([_unpacked(file, digests) for file in page.files]),
+        extra=tuple(page.extra.items()),
+        meta_extra=tuple(page.meta_extra.items()),
+        refused=tuple(
+            [Refused(filename=name, field=field, reason=reason) for name, field, reason in page.refused]
+        ),
     )
 
 
@@ -122,6 +134,7 @@ def _packed(file: RemoteFile, raw: list[bytes]) -> _File:
         None if file.core_metadata is None else _packed_digests(file.core_metadata, raw),
         file.provenance,
         file.gpg_sig,
+        dict(file.extra),
     )
 
 
@@ -141,6 +154,7 @@ def _unpacked(file: _File, digests: Iterator[str]) -> RemoteFile:
         core_metadata=None if file.core_metadata is None else _unpacked_digests(file.core_metadata, digests),
         provenance=file.provenance,
         gpg_sig=file.gpg_sig,
+        extra=tuple(file.extra.items()),
     )
 
 
