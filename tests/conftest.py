@@ -1,5 +1,6 @@
 """Settings of the tools that run the tests, and one running Airflow a database for all of them."""
 
+import signal
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,10 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.dags.real_airflow import RealAirflow
     from tests.transport.names import Leads
+
+# Who runs the tests under nohup ignores SIGHUP, and so would every program that a test stops with it.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The audit is many assertions in one place, used by several folders: rewritten, they say what differs. This
 # has to come before the first of them imports it.

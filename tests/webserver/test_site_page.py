@@ -227,6 +227,9 @@ def test_mirror_json() -> None:
         "disk_free": None,
         "disk_full_at": None,
         "unknown_names": [],
+        "refused_files": 0,
+        "refused_fields": 0,
+        "silent_losses": [],
     }
 
 
