@@ -14,7 +14,7 @@ import pytest
 
 from tests.torture.campaign import Campaign, Outcome, Wrong
 
-_SHOWN = 20
+_SHOWN = 40
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 from tests.torture.hostile.server import Answer, page
 
 NAMES = ("honest-a", "Honest.B", "honest-c")
+METADATA = b"Metadata-Version: 2.1\nName: honest\nVersion: 1.0\n"
+PROVENANCE = b'{"version": 1, "attestation_bundles": []}'
 
 
 def content(name: str) -> bytes:
@@ -38,17 +40,28 @@ def document(name: str, /, *files: dict[str, Any], **changes: Any) -> dict[str, 
 
 
 def project(name: str) -> dict[str, Answer]:
-    """The page of a project and its one file."""
+    """The page of a project and its one file, with metadata and provenance."""
     normalized = name.lower().replace(".", "-")
-    filename = f"{normalized.replace('-', '_')}-1.0.tar.gz"
+    filename, place = filename_of(name), place_of(name)
+    metadata = {"sha256": hashlib.sha256(METADATA).hexdigest()}
+    entry = {"url": f"../../{place}", "core-metadata": metadata, "provenance": f"../../{place}.provenance"}
     return {
-        f"/simple/{normalized}/": page(document(name, file(filename))),
-        f"/files/{filename}": Answer(body=content(filename), content_type="application/gzip"),
+        f"/simple/{normalized}/": page(document(name, file(filename, **entry))),
+        f"/{place}": Answer(body=content(filename), content_type="application/gzip"),
+        f"/{place}.metadata": Answer(body=METADATA, content_type="text/plain"),
+        f"/{place}.provenance": Answer(body=PROVENANCE, content_type="application/json"),
     }
 
 
 def filename_of(name: str) -> str:
     return f"{name.lower().replace('.', '_').replace('-', '_')}-1.0.tar.gz"
+
+
+def place_of(name: str) -> str:
+    """Where its file is, below the root: laid out as PyPI's are, so that its place in a pool is the same."""
+    filename = filename_of(name)
+    digest = hashlib.sha256(filename.encode()).hexdigest()
+    return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{filename}"
 
 
 def root(names: Iterable[str], *, serial: int = 7) -> Answer:

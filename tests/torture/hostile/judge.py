@@ -15,7 +15,7 @@ from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, write_name_map
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import name_map_path
 from tests.torture.campaign import Wrong
-from tests.torture.hostile.honest import NAMES, content, filename_of
+from tests.torture.hostile.honest import METADATA, NAMES, PROVENANCE, content, filename_of
 
 _ELEMENTS = frozenset({"html", "head", "meta", "title", "body", "h1", "a", "br"})
 _ATTRIBUTES = frozenset(
@@ -69,6 +69,14 @@ def _judge_honest(web: Path) -> Iterator[Wrong]:
         on_disk = web / unquote(urlsplit(file["url"]).path).removeprefix("../../")
         if file["filename"] != filename or on_disk.read_bytes() != content(filename):
             yield Wrong(kind="another project affected", detail=f"{name} has other bytes, at {on_disk}")
+        for suffix, key, right in (
+            (".metadata", "core-metadata", METADATA),
+            (".provenance", "provenance", PROVENANCE),
+        ):
+            sidecar = on_disk.with_name(f"{filename}{suffix}")
+            if not file.get(key) or not sidecar.is_file() or sidecar.read_bytes() != right:
+                detail = f"{name} has other or no {key}, at {sidecar}"
+                yield Wrong(kind="another project affected", detail=detail)
     index = json.loads((web / "simple/index.v1_json").read_bytes())
     # In whatever spelling: that is upstream's to choose.
     if missing := {_normalized(name) for name in NAMES} - {_normalized(p["name"]) for p in index["projects"]}:
@@ -87,7 +95,12 @@ def _judge_places(settings: Settings) -> Iterator[Wrong]:
         inside = path.relative_to(settings.web).as_posix()
         if path.is_symlink():
             yield Wrong(kind="written elsewhere", detail=f"{inside} is a symbolic link")
-        elif inside.startswith("packages/") and path.is_file() and not _POOLED.fullmatch(inside):
+        elif (
+            inside.startswith("packages/")
+            and path.is_file()
+            and inside != "packages/.identity"
+            and not _POOLED.fullmatch(inside)
+        ):
             yield Wrong(kind="written elsewhere", detail=f"{inside!r} is no place for a file")
 
 

@@ -1,13 +1,14 @@
-"""Hostile projects: each a page, and what it links, that must do no harm to anything but itself.
+"""Hostile projects: each a page with a good file, and a bad part that must cost nothing but itself.
 
-``refused`` says whether the project has to be refused and named; where it is None either will do, as long as
-nothing is served that is not right (a text that is merely ugly is carried on, escaped).
+The good file is yanked in the same breath. Whatever else is wrong, our page says so, unless the whole page
+cannot be read.
 """
 
 import json
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from tests.torture.hostile.honest import content, document, file
@@ -20,31 +21,76 @@ SCRIPT = "\"'><script>alert(1)</script>"
 _GIB = 1 << 30
 
 
+# What the good file is yanked for.
+YANKED = "broken"
+
+
+class Cost(Enum):
+    """What a bad part costs its project. All but NOTHING has to be named."""
+
+    PAGE = "the page: what was served stays"
+    FILE = "its file"
+    VALUE = "a value of its file or of the page"
+    NOTHING = "nothing"
+    AT_MOST_VALUE = "a value or nothing: read tolerantly or dropped"
+    AT_MOST_FILE = "its file, a value, or nothing: a text that is merely ugly is carried on, escaped"
+    ANYTHING = "the page or less"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
     """``answers`` makes what the upstream says, of the project's name and a path outside the mirror.
 
-    ``reason`` is in what the report says of it, where that could be refused for a lesser reason. ``alone`` is
-    for what is about memory: it gets a run of its own.
+    ``reason`` is in what is said of it, where that could be refused for a lesser reason. ``alone`` is for
+    what is about memory: it gets a run of its own, and lists no good file.
     """
 
     name: str
     answers: Callable[[str, str], dict[str, Answer]]
-    refused: bool | None = True
+    costs: Cost = Cost.FILE
     reason: str = ""
     alone: bool = False
 
 
-def _page_is(answer: Answer) -> Callable[[str, str], dict[str, Answer]]:
+def good_file(project: str) -> str:
+    return f"{project.replace('-', '_')}-0.9.tar.gz"
+
+
+def before(project: str) -> dict[str, Answer]:
+    """The project before anything is wrong with it."""
+    return listing(project, meta={"api-version": "1.4", "_last-serial": 6}, yanked=False)
+
+
+def listing(project: str, *entries: Any, yanked: bool | str = YANKED, **changes: Any) -> dict[str, Answer]:
+    """A page of the good file and of ``entries``, and the good file."""
+    good = file(good_file(project), yanked=yanked)
+    return {
+        f"/simple/{project}/": page(document(project, good, *entries, **changes)),
+        f"/files/{good_file(project)}": Answer(body=content(good_file(project))),
+    }
+
+
+def page_is(answer: Answer) -> Callable[[str, str], dict[str, Answer]]:
     return lambda project, outside: {f"/simple/{project}/": answer}
 
 
 def _raw(body: bytes, **more: Any) -> Callable[[str, str], dict[str, Answer]]:
-    """The page is ``body``, in which PROJECT stands for the name; the file of ``_ENTRY`` is there."""
-    return lambda project, outside: {
-        f"/simple/{project}/": Answer(body=body.replace(b"PROJECT", project.encode()), **more),
-        "/files/x-1.0.tar.gz": Answer(body=content("x-1.0.tar.gz")),
-    }
+    """The page is ``body``, in which PROJECT stands for the name, GOOD and LINK for the good file.
+
+    The file of ``_ENTRY`` is there.
+    """
+
+    def answers(project: str, outside: str) -> dict[str, Answer]:
+        name = good_file(project)
+        link = f'<a href="../../files/{name}" data-yanked="{YANKED}">{name}</a>'
+        said = body.replace(b"PROJECT", project.encode()).replace(b"LINK", link.encode())
+        said = said.replace(b"GOOD", json.dumps(file(name, yanked=YANKED)).encode())
+        return listing(project) | {
+            f"/simple/{project}/": Answer(body=said, **more),
+            "/files/x-1.0.tar.gz": Answer(body=content("x-1.0.tar.gz")),
+        }
+
+    return answers
 
 
 def _named(filename: str) -> Callable[[str, str], dict[str, Answer]]:
@@ -53,15 +99,12 @@ def _named(filename: str) -> Callable[[str, str], dict[str, Answer]]:
     def answers(project: str, outside: str) -> dict[str, Answer]:
         body = content(project)
         entry = file(filename.replace("OUTSIDE", outside), body, url=f"../../files/{project}.bin")
-        return {
-            f"/simple/{project}/": page(document(project, entry)),
-            f"/files/{project}.bin": Answer(body=body),
-        }
+        return listing(project, entry) | {f"/files/{project}.bin": Answer(body=body)}
 
     return answers
 
 
-def _file(
+def with_file(
     answer: Answer | None = None,
     page_changes: dict[str, Any] | None = None,
     entry: dict[str, Any] | None = None,
@@ -69,44 +112,43 @@ def _file(
 ) -> Callable[[str, str], dict[str, Answer]]:
     """A file that is right but for ``entry`` and ``more``; ``answer`` is what comes when it is asked for.
 
-    PROJECT in a text stands for the project's name.
+    FILENAME in a text stands for the name of the file.
     """
 
     def answers(project: str, outside: str) -> dict[str, Answer]:
         filename = f"{project.replace('-', '_')}-1.0.tar.gz"
-        changed = json.loads(json.dumps((entry or {}) | more).replace("PROJECT", project))
-        return {
-            f"/simple/{project}/": page(document(project, file(filename, **changed), **(page_changes or {}))),
-            f"/files/{filename}": answer or Answer(body=content(filename)),
+        changed = json.loads(json.dumps((entry or {}) | more).replace("FILENAME", filename))
+        return listing(project, file(filename, **changed), **(page_changes or {})) | {
+            f"/files/{filename}": answer or Answer(body=content(filename))
         }
 
     return answers
 
 
-def _sidecar(suffix: str, answer: Answer, **entry: Any) -> Callable[[str, str], dict[str, Answer]]:
+def sidecar(suffix: str, answer: Answer, **entry: Any) -> Callable[[str, str], dict[str, Answer]]:
     """A file that is right, with a sidecar that is not."""
 
     def answers(project: str, outside: str) -> dict[str, Answer]:
         filename = f"{project.replace('-', '_')}-1.0.tar.gz"
-        said = _file(**entry)(project, outside)
+        said = with_file(**entry)(project, outside)
         return said | {f"/files/{filename}{suffix}": answer}
 
     return answers
 
 
-def _away(location: bytes, status: int = 302) -> Answer:
+def away(location: bytes, status: int = 302) -> Answer:
     return Answer(status=status, headers=(b"Location: " + location,))
 
 
 def _url(url: str) -> Callable[[str, str], dict[str, Answer]]:
-    return _file(url=url)
+    return with_file(url=url)
 
 
 def _twice(project: str, outside: str) -> dict[str, Answer]:
     name = f"{project.replace('-', '_')}-1.0.tar.gz"
     other = file(name, b"other bytes", url="../../files/other.bin")
-    return _file()(project, outside) | {
-        f"/simple/{project}/": page(document(project, file(name), other)),
+    return with_file()(project, outside) | {
+        **listing(project, file(name), other),
         "/files/other.bin": Answer(body=b"other bytes"),
     }
 
@@ -176,17 +218,31 @@ NAMES: tuple[Case, ...] = (
     Case(name="escape codes in a file name", answers=_named("\x1b[2Jx-1.0.tar.gz")),
     Case(name="text that turns round in a file name", answers=_named("x-1.0\u202ezg.rat")),
     Case(name="an overlong file name", answers=_named(f"{'x' * 5000}-1.0.tar.gz")),
-    Case(name="a file name of 221 bytes", answers=_named(f"{'x' * 210}-1.0.tar.gz")),
+    Case(name="a file name of 221 bytes", costs=Cost.NOTHING, answers=_named(f"{'x' * 210}-1.0.tar.gz")),
     Case(name="half a surrogate in a file name", answers=_named("x-\ud800-1.0.tar.gz")),
     Case(name="another file's metadata", answers=_named("x-1.0.tar.gz.metadata")),
     Case(name="another file's provenance", answers=_named("x-1.0.tar.gz.provenance")),
     Case(name="an element in a file name", answers=_named("<script>alert(1)<script>-1.0.tar.gz")),
     Case(name="a double quote in a file name", answers=_named('x"onmouseover="alert(1)-1.0.tar.gz')),
-    Case(name="a single quote in a file name", answers=_named("x'onclick='y'-1.0.tar.gz"), refused=None),
-    Case(name="references in a file name", answers=_named("x&lt;script&gt;-1.0.tar.gz"), refused=None),
-    Case(name="percent signs in a file name", answers=_named("%2e%2e%2f%2e%2e%2fpwned.tar.gz"), refused=None),
+    Case(
+        name="a single quote in a file name",
+        costs=Cost.AT_MOST_FILE,
+        answers=_named("x'onclick='y'-1.0.tar.gz"),
+    ),
+    Case(
+        name="references in a file name",
+        costs=Cost.AT_MOST_FILE,
+        answers=_named("x&lt;script&gt;-1.0.tar.gz"),
+    ),
+    Case(
+        name="percent signs in a file name",
+        costs=Cost.AT_MOST_FILE,
+        answers=_named("%2e%2e%2f%2e%2e%2fpwned.tar.gz"),
+    ),
     Case(name="a question mark in a file name", answers=_named("x-1.0.tar.gz?y=1")),
-    Case(name="a number sign in a file name", answers=_named("x#sha256=00-1.0.tar.gz"), refused=None),
+    Case(
+        name="a number sign in a file name", costs=Cost.AT_MOST_FILE, answers=_named("x#sha256=00-1.0.tar.gz")
+    ),
 )
 
 ADDRESSES: tuple[Case, ...] = (
@@ -224,55 +280,65 @@ ADDRESSES: tuple[Case, ...] = (
     Case(name="an address that climbs", answers=_url("../../packages/../../../../etc/passwd")),
     Case(
         name="a file that redirects to file:",
-        answers=_file(_away(b"file:///etc/passwd")),
+        answers=with_file(away(b"file:///etc/passwd")),
     ),
-    Case(name="a file that redirects to ftp:", answers=_file(_away(b"ftp://127.0.0.1/x"))),
+    Case(name="a file that redirects to ftp:", answers=with_file(away(b"ftp://127.0.0.1/x"))),
     Case(
-        name="a file that redirects to link-local", answers=_file(_away(INSIDE.encode())), reason=_NOT_INSIDE
+        name="a file that redirects to link-local",
+        answers=with_file(away(INSIDE.encode())),
+        reason=_NOT_INSIDE,
     ),
     Case(
         name="a redirect without a scheme",
-        answers=_file(_away(b"//169.254.169.254/latest/")),
+        answers=with_file(away(b"//169.254.169.254/latest/")),
         reason=_NOT_INSIDE,
     ),
-    Case(name="a redirect with a password", answers=_file(_away(b"http://u:p@127.0.0.1/x"))),
-    Case(name="a redirect of control characters", answers=_file(_away(b"/files/\x01\x02\x7f"))),
-    Case(name="a redirect that climbs", answers=_file(_away(b"/../../../../etc/passwd"))),
+    Case(name="a redirect with a password", answers=with_file(away(b"http://u:p@127.0.0.1/x"))),
+    Case(name="a redirect of control characters", answers=with_file(away(b"/files/\x01\x02\x7f"))),
+    Case(name="a redirect that climbs", answers=with_file(away(b"/../../../../etc/passwd"))),
     Case(
         name="a redirect to itself",
-        answers=lambda project, outside: _file(
-            _away(f"/files/{project.replace('-', '_')}-1.0.tar.gz".encode())
+        answers=lambda project, outside: with_file(
+            away(f"/files/{project.replace('-', '_')}-1.0.tar.gz".encode())
         )(project, outside),
     ),
-    Case(name="a page that redirects to file:", answers=_page_is(_away(b"file:///etc/passwd"))),
+    Case(
+        name="a page that redirects to file:", costs=Cost.PAGE, answers=page_is(away(b"file:///etc/passwd"))
+    ),
     Case(
         name="a page that redirects to link-local",
-        answers=_page_is(_away(INSIDE.encode())),
+        costs=Cost.PAGE,
+        answers=page_is(away(INSIDE.encode())),
         reason=_NOT_INSIDE,
     ),
-    Case(name="a page that redirects to another project's", answers=_page_is(_away(b"/simple/honest-a/"))),
+    Case(
+        name="a page that redirects to another project's",
+        costs=Cost.PAGE,
+        answers=page_is(away(b"/simple/honest-a/")),
+    ),
 )
 
 FILES: tuple[Case, ...] = (
-    Case(name="a shorter file than announced", answers=_file(size=5000)),
-    Case(name="a longer file than announced", answers=_file(size=5)),
-    Case(name="a file without an end", answers=_file(Answer(stream=endless(b"x" * 65536)))),
+    Case(name="a shorter file than announced", answers=with_file(size=5000)),
+    Case(name="a longer file than announced", answers=with_file(size=5)),
+    Case(name="a file without an end", answers=with_file(Answer(stream=endless(b"x" * 65536)))),
     Case(
         name="a file without an end and without a size",
-        answers=_file(Answer(stream=endless(b"x" * 4096, pause=0.01)), size=None),
+        answers=with_file(Answer(stream=endless(b"x" * 4096, pause=0.01)), size=None),
     ),
-    Case(name="other bytes than announced", answers=_file(hashes={"sha256": "0" * 64})),
-    Case(name="a digest that is a path", answers=_file(hashes={"sha256": "../../../../outside/pwned"})),
-    Case(name="a digest that is too short", answers=_file(hashes={"sha256": "00"})),
-    Case(name="an algorithm that is markup", answers=_file(hashes={SCRIPT: "00", "sha256": "0" * 64})),
-    Case(name="a negative size", answers=_file(size=-1)),
-    Case(name="a size of 2^80", answers=_file(size=2**80)),
-    Case(name="a size of 2^40 + 1", answers=_file(size=2**40 + 1)),
-    Case(name="a size of one exabyte less one", answers=_file(size=10**18 - 1)),
+    Case(name="other bytes than announced", answers=with_file(hashes={"sha256": "0" * 64})),
+    Case(name="a digest that is a path", answers=with_file(hashes={"sha256": "../../../../outside/pwned"})),
+    Case(name="a digest that is too short", answers=with_file(hashes={"sha256": "00"})),
+    Case(name="an algorithm that is markup", answers=with_file(hashes={SCRIPT: "00", "sha256": "0" * 64})),
+    Case(name="a negative size", costs=Cost.VALUE, answers=with_file(size=-1)),
+    Case(name="a size of 2^80", answers=with_file(size=2**80)),
+    Case(name="a size of 2^40 + 1", answers=with_file(size=2**40 + 1)),
+    Case(name="a size of one exabyte less one", answers=with_file(size=10**18 - 1)),
     Case(name="one file twice, two digests", answers=_twice),
     Case(
         name="metadata with another digest",
-        answers=_sidecar(
+        costs=Cost.VALUE,
+        answers=sidecar(
             ".metadata",
             Answer(body=b"Metadata-Version: 2.1\nName: x\n"),
             entry={"core-metadata": {"sha256": "0" * 64}},
@@ -280,11 +346,13 @@ FILES: tuple[Case, ...] = (
     ),
     Case(
         name="metadata that is none",
-        answers=_sidecar(".metadata", Answer(body=b"<html>"), entry={"core-metadata": True}),
+        costs=Cost.VALUE,
+        answers=sidecar(".metadata", Answer(body=b"<html>"), entry={"core-metadata": True}),
     ),
     Case(
         name="metadata without an end",
-        answers=_sidecar(
+        costs=Cost.VALUE,
+        answers=sidecar(
             ".metadata",
             Answer(body=b"Metadata-Version: 2.1\n", stream=endless(b"x" * 65536)),
             entry={"core-metadata": True},
@@ -292,189 +360,276 @@ FILES: tuple[Case, ...] = (
     ),
     Case(
         name="metadata that is advertised and missing",
-        answers=_file(entry={"core-metadata": {"sha256": "0" * 64}}),
-        refused=False,
+        costs=Cost.NOTHING,
+        answers=with_file(entry={"core-metadata": {"sha256": "0" * 64}}),
     ),
     Case(
         name="provenance that is nested deeply",
-        answers=_sidecar(
+        costs=Cost.AT_MOST_FILE,
+        answers=sidecar(
             ".provenance",
             Answer(body=b'{"version": 1, "attestation_bundles": ' + b"[" * 200_000),
-            provenance="../../files/PROJECT-1.0.tar.gz.provenance",
+            provenance="../../files/FILENAME.provenance",
         ),
-        refused=None,
     ),
-    Case(name="provenance elsewhere", answers=_file(provenance="file:///etc/passwd")),
-    Case(name="provenance that is a program", answers=_file(provenance="javascript:alert(1)")),
-    Case(name="provenance inside", answers=_file(provenance=INSIDE), reason=_NOT_INSIDE),
+    Case(name="provenance elsewhere", costs=Cost.VALUE, answers=with_file(provenance="file:///etc/passwd")),
+    Case(
+        name="provenance that is a program",
+        costs=Cost.VALUE,
+        answers=with_file(provenance="javascript:alert(1)"),
+    ),
+    Case(
+        name="provenance inside", costs=Cost.VALUE, answers=with_file(provenance=INSIDE), reason=_NOT_INSIDE
+    ),
     Case(
         name="provenance without an end",
+        costs=Cost.VALUE,
         answers=lambda project, outside: (
-            _file(provenance=f"../../files/{project}.prov")(project, outside)
+            with_file(provenance=f"../../files/{project}.prov")(project, outside)
             | {f"/files/{project}.prov": Answer(stream=endless(b" " * 65536))}
         ),
     ),
 )
 
 TEXTS: tuple[Case, ...] = (
-    Case(name="markup in a yank reason", answers=_file(yanked=SCRIPT), refused=False),
+    Case(name="markup in a yank reason", costs=Cost.NOTHING, answers=with_file(yanked=SCRIPT)),
     Case(
         name="markup in requires-python",
-        answers=_file(entry={"requires-python": f">=3{SCRIPT}"}),
-        refused=None,
+        costs=Cost.AT_MOST_FILE,
+        answers=with_file(entry={"requires-python": f">=3{SCRIPT}"}),
     ),
     Case(
-        name="lines in requires-python", answers=_file(entry={"requires-python": ">=3\n\0,<4"}), refused=None
+        name="lines in requires-python",
+        costs=Cost.AT_MOST_FILE,
+        answers=with_file(entry={"requires-python": ">=3\n\0,<4"}),
     ),
-    Case(name="a megabyte of requires-python", answers=_file(entry={"requires-python": ">=3," * 250_000})),
-    Case(name="a yank reason of 10 MB", answers=_file(yanked="no " * 3_500_000)),
-    Case(name="an upload time that is none", answers=_file(entry={"upload-time": SCRIPT})),
-    Case(name="an upload time of a month 13", answers=_file(entry={"upload-time": "2025-13-01T12:00:00Z"})),
+    Case(
+        name="a megabyte of requires-python",
+        costs=Cost.VALUE,
+        answers=with_file(entry={"requires-python": ">=3," * 250_000}),
+    ),
+    Case(name="a yank reason of 10 MB", costs=Cost.VALUE, answers=with_file(yanked="no " * 3_500_000)),
+    Case(
+        name="an upload time that is none", costs=Cost.VALUE, answers=with_file(entry={"upload-time": SCRIPT})
+    ),
+    Case(
+        name="an upload time of a month 13",
+        costs=Cost.VALUE,
+        answers=with_file(entry={"upload-time": "2025-13-01T12:00:00Z"}),
+    ),
     Case(
         name="markup in a status reason",
-        answers=_file(page_changes={"project-status": {"status": "archived", "reason": SCRIPT}}),
-        refused=False,
+        costs=Cost.NOTHING,
+        answers=with_file(page_changes={"project-status": {"status": "archived", "reason": SCRIPT}}),
     ),
     Case(
         name="a status reason of 10 MB",
-        answers=_file(page_changes={"project-status": {"status": "archived", "reason": "x" * 10_000_000}}),
+        costs=Cost.VALUE,
+        answers=with_file(
+            page_changes={"project-status": {"status": "archived", "reason": "x" * 10_000_000}}
+        ),
     ),
-    Case(name="markup as a status", answers=_file(page_changes={"project-status": {"status": SCRIPT}})),
-    Case(name="markup as a version", answers=_file(page_changes={"versions": [SCRIPT, "1.0"]}), refused=None),
+    Case(
+        name="markup as a status",
+        costs=Cost.VALUE,
+        answers=with_file(page_changes={"project-status": {"status": SCRIPT}}),
+    ),
+    Case(
+        name="markup as a version",
+        costs=Cost.AT_MOST_FILE,
+        answers=with_file(page_changes={"versions": [SCRIPT, "1.0"]}),
+    ),
     Case(
         name="a version of 10 MB",
-        answers=_file(page_changes={"versions": ["1." * 5_000_000]}),
+        costs=Cost.VALUE,
+        answers=with_file(page_changes={"versions": ["1." * 5_000_000]}),
     ),
-    Case(name="half a surrogate in a reason", answers=_file(yanked="\ud800")),
-    Case(name="half a surrogate as a version", answers=_file(page_changes={"versions": ["\udfff"]})),
+    Case(name="half a surrogate in a reason", costs=Cost.AT_MOST_VALUE, answers=with_file(yanked="\ud800")),
+    Case(
+        name="half a surrogate as a version",
+        costs=Cost.AT_MOST_VALUE,
+        answers=with_file(page_changes={"versions": ["\udfff"]}),
+    ),
     Case(
         name="an ETag that goes on",
+        costs=Cost.AT_MOST_FILE,
         answers=lambda project, outside: {
             path: Answer(
                 body=answer.body, headers=(b'ETag: "' + b"x" * 50_000 + b'"', b"X-PyPI-Last-Serial: NaN")
             )
-            for path, answer in _file()(project, outside).items()
+            for path, answer in with_file()(project, outside).items()
         },
-        refused=None,
     ),
     Case(
         name="control characters in an ETag",
+        costs=Cost.NOTHING,
         answers=lambda project, outside: {
             path: Answer(
                 body=answer.body, headers=(b'ETag: "a\x01\x1b"', b"X-PyPI-Last-Serial: " + b"9" * 400)
             )
-            for path, answer in _file()(project, outside).items()
+            for path, answer in with_file()(project, outside).items()
         },
-        refused=False,
     ),
 )
 
 DOCUMENTS: tuple[Case, ...] = (
     Case(
         name="files twice in one document",
-        answers=_raw(_META + b'"files": [], "files": [' + _ENTRY + b"]}"),
+        costs=Cost.PAGE,
+        answers=_raw(_META + b'"files": [GOOD], "files": [' + _ENTRY + b"]}"),
         reason="twice",
     ),
     Case(
         name="a key twice in a file",
-        answers=_raw(_META + b'"files": [' + _ENTRY[:-1] + b', "url": "../../files/x-1.0.tar.gz"}]}'),
+        answers=_raw(_META + b'"files": [GOOD, ' + _ENTRY[:-1] + b', "url": "../../files/x-1.0.tar.gz"}]}'),
         reason="twice",
     ),
     Case(
         name="a key twice, once in disguise",
-        answers=_raw(_META + b'"files": [' + _ENTRY[:-1] + b', "\\u0075rl": "../../files/x-1.0.tar.gz"}]}'),
+        answers=_raw(
+            _META + b'"files": [GOOD, ' + _ENTRY[:-1] + b', "\\u0075rl": "../../files/x-1.0.tar.gz"}]}'
+        ),
         reason="twice",
     ),
     Case(
         name="a digest twice",
         answers=_raw(
             _META
-            + b'"files": ['
+            + b'"files": [GOOD, '
             + _ENTRY.replace(b'"sha256":', b'"sha256": "' + b"0" * 64 + b'", "sha256":')
             + b"]}"
         ),
         reason="twice",
     ),
-    Case(name="NaN as a size", answers=_raw(_META + b'"files": [' + _ENTRY[:-1] + b', "size": NaN}]}')),
+    Case(
+        name="NaN as a size",
+        costs=Cost.PAGE,
+        answers=_raw(_META + b'"files": [GOOD, ' + _ENTRY[:-1] + b', "size": NaN}]}'),
+    ),
     Case(
         name="Infinity as a serial",
+        costs=Cost.PAGE,
         answers=_raw(b'{"meta": {"api-version": "1.4", "_last-serial": Infinity}}'),
     ),
-    Case(name="a document that is nested deeply", answers=_raw(_META + b'"files": ' + b"[" * 500_000)),
-    Case(name="a list", answers=_raw(b"[]")),
-    Case(name="nothing", answers=_raw(b"")),
-    Case(name="something after the end", answers=_raw(_META + b'"files": []} <script>')),
-    Case(name="no UTF-8", answers=_raw(_META + b'"files": [], "versions": ["\xff\xfe"]}')),
+    Case(
+        name="a document that is nested deeply",
+        costs=Cost.PAGE,
+        answers=_raw(_META + b'"files": ' + b"[" * 500_000),
+    ),
+    Case(name="a list", costs=Cost.PAGE, answers=_raw(b"[]")),
+    Case(name="nothing", costs=Cost.PAGE, answers=_raw(b"")),
+    Case(name="something after the end", costs=Cost.PAGE, answers=_raw(_META + b'"files": []} <script>')),
+    Case(
+        name="no UTF-8",
+        costs=Cost.VALUE,
+        answers=_raw(_META + b'"files": [GOOD, ' + _ENTRY + b'], "versions": ["\xff\xfe"]}'),
+    ),
     Case(
         name="no UTF-8 where nobody looks",
-        answers=_raw(_META + b'"files": [], "x": "\xff\xfe"}'),
-        refused=None,
+        costs=Cost.AT_MOST_FILE,
+        answers=_raw(_META + b'"files": [GOOD], "x": "\xff\xfe"}'),
     ),
-    Case(name="UTF-16", answers=_raw((_META + b'"files": []}').decode().encode("utf-16"))),
-    Case(name="files in an object", answers=_raw(_META + b'"files": {}}')),
-    Case(name="a file name that is a number", answers=_raw(_META + b'"files": [{"filename": 1}]}')),
-    Case(name="no address", answers=_file(url=None)),
-    Case(name="digests in a list", answers=_file(hashes=[["sha256", "0" * 64]])),
-    Case(name="a reason that is a number", answers=_file(yanked=17)),
-    Case(name="versions that are objects", answers=_file(page_changes={"versions": [{}]})),
-    Case(name="an upload time that is a number", answers=_file(entry={"upload-time": 1.5e300})),
-    Case(name="a signature that is a list", answers=_file(entry={"gpg-sig": []})),
-    Case(name="version 2.0 of the interface", answers=_file(page_changes={"meta": {"api-version": "2.0"}})),
-    Case(name="no meta", answers=_file(page_changes={"meta": None})),
-    Case(name="another project's page", answers=_file(page_changes={"name": "honest-a"})),
-    Case(name="a name that climbs", answers=_file(page_changes={"name": "../../outside"})),
+    Case(name="UTF-16", costs=Cost.PAGE, answers=_raw((_META + b'"files": []}').decode().encode("utf-16"))),
+    Case(name="files in an object", costs=Cost.PAGE, answers=_raw(_META + b'"files": {}}')),
+    Case(name="a file name that is a number", answers=_raw(_META + b'"files": [GOOD, {"filename": 1}]}')),
+    Case(name="no address", answers=with_file(url=None)),
+    Case(name="digests in a list", answers=with_file(hashes=[["sha256", "0" * 64]])),
+    Case(name="a reason that is a number", costs=Cost.VALUE, answers=with_file(yanked=17)),
+    Case(
+        name="versions that are objects", costs=Cost.VALUE, answers=with_file(page_changes={"versions": [{}]})
+    ),
+    Case(
+        name="an upload time that is a number",
+        costs=Cost.VALUE,
+        answers=with_file(entry={"upload-time": 1.5e300}),
+    ),
+    Case(name="a signature that is a list", costs=Cost.VALUE, answers=with_file(entry={"gpg-sig": []})),
+    Case(
+        name="version 2.0 of the interface",
+        costs=Cost.PAGE,
+        answers=with_file(page_changes={"meta": {"api-version": "2.0"}}),
+    ),
+    Case(name="no meta", costs=Cost.PAGE, answers=with_file(page_changes={"meta": None})),
+    Case(
+        name="another project's page", costs=Cost.PAGE, answers=with_file(page_changes={"name": "honest-a"})
+    ),
+    Case(
+        name="a name that climbs", costs=Cost.PAGE, answers=with_file(page_changes={"name": "../../outside"})
+    ),
     Case(
         name="a negative serial",
-        answers=_file(page_changes={"meta": {"api-version": "1.4", "_last-serial": -7}}),
+        costs=Cost.VALUE,
+        answers=with_file(page_changes={"meta": {"api-version": "1.4", "_last-serial": -7}}),
     ),
     Case(
         name="a serial of 2^63",
-        answers=_file(page_changes={"meta": {"api-version": "1.4", "_last-serial": 2**63}}),
+        costs=Cost.VALUE,
+        answers=with_file(page_changes={"meta": {"api-version": "1.4", "_last-serial": 2**63}}),
     ),
-    Case(name="an image", answers=_raw(_META + b'"files": []}', content_type="image/png")),
-    Case(name="somebody's error page", answers=_raw(b"<html><h1>Trouble</h1></html>", content_type=_HTML)),
+    Case(name="an image", costs=Cost.PAGE, answers=_raw(_META + b'"files": []}', content_type="image/png")),
+    Case(
+        name="somebody's error page",
+        costs=Cost.PAGE,
+        answers=_raw(b"<html><h1>Trouble</h1></html>", content_type=_HTML),
+    ),
     Case(
         name="an HTML page with hostile links",
         answers=_raw(
-            b'<!DOCTYPE html><html><body>Links for x<a href="file:///etc/passwd">x-1.0.tar.gz</a></body></html>',
+            b'<!DOCTYPE html><html><body>LINK<a href="file:///etc/passwd">x-1.0.tar.gz</a></body></html>',
             content_type=_HTML,
         ),
     ),
     Case(
         name="an HTML page whose link climbs",
         answers=_raw(
-            b'<!DOCTYPE html><html><body><a href="../../files/x">../outside/pwned.tar.gz</a></body></html>',
+            b'<!DOCTYPE html><html><body>LINK<a href="../../files/x">../outside/pwned.tar.gz</a></html>',
             content_type=_HTML,
         ),
     ),
     Case(
         name="gzip that is none",
+        costs=Cost.PAGE,
         answers=_raw(b"\x1f\x8bgarbage", headers=(b"Content-Encoding: gzip",)),
     ),
-    Case(name="headers without an end", answers=_raw(b"", headers=tuple([b"X-A: " + b"a" * 8000] * 200))),
+    Case(
+        name="headers without an end",
+        costs=Cost.PAGE,
+        answers=_raw(b"", headers=tuple([b"X-A: " + b"a" * 8000] * 200)),
+    ),
 )
 
 BOMBS: tuple[Case, ...] = (
     Case(
         name="a page of 2 GB",
-        answers=_page_is(Answer(stream=endless(b" " * 65536, size=2 * _GIB))),
+        costs=Cost.PAGE,
+        answers=page_is(Answer(stream=endless(b" " * 65536, size=2 * _GIB))),
         alone=True,
     ),
-    Case(name="a page without an end", answers=_page_is(Answer(stream=endless(b"[" * 65536))), alone=True),
-    Case(name="a gzip bomb", answers=_page_is(_gzipped(b" " * 65536, _GIB)), alone=True),
+    Case(
+        name="a page without an end",
+        costs=Cost.PAGE,
+        answers=page_is(Answer(stream=endless(b"[" * 65536))),
+        alone=True,
+    ),
+    Case(name="a gzip bomb", costs=Cost.PAGE, answers=page_is(_gzipped(b" " * 65536, _GIB)), alone=True),
     Case(
         name="a gzip bomb just below the limit",
-        answers=_page_is(_gzipped(b'{"a":[],' * 8192, 60 << 20)),
+        costs=Cost.PAGE,
+        answers=page_is(_gzipped(b'{"a":[],' * 8192, 60 << 20)),
         alone=True,
     ),
-    Case(name="a million files", answers=_streamed(lambda: _many_files(1_000_000)), alone=True),
+    Case(
+        name="a million files", costs=Cost.PAGE, answers=_streamed(lambda: _many_files(1_000_000)), alone=True
+    ),
     Case(
         name="ten million versions",
+        costs=Cost.PAGE,
         answers=_streamed(_around(_META + b'"files": [], "versions": [""', b',"a"', 10_000_000, b"]}")),
         alone=True,
     ),
     Case(
         name="a million digests of one file",
+        costs=Cost.PAGE,
         answers=_streamed(
             _around(
                 _META + b'"files": [{"filename": "x-1.0.zip", "url": "x", "hashes": {"a": "0"',
@@ -487,6 +642,7 @@ BOMBS: tuple[Case, ...] = (
     ),
     Case(
         name="a million links in HTML",
+        costs=Cost.PAGE,
         answers=_streamed(
             _around(
                 b"<!DOCTYPE html><html><body>Links for x",
@@ -500,23 +656,26 @@ BOMBS: tuple[Case, ...] = (
     ),
     Case(
         name="a million elements, each in the other",
+        costs=Cost.PAGE,
         answers=_streamed(_around(b"<!DOCTYPE html><html><body>", b"<b>", 1_000_000, b"</html>"), _HTML),
         alone=True,
     ),
     Case(
         name="a million attributes",
+        costs=Cost.PAGE,
         answers=_streamed(_around(b"<html><a ", b'a="b" ', 3_000_000, b">x-1.0.zip</a></html>"), _HTML),
         alone=True,
     ),
     Case(
         name="a text of 60 MB",
+        costs=Cost.ANYTHING,
         answers=_streamed(_around(_META + b'"files": [], "x": "', b"xxxx" * 15, 1_000_000, b'"}')),
-        refused=None,
         alone=True,
     ),
     Case(
         name="a redirect with a body of 2 GB",
-        answers=_page_is(
+        costs=Cost.PAGE,
+        answers=page_is(
             Answer(
                 status=302,
                 headers=(b"Location: /simple/honest-a/",),

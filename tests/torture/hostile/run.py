@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.runs import RunRequest
-from pypi_mirror.mirror import open_mirror
+from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.values import Selection, Settings, Site
 from pypi_mirror.steps.download_projects import download_projects
@@ -23,19 +23,23 @@ from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, fail_run, report
 from tests.steps.bench import PATIENCE
 
-_GIVEN_UP_AFTER = 180
+_GIVEN_UP_AFTER = 400
+# Seconds of any one call to upstream.
+DEADLINE = 3.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Came:
     """``failures`` are the report's, by project; ``error`` is what ended the run early, empty without that.
 
-    ``peak`` is the largest resident size of the process in bytes.
+    ``left_out`` is by project what its page lacks of upstream's: file name, field, reason. ``peak`` is the
+    largest resident size of the process in bytes.
     """
 
     state: str
     error: str
     failures: dict[str, str]
+    left_out: dict[str, list[tuple[str | None, str | None, str]]]
     cursor: int | None
     peak: int
 
@@ -46,8 +50,8 @@ def settings_for(directory: Path, master: str) -> Settings:
         master=master,
         allow_non_https=True,
         workers=16,
-        timeout=3.0,
-        global_timeout=6.0,
+        timeout=2.0,
+        global_timeout=DEADLINE,
         selection=Selection(),
         site=Site(enabled=False),
     )
@@ -92,11 +96,20 @@ def main(directory: str, master: str) -> int:
             "state": "failed" if ended is None else ended.state,
             "error": error,
             "failures": failures,
+            "left_out": _left_out(mirror),
             "cursor": mirror.ledger.facts.cursor,
             "peak": _peak(),
         }
     print(json.dumps(came))
     return 0
+
+
+def _left_out(mirror: Mirror) -> dict[str, list[tuple[str | None, str | None, str]]]:
+    names = [known.project for known in mirror.ledger.projects.all()]
+    return {
+        project: [(each.part.filename, each.part.field, each.part.reason) for each in parts]
+        for project, parts in mirror.ledger.left_out.of(names).items()
+    }
 
 
 def _peak() -> int:

@@ -17,7 +17,8 @@ _BLOCK = 1 << 16
 class Answer:
     """``stream`` comes after ``body``, no length is announced. ``headers`` are lines, sent as they are.
 
-    ``then`` is what comes when it is asked for again.
+    ``then`` is what comes when it is asked for again. ``is_raw`` says that ``stream`` is all there is, the
+    status line included.
     """
 
     body: bytes = b""
@@ -26,14 +27,19 @@ class Answer:
     headers: tuple[bytes, ...] = ()
     stream: Callable[[], Iterator[bytes]] | None = None
     then: "Answer | None" = None
+    is_raw: bool = False
 
 
 @dataclass(kw_only=True, slots=True)
 class Site:
-    """What is where: paths, as they are asked for, to answers. ``url`` is known once it runs."""
+    """What is where: paths, as they are asked for, to answers. ``url`` is known once it runs.
+
+    ``held`` is by path how many seconds somebody listened to its answer, at most.
+    """
 
     answers: dict[str, Answer] = field(default_factory=dict)
     url: str = ""
+    held: dict[str, float] = field(default_factory=dict)
 
     def add(self, answers: Mapping[str, Answer]) -> None:
         self.answers |= answers
@@ -56,6 +62,18 @@ def endless(block: bytes, *, size: int | None = None, pause: float = 0.0) -> Cal
                 time.sleep(pause)
 
     return stream
+
+
+def dripping(start: bytes, drop: bytes, *, pause: float = 0.2, seconds: float = 60) -> Answer:
+    """``start``, then ``drop`` every ``pause`` seconds, for ``seconds``."""
+
+    def stream() -> Iterator[bytes]:
+        yield start
+        for _ in range(int(seconds / pause)):
+            time.sleep(pause)
+            yield drop
+
+    return Answer(stream=stream, is_raw=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -85,13 +103,17 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             head.append(b"Connection: close")
             self.close_connection = True
+        began = time.monotonic()
         try:
-            self.wfile.write(b"\r\n".join(head) + b"\r\n\r\n" + answer.body)
+            if not answer.is_raw:
+                self.wfile.write(b"\r\n".join(head) + b"\r\n\r\n" + answer.body)
             for block in answer.stream() if answer.stream is not None else ():
                 self.wfile.write(block)
         except (BrokenPipeError, ConnectionResetError):
             # The other side has had enough, as it should.
             self.close_connection = True
+        finally:
+            site.held[self.path] = max(site.held.get(self.path, 0.0), time.monotonic() - began)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         pass
