@@ -1,7 +1,7 @@
-"""With what upstream is told who asks: a login for its own address, and what netrc has for other hosts.
+"""Logins for upstream: one for its own address, and what netrc has for other hosts.
 
 An answer may send us anywhere, and pages link to files on any host. So a login goes with a request only if
-scheme, host and port are those of ``[mirror] master``; another host is told what netrc has for it.
+scheme, host and port are those of ``[mirror] master``; another host gets what netrc has for it.
 """
 
 import logging

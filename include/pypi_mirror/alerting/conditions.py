@@ -324,7 +324,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesReplaced(Condition):
-    """Upstream offers other bytes under known file names, and they are refused. Each file is told once."""
+    """Upstream offers other bytes under known file names; they are refused. Each file is reported once."""
 
     key: ClassVar[str] = "files-replaced"
     ended: ClassVar[str] = "upstream offers no other bytes under a known file name any more"

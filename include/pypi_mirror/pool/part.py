@@ -377,7 +377,7 @@ class Part:
         storing, self._storing = self._storing, None
         try:
             if storing is not None:
-                # Its descriptor must not become another file's under it. What it failed of is told already.
+                # Its descriptor must not become another file's under it. Its error is reported already.
                 wait([storing])
         finally:
             descriptor, self._descriptor = self._descriptor, None
