@@ -1,22 +1,20 @@
 """SIGINT, SIGTERM and SIGHUP end a verb, whatever its parent did about them and however often they come.
 
 The first one raises Interrupted where the verb is, or, where an event loop runs, from that loop: what is
-raised in a callback of C code would be lost. From then on the verb ends, and another signal changes nothing
-about it. Code that must not be left half done is ``held_back``; it asks ``received`` where it can stop.
+raised in a callback of C code would be lost. While that exception unwinds the verb, another signal changes
+nothing about it. Code that must not be left half done is ``held_back``; it asks ``received`` where it can
+stop.
 """
 
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Final, NoReturn
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-# An exception that is raised in a finalizer is lost. After so many seconds another signal raises it again.
-_AGAIN_AFTER: Final = 2.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -31,7 +29,6 @@ class _State:
     def __init__(self) -> None:
         self.numbers: list[int] = []
         self.may_raise = False
-        self.raised_at: float | None = None
 
 
 _state = _State()
@@ -93,18 +90,28 @@ def check() -> None:
 
 def _on_signal(number: int, _frame: FrameType | None) -> None:
     _state.numbers.append(number)
-    recently = _state.raised_at is not None and time.monotonic() - _state.raised_at < _AGAIN_AFTER
-    if not _state.may_raise or recently:
+    if not _state.may_raise:
         return
-    _state.raised_at = time.monotonic()
     # What has not imported it runs no loop.
     if (asyncio := sys.modules.get("asyncio")) is not None:
         with suppress(RuntimeError):
-            asyncio.get_running_loop().call_soon_threadsafe(_raise)
+            asyncio.get_running_loop().call_soon_threadsafe(_raise_once)
             return
+    _raise_once()
+
+
+def _raise_once() -> None:
+    """Raise, unless Interrupted is under way: a loop that ends its tasks, or a ``finally``, would be cut short.
+
+    One that was raised in a finalizer is lost; the next signal raises it again.
+    """
+    error = sys.exception()
+    while error is not None:
+        if isinstance(error, Interrupted):
+            return
+        error = error.__context__
     _raise()
 
 
 def _raise() -> NoReturn:
-    _state.raised_at = time.monotonic()
     raise Interrupted(_state.numbers[0])
