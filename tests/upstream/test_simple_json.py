@@ -259,6 +259,8 @@ class TestProjectPages:
             ({"project-status": 7}, "project-status"),
             ({"project-status": {"status": None}}, "project-status"),
             ({"project-status": {"status": "active", "reason": 7}}, "project-status.reason"),
+            ({"project-status": {"status": "active", "reason": "\ud800"}}, "project-status.reason"),
+            ({"versions": ["\udfff", "1.0"]}, "versions"),
         ],
     )  # fmt: skip
     def test_a_field_of_the_page_costs_itself(self, changes: dict[str, Any], field: str) -> None:
@@ -277,7 +279,9 @@ class TestProjectPages:
             ({"yanked": 0}, {}), ({"core-metadata": "yes"}, {}), ({"core-metadata": {"sha256": 7}}, {}),
             ({"core-metadata": {"sha256": "x"}}, {}), ({"core-metadata": {"sha256": ""}}, {}),
             ({"data-dist-info-metadata": {"sha256": "x"}}, {}), ({"requires-python": 3.8}, {}),
-            ({"requires-python": "x" * 70_000}, {}), ({"upload-time": 1700000000}, {}),
+            ({"requires-python": "x" * 70_000}, {}), ({"requires-python": ">=3\ud800"}, {}),
+            ({"yanked": "no \udfff"}, {"yanked": "no \N{REPLACEMENT CHARACTER}"}),
+            ({"upload-time": 1700000000}, {}),
             ({"upload-time": "now"}, {}), ({"upload-time": "2025-13-01T00:00:00Z"}, {}),
             ({"upload-time": "2025-01-01"}, {}), ({"upload-time": "<b>"}, {}), ({"provenance": True}, {}),
             ({"upload-time": "0001-01-01T00:00:00+14:00 "}, {}), ({"provenance": "file:///x"}, {}),
@@ -465,7 +469,7 @@ class TestRootIndex:
 
         assert (serial, [entry.serial for entry in entries]) == (None, [None])
 
-    @pytest.mark.parametrize("name", ["", "..", "a/b", "-", "a" * 300])
+    @pytest.mark.parametrize("name", ["", "..", "a/b", "-", "a" * 300, "\ud800", "a\udfffb"])
     def test_an_impossible_name_does_not_keep_the_others_away(self, name: str) -> None:
         _, entries = parse_root_index(self.index({"name": "a"}, {"name": name}, {"name": "b"}), url=URL)
 

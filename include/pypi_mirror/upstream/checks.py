@@ -27,6 +27,8 @@ MAX_SIZE: Final = 2**40
 # Characters of one text on a page: a reason (a longer one is cut), a version, the Pythons that a file is for.
 # Most of upstream's are below 1 kB.
 MAX_TEXT: Final = 64 * 1024
+# Stands in a text for half a surrogate pair, which JSON can write and which is no character; nor is this.
+ILLEGIBLE: Final = "\uffff"
 # Of one page. Upstream's largest have some 30,000 files.
 MAX_FILES: Final = 100_000
 # What the pool itself puts beside a file.
@@ -129,9 +131,14 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
 
 
 def checked_text(text: str | None, what: str, *, url: str) -> str | None:
-    """``text`` when it is no longer than anybody needs, UpstreamMalformed with ``what`` it is otherwise."""
+    """``text`` when it is legible and no longer than anybody needs.
+
+    UpstreamMalformed with ``what`` it is otherwise.
+    """
     if text is not None and len(text) > MAX_TEXT:
         raise UpstreamMalformed(f"{what} of {len(text)} characters, {text[:60]!r}..., is too long", url=url)
+    if text is not None and ILLEGIBLE in text:
+        raise UpstreamMalformed(f"{what}, {text[:60]!r}, has half a surrogate pair", url=url)
     return text
 
 

@@ -17,6 +17,7 @@ from pypi_mirror.digests import LENGTHS
 from pypi_mirror.errors import FileRefused, UpstreamError
 from pypi_mirror.model import Extra, Refused, RemoteFile
 from pypi_mirror.upstream.checks import (
+    ILLEGIBLE,
     MAX_SIZE,
     MAX_TEXT,
     checked_address,
@@ -99,12 +100,15 @@ def printable(text: str) -> str:
     return text if text and text.isprintable() and len(text) <= 255 else shown(text)
 
 
-def cut_text(field: str, text: str, drop: Drop) -> str:
-    """``text``, cut to the most characters that a page carries."""
-    if len(text) <= MAX_TEXT:
-        return text
-    drop(field, f"a text of {len(text):,} characters is cut to {MAX_TEXT:,}")
-    return text[:MAX_TEXT]
+def clean_text(field: str, text: str, drop: Drop) -> str:
+    """``text`` for people, cut to the most characters that a page carries, each of them legible."""
+    if len(text) > MAX_TEXT:
+        drop(field, f"a text of {len(text):,} characters is cut to {MAX_TEXT:,}")
+        text = text[:MAX_TEXT]
+    if ILLEGIBLE in text:
+        drop(field, f"{kind_of(text)} has half a surrogate pair, which is no character; it is replaced")
+        text = text.replace(ILLEGIBLE, "\N{REPLACEMENT CHARACTER}")
+    return text
 
 
 def _hashes(value: object, drop: Drop, base: str) -> tuple[tuple[str, str], ...]:
@@ -175,7 +179,7 @@ def read_time(text: str) -> str | None:
 def _yanked(value: object, drop: Drop) -> str | None:
     # PEP 592: true is "yanked without a reason", a string is the reason.
     if isinstance(value, str):
-        return cut_text("yanked", value, drop)
+        return clean_text("yanked", value, drop)
     if value is not None and not isinstance(value, bool):
         # What may be meant to be yanked must not be offered as if it were not.
         drop("yanked", f"{kind_of(value)} is no reason; the file is {'' if value else 'not '}yanked")
@@ -211,10 +215,19 @@ def _provenance(value: object, drop: Drop, base: str) -> str | None:
 
 
 def _text(field: str, value: object, drop: Drop) -> str | None:
-    if value is None or (isinstance(value, str) and len(value) <= MAX_TEXT):
+    if not isinstance(value, str):
+        if value is not None:
+            drop(field, f"{kind_of(value)} is no text")
+        return None
+    if is_usable(value):
         return value
-    drop(field, f"{kind_of(value)} is too long" if isinstance(value, str) else f"{kind_of(value)} is no text")
+    drop(field, f"{kind_of(value)} is too long, or has half a surrogate pair")
     return None
+
+
+def is_usable(text: str) -> bool:
+    """Whether programs can go by ``text``: it is legible and no longer than anybody needs."""
+    return len(text) <= MAX_TEXT and ILLEGIBLE not in text
 
 
 def _flag(field: str, value: object, drop: Drop) -> bool | None:

@@ -27,7 +27,7 @@ from pypi_mirror.upstream.checks import (
     checked_serial,
     checked_status,
 )
-from pypi_mirror.upstream.file_entry import cut_text, read_file, unique_files
+from pypi_mirror.upstream.file_entry import clean_text, read_file, unique_files
 from pypi_mirror.upstream.html_tags import Element, HtmlElements, Names, TooMuchMarkup
 from pypi_mirror.upstream.simple_json import index_entries
 
@@ -301,7 +301,7 @@ def _status(meta: dict[str, str], refused: list[Refused], url: str) -> ProjectSt
         return ProjectStatus()
     reason = meta.get("pypi:project-status-reason")
     return ProjectStatus(
-        status=status, reason=None if reason is None else cut_text("project-status-reason", reason, drop)
+        status=status, reason=None if reason is None else clean_text("project-status-reason", reason, drop)
     )
 
 

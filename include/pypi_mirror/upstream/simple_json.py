@@ -11,7 +11,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -22,7 +22,6 @@ from pypi_mirror.upstream.checks import (
     MAX_FILES,
     MAX_SERIAL,
     MAX_SIZE,
-    MAX_TEXT,
     check_version,
     checked_address,
     checked_count,
@@ -34,7 +33,15 @@ from pypi_mirror.upstream.checks import (
     checked_upload_time,
     shown,
 )
-from pypi_mirror.upstream.file_entry import Drop, cut_text, kind_of, printable, read_file, unique_files
+from pypi_mirror.upstream.file_entry import (
+    Drop,
+    clean_text,
+    is_usable,
+    kind_of,
+    printable,
+    read_file,
+    unique_files,
+)
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +120,7 @@ _DIGESTS: Final = ("hashes", "core-metadata", "data-dist-info-metadata")
 # Stands for a value that cannot be read.
 _NONSENSE: Final = object()
 _Raw = dict[str, msgspec.Raw]
+_T = TypeVar("_T")
 
 # What the mirror says itself, by whatever name, is not passed on as a key that it does not know.
 _PAGE_KEYS: Final = frozenset(_KnownPage.__struct_encode_fields__)
@@ -122,10 +130,13 @@ _FILE_FIELDS: Final = frozenset({*_File.__struct_encode_fields__, "dist-info-met
 _MAX_DEPTH: Final = 32
 _KEY: Final = re.compile(rb'"\s*:')
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
-# A pair of surrogates, half a pair, or another escape (RFC 8259, section 7).
-_ESCAPE: Final = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
+# The next escape that is half a surrogate pair, behind whole pairs and other escapes (RFC 8259, section 7).
+_HALF: Final = re.compile(
+    rb"""
+    (?: [^\\]++ | \\[^u] | \\u[dD][89abAB]..\\u[dD][c-fC-F].. | \\u(?![dD][89a-fA-F]).... | (?!) )*+
+    \\u ([dD][89a-fA-F]..)
+    """,
+    re.VERBOSE | re.DOTALL,
 )
 
 _page_decoder = msgspec.json.Decoder(_KnownPage)
@@ -236,21 +247,14 @@ class _TolerantReading:
 
     def _page(self, body: bytes) -> _Raw:
         try:
-            try:
-                said = _raw_decoder.decode(body)
-            except msgspec.DecodeError as error:
-                if isinstance(error, msgspec.ValidationError) or b"\\u" not in body:
-                    raise
-                # Half a surrogate pair is no character; whatever has one is not safe, or not legible.
-                body = _ESCAPE.sub(lambda match: rb"\uffff" if match[1] else match[0], body)
-                said = _raw_decoder.decode(body)
+            read, said = _decoded(_raw_decoder, body)
         except (msgspec.ValidationError, RecursionError) as error:
             raise self._malformed(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CutOff(f"the page is no PEP 691 document: {error}", url=self._url) from error
         whole = 1 + sum(len(key.encode()) + 4 + len(bytes(value)) for key, value in said.items())
-        if len(body.strip()) != max(2, whole):
-            self._require_unique(body, "it")
+        if len(read.strip()) != max(2, whole):
+            self._require_unique(read, "it")
         return said
 
     def _object(self, text: msgspec.Raw, what: str) -> _Raw:
@@ -261,7 +265,7 @@ class _TolerantReading:
         self._require_unique(bytes(text), repr(what))
         return said
 
-    def _require_unique(self, text: bytes, what: str) -> None:
+    def _require_unique(self, text: bytes | bytearray, what: str) -> None:
         try:
             key = _repeated_key(text)
         except (ValueError, RecursionError) as error:
@@ -357,7 +361,7 @@ def _versions(said: object, drop: Drop) -> list[str]:
     if len(said) > MAX_FILES:
         drop("versions", f"there are {len(said):,}, {MAX_FILES:,} are the most")
         return []
-    good = [each for each in said if isinstance(each, str) and len(each) <= MAX_TEXT]
+    good = [each for each in said if isinstance(each, str) and is_usable(each)]
     if len(good) < len(said):
         drop("versions", f"{len(said) - len(good)} of {len(said)} are no versions")
     return good
@@ -381,7 +385,7 @@ def _status(said: object, drop: Drop, url: str) -> ProjectStatus:
         drop("project-status.reason", "it is no text")
         reason = None
     return ProjectStatus(
-        status=status, reason=None if reason is None else cut_text("project-status.reason", reason, drop)
+        status=status, reason=None if reason is None else clean_text("project-status.reason", reason, drop)
     )
 
 
@@ -397,13 +401,31 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     if len(_PROJECTS_KEY.findall(body)) > 1:
         raise UpstreamMalformed("the root index has the key 'projects' twice", url=url)
     try:
-        index = _index_decoder.decode(body)
+        _, index = _decoded(_index_decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
     check_version(index.meta.api_version, url=url)
     return _read_serial(index.meta.last_serial, of="the index itself"), index_entries(
         _drained(index.projects), url=url
     )
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], body: bytes) -> tuple[bytes | bytearray, _T]:
+    """What ``decoder`` reads in ``body``, and the bytes that it read: where the body has half a surrogate
+    pair, ILLEGIBLE stands there.
+    """
+    try:
+        return body, decoder.decode(body)
+    except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError) or (match := _HALF.match(body)) is None:
+            raise
+    # In place: a list of what is between them can take many times the bytes that a page may have.
+    legible = bytearray(body)
+    for _ in range(MAX_FILES):
+        legible[match.start(1) : match.end(1)] = b"ffff"
+        if (match := _HALF.match(body, match.end())) is None:
+            break
+    return legible, decoder.decode(legible)
 
 
 def _drained(projects: list[_Project]) -> Iterator[tuple[str, int | None]]:
@@ -455,7 +477,7 @@ def _has_unique_keys(body: bytes, page: _KnownPage) -> bool:
     )
 
 
-def _repeated_key(text: bytes) -> str | None:
+def _repeated_key(text: bytes | bytearray) -> str | None:
     """A key that the outermost object of ``text`` has twice, None without one."""
     pairs = json.loads(text.decode(errors="replace"), object_pairs_hook=list)
     seen = Counter(key for key, _ in pairs)

@@ -444,10 +444,16 @@ TEXTS: tuple[Case, ...] = (
         costs=Cost.VALUE,
         answers=with_file(page_changes={"versions": ["1." * 5_000_000]}),
     ),
-    Case(name="half a surrogate in a reason", costs=Cost.AT_MOST_VALUE, answers=with_file(yanked="\ud800")),
+    Case(
+        name="half a surrogate in a reason",
+        costs=Cost.VALUE,
+        reason="half a surrogate",
+        answers=with_file(yanked="\ud800"),
+    ),
     Case(
         name="half a surrogate as a version",
-        costs=Cost.AT_MOST_VALUE,
+        costs=Cost.VALUE,
+        reason="no versions",
         answers=with_file(page_changes={"versions": ["\udfff"]}),
     ),
     Case(
