@@ -107,14 +107,17 @@ def test_one_that_a_finalizer_lost_is_raised_by_the_next(recwarn: pytest.Warning
             except Interrupted:
                 lost.append(True)
 
+    def interrupt_twice() -> None:
+        Finalized()
+        assert lost == [True]
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
     lost: list[bool] = []
     before = {number: signal.getsignal(number) for number in ENDING}
     try:
         with pytest.raises(Interrupted) as raised, handled_signals(), interruptible():
-            Finalized()
-            assert lost == [True]
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(60)
+            interrupt_twice()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

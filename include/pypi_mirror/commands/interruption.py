@@ -101,7 +101,7 @@ def _on_signal(number: int, _frame: FrameType | None) -> None:
 
 
 def _raise_once() -> None:
-    """Raise, unless Interrupted is under way: a loop that ends its tasks, or a ``finally``, would be cut short.
+    """Raise, unless Interrupted is under way: it would cut short a loop that ends tasks, or a ``finally``.
 
     One that was raised in a finalizer is lost; the next signal raises it again.
     """
