@@ -166,7 +166,8 @@ class TestEvents:
         "bad",
         [
             "text", 7, None, [], ["a"], ["a", "1", 1, "a", "6"], ["a", "1", 1, "a", None],
-            ["a", "1", 1, "a", 6, 7], ["a", "1", 1, "a", -1], {"name": "a"},
+            ["a", "1", 1, "a", 6, 7], ["a", "1", 1, "a", -1], ["a", "1", 1, "a", True],
+            {"name": "a"},
         ],
     )  # fmt: skip
     def test_another_row_costs_itself(self, bad: Any) -> None:
@@ -189,16 +190,21 @@ class TestEvents:
         assert changes_content(event.action)
         assert not is_removal(event.action)
 
-    @pytest.mark.parametrize("time", [None, "1", -5, -(2**63) + 1, 2**62, 1.5])
+    @pytest.mark.parametrize("time", [None, "1", -5, -(2**63) + 1, 2**62, 1.5, True])
     def test_an_event_without_a_time_happened_beside_its_neighbours(self, time: Any) -> None:
         text = xmlrpc.client.dumps(
             ([["a", None, 77, "x", 6], ["b", None, 50, "x", 7], ["c", None, 77, "x", 8]],),
             methodresponse=True,
             allow_none=True,
         )
-        plain = {None: "<nil/>", "1": "<string>1</string>", 1.5: "<double>1.5</double>"}
+        plain = {
+            "None": "<nil/>",
+            "1": "<string>1</string>",
+            "1.5": "<double>1.5</double>",
+            "True": "<boolean>1</boolean>",
+        }
         events, _ = since(
-            5, raw(text.replace("<int>77</int>", plain.get(time) or f"<int>{time}</int>")), value([])
+            5, raw(text.replace("<int>77</int>", plain.get(str(time)) or f"<int>{time}</int>")), value([])
         )
         assert [event.timestamp for event in events] == [50, 50, 50]
 

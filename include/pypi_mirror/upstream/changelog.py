@@ -9,7 +9,7 @@ import reprlib
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from typing import Final
+from typing import Final, TypeGuard
 
 from pypi_mirror.errors import (
     MirrorError,
@@ -84,6 +84,11 @@ def takes_files(action: str) -> bool:
     return changes_content(action) and action.startswith(
         ("remove ", "release quarantined", "project quarantined")
     )
+
+
+def _is_number(said: object) -> TypeGuard[int]:
+    """Whether XML-RPC said a whole number: a boolean is one to Python alone."""
+    return type(said) is int
 
 
 def _dated(rows: list[_Row]) -> list[_Row]:
@@ -199,7 +204,7 @@ class Changelog:
     def last_serial(self) -> int:
         """The serial of upstream's newest event, of whatever kind. Raises NoChangelog and UpstreamError."""
         last = self._call("changelog_last_serial")
-        if not isinstance(last, int) or isinstance(last, bool) or not 0 <= last <= MAX_SERIAL:
+        if not _is_number(last) or not 0 <= last <= MAX_SERIAL:
             raise UpstreamMalformed(f"{reprlib.repr(last)} is no serial", url=self._url)
         return last
 
@@ -234,11 +239,11 @@ class Changelog:
         """One row, read tolerantly. One without a serial has no place: it is left out, and costs no other."""
         match row:
             # One above all that can be kept is absurd; what it says of a project is heard.
-            case [name, version, timestamp, action, int(serial)] if serial >= 0:
+            case [name, version, timestamp, action, serial] if _is_number(serial) and serial >= 0:
                 return (
                     name if isinstance(name, str) else None,
                     version if isinstance(version, str) else None,
-                    timestamp if isinstance(timestamp, int) and 0 <= timestamp <= _LATEST else _UNDATED,
+                    timestamp if _is_number(timestamp) and 0 <= timestamp <= _LATEST else _UNDATED,
                     action if isinstance(action, str) else _UNSAID,
                     serial,
                 )
