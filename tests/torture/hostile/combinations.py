@@ -9,35 +9,37 @@ from itertools import product
 from typing import Any
 
 from tests.torture.hostile.honest import METADATA, NAMES, content, file, filename_of, place_of
+from tests.torture.hostile.indexes import INDEX, xml
+from tests.torture.hostile.indexes import Case as IndexCase
 from tests.torture.hostile.projects import Case, Cost, away, good_file, listing, page_is, sidecar, with_file
 from tests.torture.hostile.server import JSON, Answer, dripping
 
 # What no key of a page means; a key of None is left out, and so is no nonsense.
-_NONSENSE: tuple[Any, ...] = (
+NONSENSE: tuple[Any, ...] = (
     -1, 1.5e300, True, "", "nonsense", "\ud800", "\u202e\x1b[2J", [], [[]], [None], {}, {"sha256": ""},
     {"sha256": [1]}, {"": None},
 )  # fmt: skip
-_FILE_KEYS = (
+FILE_KEYS = (
     "size", "upload-time", "requires-python", "yanked", "gpg-sig", "provenance", "core-metadata",
     "dist-info-metadata", "data-dist-info-metadata", "unknown",
 )  # fmt: skip
-_PAGE_KEYS = ("versions", "project-status", "alternate-locations", "tracks", "unknown")
+PAGE_KEYS = ("versions", "project-status", "alternate-locations", "tracks", "unknown")
 
 
 def _values() -> Iterator[Case]:
-    for key, value in product(_FILE_KEYS, _NONSENSE):
+    for key, value in product(FILE_KEYS, NONSENSE):
         yield Case(
             name=f"{key}: {json.dumps(value)}",
             answers=with_file(entry={key: value}),
             costs=Cost.AT_MOST_VALUE,
         )
-    for key, value in product(_PAGE_KEYS, _NONSENSE):
+    for key, value in product(PAGE_KEYS, NONSENSE):
         yield Case(
             name=f"the page's {key}: {json.dumps(value)}",
             answers=with_file(page_changes={key: value}),
             costs=Cost.AT_MOST_VALUE,
         )
-    for value in _NONSENSE:
+    for value in NONSENSE:
         yield Case(
             name=f"the page's serial: {json.dumps(value)}",
             answers=with_file(page_changes={"meta": {"api-version": "1.4", "_last-serial": value}}),
@@ -46,7 +48,7 @@ def _values() -> Iterator[Case]:
 
 
 # Digests beside a right one, and what they cost.
-_BESIDE: tuple[tuple[str, Any, Cost], ...] = (
+BESIDE: tuple[tuple[str, Any, Cost], ...] = (
     ("md5", "", Cost.AT_MOST_VALUE),
     ("md5", "0" * 32, Cost.FILE),
     ("md5", "0" * 31, Cost.FILE),
@@ -61,7 +63,7 @@ _BESIDE: tuple[tuple[str, Any, Cost], ...] = (
 
 
 def _digests() -> Iterator[Case]:
-    for algorithm, digest, costs in _BESIDE:
+    for algorithm, digest, costs in BESIDE:
         yield Case(
             name=f"{algorithm} {digest[:40]!r} beside the right sha256",
             answers=_beside(algorithm, digest),
@@ -198,7 +200,7 @@ def _drips() -> Iterator[Case]:
 
 
 # A .metadata file or provenance that is there and not what it has to be.
-_SIDECARS: tuple[tuple[str, Answer], ...] = (
+SIDECARS: tuple[tuple[str, Answer], ...] = (
     ("empty", Answer(body=b"")),
     ("a BOM", Answer(body=b"\xef\xbb\xbf" + METADATA)),
     ("no version", Answer(body=b"Name: x\n")),
@@ -213,7 +215,7 @@ _SIDECARS: tuple[tuple[str, Answer], ...] = (
 
 
 def _sidecars() -> Iterator[Case]:
-    for what, answer in _SIDECARS:
+    for what, answer in SIDECARS:
         yield Case(
             name=f"metadata: {what}",
             answers=sidecar(".metadata", answer, entry={"core-metadata": {"sha256": "0" * 64}}),
@@ -244,3 +246,13 @@ _ENTRIES: tuple[Case, ...] = (
 CASES: tuple[Case, ...] = (
     *_values(), *_digests(), *_squatted(), *_inside(), *_drips(), *_sidecars(), *_ENTRIES,
 )  # fmt: skip
+
+
+def _index_drips() -> Iterator[IndexCase]:
+    """Each drip in the answer to the question what has changed."""
+    for what, answer in DRIPS.items():
+        yield IndexCase(name=f"the index: {what}", answers={INDEX: answer})
+        yield IndexCase(name=f"the changelog: {what}", answers=xml() | {"/pypi": answer})
+
+
+INDEXES: tuple[IndexCase, ...] = tuple(_index_drips())

@@ -1,13 +1,13 @@
 """Hostile answers to the question what has changed: the root index and the changelog over XML-RPC.
 
-They meet a mirror that is filled. ``believed`` says whether the run has to succeed all the same (the honest
-rest of the answer counts), or has to fail and change nothing; None lets it do either.
+They meet a mirror that is filled. Whatever comes of it, the next honest answer is followed.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from xml.sax.saxutils import escape
 from xmlrpc.client import dumps
 
 from tests.torture.hostile.honest import NAMES, root
@@ -15,15 +15,23 @@ from tests.torture.hostile.projects import INSIDE, SCRIPT
 from tests.torture.hostile.server import Answer, endless, page
 
 _GIB = 1 << 30
-_INDEX = "/simple/"
-_XMLRPC = "/pypi"
+INDEX = "/simple/"
+XMLRPC = "/pypi"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Case:
+    """``believed`` says whether the run has to succeed all the same (the honest rest of the answer counts) or
+    has to fail; None lets it do either. It changes nothing.
+
+    ``reason`` is in what is said of it. ``is_html`` is for a mirror of an index that is in HTML.
+    """
+
     name: str
     answers: dict[str, Answer]
     believed: bool | None = False
+    reason: str = ""
+    is_html: bool = False
 
 
 def _index(*more: Any, **meta: Any) -> dict[str, Answer]:
@@ -31,23 +39,50 @@ def _index(*more: Any, **meta: Any) -> dict[str, Answer]:
     projects = [{"name": name, "_last-serial": 8} for name in NAMES]
     entries = [each if isinstance(each, dict) else {"name": each, "_last-serial": 8} for each in more]
     document = {"meta": {"api-version": "1.4", "_last-serial": 8}, "projects": [*projects, *entries]} | meta
-    return {_INDEX: page(document)}
+    return {INDEX: page(document)}
 
 
-def _xml(
+def xml(
     body: bytes = b"", stream: Callable[[], Iterator[bytes]] | None = None, then: Answer | None = None
 ) -> dict[str, Answer]:
     return {
-        _INDEX: root(NAMES, serial=8),
-        _XMLRPC: Answer(body=body, content_type="text/xml", stream=stream, then=then),
+        INDEX: root(NAMES, serial=8),
+        XMLRPC: Answer(body=body, content_type="text/xml", stream=stream, then=then),
     }
+
+
+def own_event() -> list[object]:
+    """The one that the mirror is at: a changelog that has it is believed."""
+    return ["honest-a", "1.0", 1_740_000_000, "new release", 7]
+
+
+def rows_answer(*rows: object) -> bytes:
+    """A changelog, with numbers that Python writes to no XML-RPC."""
+
+    def value(said: object) -> str:
+        match said:
+            case None:
+                return "<nil/>"
+            case bool():
+                return f"<boolean>{said:d}</boolean>"
+            case int():
+                return f"<i8>{said}</i8>"
+            case float():
+                return f"<double>{said}</double>"
+            case str():
+                return f"<string>{escape(said)}</string>"
+            case list() | tuple():
+                members = "".join(f"<value>{value(each)}</value>" for each in said)
+                return f"<array><data>{members}</data></array>"
+        raise TypeError(said)
+
+    answer = f"<methodResponse><params><param><value>{value(rows)}</value></param></params></methodResponse>"
+    return answer.encode()
 
 
 def _events(*rows: object) -> dict[str, Answer]:
     """A changelog of the mirror's own event, so that it is believed, and of ``rows``."""
-    own = ["honest-a", "1.0", 1_740_000_000, "new release", 7]
-    no_more = Answer(body=dumps(([],), methodresponse=True).encode(), content_type="text/xml")
-    return _xml(dumps(([own, *rows],), methodresponse=True, allow_none=True).encode(), then=no_more)
+    return xml(rows_answer(own_event(), *rows), then=Answer(body=rows_answer(), content_type="text/xml"))
 
 
 _BOMB = (
@@ -84,7 +119,7 @@ CASES: tuple[Case, ...] = (
     Case(name="names beyond ASCII", answers=_index("ｈonest-a", "honest‐a", "ünter"), believed=True),
     Case(name="one project in two spellings", answers=_index("HONEST_A", "honest.a"), believed=True),
     Case(name="half a surrogate in the index", answers=_index("\ud800"), believed=True),
-    Case(name="an index that is nested deeply", answers={_INDEX: Answer(body=b"[" * 1_000_000)}),
+    Case(name="an index that is nested deeply", answers={INDEX: Answer(body=b"[" * 1_000_000)}),
     Case(name="an index with NaN", answers=_index({"name": "x", "_last-serial": float("nan")})),
     Case(name="an index of wrong types", answers=_index({"name": ["x"]})),
     Case(name="an index in an object", answers=_index(projects={})),
@@ -92,55 +127,45 @@ CASES: tuple[Case, ...] = (
     Case(
         name="projects twice in the index",
         answers={
-            _INDEX: Answer(
+            INDEX: Answer(
                 body=json.dumps(json.loads(root(NAMES, serial=8).body)).encode()[:-1]
                 + b', "projects": [{"name": "honest-a"}]}'
             )
         },
     ),
-    Case(name="an index of a serial before", answers={_INDEX: root(NAMES, serial=3)}),
-    Case(
-        name="an index of a serial of 2^70", answers=_index(meta={"api-version": "1", "_last-serial": 2**70})
-    ),
-    Case(name="a project of a negative serial", answers=_index({"name": "x", "_last-serial": -1})),
+    Case(name="an index of a serial before", answers={INDEX: root(NAMES, serial=3)}),
     Case(
         name="an error page as index",
-        answers={
-            _INDEX: Answer(body=b"<html><body><h1>Trouble</h1></body></html>", content_type="text/html")
-        },
+        answers={INDEX: Answer(body=b"<html><body><h1>Trouble</h1></body></html>", content_type="text/html")},
     ),
-    Case(name="an index without an end", answers={_INDEX: Answer(stream=endless(b" " * 65536))}),
-    Case(name="an index of 2 GB", answers={_INDEX: Answer(stream=endless(b"[" * 65536, size=2 * _GIB))}),
+    Case(name="an index without an end", answers={INDEX: Answer(stream=endless(b" " * 65536))}),
+    Case(name="an index of 2 GB", answers={INDEX: Answer(stream=endless(b"[" * 65536, size=2 * _GIB))}),
     Case(
         name="an index that redirects inside",
-        answers={_INDEX: Answer(status=302, headers=(b"Location: " + INSIDE.encode(),))},
+        answers={INDEX: Answer(status=302, headers=(b"Location: " + INSIDE.encode(),))},
     ),
     Case(
         name="an index that redirects to file:",
-        answers={_INDEX: Answer(status=302, headers=(b"Location: file:///etc/passwd",))},
+        answers={INDEX: Answer(status=302, headers=(b"Location: file:///etc/passwd",))},
     ),
     Case(
         name="an index that redirects to itself",
-        answers={_INDEX: Answer(status=302, headers=(b"Location: /simple/",))},
+        answers={INDEX: Answer(status=302, headers=(b"Location: /simple/",))},
     ),
-    Case(name="XML that multiplies", answers=_xml(_BOMB)),
-    Case(name="XML that reads files", answers=_xml(_SPIED)),
-    Case(name="XML without an end", answers=_xml(stream=_many_events)),
+    Case(name="XML that multiplies", answers=xml(_BOMB)),
+    Case(name="XML that reads files", answers=xml(_SPIED)),
+    Case(name="XML without an end", answers=xml(stream=_many_events)),
     Case(
         name="XML that is nested deeply",
-        answers=_xml(b"<methodResponse><params><param>" + b"<value><array><data>" * 200_000),
+        answers=xml(b"<methodResponse><params><param>" + b"<value><array><data>" * 200_000),
     ),
-    Case(name="XML-RPC of wrong types", answers=_events(["x", 1, "y", "z", "9"])),
-    Case(name="XML-RPC that is a string", answers=_xml(dumps(("no",), methodresponse=True).encode())),
-    Case(name="an event of a negative serial", answers=_events(["x", None, 1, "create", -5])),
     Case(
-        name="an event of a serial of 2^70",
-        answers=_xml(
-            dumps(([["x", None, 1, "create", 9]],), methodresponse=True, allow_none=True)
-            .encode()
-            .replace(b"<int>9</int>", b"<int>%d</int>" % 2**70)
-        ),
+        name="XML-RPC of wrong types",
+        answers=_events(["x", 1, "y", "z", "9"]),
+        believed=True,
+        reason="is no event",
     ),
+    Case(name="XML-RPC that is a string", answers=xml(dumps(("no",), methodresponse=True).encode())),
     Case(
         name="events of names that are none",
         answers=_events(
@@ -158,7 +183,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="a fault of 10 MB",
-        answers=_xml(
+        answers=xml(
             b"<methodResponse><fault><value><struct><member><name>faultCode</name><value><int>1</int></value>"
             b"</member><member><name>faultString</name><value><string>"
             + b"x" * 10_000_000
@@ -167,7 +192,7 @@ CASES: tuple[Case, ...] = (
     ),
     Case(
         name="a date of the year 0",
-        answers=_xml(
+        answers=xml(
             b"<methodResponse><params><param><value><dateTime.iso8601>00000000T99:99:99</dateTime.iso8601></value>"
             b"</param></params></methodResponse>"
         ),

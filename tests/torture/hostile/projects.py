@@ -140,10 +140,6 @@ def away(location: bytes, status: int = 302) -> Answer:
     return Answer(status=status, headers=(b"Location: " + location,))
 
 
-def _url(url: str) -> Callable[[str, str], dict[str, Answer]]:
-    return with_file(url=url)
-
-
 def _twice(project: str, outside: str) -> dict[str, Answer]:
     name = f"{project.replace('-', '_')}-1.0.tar.gz"
     other = file(name, b"other bytes", url="../../files/other.bin")
@@ -203,81 +199,61 @@ _META = b'{"meta": {"api-version": "1.4"}, "name": "PROJECT", '
 _ENTRY = json.dumps(file("x-1.0.tar.gz")).encode()
 _HTML = "text/html"
 
-NAMES: tuple[Case, ...] = (
-    Case(name="a file name that climbs", answers=_named(f"{'../' * 6}outside/pwned.tar.gz")),
-    Case(name="a file name that climbs from within", answers=_named(f"a/{'../' * 7}outside/pwned.tar.gz")),
-    Case(name="an absolute file name", answers=_named("OUTSIDE/pwned.tar.gz")),
-    Case(name="backslashes in a file name", answers=_named("..\\..\\outside\\pwned.tar.gz")),
-    Case(name="a drive in a file name", answers=_named("C:\\pwned.tar.gz")),
-    Case(name="a file name of dots", answers=_named("..")),
-    Case(name="no file name", answers=_named("")),
-    Case(name="a hidden file", answers=_named(".htaccess")),
-    Case(name="a temporary file's name", answers=_named(".tmp-x-1.0.tar.gz.part")),
-    Case(name="NUL in a file name", answers=_named("x-1.0\0.tar.gz")),
-    Case(name="a line end in a file name", answers=_named("x-1.0\r\nX-Evil: 1.tar.gz")),
-    Case(name="escape codes in a file name", answers=_named("\x1b[2Jx-1.0.tar.gz")),
-    Case(name="text that turns round in a file name", answers=_named("x-1.0\u202ezg.rat")),
-    Case(name="an overlong file name", answers=_named(f"{'x' * 5000}-1.0.tar.gz")),
-    Case(name="a file name of 221 bytes", costs=Cost.NOTHING, answers=_named(f"{'x' * 210}-1.0.tar.gz")),
-    Case(name="half a surrogate in a file name", answers=_named("x-\ud800-1.0.tar.gz")),
-    Case(name="another file's metadata", answers=_named("x-1.0.tar.gz.metadata")),
-    Case(name="another file's provenance", answers=_named("x-1.0.tar.gz.provenance")),
-    Case(name="an element in a file name", answers=_named("<script>alert(1)<script>-1.0.tar.gz")),
-    Case(name="a double quote in a file name", answers=_named('x"onmouseover="alert(1)-1.0.tar.gz')),
-    Case(
-        name="a single quote in a file name",
-        costs=Cost.AT_MOST_FILE,
-        answers=_named("x'onclick='y'-1.0.tar.gz"),
-    ),
-    Case(
-        name="references in a file name",
-        costs=Cost.AT_MOST_FILE,
-        answers=_named("x&lt;script&gt;-1.0.tar.gz"),
-    ),
-    Case(
-        name="percent signs in a file name",
-        costs=Cost.AT_MOST_FILE,
-        answers=_named("%2e%2e%2f%2e%2e%2fpwned.tar.gz"),
-    ),
-    Case(name="a question mark in a file name", answers=_named("x-1.0.tar.gz?y=1")),
-    Case(
-        name="a number sign in a file name", costs=Cost.AT_MOST_FILE, answers=_named("x#sha256=00-1.0.tar.gz")
-    ),
+FILE_NAMES: tuple[tuple[str, str, Cost], ...] = (
+    ("a file name that climbs", f"{'../' * 6}outside/pwned.tar.gz", Cost.FILE),
+    ("a file name that climbs from within", f"a/{'../' * 7}outside/pwned.tar.gz", Cost.FILE),
+    ("an absolute file name", "OUTSIDE/pwned.tar.gz", Cost.FILE),
+    ("backslashes in a file name", "..\\..\\outside\\pwned.tar.gz", Cost.FILE),
+    ("a drive in a file name", "C:\\pwned.tar.gz", Cost.FILE),
+    ("a file name of dots", "..", Cost.FILE),
+    ("no file name", "", Cost.FILE),
+    ("a hidden file", ".htaccess", Cost.FILE),
+    ("a temporary file's name", ".tmp-x-1.0.tar.gz.part", Cost.FILE),
+    ("NUL in a file name", "x-1.0\0.tar.gz", Cost.FILE),
+    ("a line end in a file name", "x-1.0\r\nX-Evil: 1.tar.gz", Cost.FILE),
+    ("escape codes in a file name", "\x1b[2Jx-1.0.tar.gz", Cost.FILE),
+    ("text that turns round in a file name", "x-1.0\u202ezg.rat", Cost.FILE),
+    ("an overlong file name", f"{'x' * 5000}-1.0.tar.gz", Cost.FILE),
+    ("a file name of 221 bytes", f"{'x' * 210}-1.0.tar.gz", Cost.NOTHING),
+    ("half a surrogate in a file name", "x-\ud800-1.0.tar.gz", Cost.FILE),
+    ("another file's metadata", "x-1.0.tar.gz.metadata", Cost.FILE),
+    ("another file's provenance", "x-1.0.tar.gz.provenance", Cost.FILE),
+    ("an element in a file name", "<script>alert(1)<script>-1.0.tar.gz", Cost.FILE),
+    ("a double quote in a file name", 'x"onmouseover="alert(1)-1.0.tar.gz', Cost.FILE),
+    ("a single quote in a file name", "x'onclick='y'-1.0.tar.gz", Cost.AT_MOST_FILE),
+    ("references in a file name", "x&lt;script&gt;-1.0.tar.gz", Cost.AT_MOST_FILE),
+    ("percent signs in a file name", "%2e%2e%2f%2e%2e%2fpwned.tar.gz", Cost.AT_MOST_FILE),
+    ("a question mark in a file name", "x-1.0.tar.gz?y=1", Cost.FILE),
+    ("a number sign in a file name", "x#sha256=00-1.0.tar.gz", Cost.AT_MOST_FILE),
+)
+
+NAMES: tuple[Case, ...] = tuple(
+    Case(name=what, answers=_named(filename), costs=costs) for what, filename, costs in FILE_NAMES
+)
+
+# The escape in one of them: nobody but libcurl takes it for an address; what it connects to is looked at.
+URLS: tuple[tuple[str, str, str], ...] = (
+    ("file: on a page", "file:///etc/passwd", ""),
+    ("ftp: on a page", "ftp://127.0.0.1/x.tar.gz", ""),
+    ("gopher: on a page", "gopher://127.0.0.1:25/x", ""),
+    ("data: on a page", "data:text/plain,hello", ""),
+    ("javascript: on a page", "javascript:alert(1)", ""),
+    ("a password in an address", "http://user:secret@127.0.0.1/x.tar.gz", ""),
+    ("backslashes in an address", "http:\\\\127.0.0.1\\x.tar.gz", ""),
+    ("a line end in an address", "../../files/x\r\nX-Evil: 1", ""),
+    ("half an address", "//[::1", ""),
+    ("a port that is none", "http://127.0.0.1:99999/x.tar.gz", ""),
+    ("a link-local address on a page", INSIDE, _NOT_INSIDE),
+    ("a link-local address as a number", "http://2852039166/latest/", _NOT_INSIDE),
+    ("a link-local address in hexadecimal", "http://0xa9fea9fe/latest/", _NOT_INSIDE),
+    ("a link-local address within IPv6", "http://[::ffff:169.254.169.254]/latest/", _NOT_INSIDE),
+    ("a link-local address with an escape", "http://169.254.169%2e254/latest/", _NOT_INSIDE),
+    ("a multicast address on a page", "http://224.0.0.1/x.tar.gz", _NOT_INSIDE),
+    ("an address that climbs", "../../packages/../../../../etc/passwd", ""),
 )
 
 ADDRESSES: tuple[Case, ...] = (
-    Case(name="file: on a page", answers=_url("file:///etc/passwd")),
-    Case(name="ftp: on a page", answers=_url("ftp://127.0.0.1/x.tar.gz")),
-    Case(name="gopher: on a page", answers=_url("gopher://127.0.0.1:25/x")),
-    Case(name="data: on a page", answers=_url("data:text/plain,hello")),
-    Case(name="javascript: on a page", answers=_url("javascript:alert(1)")),
-    Case(name="a password in an address", answers=_url("http://user:secret@127.0.0.1/x.tar.gz")),
-    Case(name="backslashes in an address", answers=_url("http:\\\\127.0.0.1\\x.tar.gz")),
-    Case(name="a line end in an address", answers=_url("../../files/x\r\nX-Evil: 1")),
-    Case(name="half an address", answers=_url("//[::1")),
-    Case(name="a port that is none", answers=_url("http://127.0.0.1:99999/x.tar.gz")),
-    Case(name="a link-local address on a page", answers=_url(INSIDE), reason=_NOT_INSIDE),
-    Case(
-        name="a link-local address as a number", answers=_url("http://2852039166/latest/"), reason=_NOT_INSIDE
-    ),
-    Case(
-        name="a link-local address in hexadecimal",
-        answers=_url("http://0xa9fea9fe/latest/"),
-        reason=_NOT_INSIDE,
-    ),
-    Case(
-        name="a link-local address within IPv6",
-        answers=_url("http://[::ffff:169.254.169.254]/latest/"),
-        reason=_NOT_INSIDE,
-    ),
-    # Nobody but libcurl takes this for an address: what it connects to is looked at.
-    Case(
-        name="a link-local address with an escape",
-        answers=_url("http://169.254.169%2e254/latest/"),
-        reason=_NOT_INSIDE,
-    ),
-    Case(name="a multicast address on a page", answers=_url("http://224.0.0.1/x.tar.gz"), reason=_NOT_INSIDE),
-    Case(name="an address that climbs", answers=_url("../../packages/../../../../etc/passwd")),
+    *(Case(name=what, answers=with_file(url=url), reason=reason) for what, url, reason in URLS),
     Case(
         name="a file that redirects to file:",
         answers=with_file(away(b"file:///etc/passwd")),
