@@ -1,5 +1,8 @@
 """A ledger to plan with reads the mirror's, and leaves no trace in it."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,51 @@ def test_where_there_is_no_ledger_none_is_made(url: str, clock: Hands, tmp_path:
         assert inspect(engine).get_table_names() == []
         engine.dispose()
     assert schemas(url) == []
+
+
+PLANNING = """
+import sys
+from pathlib import Path
+from pypi_mirror.ledger.store import Ledger
+with Ledger.to_plan_with(sys.argv[1], lambda: 0.0, Path(sys.argv[2])):
+    print("planning", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.servers
+def test_the_schema_of_a_plan_that_was_killed_is_dropped_by_the_next(
+    empty_postgres: str, clock: Hands, tmp_path: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PLANNING, empty_postgres, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"planning\n"
+        (theirs,) = schemas(empty_postgres)
+        with Ledger.to_plan_with(empty_postgres, clock, tmp_path):
+            assert theirs in schemas(empty_postgres), "it is under way"
+        process.kill()
+    assert schemas(empty_postgres) == [theirs]
+    wait_until_no_session_plans(empty_postgres)
+    with Ledger.to_plan_with(empty_postgres, clock, tmp_path):
+        assert theirs not in schemas(empty_postgres)
+    assert schemas(empty_postgres) == []
+
+
+def wait_until_no_session_plans(url: str) -> None:
+    """The server notices by itself that a client is gone."""
+    engine = create_engine(url)
+    while True:
+        with engine.connect() as connection:
+            locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+            if not connection.exec_driver_sql(locks).scalar_one():
+                break
+        time.sleep(0.05)
+    engine.dispose()
 
 
 def rows(url: str) -> dict[str, list[tuple[object, ...]]]:

@@ -2,7 +2,8 @@
 
 So a plan is made by the steps of a run, and no run, lease, fact or waiting approval of the mirror changes.
 The tables that those steps write are copies, which names find first: in SQLite a database file to which the
-ledger is attached, in PostgreSQL a schema before the ledger's own.
+ledger is attached, in PostgreSQL a schema before the ledger's own. The schema of a plan that was killed is
+dropped by the next one.
 """
 
 import secrets
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, select
+from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, select, text
 
 from pypi_mirror import __version__
 from pypi_mirror.errors import LedgerError, OldLedger
@@ -24,6 +25,16 @@ from pypi_mirror.ledger.tables import backlog, events, facts, lease, metadata, p
 _COPIED: Final = (facts, runs, plan, backlog)
 _OWN: Final = (*_COPIED, events, lease)
 _ATTACHED: Final = "ledger"
+_PREFIX: Final = "pypi_mirror_plan_"
+# Of this user's alone: nobody else's may be dropped.
+_SCHEMAS: Final = text(
+    "SELECT nspname FROM pg_namespace "
+    "WHERE starts_with(nspname, :prefix) AND pg_get_userbyid(nspowner) = current_user"
+)
+# Held by the session of the plan that a schema is of, before there is one and until it is dropped.
+_LOCK: Final = text("SELECT pg_advisory_lock(hashtextextended(:name, 0))")
+_TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))")
+_UNLOCK: Final = text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))")
 # The execution option that says where the real ledger is.
 _REAL: Final = "real_ledger"
 _WRITING: Final = frozenset({sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE})
@@ -69,34 +80,47 @@ def _beside(url: str, file: Path, scratch: Path) -> Iterator[tuple[Engine, str |
 @contextmanager
 def _on_server(url: str) -> Iterator[tuple[Engine, str | None]]:
     there = _is_ledger(url)
-    own = f"pypi_mirror_plan_{secrets.token_hex(6)}"
+    own = f"{_PREFIX}{secrets.token_hex(6)}"
     real = create_engine(url)
-    with real.begin() as connection:
-        schema: str = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
-    _make_schema(real, own)
-    engine = create_engine(url)
-
-    def put_first(connection: Any, _record: object) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f'SET search_path TO "{own}", "{schema}"')
-        connection.commit()
-
-    event.listen(engine, "connect", put_first)
     try:
-        yield engine, schema if there else None
+        # Open as long as the plan is, for its lock: a session ends with its process, however that ends.
+        with real.execution_options(isolation_level="AUTOCOMMIT").connect() as session:
+            schema: str = session.exec_driver_sql("SELECT current_schema()").scalar_one()
+            _drop_abandoned(session)
+            session.execute(_LOCK, {"name": own})
+            _make_schema(session, own)
+            engine = create_engine(url)
+
+            def put_first(connection: Any, _record: object) -> None:
+                with connection.cursor() as cursor:
+                    cursor.execute(f'SET search_path TO "{own}", "{schema}"')
+                connection.commit()
+
+            event.listen(engine, "connect", put_first)
+            try:
+                yield engine, schema if there else None
+            finally:
+                engine.dispose()
+                session.exec_driver_sql(f'DROP SCHEMA "{own}" CASCADE')
     finally:
-        engine.dispose()
-        with real.begin() as connection:
-            connection.exec_driver_sql(f'DROP SCHEMA "{own}" CASCADE')
         real.dispose()
 
 
-def _make_schema(engine: Engine, name: str) -> None:
+def _drop_abandoned(session: Connection) -> None:
+    """Drop the schemas of plans whose sessions have ended without doing it."""
+    for name in session.execute(_SCHEMAS, {"prefix": _PREFIX}).scalars().all():
+        if session.execute(_TRY_LOCK, {"name": name}).scalar_one():
+            try:
+                session.exec_driver_sql(f'DROP SCHEMA IF EXISTS "{name}" CASCADE')
+            finally:
+                session.execute(_UNLOCK, {"name": name})
+
+
+def _make_schema(session: Connection, name: str) -> None:
     try:
-        with engine.begin() as connection:
-            connection.exec_driver_sql(f'CREATE SCHEMA "{name}"')
+        session.exec_driver_sql(f'CREATE SCHEMA "{name}"')
     except LedgerError as error:
-        user, database = engine.url.username, engine.url.database
+        user, database = session.engine.url.username, session.engine.url.database
         raise LedgerError(
             f"{error}; a plan is made in a schema of its own: let the ledger's user make one "
             f"(GRANT CREATE ON DATABASE {database} TO {user})"
