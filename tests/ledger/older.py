@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 from unittest import mock
 
@@ -10,10 +11,13 @@ from sqlalchemy import Engine, MetaData, insert, inspect, select
 
 from pypi_mirror.ledger import migrations
 from pypi_mirror.ledger.connection import create_engine
+from pypi_mirror.ledger.tables import metadata
 
-# In the order in which foreign keys allow rows to be written.
-_TABLES: Final = ("facts", "projects", "files", "events", "runs", "plan", "backlog", "lease", "orphans")
-OLDER: Final = ("0001", "0002", "0003", "0004")
+_VERSIONS: Final = Path(migrations.__file__).parent / "versions"
+# Of every schema that there has been; none can be forgotten here.
+OLDER: Final = tuple(
+    sorted({path.name.partition("_")[0] for path in _VERSIONS.glob("0*.py")} - {migrations.HEAD})
+)
 
 
 def make_older(url: str, revision: str, *, like: str) -> None:
@@ -30,9 +34,7 @@ def _copy(source: Engine, target: Engine) -> None:
     theirs.reflect(target)
     ours.reflect(source)
     with source.connect() as reading, target.begin() as writing:
-        for name in _TABLES:
-            if name not in theirs.tables:
-                continue
+        for name in (table.name for table in metadata.sorted_tables if table.name in theirs.tables):
             columns = [ours.tables[name].c[column.name] for column in theirs.tables[name].columns]
             rows = [dict(row._mapping) for row in reading.execute(select(*columns))]
             if rows:
