@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from local_stack.stack import Stack
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings
+from tests.command_lines import CommandLines, record
 from tests.dags.receivers import MailServer, Webhook, serving
 from tests.ledger.postgres import running_postgres
 from tests.warehouse import Upload, Warehouse, Wheel, running
@@ -34,6 +36,9 @@ PATIENCE = 120.0
 VIEWER = "viewer"
 VIEWERS_PASSWORD = "may look"
 SLACK_TOKEN = "T0/B0/x"
+# Of PostgreSQL's user, who is let in with any, and for upstream, which asks for none.
+DATABASE_PASSWORD = "hidden-word-of-the-database"
+LOGIN_PASSWORD = "hidden-word-of-the-login"
 
 # Once a day: it makes a DAG one that can be backfilled, and starts a single run when it is unpaused. The time
 # of day is hours ago (``daily_at``): no other run is to come into a test.
@@ -111,6 +116,7 @@ def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
                 webhook=webhook,
                 slack=slack,
                 new_database=new_database,
+                command_lines=record(var / "recorded"),
             )
         finally:
             # Nothing of it is needed any more.
@@ -142,12 +148,16 @@ def _databases(server: str) -> Callable[[], str]:
     return new_database
 
 
+def _with_password(url: str) -> str:
+    return make_url(url).set(password=DATABASE_PASSWORD).render_as_string(hide_password=False)
+
+
 @dataclass(kw_only=True)
 class RealAirflow:
     """The running Airflow; each test writes the configuration that the DAG's tasks read.
 
     With ``new_database``, which makes a PostgreSQL database and returns its URL, Airflow's own and every
-    mirror's ledger are there, else they are SQLite.
+    mirror's ledger are there, else they are SQLite. ``command_lines`` are of all its processes.
     """
 
     stack: Stack
@@ -156,6 +166,7 @@ class RealAirflow:
     mail: MailServer
     webhook: Webhook
     slack: Webhook
+    command_lines: CommandLines
     new_database: Callable[[], str] | None = None
     daily_at: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(hours=6))
     api: AirflowApi = field(init=False)
@@ -176,8 +187,10 @@ class RealAirflow:
             port=self.port,
             mirror_conf=self.conf,
             dag_id=DAG_ID,
-            database=None if self.new_database is None else self.new_database(),
+            database=None if self.new_database is None else _with_password(self.new_database()),
             extra_env={
+                "PYTHONPATH": os.pathsep.join((self.command_lines.path, str(self.stack.layout.include))),
+                "AIRFLOW_CONN_PYPI_MIRROR_UPSTREAM": f"http://me:{LOGIN_PASSWORD}@127.0.0.1/",
                 # A run is a chain of tasks, and before each the scheduler sleeps up to a second by default.
                 "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
                 # A DAG whose configuration a test has changed is there as soon as its file was read again.

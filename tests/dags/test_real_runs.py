@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from local_stack.airflow_api import Task
-from local_stack.airflow_server import SCHEDULER
+from local_stack.airflow_server import SCHEDULER, read_or_make_keys
 from local_stack.errors import StackError
 from local_stack.parts import nginx_service
 from local_stack.ports import accepts
@@ -19,7 +19,18 @@ from pypi_mirror.ledger.tables import lease
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
-from tests.dags.real_airflow import AUDIT_ID, DAG_ID, RealAirflow, free_port, pages, upstream_of
+from tests.dags.real_airflow import (
+    AUDIT_ID,
+    DAG_ID,
+    DATABASE_PASSWORD,
+    LOGIN_PASSWORD,
+    SLACK_TOKEN,
+    VIEWERS_PASSWORD,
+    RealAirflow,
+    free_port,
+    pages,
+    upstream_of,
+)
 from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
@@ -304,3 +315,24 @@ def _log(airflow: RealAirflow, run_id: str, task_id: str) -> str:
         airflow.stack.layout.logs / "tasks" / f"dag_id={DAG_ID}" / f"run_id={run_id}" / f"task_id={task_id}"
     )
     return "".join(path.read_text() for path in sorted(folder.glob("attempt=*.log")))
+
+
+@pytest.mark.database("postgresql")
+def test_no_list_of_processes_shows_a_secret(airflow: RealAirflow, tmp_path: Path) -> None:
+    with running(upstream_of("alpha", "beta", "gamma")) as upstream, airflow.command_lines.watched():
+        airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port())
+        airflow.run()
+    lines = airflow.command_lines.all()
+    for expected in ("scheduler", "dag-processor", "api-server", "db migrate", "nginx"):
+        assert any(expected in each for each in lines), f"{expected} is not among what was recorded"
+    keys = read_or_make_keys(airflow.stack.layout.airflow_home)
+    secrets = (
+        DATABASE_PASSWORD,
+        LOGIN_PASSWORD,
+        SLACK_TOKEN,
+        VIEWERS_PASSWORD,
+        keys.password,
+        keys.fernet,
+        keys.jwt,
+    )
+    assert [each for each in lines if any(secret in each for secret in (*secrets, keys.session))] == []
