@@ -458,7 +458,7 @@ def test_an_orphan_waits_for_the_end_of_the_grace_period(synced: Bench) -> None:
     assert report.waiting == 1
     assert report.is_clean
     synced.clock.advance(days=6.9)
-    audited(synced)
+    assert audited(synced).found == {}, "it was found once"
     assert orphan.exists()
     synced.clock.advance(days=0.2)
     assert audited(synced).swept == 1

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from pypi_mirror.model import RunState
+from pypi_mirror.steps.audit import AuditRequest
+from pypi_mirror.steps.audit import audit as run_audit
+from pypi_mirror.steps.audit_report import AuditReport
 from tests.steps.audit import audit
 from tests.steps.bench import Bench, MakeBench
 from tests.steps.test_raise_alerts import watch
@@ -124,6 +127,30 @@ def test_follow_takes_the_new_bytes_and_ends_it(made: Bench) -> None:
     assert made.backlog() == {}
     assert served(made) == entry(made)["hashes"]["sha256"] != old
     assert entry(made)["requires-python"] == ">=3.9"
+
+
+def test_what_was_replaced_goes_after_the_grace_period_and_is_no_finding(made: Bench) -> None:
+    old = made.web / entry(made)["url"].removeprefix("../../")
+    metadata = old.with_name(f"{old.name}.metadata")
+    assert metadata.exists()
+    made.change(replaced_files="follow")
+    made.server.apply(Redeploy(distribution=OTHER))
+    assert made.sync().state is RunState.SUCCESS
+    report = audited(made)
+    assert (report.found, report.swept) == ({}, 0)
+    assert old.exists()
+    assert metadata.exists(), "readers may have the old page"
+    made.clock.advance(days=made.settings.grace_days + 1)
+    assert audited(made).swept == 2
+    assert not old.parent.exists()
+    assert audited(made).found == {}
+    audit(made)
+
+
+def audited(made: Bench) -> AuditReport:
+    made.runs += 1
+    with made.open() as mirror:
+        return run_audit(mirror, AuditRequest(label=f"audit {made.runs}", everything=True))
 
 
 @pytest.mark.parametrize("how", ["followed", "gone"])

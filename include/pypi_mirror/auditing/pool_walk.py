@@ -59,6 +59,10 @@ class Known:
             known |= _SUFFIXES[".provenance"]
         self.paths[key] = known
 
+    def add_orphan(self, path: str) -> None:
+        """It is known that no row accounts for ``path``, and since when."""
+        self.paths.setdefault(hash(path), 0)
+
     def __contains__(self, path: str) -> bool:
         if hash(path) in self.paths:
             return True

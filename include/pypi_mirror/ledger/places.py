@@ -88,9 +88,11 @@ class Places:
             rows = [{"path": path, "found_at": now} for path in paths]
             upsert(connection, orphans, rows, keep_existing=True)
 
-    def orphans(self, *, found_before: int) -> Iterator[str]:
+    def orphans(self, *, found_before: int | None = None) -> Iterator[str]:
         """The paths, relative to ``web/``, for which nothing has accounted since before then; streamed."""
-        statement = select(orphans.c.path).where(orphans.c.found_at < found_before).order_by(orphans.c.path)
+        statement = select(orphans.c.path).order_by(orphans.c.path)
+        if found_before is not None:
+            statement = statement.where(orphans.c.found_at < found_before)
         for (path,) in stream(self._engine, statement):
             yield path
 

@@ -15,7 +15,7 @@ from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
-from pypi_mirror.ledger.tables import files, left_out, plan, projects
+from pypi_mirror.ledger.tables import files, left_out, orphans, plan, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Refused, Tally
 from pypi_mirror.plain_text import plain
@@ -221,6 +221,7 @@ class Results:
         now: int,
     ) -> None:
         new, changed, unlisted = [], [], []
+        left: dict[str, int] = {}
         for r in synced:
             assert r.page is not None  # noqa: S101 - by the caller's choice
             project_id = ids[r.page.name]
@@ -233,12 +234,16 @@ class Results:
                     new.append(row)
                 elif known.removed_at is not None or r.planned.verify or _differs(known, row):
                     changed.append(row)
+                    if known.location != location:
+                        left |= dict.fromkeys(_paths(known), now)
             unlisted += [
                 {"id_": project_id, "filename_": name}
                 for name, known in r.known_files.items()
                 if name not in listed and known.removed_at is None
             ]
         upsert(connection, files, new + changed)
+        # No row knows a file any more whose name means other bytes from now on, which lie elsewhere.
+        upsert(connection, orphans, [{"path": path, "found_at": at} for path, at in left.items()])
         if unlisted:
             connection.execute(
                 update(files)
@@ -375,6 +380,12 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
         "stated": remembered(file.remote.hashes),
         "removed_at": None,
     }
+
+
+def _paths(known: KnownFile) -> list[str]:
+    """Where the file is, and what is beside it, relative to ``web/``."""
+    beside = ((".metadata", known.metadata_sha256 is not None), (".provenance", known.provenance))
+    return [known.path, *(f"{known.path}{suffix}" for suffix, is_there in beside if is_there)]
 
 
 def _raw(digest: str | None) -> bytes | None:

@@ -64,7 +64,7 @@ class PoolTurn:
 
 
 def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], None]) -> Iterator[Finding]:
-    """What lies in these parts of the pool that no row accounts for.
+    """What lies in these parts of the pool that no row accounts for, and was not known to.
 
     One pass through the ledger's files for each 600,000 of them that lie in these parts: for all of PyPI and
     the turn of a day that is one. ``keep_alive`` is called every few thousand rows or entries.
@@ -79,6 +79,8 @@ def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], Non
             known.add(file, project)
             if number % _CHUNK == 0:
                 keep_alive()
+        for path in mirror.ledger.places.orphans():
+            known.add_orphan(path)
         yield from known.clashes
         walk = PoolWalk(str(mirror.settings.web), known, keep_alive)
         for part in stretch:
