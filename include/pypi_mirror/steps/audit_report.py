@@ -37,13 +37,14 @@ class AuditReport:
     """What an audit looked at, found, and repaired.
 
     ``found`` counts by kind of fault; ``repaired`` and ``unrepaired`` add up to all of them but those
-    ``waiting``: orphans whose grace period has not ended. ``withheld`` are files that pages no longer list
-    because they are damaged and could not be downloaded again; their projects are in ``failures`` and on the
-    backlog. ``examples`` are the first findings. ``rechecked`` projects were asked for upstream, ``changed``
-    of them had changed without an event, ``removed`` are gone. ``swept`` orphans were deleted. ``beside`` is
-    the run that was at work during a dry run: what it has not finished was not looked at. ``refused``
-    parts of upstream's pages of these projects are left out, for they are unsafe or nonsense. ``behind`` are
-    those that are on the backlog, with the reason: not as upstream has them, whatever the disk has.
+    ``waiting``: orphans that no audit found before; their grace period begins. ``withheld`` are files that
+    pages no longer list because they are damaged and could not be downloaded again; their projects are in
+    ``failures`` and on the backlog. ``examples`` are the first findings. ``rechecked`` projects were asked
+    for upstream, ``changed`` of them had changed without an event, ``removed`` are gone. ``swept`` orphans
+    were deleted. ``beside`` is the run that was at work during a dry run: what it has not finished was not
+    looked at. ``refused`` parts of upstream's pages of these projects are left out, for they are unsafe or
+    nonsense. ``behind`` are those that are on the backlog, with the reason: not as upstream has them,
+    whatever the disk has.
     """
 
     dry_run: bool

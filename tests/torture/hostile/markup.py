@@ -14,16 +14,15 @@ _PACKED_HTML = 160
 
 
 def _entities(depth: int, width: int, *, kind: bytes = b"") -> bytes:
-    """A document type in which each of ``depth`` entities is ``width`` times the one before."""
-    first = b'<!ENTITY %be0 "lol">' % kind
+    """A document type in which each of ``depth`` entities is ``width`` times the one before; ``kind`` is "% "
+    for parameter entities.
+    """
     mark = b"%" if kind else b"&"
-    more = b"".join(
-        b'<!ENTITY %be%d "%b">' % (kind, number, mark + b"e%d;" % (number - 1)) * 1
-        if width == 1
-        else b'<!ENTITY %be%d "%b">' % (kind, number, (mark + b"e%d;" % (number - 1)) * width)
-        for number in range(1, depth)
-    )
-    return b"<!DOCTYPE x [" + first + more + b"]>"
+    declared = [b'<!ENTITY %be0 "lol">' % kind]
+    for number in range(1, depth):
+        before = mark + b"e%d;" % (number - 1)
+        declared.append(b'<!ENTITY %be%d "%b">' % (kind, number, before * width))
+    return b"<!DOCTYPE x [" + b"".join(declared) + b"]>"
 
 
 def _documents() -> Iterator[tuple[str, bytes]]:

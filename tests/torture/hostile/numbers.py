@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
-from tests.torture.hostile.honest import NAMES, document
-from tests.torture.hostile.indexes import Case, own_event, rows_answer, xml
+from tests.torture.hostile.honest import NAMES
+from tests.torture.hostile.indexes import INDEX, Case, own_event, rows_answer, xml
 from tests.torture.hostile.server import Answer, page
 
 # What the mirror of the honest projects is at.
@@ -36,19 +36,10 @@ def _event(serial: Any, timestamp: Any, action: Any = "create", *, where: str = 
     return xml(rows_answer(*rows[where]), then=Answer(body=rows_answer(), content_type="text/xml"))
 
 
-def _entry(serial: Any) -> dict[str, Answer]:
+def _index(own: Any, *more: Any) -> dict[str, Answer]:
     projects = [{"name": name, "_last-serial": 7} for name in NAMES]
-    projects.insert(1, {"name": "nobody", "_last-serial": serial})
-    return {
-        "/simple/": page(
-            document("") | {"meta": {"api-version": "1.4", "_last-serial": _NEXT}, "projects": projects}
-        )
-    }
-
-
-def _own(serial: Any) -> dict[str, Answer]:
-    projects = [{"name": name, "_last-serial": 7} for name in NAMES]
-    return {"/simple/": page({"meta": {"api-version": "1.4", "_last-serial": serial}, "projects": projects})}
+    projects[1:1] = more
+    return {INDEX: page({"meta": {"api-version": "1.4", "_last-serial": own}, "projects": projects})}
 
 
 def _singles() -> Iterator[Case]:
@@ -60,13 +51,13 @@ def _singles() -> Iterator[Case]:
         )
         yield Case(
             name=f"a project of serial {serial!r} in the index",
-            answers=_entry(serial),
+            answers=_index(_NEXT, {"name": "nobody", "_last-serial": serial}),
             believed=True,
             reason=reason,
         )
         yield Case(
             name=f"an index of serial {serial!r}",
-            answers=_own(serial),
+            answers=_index(serial),
             believed=serial in _FAR and serial < 2**63,
             reason=reason,
         )
