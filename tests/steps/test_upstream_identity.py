@@ -70,6 +70,21 @@ def test_another_upstream_is_compared_with_all_that_is_here(
         assert made.sync().planned == 0
 
 
+@pytest.mark.parametrize("ways", [1, 3])
+def test_one_of_which_every_project_has_changed_is_still_the_same(bench: MakeBench, ways: int) -> None:
+    """The changelog told of each change; its index, which nobody read since the first sync, has them all."""
+    made = bench(*uploads())
+    made.sync()
+    for number in range(ways):
+        made.server.apply(*(Upload(distribution=Wheel(name=name, version=f"{number}.5")) for name in NAMES))
+        assert made.sync().source == "changelog"
+    made.server.apply(RemoveProject(project="alpha"), Upload(distribution=Wheel(name="beta", version="9.0")))
+    made.server.inject(NO_CHANGELOG)
+    report = made.sync()
+    assert (report.state, report.source) == (RunState.SUCCESS, "index")
+    assert not made.page_directory("alpha").exists()
+
+
 @pytest.mark.parametrize("behaviour", [Behaviour(), STATIC, SERIAL_LESS], ids=["changelog", "index", "none"])
 def test_another_master_may_have_any_serials(bench: MakeBench, behaviour: Behaviour) -> None:
     made = bench(*uploads(), Gap(size=5000), Upload(distribution=Wheel(name="alpha", version="2.0")))

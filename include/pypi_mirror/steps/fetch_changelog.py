@@ -21,6 +21,7 @@ from pypi_mirror.steps.upstream_identity import (
     begin_with_another,
     check_event,
     difference,
+    follow_events,
     identity,
     note_identity,
     sample_of,
@@ -155,6 +156,7 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> 
     for events in changelog.since(serial, check=lambda found: check_event(mirror, serial, found)):
         mirror.ledger.lease.renew(run.request.label)
         mirror.ledger.events.add(events)
+        follow_events(mirror, events)
         last, count = events[-1].serial, count + len(events)
     for event in changelog.absurd:
         mirror.ledger.backlog.look_at(

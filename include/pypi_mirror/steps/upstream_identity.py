@@ -1,9 +1,9 @@
 """Is upstream the one that the mirror was made from? Serials of another one mean nothing here.
 
-Beside the cursor the ledger keeps the address and a sample of projects with their serials: those that changed
-longest ago, which hardly ever change, and the one that changed last. An index in which not one of them is as
-it was is another one's; so is a changelog whose event at the cursor is another than ours. Then what was known
-of upstream is forgotten, and everything is compared, through the guard.
+Beside the cursor the ledger keeps the address and a sample of projects with their serials as of the cursor:
+those that changed longest ago, which hardly ever change, and the one that changed last. An index in which not
+one of them is as it was is another one's; so is a changelog whose event at the cursor is another than ours.
+Then what was known of upstream is forgotten, and everything is compared, through the guard.
 """
 
 import heapq
@@ -17,13 +17,15 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.reset import reset_upstream
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event, IndexEntry
+from pypi_mirror.upstream.changelog import is_removal
 
 log = logging.getLogger(__name__)
 
 FACT: Final = "upstream_identity"
 # Present from when another upstream was noticed until a sync has published what it has.
 ANOTHER: Final = "another_upstream"
-_OLDEST: Final = 31
+# Of a small upstream that is all projects: in a week most of them may change.
+_OLDEST: Final = 255
 # One project alone may have changed.
 _AT_LEAST: Final = 2
 
@@ -47,13 +49,30 @@ def identity(mirror: Mirror) -> UpstreamIdentity | None:
 
 def sample_of(mirror: Mirror, entries: Iterable[IndexEntry]) -> UpstreamIdentity:
     """What tells an upstream with these projects from others."""
-    serials = [(e.serial, str(e.project)) for e in entries if e.serial is not None]
+    return _identity_of(mirror, [(e.serial, str(e.project)) for e in entries if e.serial is not None])
+
+
+def _identity_of(mirror: Mirror, serials: list[tuple[int, str]]) -> UpstreamIdentity:
     chosen = heapq.nsmallest(_OLDEST, serials)
     if serials:
         chosen.append(max(serials))
     return UpstreamIdentity(
         master=mirror.settings.master, sample={project: serial for serial, project in chosen}
     )
+
+
+def follow_events(mirror: Mirror, events: Iterable[Event]) -> None:
+    """Have the sample be as of ``events``, which come after it: in time each of its projects changes."""
+    known = identity(mirror)
+    if known is None:
+        return
+    sample = dict(known.sample)
+    for event in events:
+        if is_removal(event.action):
+            sample.pop(event.project, None)
+        else:
+            sample[event.project] = event.serial
+    note_identity(mirror, _identity_of(mirror, [(serial, project) for project, serial in sample.items()]))
 
 
 def difference(
