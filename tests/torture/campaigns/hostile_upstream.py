@@ -50,25 +50,27 @@ def run(directory: Path, goal: int, chance: random.Random) -> Outcome:
         *markup.CASES,
         *numbers.drawn(chance, _DRAWN_EVENTS),
     ]
-    # Every one of them, unless this is a short version: then those that cost runs of their own are drawn.
+    changing = list(changes.CASES)
+    # Every one of them, unless this is a short version: then those are drawn that cost further runs.
     share = goal / CAMPAIGN.at_least
     if share < 1:
         alone = chance.sample(alone, max(3, math.ceil(len(alone) * share)))
-    mixed = list(mixtures.drawn(chance, max(0, goal - len(together) - len(alone) - len(changes.CASES))))
+        changing = chance.sample(changing, max(30, math.ceil(len(changing) * share)))
+    mixed = list(mixtures.drawn(chance, max(0, goal - len(together) - len(alone) - len(changing))))
     with _grounds(directory / "together", found) as ground:
         _together(ground, together, mixed)
-        _changes(ground.at("changes"))
+        _changes(ground.at("changes"), changing)
     _each_alone(directory, found, alone)
     longest = max(found.held, key=found.held.__getitem__)
     highest = sorted(found.peaks.items(), key=lambda each: -each[1])[:4]
     return Outcome(
-        done=len(together) + len(mixed) + len(changes.CASES) + len(alone),
+        done=len(together) + len(mixed) + len(changing) + len(alone),
         wrong=tuple(found.wrong),
         notes=(
             f"most memory: {', '.join(f'{peak >> 20} MB ({name})' for name, peak in highest)}",
             f"longest call: {found.held[longest]:.1f} s of {DEADLINE:.0f} ({longest})",
             f"{len(together)} projects in one run, {len(mixed)} with several things wrong in the same",
-            f"{len(changes.CASES)} cases of projects that change in {changes.STEPS} runs",
+            f"{len(changing)} cases of projects that change in {changes.STEPS} runs",
             f"{len(alone)} cases with runs of their own",
         ),
     )
@@ -111,9 +113,9 @@ def _together(ground: Ground, single: list[projects.Case], mixed: list[projects.
         ground.found.add("another project affected", f"all projects together: {sorted(unexpected)} failed")
 
 
-def _changes(ground: Ground) -> None:
+def _changes(ground: Ground, cases: Iterable[changes.Case]) -> None:
     """Each case is one or two projects; in each run all of them take a step."""
-    named = {f"changed-{number:04}": case for number, case in enumerate(changes.CASES)}
+    named = {f"changed-{number:04}": case for number, case in enumerate(cases)}
     had = ground.pages()
     for step in range(changes.STEPS):
         listed: dict[str, int | None] = dict.fromkeys(honest.NAMES, 7)
