@@ -75,7 +75,7 @@ test-airflow: $(READY_DEV)  ## the tests that run Airflow
 
 .PHONY: test-others
 test-others: $(READY_DEV)  ## all other tests
-	$(PY) -m pytest -m 'not airflow'
+	$(PY) -m pytest -m 'not airflow' --numprocesses 2 --dist loadfile
 
 .PHONY: screenshots
 screenshots: $(READY_DEV)  ## make docs/screenshots anew, of the page in Airflow (needs chromium, chromium-driver)

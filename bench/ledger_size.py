@@ -86,10 +86,10 @@ def _fill(mirror: Mirror, count: int) -> int:
 # Uploads and audits are spread evenly over 3,000 days; one file in two thousand is a tombstone.
 _PROJECT_ROWS: Final = """
     WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)
-    INSERT INTO projects (name, display_name, serial, seen_serial, etag, status, selection, files, bytes,
-                          dropped_files, dropped_bytes, synced_at, audited_at)
+    INSERT INTO projects (name, display_name, serial, seen_serial, made_entry, made_decision, status,
+                          selection, files, bytes, dropped_files, dropped_bytes, synced_at, audited_at)
     SELECT printf('project-%07d-synthetic', i), printf('Project_%07d.synthetic', i), i, i,
-           '"66b2f1a0c0ffee-1f40"', 'active', 'selection-of-the-bench',
+           randomblob(16), randomblob(16), 'active', 'selection-of-the-bench',
            CASE WHEN i % :huge = 0 THEN :huge_files ELSE 1 + i % 31 END, i, 0, 0, :start,
            :start + (i * 7919 % 2999) * 86400
     FROM n
@@ -154,8 +154,8 @@ def _pass(work: Callable[[], int]) -> dict[str, float]:
 
 
 def _write(plan: Plan, rows: Iterable[PlannedProject], count: int) -> int:
-    def numbers(known: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]:
-        return cut(known, sizes=sizes, batch_size=500)
+    def numbers(new_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]:
+        return cut(new_bytes, sizes=sizes, batch_size=500)
 
     plan.write(_RUN, rows, numbers)
     return count
@@ -169,7 +169,7 @@ def _planned(number: int) -> PlannedProject:
     name = _name(number)
     return PlannedProject(
         project=name, display_name=name, action=Action.SYNC, reason="the filters changed", serial=number,
-        known_bytes=20_000_000,
+        unread=False, new_files=1, new_bytes=20_000_000,
     )  # fmt: skip
 
 

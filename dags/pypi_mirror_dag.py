@@ -34,6 +34,8 @@ SCHEDULE = CONFIGURATION.schedule
 Batch = dict[str, int]
 # They share the administrator's limits, so there are never more of them than requests at once.
 BATCHES_AT_ONCE = CONFIGURATION.batches_at_once
+# The XCom with the run's id in the ledger: what a task returns is what Airflow can map over.
+RUN_ID = "run"
 
 
 def tell_of_failed_run(context: Context) -> None:
@@ -65,32 +67,41 @@ def tell_of_failed_run(context: Context) -> None:
 )
 def pypi_mirror() -> None:
     @task(retries=SCHEDULE.retries + LOST_WHILE_WAITING)
-    def fetch_changelog() -> int:
-        """Begin the run in the ledger, as soon as no other run is at work; return its id."""
-        from mirror_airflow.run_request import run_request
-        from pypi_mirror.steps.fetch_changelog import fetch_changelog as step
+    def fetch_changelog() -> list[int]:
+        """Begin the run in the ledger, as soon as no other run is at work, and leave its id.
+
+        A few pages are read at once; returns how many there are for a task of their own.
+        """
+        from mirror_airflow.reading_list import read_short_list
+        from mirror_airflow.run_request import begin_run
 
         context = get_current_context()
         with task_mirror() as mirror:
-            return step(mirror, run_request(context["dag_run"], context["params"])).run_id
+            run = begin_run(mirror, context["dag_run"], context["params"])
+            context["ti"].xcom_push(RUN_ID, run)
+            return read_short_list(mirror, run)
 
-    @task
+    @task(map_index_template=TASK_NAME, execution_timeout=LONGEST_BATCH)
+    def read_pages(run: int, pages: int) -> int:
+        """Read upstream's pages that the plan needs, where they are many; return how many were asked for."""
+        from pypi_mirror.steps.read_pages import read_pages as step
+
+        name_task(get_current_context(), f"{pages:,} pages")
+        with task_mirror() as mirror:
+            return step(mirror, run).asked
+
+    @task(trigger_rule="none_failed")
     def partition_projects(run: int) -> list[Batch]:
         """Make the plan of the run; a dry run says what it would do, and has no batches."""
-        from mirror_airflow.outcome import end_with_plan, say_plan
+        from mirror_airflow.outcome import begun_batches
         from pypi_mirror.planning import BATCHES_EACH
         from pypi_mirror.steps.partition_projects import partition_projects as step
 
         params = get_current_context()["params"]
         with task_mirror() as mirror:
             at_least = BATCHES_EACH * BATCHES_AT_ONCE
-            plan = step(mirror, run, batch_size=params["batch_size"], at_least=at_least)
-            if params["dry_run"]:
-                end_with_plan(mirror, plan)
-                return []
-            say_plan(plan)
-        sharers = min(BATCHES_AT_ONCE, len(plan.batches))
-        return [{"number": b.number, "projects": b.projects, "sharers": sharers} for b in plan.batches]
+            plan = step(mirror, run, batch_size=params["batch_size"], at_least=at_least, listed=True)
+            return begun_batches(mirror, plan, BATCHES_AT_ONCE, dry_run=params["dry_run"])
 
     @task(
         map_index_template=TASK_NAME,
@@ -143,11 +154,13 @@ def pypi_mirror() -> None:
             return require_success(step(mirror, run))
 
     # What a task returns is, while the file is read, a reference to it.
-    run: Any = fetch_changelog()
+    lists: Any = fetch_changelog()
+    run = lists[RUN_ID]
+    reading: Any = read_pages.partial(run=run).expand(pages=lists)
     plan: Any = partition_projects(run)
     approval = ApproveRemovals(task_id="approve_removals", run=run, hours=CONFIGURATION.guard.approval_hours)
     batches = download_projects.partial(run=run).expand(batch=plan)
-    plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+    reading >> plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
 
 
 pypi_mirror()

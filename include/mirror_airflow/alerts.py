@@ -36,6 +36,7 @@ def send(message: Message, alerts: Alerts, context: Context) -> None:
 def send_by(names: Iterable[str], message: Message, alerts: Alerts, context: Context) -> dict[str, str]:
     """Send ``message`` by the channels ``names`` that ``alerts`` still has; what went wrong, by channel."""
     failures = {}
+    message = message.for_people()
     for name in names:
         if name not in channels(alerts):
             continue

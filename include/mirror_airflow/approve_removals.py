@@ -94,7 +94,7 @@ def _body(mirror: "Mirror", removals: "Removals") -> str:
     """What the person sees who decides, as Markdown. Reasons can quote upstream, so they are set as code."""
     note = (
         "Removed files stay on the disk for `[removal] grace-days`. Until somebody answers, nothing of this "
-        "plan runs; another run meanwhile, a dry run too, makes it void."
+        "plan runs; another run that syncs makes it void, and asks again."
     )
     limits = [f"- {limit}" for limit in removals.exceeded]
     lines = [f"The plan `{removals.plan}` would remove {removals.described()} from the pages:", *limits, ""]

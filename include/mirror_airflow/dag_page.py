@@ -7,10 +7,11 @@ from pypi_mirror.settings.values import Schedule, Settings
 STEPS = """
 | task | what it does |
 | --- | --- |
-| fetch_changelog | asks upstream what changed since the cursor, and takes the mirror's lease |
-| partition_projects | applies the project filters, makes the plan and cuts it into batches |
+| fetch_changelog | takes the mirror's lease, asks upstream what changed, reads the pages if they are few |
+| read_pages | reads many pages, as in a first sync; there is no such task where few are to read |
+| partition_projects | decides which files to take and which to remove, and cuts the plan into batches |
 | approve_removals | waits for a person, under Required Actions, where the plan removes too much |
-| download_projects | one task a batch: pages, files, verification, the projects' own pages |
+| download_projects | one task a batch: downloads and verifies files, writes the projects' own pages |
 | rebuild_index | writes the root index and the name map, then moves the cursor |
 | reload_nginx | tests and reloads nginx's configuration, then asks the live server as a client would |
 | report | writes the status; the run fails here when projects failed for the first time |

@@ -4,12 +4,14 @@ Nothing in it is trusted: reasons can quote what upstream sent.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from html import escape
 from typing import Any
 
 import msgspec
+
+from pypi_mirror.settings.locate import name_used_file
 
 # Under this key a failed task leaves its last words in XCom.
 ERROR_KEY = "error"
@@ -68,6 +70,16 @@ class Message:
     unlisted: int = 0
     tasks: tuple[FailedTask, ...] = ()
     advice: tuple[str, ...] = ()
+
+    def for_people(self) -> "Message":
+        """With the configuration file in each command that it proposes, so that the command can be copied."""
+        return replace(
+            self,
+            details=tuple(map(name_used_file, self.details)),
+            projects=tuple(replace(each, reason=name_used_file(each.reason)) for each in self.projects),
+            tasks=tuple(replace(each, reason=name_used_file(each.reason)) for each in self.tasks),
+            advice=tuple(map(name_used_file, self.advice)),
+        )
 
     @property
     def subject(self) -> str:

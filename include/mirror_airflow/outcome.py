@@ -23,7 +23,20 @@ def say_plan(plan: Partition) -> None:
         len(plan.batches),
     )
     if plan.left:
-        log.info("%d more projects are left to later runs ([schedule] projects-per-run)", plan.left)
+        log.info("%d more projects are left to later runs ([schedule] %s)", plan.left, plan.left_by)
+
+
+def begun_batches(mirror: Mirror, plan: Partition, at_once: int, *, dry_run: bool) -> list[dict[str, int]]:
+    """What each task gets: a batch's number, its projects, and how many batches are at work at once.
+
+    A dry run ends with its plan, and has no batches.
+    """
+    if dry_run:
+        end_with_plan(mirror, plan)
+        return []
+    say_plan(plan)
+    sharers = min(at_once, len(plan.batches))
+    return [{"number": b.number, "projects": b.projects, "sharers": sharers} for b in plan.batches]
 
 
 def end_with_plan(mirror: Mirror, plan: Partition) -> None:

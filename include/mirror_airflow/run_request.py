@@ -7,7 +7,10 @@ from typing import Any, Protocol
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.guard_removals import require_none_waits
 
 BACKFILL = "backfill"
 
@@ -21,6 +24,17 @@ class AirflowRun(Protocol):
 
     @property
     def run_type(self) -> str: ...
+
+
+def begin_run(mirror: Mirror, run: AirflowRun, params: Mapping[str, Any]) -> int:
+    """Begin ``run`` in the ledger, and return its id there.
+
+    Raises MirrorBusy while another run has the mirror, and where a dry run would make the plan void that
+    waits for approval.
+    """
+    if params["dry_run"]:
+        require_none_waits(mirror)
+    return fetch_changelog(mirror, run_request(run, params)).run_id
 
 
 def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:

@@ -38,11 +38,11 @@ def plan_backfill(
             continue
         present = have if have is not None and have.present else None
         if entry is not None and project in touched:
-            yield replace(sync_of(entry, present, CHANGED), verify=True)
+            yield replace(sync_of(entry, CHANGED, unread=True), verify=True)
         elif entry is not None:
             reason = _why(entry, present, complete=complete)
             if reason is not None:
-                yield sync_of(entry, present, reason)
+                yield sync_of(entry, reason, unread=True)
         elif present is not None and present.status != QUARANTINED:
             yield gone(present, serial)
         elif present is not None and project in touched:

@@ -6,7 +6,7 @@ The one place that chooses real parts; steps take a :class:`Mirror` and never bu
 import errno
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,15 +24,19 @@ from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
 from pypi_mirror.ledger.results import Results
+from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.login import Logins, netrc_logins
+from pypi_mirror.model import RunKind
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.patience import Patience
 from pypi_mirror.pool import Pool
 from pypi_mirror.retries import Retries
-from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerprint
+from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.sync.deciding import Decider
+from pypi_mirror.sync.page_reader import PageReader
 from pypi_mirror.sync.project_sync import ProjectSync
 from pypi_mirror.transport import CurlTransport, Transport
 from pypi_mirror.upstream.changelog import Changelog
@@ -166,19 +170,27 @@ class Mirror:
             logins=self.logins,
         )
 
-    def project_sync(
-        self,
-        transport: Transport,
-        *,
-        downloads: bool = True,
-        on_downloaded: Callable[[int], None] = lambda _bytes: None,
-        highest: int | None = None,
-        only_forward: bool = True,
-    ) -> ProjectSync:
-        """Without ``downloads``, projects that need a file that is not here raise WindowClosed.
+    @cached_property
+    def decider(self) -> Decider:
+        s = self.settings
+        return Decider(
+            self.selector, rendering=rendering_fingerprint(s), web=s.web if s.release_files else None
+        )
 
-        ``on_downloaded`` is told how large each file is that has come.
-        """
+    def page_reader(self, transport: Transport, run: Run) -> PageReader:
+        """For the pages that ``run`` needs."""
+        return PageReader(
+            self.project_pages(transport),
+            self.ledger.catalogue.body,
+            now=self.clock,
+            confirmed_at=run.started_at,
+            highest=run.cursor_to,
+            # What a person asks for by name follows upstream, back too.
+            only_forward=run.request.kind is not RunKind.SELECTED,
+        )
+
+    def project_sync(self, transport: Transport, run: Run, *, downloads: bool = True) -> ProjectSync:
+        """Without ``downloads``, projects that need a file that is not here raise WindowClosed."""
         s = self.settings
         pool = Pool(
             s.web,
@@ -189,19 +201,17 @@ class Mirror:
             replaced_files=s.replaced_files,
             before_download=self.room.before if downloads else _refuse_download,
             before_write=self.room.before,
-            on_downloaded=on_downloaded,
         )
         return ProjectSync(
             web=s.web,
             upstream=self.project_pages(transport),
-            selector=self.selector,
+            reader=self.page_reader(transport, run),
+            decider=self.decider,
             pool=pool if s.release_files else None,
             pages=self.pages,
             fingerprint=self.page_selection,
             legacy_json=s.json,
             before_write=self.room.before,
-            highest=highest,
-            only_forward=only_forward,
         )
 
     def project_pages(self, transport: Transport) -> ProjectPages:

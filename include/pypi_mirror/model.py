@@ -191,7 +191,11 @@ class PlannedProject:
     a page that a role event left behind (the root index counts those too). ``gone`` says that upstream
     is expected to have no such project any more. ``verify`` asks for every file to be hashed again on
     the disk. ``reason`` is for people. ``loses_project`` says that readers find its page gone afterwards,
-    ``loses_files`` and ``loses_bytes`` what goes off the pages by it, as far as the ledger can tell.
+    ``loses_files`` and ``loses_bytes`` what goes off the pages by it.
+
+    ``unread`` says that upstream's page has to be asked for; without, the catalogue's entry serves if it is
+    as new as ``serial``. Of a page that was read, ``new_files`` are not in the mirror yet: ``new_bytes`` as
+    far as it states sizes, and ``unsized_files`` of those whose it does not.
     """
 
     project: NormalizedName
@@ -202,7 +206,10 @@ class PlannedProject:
     exact: bool = False
     gone: bool = False
     verify: bool = False
-    known_bytes: int = 0
+    unread: bool = True
+    new_files: int = 0
+    new_bytes: int = 0
+    unsized_files: int = 0
     loses_project: bool = False
     loses_files: int = 0
     loses_bytes: int = 0

@@ -18,12 +18,13 @@ from pypi_mirror.upstream.changelog import changes_content, is_removal
 
 # Airflow maps a task at most 1,024 times.
 MAX_BATCHES: Final = 1000
-# What a project costs besides its files' bytes (requests, pages, rows), in bytes; unknown files count
-# for nothing, so that in a first sync batches are equal in projects.
+# What a project costs besides its new files' bytes (pages, rows), in bytes.
 _FIXED_COST: Final = 2_000_000
-# So many times as many batches as can be at work at once, so that whoever is done early finds another: in
-# the simulated runs of tests/test_balance.py the slowest of four workers took up to 2.3 times the ideal with
-# just as many, 1.6 times with four times as many, and hardly less with eight.
+# So many times as many batches as can be at work at once, so that whoever is done early finds another. Where
+# all sizes are known and all workers equally fast, one batch each would do: in the simulated runs of
+# tests/test_balance.py the slowest of four usually takes 1.0 to 1.2 times the ideal, 1.6 at worst, either
+# way. With one worker at half speed it usually takes 1.8 times the ideal with one batch each and 1.1 to 1.4
+# with four; where no size is known, 2.3 at worst with one and 1.6 with four, hardly less with eight.
 BATCHES_EACH: Final = 4
 # A batch of fewer projects is not worth a task of Airflow's, which takes a second to begin.
 WORTH_A_TASK: Final = 25
@@ -91,7 +92,7 @@ def plan_candidate(
         serial=candidate.serial,
         exact=True,
         gone=candidate.gone,
-        known_bytes=0 if known is None else known.bytes,
+        unread=False,
     )
     return losing(planned, known) if candidate.gone and known is not None else planned
 
@@ -121,7 +122,7 @@ def plan_from_index(
         elif entry is not None:
             reason = _why_sync(entry, present, fingerprint, recheck, since, serial)
             if reason is not None:
-                yield sync_of(entry, present, reason)
+                yield sync_of(entry, reason, unread=recheck or _is_doubted(entry, present, serial))
         elif present is not None:
             yield gone(present, serial)
 
@@ -172,31 +173,31 @@ def losing(planned: PlannedProject, known: KnownProject) -> PlannedProject:
 
 
 def cut(
-    known_bytes: Iterable[int],
+    new_bytes: Iterable[int],
     *,
     sizes: Iterable[tuple[int, int]],
     batch_size: int,
     at_least: int = 1,
     smallest: int = WORTH_A_TASK,
 ) -> Iterator[int]:
-    """The number of the batch of each project; ``known_bytes`` are those of a plan's projects, by name.
+    """The number of the batch of each project; ``new_bytes`` are those of a plan's projects, by name.
 
-    ``sizes`` says of how many bytes how many projects are known, so that a plan need not be in memory to be
-    cut. A batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches are
-    equal in what they probably cost. ``batch_size`` is the number of projects a batch has on average, more
-    where that would make over MAX_BATCHES batches, fewer where there would not be ``at_least`` as many
-    batches, of ``smallest`` projects or more.
+    ``sizes`` says of how many bytes how many projects are, so that a plan need not be in memory to be cut. A
+    batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches are equal in
+    what they cost. ``batch_size`` is the number of projects a batch has on average, more where that would
+    make over MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches, of
+    ``smallest`` projects or more.
     """
     projects = total = 0
-    for known, number in sizes:
+    for size, number in sizes:
         projects += number
-        total += number * _probable_cost(known)
+        total += number * (_FIXED_COST + size)
     worth_starting = math.ceil(projects / smallest)
     wanted = max(math.ceil(projects / batch_size), min(at_least, worth_starting))
     batches = max(1, min(MAX_BATCHES, wanted))
     before = 0
-    for known in known_bytes:
-        cost = _probable_cost(known)
+    for size in new_bytes:
+        cost = _FIXED_COST + size
         # The middle of a project's stretch of the total cost tells its batch.
         yield (2 * before + cost) * batches // (2 * total)
         before += cost
@@ -211,16 +212,6 @@ def cut_of_turn(projects: int, of_all: int, /, *, batch_size: int, at_least: int
         at_least=max(1, round(at_least * projects / of_all)),
         smallest=smallest,
     )
-
-
-def _probable_cost(known: int) -> int:
-    """What syncing a project costs, in bytes, where so many are known of it from earlier syncs.
-
-    One that has a terabyte gets a release, not a terabyte; its releases are large, but not as much larger.
-    In simulated incremental runs (tests/test_balance.py) the slowest of four workers took up to 1.6 times the
-    ideal with the square root, 1.8 times with the known bytes themselves, and as much with none of them.
-    """
-    return _FIXED_COST + math.isqrt(known * _FIXED_COST)
 
 
 def _why_sync(
@@ -256,15 +247,25 @@ def _why_sync(
     return None
 
 
-def sync_of(entry: IndexEntry, known: KnownProject | None, reason: str) -> PlannedProject:
-    """The plan to bring a project to where upstream's index has it."""
+def _is_doubted(entry: IndexEntry, known: KnownProject | None, index_serial: int | None) -> bool:
+    """Whether the index contradicts what was read before, however new that is."""
+    if known is None:
+        return False
+    went_back = entry.serial is not None and entry.serial < (known.seen_serial or 0) <= (index_serial or 0)
+    return went_back or known.status == QUARANTINED
+
+
+def sync_of(entry: IndexEntry, reason: str, *, unread: bool) -> PlannedProject:
+    """The plan to bring a project to where upstream's index has it; ``unread`` asks for another look at a
+    page that was read before.
+    """
     return PlannedProject(
         project=entry.project,
         display_name=entry.name,
         action=Action.SYNC,
         reason=reason,
         serial=entry.serial,
-        known_bytes=0 if known is None else known.bytes,
+        unread=unread,
     )
 
 
@@ -275,7 +276,6 @@ def asked_for(known: KnownProject, reason: str) -> PlannedProject:
         display_name=known.display_name,
         action=Action.SYNC,
         reason=reason,
-        known_bytes=known.bytes,
     )
 
 

@@ -27,6 +27,7 @@ from pypi_mirror.errors import (
     UpstreamError,
 )
 from pypi_mirror.observing.paging import BadKey
+from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror_page.json_answer import Json
 
 log = logging.getLogger(__name__)
@@ -104,7 +105,8 @@ def _mirror_error(_request: Request, error: Exception) -> ProblemJson:
     status, title = next((status, title) for kind, status, title in _STATUS if isinstance(error, kind))
     more = {"mistakes": msgspec.to_builtins(error.mistakes)} if isinstance(error, ConfigurationError) else {}
     headers = {"Retry-After": _RETRY_AFTER} if isinstance(error, LedgerUnavailable) else {}
-    return _answer(Problem(status, kind=kind_of(error), title=title, detail=str(error), more=more), headers)
+    detail = name_used_file(str(error))
+    return _answer(Problem(status, kind=kind_of(error), title=title, detail=detail, more=more), headers)
 
 
 def _http_error(_request: Request, error: Exception) -> ProblemJson:

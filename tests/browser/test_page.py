@@ -207,7 +207,7 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     browser.reads("Remove 1 file of 1 project", "dialog")
     browser.one('dialog button[value="no"]').click()
     assert (scene.directory / "web/simple/pillow/index.html").exists()
-    scene.upstream.inject(Fault(path="/simple/*/*", effect=Delay(seconds=2), times=None))
+    scene.upstream.inject(Fault(path="/packages/*.whl", effect=Delay(seconds=2), times=None))
     browser.button("Approve").click()
     browser.one('dialog button[value="yes"]').click()
     browser.reads("Approved: ")

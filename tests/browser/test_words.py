@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.browser.browser import Browser
+from tests.observing.figures import PROGRESS
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers, pytest.mark.database("sqlite")]
 
@@ -75,6 +77,24 @@ def test_sizes_read_as_they_do_on_the_sites_front_page(browser: Browser) -> None
     numbers = [0, 1, 999, 1000, 9994, 9996, 99_949, 99_951, 999_499, 999_500, 10**9, 41_234_567_890_123]
     browser.open("clients")
     assert browser.run_async(SIZES, numbers) == [size(number) for number in numbers]
+
+
+READING = """
+    window.working = window.fetch;
+    const run = arguments[0];
+    window.fetch = async (url, ...more) =>
+        String(url).endsWith("/progress") ? new Response(JSON.stringify(run)) : window.working(url, ...more);
+"""
+
+
+def test_while_pages_are_read_the_overview_says_how_many(browser: Browser) -> None:
+    browser.open("clients")
+    browser.run(READING, msgspec.to_builtins(PROGRESS))
+    browser.follow("overview")
+    browser.reads("812 of 2,000 pages read, 2 could not be read")
+    browser.reads("Reading pages: 40 %, 1 minute left")
+    assert browser.one('[role="progressbar"]').get_attribute("aria-label") == "Pages read"
+    browser.run(MEND)
 
 
 @pytest.mark.parametrize(

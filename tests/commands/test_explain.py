@@ -39,7 +39,7 @@ def conf(tmp_path: Path, server: Server) -> str:
 
 
 def explained(conf: str, project: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    main(["explain", "--json", "-c", conf, project])
+    main(["explain", "--online", "--json", "-c", conf, project])
     document: dict[str, Any] = json.loads(capsys.readouterr().out)
     return document
 
@@ -47,7 +47,7 @@ def explained(conf: str, project: str, capsys: pytest.CaptureFixture[str]) -> di
 def test_filters_can_be_tried_before_anything_was_synced(
     conf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", "-c", conf, "Compiled"]) == 0
+    assert main(["explain", "--online", "-c", conf, "Compiled"]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("compiled: selected, for [allowlist] packages has compiled.\n")
     (windows,) = [line for line in out.splitlines() if "win_amd64.whl" in line]
@@ -75,7 +75,7 @@ def test_the_rule_that_asks_for_a_release_is_named(conf: str, capsys: pytest.Cap
 def test_a_project_that_is_left_out_says_by_which_setting(
     conf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", "-c", conf, "old"]) == 0
+    assert main(["explain", "--online", "-c", conf, "old"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("old: left out, for [allowlist] packages does not have old.\n")
     assert "Upstream has it as archived." in out
@@ -84,7 +84,7 @@ def test_a_project_that_is_left_out_says_by_which_setting(
 
 
 def test_a_project_that_upstream_does_not_have(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "-c", conf, "alhpa"]) == 1
+    assert main(["explain", "--online", "-c", conf, "alhpa"]) == 1
     out, err = capsys.readouterr()
     assert out == "alhpa: selected, for [allowlist] packages has alhpa.\n"
     assert err == "upstream has no project alhpa\n"
@@ -96,11 +96,29 @@ def test_an_upstream_that_refuses_is_said_and_what_is_here_is_shown(
     main(["sync", "-c", conf, "--processes", "1"])
     server.inject(Fault(path="/*", effect=Status(code=403), times=None))
     capsys.readouterr()
-    assert main(["explain", "-c", conf, "alpha"]) == 1
+    assert main(["explain", "--online", "-c", conf, "alpha"]) == 1
     out, err = capsys.readouterr()
     assert err.startswith("upstream could not be asked: ")
     assert "403" in err
     assert "alpha-1.0-py3-none-any.whl" in out
+
+
+def test_without_asking_it_is_the_page_last_read(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-c", conf, "alpha"]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith("alpha: selected, for ")
+    assert err.startswith("upstream's page was not read yet; `pypi-mirror explain -c ")
+    main(["sync", "-c", conf, "--processes", "1"])
+    server.inject(Fault(path="/*", effect=Status(code=403), times=None))
+    server.requests.reset()
+    capsys.readouterr()
+    assert main(["explain", "-c", conf, "alpha"]) == 0
+    out, err = capsys.readouterr()
+    assert "mirrored  alpha-1.0-py3-none-any.whl" in out
+    assert "Upstream's page as of " in out
+    assert (err, server.requests.count()) == ("", 0)
 
 
 def test_json_has_every_verdict(conf: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def test_plan_makes_and_changes_nothing_and_takes_no_lease(tmp_path: Path) -> No
         assert [path.name for path in tmp_path.iterdir()] == ["mirror.conf"]
         document = json.loads(first.out)
         assert document["totals"]["projects"] == len(document["projects"]) == 5
-        assert document["totals"]["new"] == 5
+        assert (document["totals"]["unread"], document["totals"]["new_files"]) == (5, 0)
         assert {each["action"] for each in document["projects"]} == {"sync"}
         assert line.run("sync", *ONE).code == 0
         server.apply(Upload(distribution=Wheel(name="alpha", version="9.0")))
@@ -83,7 +83,7 @@ def test_plan_makes_and_changes_nothing_and_takes_no_lease(tmp_path: Path) -> No
         said = json.loads(line.run("plan", "--json").out)
         assert (said["source"], said["events"]) == ("changelog", 2)
         (alpha,) = said["projects"]
-        assert (alpha["project"], alpha["action"], alpha["held_bytes"] > 0) == ("alpha", "sync", True)
+        assert (alpha["project"], alpha["action"], alpha["unread"]) == ("alpha", "sync", True)
         assert said["removals"]["needs_approval"] is False
         with open_mirror(settings) as mirror:
             holder = mirror.ledger.lease.holder()

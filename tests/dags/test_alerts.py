@@ -1,7 +1,6 @@
 """What people are told, under Airflow's real scheduler: a mail server, Slack's and another webhook listen."""
 
 import time
-from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 
 from pypi_mirror.commands import main
-from tests.dags.real_airflow import DAG_ID, PATIENCE, SLACK_TOKEN, WATCH_ID, RealAirflow
+from tests.dags.real_airflow import DAG_ID, SLACK_TOKEN, WATCH_ID, RealAirflow, wait_until
 from tests.warehouse import Fault, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
@@ -59,7 +58,7 @@ def test_staleness_a_failed_run_and_recovery_are_told_once_each(airflow: RealAir
         upstream.faults.clear()
         sync(airflow, "broken")
         sync(airflow)
-        wait_until(lambda: unsent(airflow) == ["slack"], "the failed channel was not kept for later")
+        wait_until(lambda: unsent(airflow) == ["slack"], lambda: "the failed channel was not kept for later")
         time.sleep(0.1)
         age_unsent(airflow)
         assert watch(airflow) == "success"
@@ -103,7 +102,7 @@ def test_a_run_that_takes_too_long_is_told_while_it_does(airflow: RealAirflow, t
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("somebody else")
             run_id = airflow.api.trigger(DAG_ID, {})
-            wait_until(lambda: len(heard.calls()) == 1, "nobody was told")
+            wait_until(lambda: len(heard.calls()) == 1, lambda: "nobody was told")
             assert airflow.api.run_state(DAG_ID, run_id) == "running"
             mirror.ledger.lease.release("somebody else")
         assert airflow.wait(run_id) == "success"
@@ -186,11 +185,4 @@ def parse(airflow: RealAirflow) -> None:
     for _ in range(2):
         before = read_at()
         airflow.api._request("PUT", f"/parseDagFile/{token}", body={})
-        wait_until(lambda before=before: read_at() != before, "the DAG was not read again")  # type: ignore[misc]
-
-
-def wait_until(condition: Callable[[], bool], otherwise: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < end, otherwise
-        time.sleep(0.2)
+        wait_until(lambda before=before: read_at() != before, lambda: "the DAG was not read again")  # type: ignore[misc]

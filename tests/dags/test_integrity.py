@@ -104,9 +104,11 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
             "approve_removals",
             "download_projects",
             "partition_projects",
+            "read_pages",
             "rebuild_index",
             "report",
         ],
+        "read_pages": ["partition_projects"],
         "partition_projects": ["approve_removals", "download_projects"],
         "approve_removals": ["download_projects"],
         "download_projects": ["rebuild_index"],
@@ -114,9 +116,11 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
         "reload_nginx": ["report"],
         "report": [],
     }
-    assert dag["mapped"] == ["download_projects"]
-    # A failed batch keeps the index as it was; a run without batches publishes that it looked.
-    assert dag["rules"] == dict.fromkeys(dag["tasks"], "all_success") | {"rebuild_index": "none_failed"}
+    assert sorted(dag["mapped"]) == ["download_projects", "read_pages"]
+    # A few pages are read without a task; a failed batch keeps the index as it was; a run without batches
+    # publishes that it looked.
+    none_failed = dict.fromkeys(("partition_projects", "rebuild_index"), "none_failed")
+    assert dag["rules"] == dict.fromkeys(dag["tasks"], "all_success") | none_failed
     # fetch_changelog waits for its turn, and Airflow can take that for a task that was killed.
     assert {dag["retries"][name] for name in dag["tasks"] if name != "fetch_changelog"} == {5}
     assert dag["retries"]["fetch_changelog"] > 5
@@ -132,7 +136,8 @@ def test_no_task_of_any_dag_may_run_for_ever(tmp_path: Path) -> None:
         "pypi_mirror_watch",
     }
     assert all(timeouts.values()), timeouts
-    assert timeouts["pypi_mirror.download_projects"] >= 7 * 24 * 3600
+    for long in ("read_pages", "download_projects"):
+        assert timeouts[f"pypi_mirror.{long}"] >= 7 * 24 * 3600
 
 
 def test_it_runs_by_the_clock_of_the_settings(tmp_path: Path) -> None:
@@ -163,6 +168,7 @@ def test_a_small_run_in_process(tmp_path: Path) -> None:
         (tmp_path / "mirror.conf").write_text(CONF.format(master=upstream.url, schedule=""))
         found = in_airflow(tmp_path, TEST_RUN, json.dumps({"projects": ["Alpha"]}), prepared=True)
     assert found["state"] == "success"
+    assert found["tasks"].pop("read_pages") == "skipped", "a page is read without a task of its own"
     assert set(found["tasks"].values()) == {"success"}
     assert "download_projects0" in found["tasks"]
     assert (tmp_path / "data/web/simple/alpha/index.html").exists()
@@ -174,5 +180,6 @@ def test_what_publishes_goes_before_what_downloads(tmp_path: Path, monkeypatch: 
     assert {rule for _, rule, _ in places.values()} == {"_AbsolutePriorityWeightStrategy"}
     assert weights["rebuild_index"] == weights["reload_nginx"] == weights["report"]
     assert weights["report"] > weights["fetch_changelog"] > weights["download_projects"] > 1
+    assert weights["read_pages"] == weights["partition_projects"] == weights["fetch_changelog"]
     pools = {name: pool for name, (_, _, pool) in places.items()}
     assert pools == dict.fromkeys(pools, "default_pool") | {"download_projects": "pypi_mirror"}

@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local_stack.airflow_api import Task
+from mirror_airflow.reading_list import SHORT
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.progress import progress
 from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port, pages, upstream_of
 from tests.warehouse import Delay, Fault, running
 
@@ -17,7 +20,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 
 def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_path: Path) -> None:
     names = [f"slow-{number}" for number in range(6)]
-    slow = Fault(path="/simple/slow-*/", effect=Delay(seconds=1), times=len(names))
+    slow = Fault(path="/packages/*.whl", effect=Delay(seconds=1), times=len(names))
     with running(upstream_of(*names), faults=(slow,)) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
         run_id = airflow.api.trigger(DAG_ID, {"batch_size": 100})
@@ -26,26 +29,55 @@ def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_pa
             tasks = airflow.api.tasks(DAG_ID, run_id, states=("running",))
             return next((t.pid for t in tasks if t.task_id == "download_projects"), None)
 
-        airflow.until(lambda: at_work() is not None and upstream.requests.count("page") > 1, run_id)
+        airflow.until(lambda: at_work() is not None and upstream.requests.count("file") > 1, run_id)
         pid = at_work()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         assert airflow.wait(run_id) == "success"
-    tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
-    assert tries == dict.fromkeys(tries, 1) | {"download_projects": 2}
+    assert _tries(airflow, run_id)["download_projects"] == 2
     assert pages(tmp_path / "mirror") == set(names)
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
+
+
+def test_many_pages_are_read_by_a_task_that_goes_on_where_it_was_killed(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    names = [f"many-{number:03}" for number in range(SHORT + 1)]
+    slow = Fault(path="/simple/many-*/", effect=Delay(seconds=0.2), times=60)
+    with running(upstream_of(*names), faults=(slow,)) as upstream:
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        run_id = airflow.api.trigger(DAG_ID, {"batch_size": 1000})
+
+        def reading() -> Task | None:
+            tasks = airflow.api.tasks(DAG_ID, run_id, states=("running",))
+            return next((t for t in tasks if t.task_id == "read_pages" and t.pid is not None), None)
+
+        airflow.until(lambda: reading() is not None and upstream.requests.count("page") > 1, run_id)
+        task = reading()
+        assert task is not None
+        assert task.pid is not None
+        with airflow.mirror() as mirror:
+            shown = progress(mirror)
+        os.kill(task.pid, signal.SIGKILL)
+        assert airflow.wait(run_id) == "success"
+    assert shown is not None
+    assert (shown.pages, shown.planned) == (len(names), 0)
+    assert _tries(airflow, run_id)["read_pages"] == 2
+    (ended,) = (t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "read_pages")
+    assert ended.name == f"{len(names)} pages"
+    assert pages(tmp_path / "mirror") == set(names)
+    assert airflow.cursor() == upstream.warehouse.serial
 
 
 @pytest.mark.database("sqlite")
 def test_a_run_that_hangs_and_is_marked_failed_does_not_hold_up_the_next(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
-    hanging = Fault(path="/simple/alpha/", effect=Delay(seconds=60), times=1)
+    hanging = Fault(path="/packages/*/alpha-*.whl", effect=Delay(seconds=60), times=1)
     with running(upstream_of("alpha", "beta"), faults=(hanging,)) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
         hung = airflow.api.trigger(DAG_ID, {"batch_size": 100})
-        airflow.until(lambda: upstream.requests.count("page") == 2, hung)
+        airflow.until(lambda: upstream.requests.count("file") >= 1, hung)
         airflow.api.fail_run(DAG_ID, hung)
         assert airflow.wait(airflow.run()) == "success"
     assert pages(tmp_path / "mirror") == {"alpha", "beta"}
@@ -113,6 +145,11 @@ def test_a_run_outside_of_its_hours_pauses_and_the_next_one_goes_on(
         now = airflow.run({"now": True})
     assert airflow.api.run_state(DAG_ID, now) == "success"
     assert pages(tmp_path / "mirror") == {"alpha", "beta"}
+
+
+def _tries(airflow: RealAirflow, run_id: str) -> dict[str, int]:
+    """How many tries each task had; those that did not run have none."""
+    return {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id) if t.state != "skipped"}
 
 
 def _netloc(settings: str) -> str:

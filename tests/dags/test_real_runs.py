@@ -1,7 +1,6 @@
 """The DAG under Airflow's real scheduler, against the stand-in upstream."""
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -30,6 +29,7 @@ from tests.dags.real_airflow import (
     free_port,
     pages,
     upstream_of,
+    wait_until,
 )
 from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
@@ -59,6 +59,7 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
             airflow.stack.services.stop([nginx.name], patience=10)
     assert airflow.states(run_id) == {
         "fetch_changelog": ["success"],
+        "read_pages": ["skipped"],
         "partition_projects": ["success"],
         "approve_removals": ["success"],
         "download_projects": ["success", "success"],
@@ -86,8 +87,9 @@ def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
     names = [f"slow-{number:02}" for number in range(30)]
-    slow = Fault(path="/simple/slow-*/", effect=Delay(seconds=1.5), times=None)
-    with running(upstream_of("broken", *names), faults=(BROKEN, slow)) as upstream:
+    slow = Fault(path="/packages/*/slow_*.whl", effect=Delay(seconds=1.5), times=None)
+    broken = Fault(path="/packages/*/broken-*.whl", effect=Instead(body="{"), times=None)
+    with running(upstream_of("broken", *names), faults=(broken, slow)) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url, stop=True)
         run_id = airflow.run({"batch_size": 10})
         states = airflow.states(run_id)
@@ -103,7 +105,7 @@ def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
     assert "broken" in text
     assert call["url"] in text
     assert [p["project"] for p in call["projects"]] == ["broken"]
-    assert "CutOff" in call["projects"][0]["reason"]
+    assert "SizeMismatch" in call["projects"][0]["reason"]
 
 
 def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow, tmp_path: Path) -> None:
@@ -137,11 +139,8 @@ def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirf
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("somebody else")
             airflow.api.pause(AUDIT_ID, paused=False)
-            end = time.monotonic() + 60
-            while not (runs := airflow.api.runs(AUDIT_ID)):
-                assert time.monotonic() < end, "the schedule started no audit"
-                time.sleep(0.2)
-            run_id = str(runs[0]["dag_run_id"])
+            wait_until(lambda: bool(airflow.api.runs(AUDIT_ID)), lambda: "the schedule started no audit")
+            run_id = str(airflow.api.runs(AUDIT_ID)[0]["dag_run_id"])
 
             def audits() -> tuple[Task, ...]:
                 return airflow.api.tasks(AUDIT_ID, run_id)
@@ -162,13 +161,14 @@ def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) 
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
         run_id = airflow.run({"dry_run": True})
-        requested = upstream.requests.count("page")
+        requested = upstream.requests.counts
     states = airflow.states(run_id)
     assert airflow.api.run_state(DAG_ID, run_id) == "success"
     assert states["partition_projects"] == ["success"]
-    skipped = ("download_projects", "rebuild_index", "reload_nginx", "report")
+    skipped = ("read_pages", "download_projects", "rebuild_index", "reload_nginx", "report")
     assert {name: states[name] for name in skipped} == {name: ["skipped"] for name in skipped}
-    assert requested == 0
+    assert "file" not in requested
+    assert requested["page"] == 2, "what upstream has is read, so that the plan can say what comes"
     assert pages(tmp_path / "mirror") == set()
     assert airflow.cursor() is None
     assert "would sync alpha" in _log(airflow, run_id, "partition_projects")
@@ -206,6 +206,29 @@ def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_p
         assert airflow.wait(approved) == "success"
     assert pages(mirror) == {"beta", "gamma", "delta", "newcomer"}
     assert airflow.cursor() == upstream.warehouse.serial
+
+
+@pytest.mark.database("sqlite")
+def test_to_mark_the_task_that_asks_a_success_approves_nothing(airflow: RealAirflow, tmp_path: Path) -> None:
+    mirror = tmp_path / "mirror"
+    with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
+        airflow.configure(mirror, upstream.url, always_allowed=0)
+        assert airflow.wait(airflow.run()) == "success"
+        before, cursor = pages(mirror), airflow.cursor()
+        upstream.apply(RemoveProject(project="alpha"), Upload(distribution=Wheel(name="newcomer")))
+        run_id, _ = _asked(airflow)
+        airflow.api._request("PATCH", TASK.format(run=quote(run_id, safe="")), body={"new_state": "success"})
+        assert airflow.wait(run_id) == "failed"
+    states = airflow.states(run_id)
+    assert states["approve_removals"] == ["success"]
+    assert set(states["download_projects"]) == {"failed"}
+    assert states["rebuild_index"] == ["upstream_failed"]
+    assert (pages(mirror), airflow.cursor()) == (before, cursor)
+    # Airflow calls back after the run has ended.
+    airflow.until(lambda: airflow.ledger_run(run_id).outcome is not None, run_id)
+    outcome = airflow.ledger_run(run_id).outcome
+    assert outcome is not None
+    assert "RemovalsHeld" in (outcome.reason or "")
 
 
 @pytest.mark.database("sqlite")
@@ -279,7 +302,8 @@ def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: Re
     assert "stop-on-error" in str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
 
 
-QUESTION = f"/dags/{DAG_ID}/dagRuns/{{run}}/taskInstances/approve_removals/-1/hitlDetails"
+TASK = f"/dags/{DAG_ID}/dagRuns/{{run}}/taskInstances/approve_removals"
+QUESTION = f"{TASK}/-1/hitlDetails"
 
 
 def _asked(airflow: RealAirflow) -> tuple[str, dict[str, Any]]:

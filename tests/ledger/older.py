@@ -18,6 +18,8 @@ _VERSIONS: Final = Path(migrations.__file__).parent / "versions"
 OLDER: Final = tuple(
     sorted({path.name.partition("_")[0] for path in _VERSIONS.glob("0*.py")} - {migrations.HEAD})
 )
+# What earlier programs had and this one has not: their values where one is needed.
+_DROPPED: Final = {"etag": '"stored by an older program"', "known_bytes": 0}
 
 
 def make_older(url: str, revision: str, *, like: str) -> None:
@@ -35,8 +37,10 @@ def _copy(source: Engine, target: Engine) -> None:
     ours.reflect(source)
     with source.connect() as reading, target.begin() as writing:
         for name in (table.name for table in metadata.sorted_tables if table.name in theirs.tables):
-            columns = [ours.tables[name].c[column.name] for column in theirs.tables[name].columns]
-            rows = [dict(row._mapping) for row in reading.execute(select(*columns))]
+            wanted = [column.name for column in theirs.tables[name].columns]
+            columns = [ours.tables[name].c[each] for each in wanted if each in ours.tables[name].c]
+            dropped = {each: _DROPPED[each] for each in wanted if each not in ours.tables[name].c}
+            rows = [{**row._mapping, **dropped} for row in reading.execute(select(*columns))]
             if rows:
                 writing.execute(insert(theirs.tables[name]), rows)
         if target.dialect.name == "postgresql":

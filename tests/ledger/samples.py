@@ -48,7 +48,9 @@ def planned(
     exact: bool = False,
     gone: bool = False,
     verify: bool = False,
-    known_bytes: int = 0,
+    unread: bool = True,
+    new_bytes: int = 0,
+    **decided: Any,
 ) -> PlannedProject:
     return PlannedProject(
         project=name(project),
@@ -59,7 +61,9 @@ def planned(
         exact=exact,
         gone=gone,
         verify=verify,
-        known_bytes=known_bytes,
+        unread=unread,
+        new_bytes=new_bytes,
+        **decided,
     )
 
 
@@ -95,6 +99,7 @@ def synced(
     selection: str = "all",
     location: str = "",
     tally: Tally | None = None,
+    **changes: Any,
 ) -> Synced:
     """A project whose page lists ``files`` from now on; what was known is read from the ledger."""
     known = ledger.projects.known([plan.project]).get(plan.project)
@@ -113,6 +118,7 @@ def synced(
         serial=serial,
         selection=selection,
         tally=tally or Tally(projects_done=1),
+        **changes,
     )
 
 

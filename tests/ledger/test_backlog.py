@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pypi_mirror.ledger.backlog import PARKED_AFTER, BacklogEntry
+from pypi_mirror.ledger.results import Synced
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.model import Loss, PlannedProject
 from tests.ledger.samples import (
     NOON,
     Hands,
@@ -287,6 +289,46 @@ def test_a_page_of_what_no_index_lists_is_looked_at_again(ledger: Ledger, clock:
     results.record([unchanged(ledger, planned("a", serial=12, gone=True), serial=4)])
     results.record([synced(ledger, unlisted, serial=4, status="quarantined")])
     assert lagging(ledger) == [], "what is quarantined is in no index"
+
+
+def waiting(ledger: Ledger, plan: PlannedProject) -> Synced:
+    """A project that keeps its page, since upstream's lost a file after it was planned with."""
+    return replace(unchanged(ledger, plan), waits=Loss(project=False, files=1, bytes=10))
+
+
+@pytest.mark.parametrize("before", ["nothing", "a failure", "a lagging page"])
+def test_what_is_put_off_is_looked_at_by_the_next_run(ledger: Ledger, clock: Hands, before: str) -> None:
+    """It did not fail, and what was waited for before is waited for still."""
+    _, results = begin(ledger, "first", clock=clock)
+    results.record([synced(ledger, planned("a"), serial=3)])
+    match before:
+        case "a failure":
+            results.record([failed(planned("a", serial=9, exact=True))] * 3)
+        case "a lagging page":
+            results.record([unchanged(ledger, planned("a", serial=9), serial=3)])
+    ledger.lease.release("first")
+    run, results = begin(ledger, "second", clock=clock)
+    clock.now += 1
+    results.record([waiting(ledger, planned("a", serial=5, exact=True))])
+    assert ledger.backlog.failed() == []
+    [entry] = ledger.backlog.due()
+    assert (entry.project, entry.first_run_id, entry.parked, entry.lagging) == ("a", run.id, False, True)
+    expected = {"nothing": (5, True, None), "a failure": (9, True, None), "a lagging page": (5, True, 9)}
+    assert (entry.serial, entry.exact, entry.announced) == expected[before]
+    results.record([failed(planned("a"))])
+    [entry] = ledger.backlog.failed()
+    assert (entry.attempts, entry.serial) == (1, expected[before][0])
+
+
+def test_a_page_that_followed_ends_what_was_put_off(ledger: Ledger) -> None:
+    _, results = begin(ledger)
+    results.record([synced(ledger, planned("a"), serial=3), synced(ledger, planned("b"), serial=3)])
+    results.record([waiting(ledger, planned("a", serial=5)), waiting(ledger, planned("b"))])
+    assert [e.project for e in ledger.backlog.due()] == ["a", "b"]
+    results.record(
+        [synced(ledger, planned("a", serial=5), serial=5), unchanged(ledger, planned("b"), serial=3)]
+    )
+    assert ledger.backlog.all() == []
 
 
 def test_retrying_makes_due_and_remembers_the_attempts(ledger: Ledger, clock: Hands) -> None:

@@ -16,7 +16,20 @@ from tests.ledger.samples import begin, failed, name, planned, removed, synced
 def test_a_plan_comes_back_as_it_was_written(ledger: Ledger) -> None:
     run, _ = begin(ledger)
     plan = [
-        planned("b", display_name="B", serial=7, exact=True, verify=True, known_bytes=2**40),
+        planned(
+            "b",
+            display_name="B",
+            serial=7,
+            exact=True,
+            verify=True,
+            unread=False,
+            new_files=3,
+            new_bytes=2**40,
+            unsized_files=1,
+            loses_project=True,
+            loses_files=2,
+            loses_bytes=2**41,
+        ),
         planned("a", gone=True),
         planned("c", action=Action.REMOVE),
     ]
@@ -48,7 +61,7 @@ def test_a_plan_that_breaks_off_leaves_the_old_one(ledger: Ledger) -> None:
 
 def numbered(*numbers: int) -> Cut:
     """A cut that gives projects, by name, these batches."""
-    return lambda _known, /, *, sizes: numbers
+    return lambda _new_bytes, /, *, sizes: numbers
 
 
 def test_of_two_rows_for_one_project_the_first_stands(ledger: Ledger) -> None:
@@ -65,12 +78,12 @@ def test_a_cut_is_told_what_the_plan_holds(ledger: Ledger) -> None:
     run, _ = begin(ledger)
     told = []
 
-    def cut(known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
-        told.append((list(known_bytes), sorted(sizes)))
+    def cut(new_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
+        told.append((list(new_bytes), sorted(sizes)))
         return [1, 0, 2, 1]
 
     rows = [("c", 3), ("a", 2**40), ("d", 3), ("b", 0), ("a", 9)]
-    ledger.plan.write(run.id, [planned(n, known_bytes=size) for n, size in rows], cut)
+    ledger.plan.write(run.id, [planned(n, new_bytes=size) for n, size in rows], cut)
     assert told == [([2**40, 0, 3, 3], [(0, 1), (3, 2), (2**40, 1)])]
     batches = [[p.project for p in ledger.plan.pending(run.id, number)] for number in range(3)]
     assert batches == [["b"], ["a", "d"], ["c"]]
@@ -83,13 +96,13 @@ def test_batches_and_progress(ledger: Ledger) -> None:
     rows = [
         planned("b", action=Action.REMOVE),
         planned("c"),
-        planned("a", known_bytes=5),
-        planned("a-b", known_bytes=6),
+        planned("a", new_bytes=5),
+        planned("a-b", new_bytes=6),
     ]
     ledger.plan.write(run.id, rows, numbered(0, 0, 3, 3))
     assert ledger.plan.batches(run.id) == [
-        BatchSize(number=0, projects=2, removals=0, known_bytes=11, first="a", last="a-b"),
-        BatchSize(number=3, projects=2, removals=1, known_bytes=0, first="b", last="c"),
+        BatchSize(number=0, projects=2, removals=0, new_bytes=11, first="a", last="a-b"),
+        BatchSize(number=3, projects=2, removals=1, new_bytes=0, first="b", last="c"),
     ]
     tally = Tally(projects_done=1, files_downloaded=2, bytes_downloaded=2**40, files_kept=3)
     results.record([synced(ledger, planned("b"))])
@@ -114,6 +127,9 @@ def test_failed_projects_of_a_batch_are_tried_again(ledger: Ledger) -> None:
     ledger.plan.reopen_failed(run.id, 0)
     assert [p.project for p in ledger.plan.pending(run.id, 0)] == ["a"]
     assert ledger.plan.failed(run.id) == ["c"]
+    ledger.plan.reopen_failed(run.id)
+    assert ledger.plan.failed(run.id) == []
+    assert ledger.plan.count(run.id, PlanState.DONE) == 1
 
 
 def test_plans_of_ended_runs_go(ledger: Ledger) -> None:

@@ -3,18 +3,21 @@
 import multiprocessing
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.errors import LedgerError
+from pypi_mirror.ledger.catalogue import Confirmed
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.results import UNPUBLISHED, Failed, Results, upload_seconds
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
-from pypi_mirror.model import PlanState, Tally
+from pypi_mirror.model import Loss, PlanState, Tally
 from tests.ledger.samples import (
     Hands,
     begin,
@@ -98,14 +101,14 @@ def test_a_file_that_changed(ledger: Ledger) -> None:
 
 def test_a_removed_project_and_its_end(ledger: Ledger, clock: Hands) -> None:
     _, results = begin(ledger, clock=clock)
-    results.record([synced(ledger, planned("a"), pooled("1.whl"), serial=3), synced(ledger, planned("b"))])
+    a = synced(ledger, planned("a"), pooled("1.whl"), serial=3, **MADE)
+    results.record([a, synced(ledger, planned("b"))])
     published(ledger)
     clock.now += 10
     results.record([removed(ledger, planned("a"))])
     row = known(ledger, "a")
-    assert (row.status, row.present, row.serial, row.seen_serial, row.etag) == (
-        REMOVING, False, None, None, None,
-    )  # fmt: skip
+    assert (row.status, row.present, row.serial, row.seen_serial) == (REMOVING, False, None, None)
+    assert made(ledger, "a") == (None, None)
     assert (row.files, row.bytes) == (0, 0)
     assert files(ledger, "a") == {"1.whl": clock.now}
     assert unpublished(ledger)
@@ -176,6 +179,77 @@ def test_an_unchanged_page_moves_serial_and_spelling(ledger: Ledger) -> None:
     assert known(ledger, "a").display_name == "A"
     assert files(ledger, "a") == {"1.whl": None}
     assert unpublished(ledger)
+
+
+MADE = {"made_entry": b"e" * 16, "made_decision": b"d" * 16}
+
+
+def made(ledger: Ledger, project: str) -> tuple[bytes | None, bytes | None]:
+    row = known(ledger, project)
+    return row.made_entry, row.made_decision
+
+
+def test_it_is_known_what_a_page_was_made_from(ledger: Ledger) -> None:
+    """Until something of it could not be had, or it is removed."""
+    _, results = begin(ledger)
+    results.record([synced(ledger, planned("a"), pooled("1.whl"), serial=3, **MADE)])
+    assert made(ledger, "a") == (b"e" * 16, b"d" * 16)
+    results.record([unchanged(ledger, planned("a"), serial=4)])
+    assert made(ledger, "a") == (b"e" * 16, b"d" * 16), "the page is the same"
+    results.record([synced(ledger, planned("a"), serial=4)])
+    assert made(ledger, "a") == (None, None), "it has to be made again"
+
+
+def entry(ledger: Ledger, project: str) -> Entry:
+    return ledger.catalogue.entries([name(project)])[name(project)]
+
+
+PAGE = Entry(
+    project=name("a"), state=EntryState.PAGE, serial=3, announced=3, checked_at=1, etag='"e"',
+    digest=b"e" * 16, encoding=1, body=b"page",
+)  # fmt: skip
+
+
+def test_what_was_read_meanwhile_comes_into_the_catalogue(ledger: Ledger, clock: Hands) -> None:
+    _, results = begin(ledger, clock=clock)
+    results.record([synced(ledger, planned("a"), serial=3, entry=PAGE)])
+    assert entry(ledger, "a") == PAGE
+    confirmed = Confirmed(project=name("a"), serial=5, announced=6)
+    results.record([replace(unchanged(ledger, planned("a"), serial=5), confirmed=confirmed)])
+    assert entry(ledger, "a") == replace(PAGE, serial=5, announced=6, checked_at=int(clock.now))
+
+
+def test_a_page_that_lost_something_since_waits_for_the_next_plan(ledger: Ledger, clock: Hands) -> None:
+    """What upstream has now is kept, our page stays as it is, and the next run looks at it."""
+    run, results = begin(ledger, plan=[planned("a", serial=5, exact=True)], clock=clock)
+    results.record([synced(ledger, planned("a"), pooled("1.whl"), pooled("2.whl"), serial=3, **MADE)])
+    published(ledger)
+    later = replace(PAGE, serial=5, digest=b"5" * 16)
+    waits = replace(
+        unchanged(ledger, planned("a", serial=5, exact=True)),
+        waits=Loss(project=False, files=2, bytes=20),
+        entry=later,
+        selection="all",
+    )
+    results.record([waits])
+    assert files(ledger, "a") == {"1.whl": None, "2.whl": None}
+    assert (known(ledger, "a").serial, made(ledger, "a")) == (3, (b"e" * 16, b"d" * 16))
+    assert entry(ledger, "a") == later
+    assert not unpublished(ledger)
+    assert ledger.plan.unfinished(run.id) == 0
+    assert ledger.backlog.failed() == [], "nothing went wrong"
+    [waiting] = ledger.backlog.due()
+    assert (waiting.project, waiting.serial, waiting.exact, waiting.lagging) == ("a", 5, True, True)
+    assert (
+        waiting.reason
+        == "upstream's page lost 2 files after it was planned with; the next run decides about it"
+    )
+    gone = replace(waits, waits=Loss(project=True, files=2, bytes=20))
+    results.record([gone])
+    [waiting] = ledger.backlog.due()
+    assert waiting.reason.startswith("upstream's page has gone, ours lists 2 files after it was planned with")
+    results.record([synced(ledger, planned("a", serial=5, exact=True), serial=5)])
+    assert ledger.backlog.all() == []
 
 
 def test_a_quarantined_project_leaves_the_index_and_comes_back(ledger: Ledger) -> None:
@@ -275,7 +349,7 @@ def _write_plans(url: str, run_id: int) -> None:
             ledger.plan.write(other.id, (planned(f"p{n}") for n in range(300)), _sevenths)
 
 
-def _sevenths(_known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
+def _sevenths(_new_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> list[int]:
     return [n % 7 for n in range(sum(projects for _, projects in sizes))]
 
 

@@ -1,9 +1,13 @@
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from mirror_airflow.advice import BY_ERROR, OTHER, advice_for, next_run
 from pypi_mirror import errors
+from pypi_mirror.commands import _parser
+from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Schedule
 
 
@@ -14,6 +18,16 @@ def kinds(base: type[errors.MirrorError]) -> set[str]:
 def test_every_error_of_the_engine_has_advice_and_nothing_else_has() -> None:
     defined = {name for name in kinds(errors.MirrorError) if hasattr(errors, name)}
     assert set(BY_ERROR) - {"RunFailed"} == defined
+
+
+def test_each_command_in_it_is_one_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYPI_MIRROR_CONF", "/srv/mirror.conf")
+    said = name_used_file("\n".join(BY_ERROR.values()))
+    proposed = re.findall("`(pypi-mirror [^`]+)`", said)
+    assert len(proposed) >= 5
+    for command in proposed:
+        words = command.split()[1:]
+        assert _parser(words).parse_args(words).config == Path("/srv/mirror.conf"), command
 
 
 def test_advice_goes_by_the_class_and_comes_once() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -63,9 +64,11 @@ def test_a_channel_that_fails_does_not_keep_the_others_back(monkeypatch: pytest.
         posted.append(message)
 
     monkeypatch.setattr(alerts, "_DELIVER", {MAIL: refuse, SLACK: post, WEBHOOK: post})
+    monkeypatch.setenv("PYPI_MIRROR_CONF", "/srv/mirror.conf")
+    message = replace(MESSAGE, advice=("`pypi-mirror plan` lists it",))
     with pytest.raises(AirflowException, match="the alert could not be sent: mail: no mail server"):
-        alerts.send(MESSAGE, ALL, Context())
-    assert posted == [MESSAGE, MESSAGE]
+        alerts.send(message, ALL, Context())
+    assert posted == [replace(MESSAGE, advice=("`pypi-mirror plan -c /srv/mirror.conf` lists it",))] * 2
 
 
 def test_a_message_goes_only_where_somebody_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

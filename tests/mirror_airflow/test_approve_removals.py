@@ -15,7 +15,7 @@ from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.guard_removals import weigh_removals
+from pypi_mirror.steps.guard_removals import removals_of, weigh_removals
 
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Ada"}}
 TIMEOUT = {"error": "The response timeout has passed.", "error_type": "timeout"}
@@ -71,6 +71,16 @@ def test_no_answer_ends_the_run_with_a_sentence(
 ) -> None:
     with pytest.raises(RunFailed, match=r"nobody approved within 2 hours what the plan cafe .* a new plan"):
         answer(1, TIMEOUT, "cafe")
+
+
+def test_what_is_asked_says_what_makes_the_plan_void_and_no_more(
+    opened: Callable[[], AbstractContextManager[Mirror]],
+) -> None:
+    with opened() as mirror:
+        run, _ = plan(mirror, "waits", 6)
+        asked = approve_removals._body(mirror, removals_of(mirror, run))
+    assert "another run that syncs makes it void" in asked
+    assert "dry run" not in asked
 
 
 def test_an_answer_that_comes_after_another_run_is_void(

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import pytest
+
 from mirror_airflow.message import FailedProject, FailedTask, Message, Status
 
 
@@ -88,3 +90,16 @@ def test_upstreams_words_stay_words() -> None:
 def test_it_waits_in_the_ledger_as_it_is() -> None:
     given = message(projects=2, tasks=1)
     assert Message.decoded(given.encoded()) == given
+
+
+def test_commands_in_it_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYPI_MIRROR_CONF", "/srv/mirror.conf")
+    said, copied = "see `pypi-mirror plan`", "see `pypi-mirror plan -c /srv/mirror.conf`"
+    given = replace(message(projects=1, tasks=1, reason=said), details=(said,), advice=(said,)).for_people()
+    assert [given.projects[0].reason, given.tasks[0].reason, *given.details, *given.advice] == [copied] * 4
+
+
+def test_the_file_that_every_shell_finds_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYPI_MIRROR_CONF", raising=False)
+    given = replace(message(), advice=("see `pypi-mirror plan`",))
+    assert given.for_people() == given

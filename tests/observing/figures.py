@@ -56,6 +56,8 @@ PROGRESS = RunProgress(
     projects_a_second=None,
     seconds_left=90,
     batch_list=(),
+    pages=2000,
+    pages_read=812,
 )
 AUDIT = PastAudit(
     label="audit",

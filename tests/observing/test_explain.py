@@ -22,9 +22,9 @@ from tests.warehouse import (
 ALPHA = NormalizedName("alpha")
 
 
-def explained(made: Bench, name: str = "alpha", *, timeout: float = 10) -> Explanation:
+def explained(made: Bench, name: str = "alpha", *, ask_for: float | None = 10) -> Explanation:
     with made.open() as mirror:
-        return explain(mirror, NormalizedName(name), timeout=timeout)
+        return explain(mirror, NormalizedName(name), ask_for=ask_for)
 
 
 def states(found: Explanation) -> dict[str, FileState]:
@@ -117,6 +117,32 @@ def test_a_file_that_is_new_upstream(bench: MakeBench) -> None:
     assert (found.upstream_serial or 0) > (found.serial or 0)
 
 
+def test_without_asking_it_is_what_was_last_read(bench: MakeBench) -> None:
+    made = bench(scenario=small())
+    made.sync()
+    read_at = made.clock.now
+    online = explained(made)
+    made.clock.advance(days=1)
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
+    made.server.requests.reset()
+    found = explained(made, ask_for=None)
+    assert made.server.requests.count() == 0
+    assert (found.found, found.trouble, found.files) == (True, None, online.files)
+    assert found.read_at is not None
+    assert found.read_at.timestamp() == read_at
+    assert (found.at - found.read_at).days == 1
+
+
+def test_without_asking_a_project_that_was_not_read_is_not_known(bench: MakeBench) -> None:
+    made = bench(scenario=small())
+    made.sync()
+    made.server.requests.reset()
+    found = explained(made, "nobody", ask_for=None)
+    assert made.server.requests.count() == 0
+    assert (found.found, found.read_at, found.files) == (None, None, ())
+    assert "`pypi-mirror explain nobody --online`" in (found.trouble or "")
+
+
 def test_a_quarantined_project(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.sync()
@@ -150,7 +176,7 @@ def test_an_upstream_that_gives_no_page(bench: MakeBench, status: int) -> None:
 def test_an_upstream_that_is_slow_is_not_waited_for(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.server.inject(Fault(path="/simple/alpha/", effect=Delay(seconds=30), times=None))
-    found = explained(made, timeout=0.5)
+    found = explained(made, ask_for=0.5)
     assert found.found is None
     assert found.trouble is not None
 

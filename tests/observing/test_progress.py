@@ -5,15 +5,20 @@ from contextlib import contextmanager
 
 import pytest
 
+from pypi_mirror.ledger.page_reads import PageReads
+from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.observing.progress import RunProgress, progress
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.partition_projects import partition_projects
+from pypi_mirror.steps.read_pages import read_pages
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import report
 from pypi_mirror.steps.sample import take_sample
+from pypi_mirror.sync import read_commit
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, Upload, Wheel
 
@@ -58,6 +63,53 @@ def test_a_run_that_has_begun(made: Bench) -> None:
     assert [(each.number, each.name, each.projects) for each in found.batch_list] == [
         (number, f"{NAMES[2 * number]} … {NAMES[2 * number + 1]}", 2) for number in range(4)
     ]
+
+
+def test_pages_are_counted_until_all_are_read(made: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_commit, "_PROJECTS", 2)
+    made.server.inject(Fault(path="/simple/project-a/", effect=Corrupt(), times=None))
+    seen: list[RunProgress] = []
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        assert list_projects(mirror, run_id) == len(NAMES)
+        before = how_far(mirror)
+
+        def look(_: int) -> None:
+            made.clock.advance(minutes=1)
+            seen.append(how_far(mirror))
+
+        read_pages(mirror, run_id, on_read=look)
+        partition_projects(mirror, run_id, listed=True)
+        planned = how_far(mirror)
+    assert (before.pages, before.pages_read, before.seconds_left) == (8, 0, None)
+    read = seen[:3]
+    assert [(each.pages, each.pages_read + each.failed) for each in read] == [(8, 2), (8, 4), (8, 6)]
+    assert (seen[3].pages, seen[3].pages_read) == (0, 0)
+    assert [each.seconds_left for each in read] == [180, 120, 60]
+    assert {each.planned for each in (before, *read)} == {0}, "there is no plan yet"
+    assert (planned.pages, planned.pages_read) == (0, 0)
+    assert (planned.planned, planned.failed, planned.done) == (8, 1, 0)
+    assert sum(each.projects for each in planned.batch_list) == 7
+
+
+def test_a_page_that_cannot_be_read_leaves_the_others_to_be_read(made: Bench) -> None:
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        list_projects(mirror, run_id)
+        first = mirror.ledger.plan.unread(run_id)[0]
+        failed = Failed(planned=first, error="CutOff", reason="a test")
+        PageReads(mirror.ledger.engine, mirror.clock, run_id).record([failed])
+        found = how_far(mirror)
+    assert (found.pages, found.pages_read, found.failed, found.planned) == (8, 0, 1, 0)
+
+
+def test_pages_that_the_catalogue_has_need_not_be_read(made: Bench) -> None:
+    made.sync()
+    made.server.apply(*(Upload(distribution=Wheel(name=name, version="2.0")) for name in NAMES[:3]))
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        assert list_projects(mirror, run_id) == 3
+        assert how_far(mirror).pages == 3
 
 
 def test_speed_is_told_from_the_begin_of_a_run_without_samples(made: Bench) -> None:

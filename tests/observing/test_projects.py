@@ -134,3 +134,17 @@ def test_a_name_that_nobody_knows(bench: MakeBench) -> None:
     assert (asked_for.held, asked_for.selected, asked_for.why) == (
         None, True, "[allowlist] packages has alhpa"
     )  # fmt: skip
+
+
+def test_what_its_page_lacks_is_named_with_its_reason(bench: MakeBench) -> None:
+    made = bench(
+        *(Upload(distribution=Wheel(name="alpha", version=version)) for version in ("1.0", "2.0")),
+        faults=[Fault(path="/packages/*/alpha-2.0-*.whl", effect=Corrupt(), times=None)],
+    )
+    made.sync()
+    with made.open() as mirror:
+        shown = project(mirror, NormalizedName("alpha"))
+    assert shown is not None
+    assert [(each.part.filename, each.error) for each in shown.left_out] == [
+        (Wheel(name="alpha", version="2.0").file_name, "DigestMismatch")
+    ]

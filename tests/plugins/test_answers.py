@@ -135,13 +135,22 @@ def test_one_project_in_any_spelling(get: Any) -> None:
     assert get("projects/bad")["backlog"]["error"] == "DigestMismatch"
 
 
-def test_why_files_are_here_or_not(get: Any) -> None:
+def test_why_files_are_here_or_not_without_asking_upstream(get: Any, mirror: Bench) -> None:
+    before = len(mirror.server.requests.of())
     shown = get("projects/good-0/explanation")
+    assert len(mirror.server.requests.of()) == before
     assert set(shown) == names(Explanation)
+    assert is_recent(shown["read_at"])
     kept, dropped = sorted(shown["files"], key=lambda file: not file["mirrored"])
     assert set(kept) == names(FileExplained)
     assert (kept["state"], dropped["state"]) == ("held", "absent")
     assert [refusal["setting"] for refusal in dropped["refusals"]] == ["[platform] exclude-filename"]
+
+
+def test_of_a_page_that_was_not_read_the_command_that_reads_it_is_named(get: Any, mirror: Bench) -> None:
+    shown = get("projects/Unheard_of/explanation")
+    assert (shown["found"], shown["read_at"], shown["files"]) == (None, None, [])
+    assert f"`pypi-mirror explain -c {mirror.settings.path} unheard-of --online`" in shown["trouble"]
 
 
 @pytest.mark.parametrize(

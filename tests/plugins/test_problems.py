@@ -56,8 +56,17 @@ def ask(error: Exception) -> Any:
         (Problem(418, kind="teapot", title="Short", detail="and stout"), 418, "teapot"),
     ],
 )
-def test_errors_of_the_engine(error: Exception, status: int, kind: str) -> None:
+def test_errors_of_the_engine(
+    error: Exception, status: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PYPI_MIRROR_CONF", raising=False)
     assert problem(ask(error), status, kind) == str(error)
+
+
+def test_commands_that_it_proposes_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYPI_MIRROR_CONF", "/srv/mirror.conf")
+    said = problem(ask(NoMirrorYet("/srv/ledger.sqlite")), 503, "no-mirror-yet")
+    assert "`pypi-mirror ledger rebuild -c /srv/mirror.conf`" in said
 
 
 def test_a_broken_configuration_names_every_mistake() -> None:

@@ -11,8 +11,8 @@ from packaging.utils import canonicalize_name
 
 import pypi_mirror
 from pypi_mirror.settings.environments import parse_environment
-from pypi_mirror.settings.fingerprint import selection_fingerprint
-from pypi_mirror.settings.values import ReleaseRule, Selection, Settings
+from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
+from pypi_mirror.settings.values import ReleaseRule, Selection, Settings, Site
 
 A, B = canonicalize_name("a"), canonicalize_name("b")
 LINUX = parse_environment("linux x86_64, CPython 3.12, glibc 2.28")
@@ -20,27 +20,36 @@ WINDOWS = parse_environment("windows amd64, CPython 3.12")
 SETTINGS = Settings(directory=Path("/srv/pypi"), master="https://index.example")
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"hash_index": True},
-        {"simple_format": "JSON"},
-        {"json": True},
-        {"release_files": False},
-        {"core_metadata": False},
-        {"root_uri": "https://files.example"},
-        {"selection": Selection(allowed_projects=frozenset({A}))},
-        {"selection": Selection(blocked_projects=frozenset({A}))},
-        {"selection": Selection(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
-        {"selection": Selection(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
-        {"selection": Selection(blocked_platforms=("windows",))},
-        {"selection": Selection(environments=(LINUX,))},
-        {"selection": Selection(exclude_filename="win32")},
-    ],
-    ids=repr,
-)
+LOOKS: list[dict[str, Any]] = [
+    {"hash_index": True},
+    {"simple_format": "JSON"},
+    {"json": True},
+    {"release_files": False},
+    {"core_metadata": False},
+    {"root_uri": "https://files.example"},
+    {"site": Site(public_url="https://mirror.example")},
+]
+PROJECTS: list[dict[str, Any]] = [
+    {"selection": Selection(allowed_projects=frozenset({A}))},
+    {"selection": Selection(blocked_projects=frozenset({A}))},
+]
+FILES: list[dict[str, Any]] = [
+    {"selection": Selection(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
+    {"selection": Selection(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
+    {"selection": Selection(blocked_platforms=("windows",))},
+    {"selection": Selection(environments=(LINUX,))},
+    {"selection": Selection(exclude_filename="win32")},
+]
+
+
+@pytest.mark.parametrize("change", [*LOOKS, *PROJECTS, *FILES], ids=repr)
 def test_what_decides_changes_it(change: dict[str, Any]) -> None:
-    assert selection_fingerprint(replace(SETTINGS, **change)) != selection_fingerprint(SETTINGS)
+    """And it changes no more than has to be decided, or made, again."""
+    changed = replace(SETTINGS, **change)
+    assert selection_fingerprint(changed) != selection_fingerprint(SETTINGS)
+    is_of_pages = change not in PROJECTS
+    assert (page_fingerprint(changed) != page_fingerprint(SETTINGS)) is is_of_pages
+    assert (rendering_fingerprint(changed) != rendering_fingerprint(SETTINGS)) is (change in LOOKS)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +64,8 @@ def test_what_decides_changes_it(change: dict[str, Any]) -> None:
     ids=repr,
 )
 def test_what_does_not_decide_leaves_it(change: dict[str, Any]) -> None:
-    assert selection_fingerprint(replace(SETTINGS, **change)) == selection_fingerprint(SETTINGS)
+    for fingerprint in (selection_fingerprint, page_fingerprint, rendering_fingerprint):
+        assert fingerprint(replace(SETTINGS, **change)) == fingerprint(SETTINGS)
 
 
 def test_the_order_of_lists_leaves_it() -> None:

@@ -571,7 +571,7 @@ def test_an_audit_that_was_cut_off_is_made_good_by_the_next_sync(
         raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr("pypi_mirror.steps.audit_repair.download_projects", cut)
+        patched.setattr("pypi_mirror.steps.audit_repair.look_again", cut)
         patched.setattr("pypi_mirror.steps.audit_repair.Repair._withhold", lambda *_: None)
         patched.setattr(audit_step, "fail_run", lambda *_: None)
         with pytest.raises(PowerCut):
@@ -758,13 +758,13 @@ def test_a_twin_with_something_after_it_is_wrong(synced: Bench) -> None:
 
 
 def test_a_page_without_a_damaged_file_is_not_upstreams(synced: Bench) -> None:
-    """With its ETag, upstream would say that nothing has changed, and the file would not come back."""
+    """Were it taken for upstream's, nothing would have changed, and the file would not come back."""
     flip(pooled(synced, ALPHA))
     synced.server.inject(Fault(path=f"/packages/*/{ALPHA.file_name}", effect=Status(code=404), times=None))
     audited(synced)
     with synced.open() as mirror:
         (known,) = mirror.ledger.projects.known([NormalizedName("alpha")]).values()
-    assert (known.etag, known.files) == (None, 1)
+    assert (known.made_entry, known.files) == (None, 1)
 
 
 def test_an_orphan_that_has_a_row_by_the_end_of_its_time_stays(synced: Bench) -> None:

@@ -25,7 +25,6 @@ from tests.warehouse import (
     SERIAL_LESS,
     STATIC,
     Corrupt,
-    Drip,
     Fault,
     Quarantine,
     RemoveProject,
@@ -132,22 +131,6 @@ def test_gigabytes_bound_a_run_over_all_its_batches(bench: MakeBench) -> None:
     compare(made)
 
 
-def test_a_project_larger_than_a_run_comes_in_several(bench: MakeBench) -> None:
-    made = bench(
-        *(Upload(distribution=Wheel(name="large", version=f"{n}", size=30_000)) for n in range(20)),
-        schedule=bounded(gigabytes_per_run=0.0001),
-        workers=1,
-        # A fifth of a second a file: five of them until the batch looks again whether it has to stop.
-        faults=[Fault(path="/packages/*/large-*.whl", effect=Drip(chunk=3_000, seconds=0.02), times=None)],
-    )
-    results = to_the_end(made)
-    assert len(results) > 1
-    assert results[-1].state is RunState.SUCCESS
-    assert made.server.requests.count("file") < 30, "what came is kept"
-    audit(made)
-    compare(made)
-
-
 @pytest.fixture
 def half(bench: MakeBench) -> Bench:
     """Forty projects, of which the first twenty are in the mirror."""
@@ -242,7 +225,7 @@ def test_a_bound_holds_for_other_filters_too(half: Bench) -> None:
     assert [result.planned for result in results] == [16, 15, 9], "with the removal, which is no part of it"
     assert [result.cursor == cursor for result in results] == [True] * 3
     assert half.server.requests.count("index") == 1
-    assert len(pages_asked_for(half)) == len(set(pages_asked_for(half))) == 39
+    assert pages_asked_for(half) == []
     assert half.fact("selection") is not None
     compare(half)
     assert half.sync().planned == 0

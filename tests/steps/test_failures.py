@@ -248,6 +248,8 @@ def test_a_project_that_vanishes_after_it_was_planned_is_not_a_failure(bench: Ma
     with made.open() as mirror:
         run = fetch_changelog(mirror, made.request()).run_id
         partition_projects(mirror, run)
+        made.clock.advance(minutes=61)
+        mirror.ledger.lease.renew("run 1")
         made.server.apply(RemoveProject(project="bad"))
         result = download_projects(mirror, run, 0)
         rebuild_index(mirror, run)

@@ -15,7 +15,7 @@ from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of
+from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of, require_none_waits
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run
@@ -33,6 +33,7 @@ from tests.warehouse import (
     Wheel,
     running,
 )
+from tests.warehouse.faults import Missing
 
 NAMES = [f"p{number:02}" for number in range(20)]
 GUARD = RemovalGuard()
@@ -150,6 +151,8 @@ def test_projects_that_the_root_index_lists_no_longer(bench: MakeBench) -> None:
     made.sync()
     short = '{"meta":{"api-version":"1.1"},"projects":[{"name":"p00"}]}'
     made.server.inject(Fault(path="/simple/", effect=Instead(body=short), times=None))
+    assert made.sync().tally.projects_removed == 0, "their pages are still there"
+    made.server.inject(Fault(path="/simple/p*/", effect=Missing(), times=None))
     assert "19 projects" in str(held_back(made))
     made.server.faults.clear()
     assert made.sync().tally.projects_removed == 0
@@ -263,6 +266,19 @@ def test_while_it_waits_another_run_takes_over_and_voids_the_plan(synced: Bench)
         partition_projects(mirror, other)
         with pytest.raises(LedgerError, match="has to be made anew"):
             removals_of(mirror, run_id)
+
+
+def test_a_dry_run_does_not_begin_while_a_plan_waits(synced: Bench) -> None:
+    synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:6]))
+    request = synced.request()
+    with synced.open() as mirror:
+        run_id = fetch_changelog(mirror, request).run_id
+        plan = partition_projects(mirror, run_id).weighed.plan
+        mirror.ledger.lease.release(request.label)
+        with pytest.raises(MirrorBusy, match=f"waits for approval of the plan {plan}"):
+            require_none_waits(mirror)
+        assert guard_removals(mirror, run_id, approved=plan).approved
+        require_none_waits(mirror)
 
 
 def test_only_present_projects_of_the_backlog_count(bench: MakeBench) -> None:

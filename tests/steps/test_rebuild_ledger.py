@@ -45,7 +45,8 @@ EVENTS = [
 ALPHA = "alpha_one-1.0-py3-none-any.whl"
 # What no tree tells, and what stands in its place.
 UNKNOWN_OF_PROJECTS = {
-    "etag": None, "selection": "", "dropped_files": 0, "dropped_bytes": 0, "page_digest": None,
+    "made_entry": None, "made_decision": None,
+    "selection": "", "dropped_files": 0, "dropped_bytes": 0, "page_digest": None,
 }  # fmt: skip
 UNKNOWN_OF_FILES = {"verified_at": 0, "provenance_sha256": None}
 
@@ -157,7 +158,7 @@ def drop_times(found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
     for row in found[1].values():
         row.pop("verified_at")
     for row in found[0].values():
-        row.pop("etag")
+        row.pop("made_entry")
     return found
 
 

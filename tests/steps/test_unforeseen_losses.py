@@ -10,11 +10,8 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import RemovalsHeld, RunStopped
-from pypi_mirror.model import PlanState, RunState
+from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import RemovalGuard
-from pypi_mirror.steps.download_projects import download_projects
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.report import Report
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
@@ -188,37 +185,6 @@ def test_what_was_held_back_goes_on_counting_while_it_waits(synced: Bench) -> No
     outcome = synced.sync()
     assert {failure.project for failure in outcome.known_failures} == set(NAMES[:3])
     assert "10 projects by now: 100 % of the run's projects" in synced.backlog()["p00"]
-
-
-def test_batches_share_one_limit(synced: Bench) -> None:
-    """Each would be within it. What the first took is taken, whichever process asks."""
-    synced.server.inject(*(gone(name) for name in (*NAMES[:4], *NAMES[26:])))
-    with synced.open() as mirror:
-        run = fetch_changelog(mirror, synced.request(recheck=True)).run_id
-        batches = partition_projects(mirror, run, batch_size=15).batches
-        assert len(batches) == 2
-        assert download_projects(mirror, run, 0).tally.projects_removed == 4
-        with synced.open() as other_process:
-            second = download_projects(other_process, run, 1)
-        assert {failure.project for failure in second.failures} == set(NAMES[26:])
-        # Run again, it is the same four and not eight.
-        assert len(download_projects(mirror, run, 1).failures) == 4
-        assert "8 projects" in synced.backlog()["p29"]
-        synced.server.faults.clear()
-        assert download_projects(mirror, run, 1).failures == ()
-
-
-def test_a_batch_that_is_stopped_lets_none_go(synced: Bench) -> None:
-    synced.server.inject(gone("p00"))
-    before = tree(synced)
-    with synced.open() as mirror:
-        run = fetch_changelog(mirror, synced.request(recheck=True)).run_id
-        partition_projects(mirror, run)
-        asked = iter([None] * 20)
-        with pytest.raises(RunStopped):
-            download_projects(mirror, run, 0, should_stop=lambda: next(asked, "enough"))
-        assert "p00" in {planned.project for planned in mirror.ledger.plan.projects(run, PlanState.PENDING)}
-        assert tree(synced) == before
 
 
 @pytest.mark.parametrize("stop_on_error", [False, True])

@@ -12,6 +12,7 @@ from pypi_mirror.ledger.connection import create_engine
 from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.settings.values import Schedule
 from pypi_mirror.steps.report import mirror_status
 from pypi_mirror.steps.upgrade_ledger import upgrade_ledger
 from tests.ledger.older import OLDER, make_older, tables_at, version_at
@@ -59,6 +60,32 @@ def test_a_mirror_goes_on_where_the_older_program_left_it(mirrored: Bench, revis
     assert mirrored.sync(clock_step=60 * 24).state is RunState.SUCCESS
     audit(mirrored)
     compare(mirrored)
+
+
+def test_what_the_older_program_made_is_read_in_parts_and_nothing_goes_meanwhile(bench: MakeBench) -> None:
+    """Schema 0005 is that of the last program without a catalogue; the last run finds nothing to read."""
+    made = bench(scenario=many(25, 2, 300), schedule=Schedule(projects_per_run=10))
+    while made.sync().state is not RunState.SUCCESS:
+        pass
+    names = [f"project-{number:05}" for number in range(25)]
+    pages = {name: made.page(name) for name in names}
+    aged(made, "0005")
+    upgrade_ledger(made.settings, clock=made.clock)
+    # Other filters, which change nothing, decide over what was read and leave the rest as it is.
+    made.select(exclude_filename="nothing is called so")
+    read = []
+    for _ in range(4):
+        made.server.requests.reset()
+        made.sync()
+        read.append(made.server.requests.count("page"))
+        assert made.downloads() == []
+        assert {name: made.page(name) for name in names} == pages
+        audit(made)
+    assert sum(read) == 25
+    with made.open() as mirror:
+        assert mirror.ledger.projects.never_read(1) == []
+        assert all(known.made_entry is not None for known in mirror.ledger.projects.all())
+    compare(made)
 
 
 def test_to_upgrade_again_changes_nothing(mirrored: Bench) -> None:

@@ -3,10 +3,9 @@
 import asyncio
 import errno
 import logging
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from packaging.utils import NormalizedName
@@ -18,15 +17,13 @@ from pypi_mirror.errors import (
     UpstreamDown,
     UpstreamError,
     UpstreamUnavailable,
+    WindowClosed,
 )
-from pypi_mirror.ledger.projects import Projects
-from pypi_mirror.ledger.results import Failed, Result, Synced
+from pypi_mirror.ledger.results import Failed, FailedPart, Result, Synced
 from pypi_mirror.model import Action, PlannedProject, Tally
 from pypi_mirror.sync import batch as batch_module
 from pypi_mirror.sync import progress_line
 from pypi_mirror.sync.batch import Batch
-from pypi_mirror.sync.group_commit import GroupCommit
-from pypi_mirror.sync.project_sync import Before, ProjectSync
 
 Step = Callable[[], Awaitable[None]]
 
@@ -40,19 +37,25 @@ def planned(*names: str) -> list[PlannedProject]:
 
 @dataclass
 class Scene:
-    """``steps`` says what a project's sync does; a project without one is done at once."""
+    """``steps`` says what a project's work does; a project without one is done at once, but for the parts
+    that ``lacks`` names.
+    """
 
     steps: dict[str, Step] = field(default_factory=dict)
+    lacks: dict[str, FailedPart] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
     added: list[Result] = field(default_factory=list)
+    looked_up: list[int] = field(default_factory=list)
     finished: int = 0
     ticks: int = 0
 
-    async def sync(self, project: PlannedProject, _before: Before) -> Synced:
+    async def work(self, project: PlannedProject, before: str) -> Synced:
+        assert before == f"what is known of {project.project}"
         self.seen.append(project.project)
         if project.project in self.steps:
             await self.steps[project.project]()
-        return Synced(planned=project, known=None, tally=Tally(projects_done=1))
+        failed = (self.lacks[project.project],) if project.project in self.lacks else ()
+        return Synced(planned=project, known=None, tally=Tally(projects_done=1), failed=failed)
 
     async def add(self, result: Result) -> None:
         self.added.append(result)
@@ -63,23 +66,20 @@ class Scene:
     async def finish(self) -> None:
         self.finished += 1
 
-    def known(self, _names: Sequence[str]) -> dict[str, Any]:
-        return {}
+    def look_up(self, projects: Sequence[PlannedProject]) -> Iterator[str]:
+        self.looked_up.append(len(projects))
+        return (f"what is known of {each.project}" for each in projects)
 
-    def past_files(self, _names: object) -> dict[str, dict[str, bytes]]:
-        return defaultdict(dict)
-
-    def files_of(self, _ids: Sequence[int]) -> dict[int, Any]:
-        return {}
-
-    def run(self, *names: str, **options: Any) -> None:
-        batch = Batch(
-            sync=cast("ProjectSync", self),
-            commit=cast("GroupCommit", self),
-            projects=cast("Projects", self),
+    def batch(self, **options: Any) -> Batch[str, Synced]:
+        return Batch(
+            work=self.work,
+            look_up=self.look_up,
+            commit=self,
             **{"parallel": 2, "should_stop": lambda: None, **options},
         )
-        asyncio.run(batch.run(planned(*names)))
+
+    def run(self, *names: str, **options: Any) -> None:
+        asyncio.run(self.batch(**options).run(planned(*names)))
 
     @property
     def done(self) -> set[str]:
@@ -88,6 +88,11 @@ class Scene:
     @property
     def failed(self) -> dict[str, str]:
         return {r.planned.project: f"{r.error}: {r.reason}" for r in self.added if isinstance(r, Failed)}
+
+    @property
+    def said(self) -> list[str]:
+        """The projects that have something to be tried again."""
+        return [r.planned.project for r in self.added if r.failure is not None]
 
 
 def fails(*errors: Exception) -> Step:
@@ -245,14 +250,7 @@ def test_a_lost_lease_ends_the_batch_without_another_word_to_the_ledger() -> Non
 
 def test_an_interrupted_batch_records_what_was_done() -> None:
     async def interrupted() -> None:
-        batch = Batch(
-            sync=cast("ProjectSync", scene),
-            commit=cast("GroupCommit", scene),
-            projects=cast("Projects", scene),
-            parallel=2,
-            should_stop=lambda: None,
-        )
-        task = asyncio.create_task(batch.run(planned("good", "slow")))
+        task = asyncio.create_task(scene.batch().run(planned("good", "slow")))
         while not scene.added:
             await asyncio.sleep(0)
         task.cancel()
@@ -286,9 +284,45 @@ def test_the_log_says_how_far_it_is(
     assert "2 of 2" not in caplog.text
 
 
-def test_it_is_known_how_long_a_project_took() -> None:
+def test_what_work_has_to_know_is_looked_up_for_some_projects_at_a_time() -> None:
+    names = [f"p{number}" for number in range(401)]
     scene = Scene()
-    scene.run("a")
-    (synced,) = scene.added
-    assert isinstance(synced, Synced)
-    assert synced.seconds > 0
+    scene.run(*names)
+    assert scene.done == set(names)
+    assert scene.looked_up == [200, 200, 1]
+
+
+def part(*, is_unavailable: bool) -> FailedPart:
+    return FailedPart(
+        part="a.whl", error="UpstreamError", reason="answered 503", is_unavailable=is_unavailable
+    )
+
+
+def test_a_project_that_lacks_a_part_is_done_and_counts_as_failed() -> None:
+    told: list[str] = []
+    scene = Scene(lacks={"b": part(is_unavailable=False)})
+    scene.run("a", "b", "c", on_failed=lambda failed: told.append(failed.planned.project))
+    assert scene.done == {"a", "b", "c"}
+    assert (scene.said, told) == (["b"], ["b"])
+
+
+@pytest.mark.parametrize("is_unavailable", [True, False])
+def test_projects_that_all_lack_a_part_for_want_of_an_answer_end_the_batch(is_unavailable: bool) -> None:
+    names = [f"p{number}" for number in range(100)]
+    scene = Scene(lacks=dict.fromkeys(names, part(is_unavailable=is_unavailable)))
+    if is_unavailable:
+        with pytest.raises(UpstreamDown, match=r"the last one with .*answered 503"):
+            scene.run(*names)
+        assert len(scene.done) < 100
+    else:
+        scene.run(*names)
+        assert len(scene.done) == 100
+    assert scene.finished == 1
+
+
+def test_a_project_whose_download_has_to_wait_has_not_failed() -> None:
+    scene = Scene(
+        {"waits": fails(WindowClosed()), "lacks": fails(FileRefused("no", url="u"), WindowClosed())}
+    )
+    scene.run("a", "waits", "lacks", "b")
+    assert (scene.done, scene.failed) == ({"a", "b"}, {})

@@ -9,7 +9,8 @@ from packaging.utils import NormalizedName
 from pypi_mirror.filters import build_selector
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.settings.values import Selection
-from pypi_mirror.sync.project_sync import Before, ProjectSync, _versions_left
+from pypi_mirror.sync.deciding import Before
+from pypi_mirror.sync.project_sync import ProjectSync, _versions_left
 
 _NAME = NormalizedName("foo")
 
@@ -66,7 +67,8 @@ def _acquired(number: int) -> tuple[list[RemoteFile], list[Any], int]:
     sync = ProjectSync(
         web=nothing,
         upstream=nothing,
-        selector=nothing,
+        reader=nothing,
+        decider=nothing,
         pool=cast("Any", pool),
         pages=nothing,
         fingerprint="",

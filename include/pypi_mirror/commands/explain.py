@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from pypi_mirror.commands.hints import warn
 from pypi_mirror.commands.sync import project_name
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
@@ -28,6 +29,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "explain", parents=[common], help="say which files of a project are mirrored, and why not the others"
     )
     parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
+    parser.add_argument(
+        "--online", action="store_true", help="ask upstream for its page of now, not the one last read"
+    )
     parser.add_argument("project", type=project_name, metavar="PROJECT", help="its name, in any spelling")
     parser.set_defaults(run=run)
 
@@ -37,7 +41,8 @@ def run(arguments: argparse.Namespace) -> int:
     with (
         open_mirror(settings, must_exist=True) if settings.web.is_dir() else open_to_plan(settings) as mirror
     ):
-        explained = explain(mirror, arguments.project, timeout=mirror.settings.timeout)
+        ask_for = mirror.settings.timeout if arguments.online else None
+        explained = explain(mirror, arguments.project, ask_for=ask_for)
     if arguments.json:
         document = msgspec.json.format(msgspec.json.encode(explained), indent=2)
         sys.stdout.write(document.decode() + "\n")
@@ -50,10 +55,12 @@ def _print(explained: Explanation) -> None:
     verdict = "selected" if explained.selected else "left out"
     print(f"{explained.project}: {verdict}, for {explained.why}.")
     if explained.trouble is not None:
-        print(f"upstream could not be asked: {explained.trouble}", file=sys.stderr)
+        warn(explained.trouble)
     elif not explained.found:
         print(f"upstream has no project {explained.project}", file=sys.stderr)
-    elif explained.status not in (None, "active"):
+    elif explained.read_at is not None and explained.read_at != explained.at:
+        print(f"Upstream's page as of {explained.read_at:%Y-%m-%d %H:%M} UTC.")
+    if explained.found and explained.status not in (None, "active"):
         print(f"Upstream has it as {explained.status}.")
     if explained.upstream_serial is not None and explained.serial is not None:
         print(f"Upstream's page is of serial {explained.upstream_serial}, ours of {explained.serial}.")

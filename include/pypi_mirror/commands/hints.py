@@ -3,18 +3,12 @@
 What says such a sentence is mostly the engine, which knows nothing of a command line.
 """
 
-import re
-import shlex
 import sys
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Final
 
-# ``pypi-mirror VERB ACTION ...`` as a message puts it, in backquotes.
-_PROPOSED: Final = re.compile(
-    r"`(?P<verb>pypi-mirror [a-z]+(?: (?:backup|forget|list|rebuild|reload|render|retry|serve|upgrade)\b)?)"
-    r"(?P<rest>[^`]*)`"
-)
+from pypi_mirror.settings.locate import name_file
+
 _given: ContextVar[Path | None] = ContextVar("configuration file that was given", default=None)
 
 
@@ -26,14 +20,7 @@ def use_file(given: Path | None) -> None:
 def complete(text: str) -> str:
     """``text`` with the configuration file in each command of ours that it proposes."""
     given = _given.get()
-    if given is None:
-        return text
-    named = f" -c {shlex.quote(str(given))}"
-
-    def with_file(found: re.Match[str]) -> str:
-        return found[0] if " -c " in found[0] else f"`{found['verb']}{named}{found['rest']}`"
-
-    return _PROPOSED.sub(with_file, text)
+    return text if given is None else name_file(text, given)
 
 
 def say(text: str) -> None:

@@ -20,34 +20,42 @@ _MOST_BETWEEN: Final = 30.0
 
 
 def show_progress(projects: int) -> AbstractContextManager[Callable[[Tally], None]]:
-    """To be told what was done since the last time."""
-    return _bar(projects) if sys.stderr.isatty() else _lines(projects)
+    """To be told what was done of so many projects since the last time."""
+    return _bar("projects", projects, _done) if sys.stderr.isatty() else _lines(_Lines(projects))
 
 
 @contextmanager
-def _bar(projects: int) -> Iterator[Callable[[Tally], None]]:
+def show_reading(pages: int) -> Iterator[Callable[[int], None]]:
+    """To be told how many of so many pages were read since the last time."""
+    bar = _bar("pages", pages, lambda _: "read") if sys.stderr.isatty() else _lines(_PageLines(pages))
+    with bar as show:
+        yield lambda read: show(Tally(projects_done=read))
+
+
+@contextmanager
+def _bar(what: str, number: int, besides: Callable[[Tally], str]) -> Iterator[Callable[[Tally], None]]:
     with Progress(
-        TextColumn("projects"),
+        TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
     ) as bar:
-        task = bar.add_task("sync", total=projects, done="")
+        task = bar.add_task("sync", total=number, done="")
         total = Tally()
 
         def show(tally: Tally) -> None:
             nonlocal total
             total += tally
-            bar.update(task, completed=total.projects_done + total.projects_failed, done=_done(total))
+            bar.update(task, completed=total.projects_done + total.projects_failed, done=besides(total))
 
         yield show
 
 
 @contextmanager
-def _lines(projects: int) -> Iterator[Callable[[Tally], None]]:
-    lines, ended = _Lines(projects), threading.Event()
+def _lines(lines: "_Lines") -> Iterator[Callable[[Tally], None]]:
+    ended = threading.Event()
 
     def at_least_now_and_then() -> None:
         while not ended.wait(1.0):
@@ -85,6 +93,11 @@ class _Lines:
     def _line(self, done: int) -> str:
         failed = f", {self._total.projects_failed:,} failed" if self._total.projects_failed else ""
         return f"{done:,} of {count(self._projects, 'project')}{failed}; {_done(self._total)}"
+
+
+class _PageLines(_Lines):
+    def _line(self, done: int) -> str:
+        return f"{done:,} of {count(self._projects, 'page')} read"
 
 
 def _done(total: Tally) -> str:

@@ -14,6 +14,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.commands.interruption import check, held_back, interruptible
 from pypi_mirror.commands.label import is_dead, new_label
+from pypi_mirror.commands.plan_report import report_plan
 from pypi_mirror.commands.processes import run_batches
 from pypi_mirror.commands.sync_report import (
     has_waiting,
@@ -30,17 +31,21 @@ from pypi_mirror.planning import BATCHES_EACH
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.steps.grace import clock_ahead, clock_warning
-from pypi_mirror.steps.guard_removals import guard_removals
+from pypi_mirror.steps.guard_removals import guard_removals, require_none_waits
 from pypi_mirror.steps.layout import tidy_layout
+from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
+from pypi_mirror.steps.read_pages import read_pages
 from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import Report, fail_run, report
+from pypi_mirror.steps.report import Report, end_dry_run, fail_run, report
 from pypi_mirror.steps.unknown_names import described, unknown_names
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0
 # What makes a process more worth starting: a fork and an open ledger take as long as a few projects.
 _PROJECTS_A_PROCESS = 4
+# So many pages are read in a second.
+_WORTH_SHOWING = 200
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -62,6 +67,11 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="all of the plan, however much [schedule] lets a run take"
     )
     parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="read upstream's pages and say what a sync would do; `plan` says it from what was read before",
+    )
+    parser.add_argument(
         "--approve",
         metavar="PLAN",
         help="let the plan of this id remove more than [removal] allows, and no other; `plan` shows the id",
@@ -81,6 +91,8 @@ def run(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config)) as mirror:
         try:
             with ended(mirror, request.label):
+                if arguments.dry_run:
+                    return _dry_run(mirror, request, arguments)
                 outcome = _sync(mirror, request, arguments)
         except MirrorError as error:
             if arguments.json:
@@ -166,8 +178,9 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
         print(said, file=sys.stderr if arguments.json else sys.stdout, flush=True)
     processes: int | None = arguments.processes
     most = processes or os.cpu_count() or 1
+    _read(mirror, fetched.run_id)
     partition = partition_projects(
-        mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS
+        mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS, listed=True
     )
     guard_removals(mirror, fetched.run_id, approved=arguments.approve, by=_who())
     if partition.projects:
@@ -178,6 +191,27 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     if not mirror.settings.site.enabled:
         tidy_layout(mirror)
     return report(mirror, fetched.run_id)
+
+
+def _read(mirror: Mirror, run_id: int) -> None:
+    pages = list_projects(mirror, run_id)
+    if pages < _WORTH_SHOWING:
+        read_pages(mirror, run_id)
+        return
+    from pypi_mirror.commands.progress import show_reading
+
+    with show_reading(pages) as progress:
+        read_pages(mirror, run_id, on_read=progress)
+
+
+def _dry_run(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> int:
+    require_none_waits(mirror)
+    fetched = begin(mirror, request, wait=arguments.wait)
+    _read(mirror, fetched.run_id)
+    partition = partition_projects(mirror, fetched.run_id, listed=True)
+    report_plan(mirror, fetched, partition, as_json=arguments.json)
+    end_dry_run(mirror, fetched.run_id)
+    return 0
 
 
 def _who() -> str:

@@ -162,7 +162,7 @@ class Audits:
             again = [(p, reason) for p, _, _, reason in damaged if reason]
             _run_many(
                 connection,
-                update(projects).where(projects.c.id == bindparam("id_")).values(etag=None),
+                update(projects).where(projects.c.id == bindparam("id_")).values(made_entry=None),
                 [{"id_": p.id} for p, _ in again],
             )
             upsert(
@@ -213,7 +213,7 @@ class Audits:
             connection.execute(
                 update(projects)
                 .where(projects.c.id == project_id)
-                .values(etag=None, files=number, bytes=size, page_digest=page_digest)
+                .values(made_entry=None, files=number, bytes=size, page_digest=page_digest)
             )
 
     def asked_longest_ago(self, *, before: int, limit: int) -> list[KnownProject]:

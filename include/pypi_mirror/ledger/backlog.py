@@ -26,6 +26,8 @@ PARKED_AFTER: Final = 10
 # What a page has not shown when it was looked at again this often (almost four hours) is taken for a role
 # event's serial. An event that changes the page is waited for until a page has reached it.
 LOOKS_AGAIN: Final = 4
+# The error of a project that did not fail and that the next run has to decide about.
+PUT_OFF: Final = "Waiting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +213,36 @@ def add_failure(
         "next_try_at": now + (_PARKED_DELAY if parked else _delay(attempts)),
         "parked": parked,
         "lagging": False,
+    }
+    upsert(connection, backlog, [row])
+
+
+def put_off(
+    connection: Connection,
+    *,
+    run_id: int,
+    now: int,
+    project: NormalizedName,
+    display_name: str,
+    serial: int | None,
+    exact: bool,
+    reason: str,
+) -> None:
+    """Within a batch's transaction: ``project`` did not fail, and the next run has to look at it."""
+    entry = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
+    row = {
+        "project": project,
+        "display_name": display_name,
+        "error": PUT_OFF,
+        "reason": reason,
+        **_awaited(entry, serial, exact=exact, gone=False),
+        "attempts": 0,
+        "first_run_id": run_id,
+        "first_failed_at": now,
+        "last_failed_at": now,
+        "next_try_at": now,
+        "parked": False,
+        "lagging": True,
     }
     upsert(connection, backlog, [row])
 

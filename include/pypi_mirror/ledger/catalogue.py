@@ -11,6 +11,8 @@ from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
 from pypi_mirror.ledger.writing import upsert
 
+# The fact that every project of the mirror has an entry, of this version of the encoding.
+CATALOGUED: Final = "catalogued"
 # A statement takes some ten thousand values.
 _CHUNK: Final = 5_000
 # Seconds that the entry of a project stays which no rule selects any more.
@@ -39,6 +41,18 @@ class Catalogue:
         )
         with self._engine.connect().execution_options(reading=True) as connection:
             return {entry.project: entry for entry in map(_entry, connection.execute(statement))}
+
+    def heads(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, Entry]:
+        """Those of ``names`` that have an entry, without their pages."""
+        with self._engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(select(*_COLUMNS).where(catalogue.c.name.in_(names)))
+            return {entry.project: entry for entry in (_entry([*row, None]) for row in rows)}
+
+    def body(self, name: NormalizedName) -> bytes:
+        """The page of an entry, empty where it has none."""
+        statement = select(catalogue_bodies.c.body).where(catalogue_bodies.c.name == name)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(statement).scalar() or b""
 
     def count(self) -> int:
         with self._engine.connect().execution_options(reading=True) as connection:

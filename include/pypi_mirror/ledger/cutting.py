@@ -10,7 +10,19 @@ from itertools import tee
 from typing import Any, Final, Protocol
 
 from packaging.utils import NormalizedName
-from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.tables import plan, projects
@@ -22,6 +34,12 @@ _CHUNK: Final = 2_000
 UNCUT: Final = 0
 # The batch of rows that the run leaves to a later one; what is left is pending in no batch.
 LEFT: Final = -1
+# The batch of rows that failed before there were batches: unreadable or withheld.
+_NO_BATCH: Final = -5
+# What a file counts for whose size upstream does not state: about the average of PyPI's. Otherwise an index
+# without sizes would know no bound of a run.
+_UNSIZED: Final = 5_000_000
+_BYTES: Final = (plan.c.new_bytes + cast(plan.c.unsized_files, BigInteger) * _UNSIZED).label("size")
 # What rows are marked with until each turn is cut.
 _URGENT: Final = -2
 _FIRST: Final = -3
@@ -29,14 +47,12 @@ _OTHERS: Final = -4
 
 
 class Cut(Protocol):
-    """Gives the batch of each project of a plan, in their order, from the bytes that are known of it.
+    """Gives the batch of each project of a plan, in their order, from the bytes of its new files.
 
-    ``sizes`` says of how many bytes how many projects are known; each size comes once.
+    ``sizes`` says of how many bytes how many projects are; each size comes once.
     """
 
-    def __call__(
-        self, known_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]
-    ) -> Iterable[int]: ...
+    def __call__(self, new_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]]) -> Iterable[int]: ...
 
 
 class CutTurn(Protocol):
@@ -47,34 +63,64 @@ class CutTurn(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turns:
-    """``urgent`` counts the batches that hold what cannot wait, the first ones; the rest follows them."""
+    """``urgent`` counts the batches that hold what cannot wait, the first ones; the rest follows them.
+
+    ``is_full`` says that projects were left because of their bytes.
+    """
 
     urgent: int
+    is_full: bool = False
 
 
 def cut_whole(connection: Connection, run_id: int, cut: Cut) -> None:
-    """Cut all rows of the plan into stretches of the alphabet."""
-    _cut(connection, run_id, true(), _stretches(connection, run_id, true(), cut))
+    """Cut what of the plan is still to do into stretches of the alphabet."""
+    _set_failed_apart(connection, run_id)
+    pending = plan.c.state == PlanState.PENDING.value
+    _cut(connection, run_id, pending, _stretches(connection, run_id, pending, cut))
 
 
-def cut_in_turns(
-    connection: Connection, run_id: int, *, first: Sequence[NormalizedName], most: int | None, cut: CutTurn
-) -> Turns:
-    """See ``Plan.cut_in_turns``."""
+def choose_turns(
+    connection: Connection, run_id: int, *, first: Sequence[NormalizedName], most: int | None
+) -> None:
+    """See ``Plan.choose_turns``."""
     mine = plan.c.run_id == run_id
     _mark(connection, and_(mine, plan.c.batch != LEFT), LEFT)
     unmarked = and_(mine, plan.c.batch == LEFT)
-    urgent = _mark(connection, and_(unmarked, _cannot_wait()), _URGENT)
-    ranked = _take_first(connection, unmarked, first, most)
-    others = _take_others(connection, unmarked, None if most is None else most - len(ranked))
-    all_ = urgent + len(ranked) + others
+    _mark(connection, and_(unmarked, _cannot_wait()), _URGENT)
+    ranked = _mark_first(connection, unmarked, first, most)
+    _mark_others(connection, unmarked, None if most is None else most - ranked)
+
+
+def cut_turns(
+    connection: Connection,
+    run_id: int,
+    *,
+    first: Sequence[NormalizedName],
+    most_bytes: int | None,
+    cut: CutTurn,
+) -> Turns:
+    """See ``Plan.cut_turns``."""
+    _set_failed_apart(connection, run_id)
+    pending = and_(plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
+    ranked = _ranked(connection, and_(pending, plan.c.batch == _FIRST), first)
+    beyond: list[str] = []
+    if most_bytes is not None:
+        others = _others(connection, pending)
+        beyond = _beyond([*ranked, *others], most_bytes)
+        for start in range(0, len(beyond), _CHUNK):
+            _mark(connection, and_(pending, plan.c.project.in_(beyond[start : start + _CHUNK])), LEFT)
+        left = set(beyond)
+        ranked = [each for each in ranked if each[0] not in left]
+    urgent = _count(connection, and_(pending, plan.c.batch == _URGENT))
+    others_left = _count(connection, and_(pending, plan.c.batch == _OTHERS))
+    all_ = urgent + len(ranked) + others_left
     after_urgent = _cut_turn(connection, run_id, _URGENT, cut(urgent, all_), after=0) if urgent else 0
     following = after_urgent
     if ranked:
         following = _cut_ranked(connection, run_id, ranked, cut(len(ranked), all_), after=after_urgent)
-    if others:
-        _cut_turn(connection, run_id, _OTHERS, cut(others, all_), after=following)
-    return Turns(urgent=after_urgent)
+    if others_left:
+        _cut_turn(connection, run_id, _OTHERS, cut(others_left, all_), after=following)
+    return Turns(urgent=after_urgent, is_full=bool(beyond))
 
 
 def take_over(
@@ -116,6 +162,9 @@ def take_over(
 
 
 _NOTHING_DONE: Final[dict[str, Any]] = {
+    "new_files": 0,
+    "new_bytes": 0,
+    "unsized_files": 0,
     "lost_project": False,
     "lost_files": 0,
     "lost_bytes": 0,
@@ -149,36 +198,69 @@ def _mark(connection: Connection, which: ColumnElement[bool], batch: int) -> int
     return connection.execute(update(plan).where(which).values(batch=batch)).rowcount
 
 
-def _take_first(
+def _set_failed_apart(connection: Connection, run_id: int) -> None:
+    failed = and_(plan.c.run_id == run_id, plan.c.state == PlanState.FAILED.value)
+    _mark(connection, failed, _NO_BATCH)
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> int:
+    return connection.execute(select(func.count()).select_from(plan).where(which)).scalar_one()
+
+
+def _mark_first(
     connection: Connection, which: ColumnElement[bool], first: Sequence[NormalizedName], most: int | None
+) -> int:
+    """Mark those of ``first`` that are planned, at most so many; return how many there are."""
+    ranked = [name for name, _ in _ranked(connection, which, first)][:most]
+    for start in range(0, len(ranked), _CHUNK):
+        _mark(connection, and_(which, plan.c.project.in_(ranked[start : start + _CHUNK])), _FIRST)
+    return len(ranked)
+
+
+def _ranked(
+    connection: Connection, which: ColumnElement[bool], first: Sequence[NormalizedName]
 ) -> list[tuple[str, int]]:
-    """Mark those of ``first`` that are planned, at most so many; return them with their known bytes."""
+    """Those of ``first`` that are planned, in their order, with the bytes of their new files."""
     ranked: list[tuple[str, int]] = []
     for start in range(0, len(first), _CHUNK):
         wanted = first[start : start + _CHUNK]
-        rows = connection.execute(
-            select(plan.c.project, plan.c.known_bytes).where(which, plan.c.project.in_(wanted))
-        )
-        known: dict[str, int] = {row.project: row.known_bytes for row in rows}
-        found = [(name, known[name]) for name in wanted if name in known]
-        found = found[: None if most is None else most - len(ranked)]
-        _mark(connection, and_(which, plan.c.project.in_([name for name, _ in found])), _FIRST)
-        ranked += found
+        rows = connection.execute(select(plan.c.project, _BYTES).where(which, plan.c.project.in_(wanted)))
+        new: dict[str, int] = {row.project: row.size for row in rows}
+        ranked += [(name, new[name]) for name in wanted if name in new]
     return ranked
 
 
-def _take_others(connection: Connection, which: ColumnElement[bool], most: int | None) -> int:
-    """Mark the first of the alphabet, at most so many; return how many there are."""
+def _others(connection: Connection, which: ColumnElement[bool]) -> list[tuple[str, int]]:
+    rows = select(plan.c.project, _BYTES).where(which, plan.c.batch == _OTHERS)
+    return [(name, size) for name, size in connection.execute(rows.order_by(plan.c.project))]
+
+
+def _beyond(ordered: Iterable[tuple[str, int]], most_bytes: int) -> list[str]:
+    """Those that do not fit any more; the first one that needs files always does."""
+    taken, full, beyond = 0, False, []
+    for name, size in ordered:
+        full = full or (taken > 0 and size > 0 and taken + size > most_bytes)
+        if size == 0:
+            continue
+        if full:
+            beyond.append(name)
+        else:
+            taken += size
+    return beyond
+
+
+def _mark_others(connection: Connection, which: ColumnElement[bool], most: int | None) -> None:
+    """Mark the first of the alphabet, at most so many."""
     beyond = None
     if most is not None:
         ordered = select(plan.c.project).where(which).order_by(plan.c.project)
         beyond = connection.execute(ordered.offset(most).limit(1)).scalar()
-    return _mark(connection, which if beyond is None else and_(which, plan.c.project < beyond), _OTHERS)
+    _mark(connection, which if beyond is None else and_(which, plan.c.project < beyond), _OTHERS)
 
 
 def _cut_turn(connection: Connection, run_id: int, turn: int, cut: Cut, *, after: int) -> int:
     """Cut the rows marked ``turn`` into batches from number ``after`` on; return the number that follows."""
-    which = plan.c.batch == turn
+    which = and_(plan.c.batch == turn, plan.c.state == PlanState.PENDING.value)
     stretches = _stretches(connection, run_id, which, cut)
     numbered = list(enumerate(((first, last) for _, first, last in stretches), start=after))
     _cut(connection, run_id, which, [(number, *ends) for number, ends in numbered])
@@ -206,8 +288,8 @@ def _stretches(
 ) -> list[tuple[int, str, str]]:
     """(batch, first project, last project) of every stretch of the alphabet."""
     mine = and_(plan.c.run_id == run_id, which)
-    sizes = select(plan.c.known_bytes, func.count()).where(mine).group_by(plan.c.known_bytes)
-    rows = select(plan.c.project, plan.c.known_bytes).where(mine).order_by(plan.c.project)
+    sizes = select(_BYTES, func.count()).where(mine).group_by(_BYTES)
+    rows = select(plan.c.project, _BYTES).where(mine).order_by(plan.c.project)
     stretches: list[tuple[int, str, str]] = []
     streaming = {"yield_per": _CHUNK}
     with (

@@ -1,6 +1,6 @@
 """What a run's pages turned out to lose that its plan did not foresee, over all its batches."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
@@ -75,6 +75,18 @@ class Losses:
         return Lost(
             touched=touched + waiting, projects=int(gone) + waiting, files=int(files), bytes=int(bytes_)
         )
+
+    def forget(self, names: Sequence[NormalizedName]) -> None:
+        """Take back what was noted of ``names``: they lose nothing."""
+        if not names:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(
+                update(plan)
+                .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
+                .values(lost_project=False, lost_files=0, lost_bytes=0),
+                [{"project_": name} for name in names],
+            )
 
     def followed(self, *, limit: int) -> list[tuple[NormalizedName, Loss]]:
         """The losses that were not held back, by project, ``limit`` at most."""

@@ -6,24 +6,41 @@ from itertools import islice
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, bindparam, case, delete, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    and_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    or_,
+    select,
+    update,
+)
 
+from pypi_mirror.catalogue import ENCODING, EntryState
 from pypi_mirror.ledger.cutting import (
     LEFT,
     UNCUT,
     Cut,
     CutTurn,
     Turns,
-    cut_in_turns,
+    choose_turns,
+    cut_turns,
     cut_whole,
     take_over,
 )
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import plan
+from pypi_mirror.ledger.tables import catalogue, plan
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
 _CHUNK: Final = 2_000
+# Seconds by which clocks of several hosts may differ.
+_AHEAD: Final = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +50,7 @@ class BatchSize:
     number: int
     projects: int
     removals: int
-    known_bytes: int
+    new_bytes: int
     first: str
     last: str
 
@@ -46,6 +63,24 @@ class Progress:
     batches: int
     batches_done: int
     tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Of ``pages`` that a run asks upstream for, how many were ``read``, and how many could not be."""
+
+    pages: int
+    read: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTotals:
+    """New files of a plan, their bytes as far as upstream states sizes, and how many state none."""
+
+    files: int
+    bytes: int
+    unsized_files: int
 
 
 class Plan:
@@ -84,14 +119,114 @@ class Plan:
         with self._engine.begin() as connection:
             cut_whole(connection, run_id, cut)
 
-    def cut_in_turns(
-        self, run_id: int, *, first: Sequence[NormalizedName], most: int | None, cut: CutTurn
-    ) -> Turns:
-        """Take what cannot wait, then ``first``, then the others by name, at most ``most`` of these two; cut
-        each of the three into batches of its own, and leave the rest.
+    def choose_turns(self, run_id: int, *, first: Sequence[NormalizedName], most: int | None) -> None:
+        """Take what cannot wait, then ``first``, then the others by name, at most ``most`` of these two, and
+        leave the rest.
         """
         with self._engine.begin() as connection:
-            return cut_in_turns(connection, run_id, first=first, most=most, cut=cut)
+            choose_turns(connection, run_id, first=first, most=most)
+
+    def cut_turns(
+        self, run_id: int, *, first: Sequence[NormalizedName], most_bytes: int | None, cut: CutTurn
+    ) -> Turns:
+        """Cut each of the three turns that were chosen into batches of its own.
+
+        What cannot wait is taken whole; of the others, in their order, as many as need no more than
+        ``most_bytes`` of new files, one at least; what needs none is always taken. A file of unknown size
+        counts as one of common size.
+        """
+        with self._engine.begin() as connection:
+            return cut_turns(connection, run_id, first=first, most_bytes=most_bytes, cut=cut)
+
+    def note_unread(self, run_id: int, *, since: int, now: int) -> None:
+        """Note of which projects upstream's page has to be asked for, by what the catalogue has of them.
+
+        What was read after ``since`` (seconds since 1970) need not be asked for again, except what a clock
+        that was ahead dates later than ``now``. Of the others, an entry as new as the plan wants serves,
+        unless the plan asks for another look.
+        """
+        is_read = _is_read(since, now)
+        mine = (plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
+        with self._engine.begin() as connection:
+            connection.execute(update(plan).where(*mine, plan.c.unread, _entry(is_read)).values(unread=False))
+            connection.execute(
+                update(plan)
+                .where(
+                    *mine,
+                    ~plan.c.unread,
+                    plan.c.action == Action.SYNC.value,
+                    ~_entry(or_(is_read, _IS_AS_NEW)),
+                )
+                .values(unread=True)
+            )
+
+    def reopen_unread(self, run_id: int) -> None:
+        """Make the projects pending again whose pages could not be read."""
+        failed = (plan.c.run_id == run_id, plan.c.unread, plan.c.state == PlanState.FAILED.value)
+        with self._engine.begin() as connection:
+            connection.execute(update(plan).where(*failed).values(state=PlanState.PENDING.value))
+
+    def unread(self, run_id: int) -> list[PlannedProject]:
+        """The projects the run takes whose pages have to be asked for, in the order of its turns."""
+        statement = (
+            select(plan)
+            .where(
+                plan.c.run_id == run_id,
+                _TAKEN,
+                plan.c.unread,
+                plan.c.state == PlanState.PENDING.value,
+                plan.c.action == Action.SYNC.value,
+            )
+            .order_by(plan.c.batch.desc(), plan.c.project)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [_planned(row) for row in connection.execute(statement)]
+
+    def count_unread(self, run_id: int) -> int:
+        """How many projects are planned, taken or left, whose pages have to be asked for."""
+        statement = (
+            select(func.count())
+            .select_from(plan)
+            .where(
+                plan.c.run_id == run_id,
+                plan.c.unread,
+                plan.c.state == PlanState.PENDING.value,
+                plan.c.action == Action.SYNC.value,
+            )
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return connection.execute(statement).scalar_one()
+
+    def reading(self, run_id: int, *, since: int, now: int) -> Reading:
+        """How far the run is with the pages of the projects it takes; ``since`` and ``now`` as for
+        ``note_unread``. Asking takes as long as that does.
+        """
+        by_state = {state: and_(plan.c.unread, plan.c.state == state.value) for state in PlanState}
+        counted = {
+            "pending": by_state[PlanState.PENDING],
+            "failed": by_state[PlanState.FAILED],
+            "read": and_(~plan.c.unread, _entry(_is_read(since, now))),
+        }
+        statement = select(
+            *(func.coalesce(func.sum(case((each, 1), else_=0)), 0) for each in counted.values())
+        ).where(plan.c.run_id == run_id, _TAKEN, plan.c.action == Action.SYNC.value)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            pending, failed, read = map(int, connection.execute(statement).one())
+        return Reading(pages=pending + failed + read, read=read, failed=failed)
+
+    def to_decide(self, run_id: int) -> Iterator[PlannedProject]:
+        """The projects of which the catalogue has what the plan needs, by name, taken or left; streamed."""
+        statement = (
+            select(plan)
+            .where(
+                plan.c.run_id == run_id,
+                or_(~plan.c.unread, plan.c.action == Action.REMOVE.value),
+                plan.c.state == PlanState.PENDING.value,
+            )
+            .order_by(plan.c.project)
+        )
+        for row in stream(self._engine, statement):
+            yield _planned(row)
 
     def take_over(
         self, run_id: int, *, rest_of: int, since: int, selection: str, failed: bool, present: bool
@@ -129,24 +264,21 @@ class Plan:
                 plan.c.batch == batch,
                 plan.c.state == PlanState.PENDING.value,
             )
-            .order_by(plan.c.known_bytes.desc(), plan.c.project)
+            .order_by(plan.c.new_bytes.desc(), plan.c.project)
         )
         with self._engine.connect().execution_options(reading=True) as connection:
             return [_planned(row) for row in connection.execute(statement)]
 
-    def reopen_failed(self, run_id: int, batch: int) -> None:
-        """Make the failed projects of a batch pending again: its task is run once more.
+    def reopen_failed(self, run_id: int, batch: int | None = None) -> None:
+        """Make the failed projects of a batch pending again, or all: its task is run once more.
 
         What they turned out to lose is found anew.
         """
+        one = () if batch is None else (plan.c.batch == batch,)
         with self._engine.begin() as connection:
             connection.execute(
                 plan.update()
-                .where(
-                    plan.c.run_id == run_id,
-                    plan.c.batch == batch,
-                    plan.c.state == PlanState.FAILED.value,
-                )
+                .where(plan.c.run_id == run_id, *one, plan.c.state == PlanState.FAILED.value)
                 .values(state=PlanState.PENDING.value, lost_project=False, lost_files=0, lost_bytes=0)
             )
 
@@ -159,11 +291,11 @@ class Plan:
                     plan.c.batch,
                     func.count(),
                     func.sum(case((plan.c.action == Action.REMOVE.value, 1), else_=0)),
-                    func.sum(plan.c.known_bytes),
+                    func.sum(plan.c.new_bytes),
                     func.min(plan.c.project),
                     func.max(plan.c.project),
                 )
-                .where(plan.c.run_id == run_id, _TAKEN, *one)
+                .where(plan.c.run_id == run_id, plan.c.batch >= 0, *one)
                 .group_by(plan.c.batch)
                 .order_by(plan.c.batch)
             )
@@ -172,11 +304,11 @@ class Plan:
                     number=number,
                     projects=projects,
                     removals=int(removals),
-                    known_bytes=int(known),
+                    new_bytes=int(new_bytes),
                     first=first,
                     last=last,
                 )
-                for number, projects, removals, known, first, last in rows
+                for number, projects, removals, new_bytes, first, last in rows
             ]
 
     def projects(self, run_id: int, state: PlanState | None = None) -> Iterator[PlannedProject]:
@@ -213,31 +345,42 @@ class Plan:
         for row in stream(self._engine, statement):
             yield _planned(row)
 
-    def note_losses(self, run_id: int, losses: Iterable[tuple[NormalizedName, int, int]]) -> None:
-        """Set (project, files, bytes) of planned projects that lose files and not their page."""
+    def note_decided(self, run_id: int, decided: Iterable[PlannedProject]) -> None:
+        """Set what each of ``decided`` takes and loses."""
+        values: dict[str, Any] = {name: bindparam(f"{name}_") for name in _DECIDED}
         statement = (
-            plan.update()
-            .where(plan.c.run_id == run_id, plan.c.project == bindparam("project_"), ~plan.c.loses_project)
-            .values(loses_files=bindparam("files_"), loses_bytes=bindparam("bytes_"))
+            update(plan)
+            .where(plan.c.run_id == run_id, plan.c.project == bindparam("project_"))
+            .values(values)
         )
-        remaining = iter(losses)
+        remaining = iter(decided)
         while chunk := [
-            {"project_": project, "files_": files, "bytes_": size}
-            for project, files, size in islice(remaining, _CHUNK)
+            {"project_": each.project, **{f"{name}_": getattr(each, name) for name in _DECIDED}}
+            for each in islice(remaining, _CHUNK)
         ]:
             with self._engine.begin() as connection:
                 connection.execute(statement, chunk)
+
+    def totals(self, run_id: int) -> "PlanTotals":
+        """What the projects the run takes come to, as far as their pages were read."""
+        columns = [
+            func.coalesce(func.sum(plan.c[name]), 0) for name in ("new_files", "new_bytes", "unsized_files")
+        ]
+        statement = select(*columns).where(plan.c.run_id == run_id, _TAKEN)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            files, size, unsized = connection.execute(statement).one()
+        return PlanTotals(files=int(files), bytes=int(size), unsized_files=int(unsized))
 
     def progress(self, run_id: int) -> Progress:
         with self._engine.connect().execution_options(reading=True) as connection:
             rows = connection.execute(_PROGRESS.where(plan.c.run_id == run_id, _TAKEN)).all()
             open_batches = connection.execute(
                 select(func.count(plan.c.batch.distinct())).where(
-                    plan.c.run_id == run_id, _TAKEN, plan.c.state == PlanState.PENDING.value
+                    plan.c.run_id == run_id, plan.c.batch >= 0, plan.c.state == PlanState.PENDING.value
                 )
             ).scalar_one()
             batches = connection.execute(
-                select(func.count(plan.c.batch.distinct())).where(plan.c.run_id == run_id, _TAKEN)
+                select(func.count(plan.c.batch.distinct())).where(plan.c.run_id == run_id, plan.c.batch >= 0)
             ).scalar_one()
         tally, planned = Tally(), 0
         for row in rows:
@@ -302,6 +445,30 @@ class Plan:
 
 
 _TAKEN: Final = plan.c.batch != LEFT
+_DECIDED: Final = ("new_files", "new_bytes", "unsized_files", "loses_project", "loses_files", "loses_bytes")
+# Whether an entry of the catalogue is as new as a row of the plan wants.
+_IS_AS_NEW: Final = case(
+    (plan.c.gone, and_(catalogue.c.state == EntryState.GONE.value, catalogue.c.announced >= plan.c.serial)),
+    (catalogue.c.state == EntryState.GONE.value, false()),
+    (plan.c.exact, catalogue.c.serial >= plan.c.serial),
+    else_=or_(catalogue.c.serial >= plan.c.serial, catalogue.c.announced >= plan.c.serial),
+)
+
+
+def _is_read(since: int, now: int) -> ColumnElement[bool]:
+    """Whether an entry of the catalogue was read after ``since``, and not by a clock that was ahead."""
+    return catalogue.c.checked_at.between(since + 1, now + _AHEAD)
+
+
+def _entry(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether the project of a row of the plan has an entry that fulfils ``condition``."""
+    return (
+        select(catalogue.c.name)
+        .where(catalogue.c.name == plan.c.project, catalogue.c.encoding == ENCODING, condition)
+        .exists()
+    )
+
+
 _PROGRESS: Final = select(
     plan.c.state,
     func.count().label("projects"),
@@ -345,7 +512,10 @@ def _row(run_id: int, project: PlannedProject) -> dict[str, Any]:
         "exact": project.exact,
         "gone": project.gone,
         "verify": project.verify,
-        "known_bytes": project.known_bytes,
+        "unread": project.unread,
+        "new_files": project.new_files,
+        "new_bytes": project.new_bytes,
+        "unsized_files": project.unsized_files,
         "loses_project": project.loses_project,
         "loses_files": project.loses_files,
         "loses_bytes": project.loses_bytes,
@@ -369,7 +539,10 @@ def _planned(row: Row[Any]) -> PlannedProject:
         exact=row.exact,
         gone=row.gone,
         verify=row.verify,
-        known_bytes=row.known_bytes,
+        unread=row.unread,
+        new_files=row.new_files,
+        new_bytes=row.new_bytes,
+        unsized_files=row.unsized_files,
         loses_project=row.loses_project,
         loses_files=row.loses_files,
         loses_bytes=row.loses_bytes,

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import islice
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
+from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import files, past_files, projects
+from pypi_mirror.ledger.tables import catalogue, files, past_files, projects
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
 
@@ -30,8 +30,9 @@ def is_listed(status: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownProject:
-    """What the ledger says of a project; ``selection`` is the fingerprint its page was made under, empty
-    where nobody knows, and ``synced_at`` is in seconds since 1970.
+    """What the ledger says of a project; ``selection`` is the fingerprint it was last decided under, empty
+    where nobody knows, and ``synced_at`` is in seconds since 1970. ``made_entry`` and ``made_decision`` name
+    what its page was made from, None where it has to be made again.
     """
 
     id: int
@@ -39,7 +40,8 @@ class KnownProject:
     display_name: str
     serial: int | None
     seen_serial: int | None
-    etag: str | None
+    made_entry: bytes | None
+    made_decision: bytes | None
     status: str
     selection: str
     files: int
@@ -122,23 +124,21 @@ class Projects:
         """Every row by name, removed ones included; streamed."""
         yield from map(_known, stream(self._engine, select(*_KNOWN).order_by(projects.c.name)))
 
-    def files_chosen_otherwise(self, selection: str) -> Iterator[tuple[NormalizedName, str, int]]:
-        """(project, filename, size) of the listed files whose page was made under another fingerprint than
-        ``selection``, those of a project together; streamed.
-        """
-        otherwise = select(projects.c.id, projects.c.name).where(
-            projects.c.selection != selection, projects.c.status.not_in((REMOVING, REMOVED))
+    def never_read(self, limit: int) -> list[KnownProject]:
+        """Up to ``limit`` projects of the mirror of whose pages the catalogue has nothing; by name."""
+        is_read = (
+            select(catalogue.c.name)
+            .where(catalogue.c.name == projects.c.name, catalogue.c.encoding == ENCODING)
+            .exists()
         )
-        remaining = stream(self._engine, otherwise)
-        # Joined, SQLite would read every file to find those of one project.
-        while names := dict(islice(remaining, _CHUNK)):
-            statement = (
-                select(files.c.project_id, files.c.filename, files.c.size)
-                .where(files.c.project_id.in_(names), files.c.removed_at.is_(None))
-                .order_by(files.c.project_id)
-            )
-            for project_id, filename, size in stream(self._engine, statement):
-                yield NormalizedName(names[project_id]), filename, size
+        statement = (
+            select(*_KNOWN)
+            .where(projects.c.status.not_in((REMOVING, REMOVED)), ~is_read)
+            .order_by(projects.c.name)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [_known(row) for row in connection.execute(statement)]
 
     def listed(self) -> Iterator[IndexEntry]:
         """What the root index lists, by name; streamed."""
@@ -316,7 +316,8 @@ def _known(row: Sequence[Any]) -> KnownProject:
         display_name,
         serial,
         seen_serial,
-        etag,
+        made_entry,
+        made_decision,
         status,
         selection,
         held,
@@ -331,7 +332,8 @@ def _known(row: Sequence[Any]) -> KnownProject:
         display_name=display_name,
         serial=serial,
         seen_serial=seen_serial,
-        etag=etag,
+        made_entry=made_entry,
+        made_decision=made_decision,
         status=status,
         selection=selection,
         files=held,

@@ -1,20 +1,29 @@
-"""Forgetting where upstream was: its serials and ETags mean nothing any more."""
+"""Forgetting where upstream was: its serials mean nothing any more."""
 
 from sqlalchemy import Engine, delete, update
 
+from pypi_mirror.ledger.catalogue import CATALOGUED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.scratch import keep_apart
 from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects
 
 # What the facts say of upstream's serials, or of a plan that was made by them.
-_FACTS = ("cursor", "index_etag", "left_over", "upstream", "upstream_identity", "another_upstream")
+_FACTS = (
+    CATALOGUED,
+    "cursor",
+    "index_etag",
+    "left_over",
+    "upstream",
+    "upstream_identity",
+    "another_upstream",
+)
 
 
 def reset_upstream(engine: Engine) -> None:
     """The next sync compares every project with upstream's root index. Pages and files stay as they are."""
     with engine.begin() as connection:
         keep_apart(connection, copied=(projects,), emptied=(catalogue_bodies, catalogue))
-        connection.execute(update(projects).values(serial=None, seen_serial=None, etag=None))
+        connection.execute(update(projects).values(serial=None, seen_serial=None, made_entry=None))
         connection.execute(update(backlog).values(serial=None, announced=None, exact=False))
         for table in (events, catalogue_bodies, catalogue):
             connection.execute(delete(table))

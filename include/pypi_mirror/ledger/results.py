@@ -9,9 +9,11 @@ from typing import Any, Final
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
+from pypi_mirror.catalogue import Entry
 from pypi_mirror.clock import Clock
 from pypi_mirror.digests import remembered
 from pypi_mirror.ledger import backlog
+from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, write_entries
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
@@ -52,9 +54,11 @@ class Synced:
     ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
     files that were written for it. ``known`` and ``known_files``
     are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out; ``missing``
-    that upstream gave no page though its last word was that there is such a project.
-    ``loss`` is what readers would lose by it and no plan foresaw; None where that is nothing. ``seconds`` is
-    how long upstream's page and the files took.
+    that upstream gave no page though its last word was that there is such a project; ``waits`` that its page
+    has lost something since it was planned with, so that the next plan has to weigh it.
+    ``seconds`` is how long upstream's page and the files took. ``entry`` is what the catalogue has of it from
+    now on, ``confirmed`` that its entry still holds; ``made_entry`` and ``made_decision`` name what the page
+    was made of, None where something of it could not be had.
 
     Without ``only_forward`` a person has asked for it as upstream has it: then the serials that upstream has
     shown before mean nothing any more.
@@ -71,18 +75,38 @@ class Synced:
     locations: tuple[bytes, ...] = ()
     removed: bool = False
     missing: bool = False
-    etag: str | None = None
+    waits: Loss | None = None
+    entry: Entry | None = None
+    confirmed: Confirmed | None = None
+    made_entry: bytes | None = None
+    made_decision: bytes | None = None
     serial: int | None = None
     only_forward: bool = True
     selection: str = ""
     dropped_files: int = 0
     dropped_bytes: int = 0
     legacy_json: bytes | None = None
-    loss: Loss | None = None
     tally: Tally = field(default_factory=Tally)
     seconds: float = 0.0
     failed: tuple[FailedPart, ...] = ()
     refused: tuple[Refused, ...] = ()
+
+    @property
+    def failure(self) -> "Failed | None":
+        """What of it has to be tried again, None where nothing has."""
+        if not self.failed:
+            return None
+        return Failed(
+            planned=self.planned,
+            error=self.failed[0].error,
+            reason=_in_words(self.failed),
+            files=tuple(part.part for part in self.failed),
+        )
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether upstream gave no usable answer for a part of it."""
+        return any(part.is_unavailable for part in self.failed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,22 +124,22 @@ class Failed:
         # Not every error's words are ours: the system names files as upstream did.
         object.__setattr__(self, "reason", plain(self.reason))
 
+    @property
+    def failure(self) -> "Failed":
+        return self
+
+    @property
+    def is_unavailable(self) -> bool:
+        return False
+
 
 Result = Synced | Failed
 
 
-def failure_of(result: Result) -> Failed | None:
-    """What of ``result`` has to be tried again, None where nothing has."""
-    if isinstance(result, Failed):
-        return result
-    if not result.failed:
-        return None
-    return Failed(
-        planned=result.planned,
-        error=result.failed[0].error,
-        reason=_in_words(result.failed),
-        files=tuple(part.part for part in result.failed),
-    )
+def _has_lost(loss: Loss) -> str:
+    lost = count(loss.files, "file")
+    what = f"upstream's page has gone, ours lists {lost}" if loss.project else f"upstream's page lost {lost}"
+    return f"{what} after it was planned with; the next run decides about it"
 
 
 def _in_words(failed: Sequence[FailedPart]) -> str:
@@ -155,27 +179,28 @@ class Results:
             self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
             self._plan(connection, results)
             self._left_out(connection, synced, ids)
-            failures = [failure for r in results if (failure := failure_of(r)) is not None]
+            write_entries(connection, [r.entry for r in synced if r.entry is not None])
+            confirm_entries(connection, [r.confirmed for r in synced if r.confirmed is not None], now=now)
+            failures = [failure for r in results if (failure := r.failure) is not None]
             backlog.settle(
                 connection,
-                [_look(r) for r in synced if not r.failed],
+                [_look(r) for r in synced if not r.failed and r.waits is None],
                 run_id=self._run_id,
                 now=now,
             )
-            for failure in failures:
-                backlog.add_failure(
-                    connection,
-                    run_id=self._run_id,
-                    now=now,
-                    project=failure.planned.project,
-                    display_name=failure.planned.display_name,
-                    serial=failure.planned.serial,
-                    exact=failure.planned.exact,
-                    # Where only files are missing, upstream has a page.
-                    gone=failure.planned.gone and not failure.files,
-                    error=failure.error,
-                    reason=failure.reason,
-                )
+            for r in synced:
+                if r.waits is not None:
+                    backlog.put_off(
+                        connection,
+                        run_id=self._run_id,
+                        now=now,
+                        project=r.planned.project,
+                        display_name=r.planned.display_name,
+                        serial=r.planned.serial,
+                        exact=r.planned.exact,
+                        reason=_has_lost(r.waits),
+                    )
+            add_failures(connection, failures, run_id=self._run_id, now=now)
             if any(_changes_index(r) for r in synced):
                 put_facts(connection, {UNPUBLISHED: str(self._run_id)})
 
@@ -196,13 +221,14 @@ class Results:
                 "display_name_": r.planned.display_name,
                 "serial_": _serial(r),
                 "seen_serial_": _seen(r),
+                "selection_": r.selection,
                 "synced_at_": now,
             }
             for r in synced
             if r.page is None and r.known is not None
         ]
         if unchanged:
-            names = ("display_name", "serial", "seen_serial", "synced_at")
+            names = ("display_name", "serial", "seen_serial", "selection", "synced_at")
             connection.execute(
                 update(projects)
                 .where(projects.c.id == bindparam("id_"))
@@ -269,8 +295,8 @@ class Results:
             update(projects)
             .where(projects.c.id == bindparam("id_"))
             .values(
-                status=REMOVING, serial=None, seen_serial=bindparam("seen_serial_"), etag=None,
-                synced_at=now, files=0, bytes=0, dropped_files=0, dropped_bytes=0,
+                status=REMOVING, serial=None, seen_serial=bindparam("seen_serial_"), made_entry=None,
+                made_decision=None, synced_at=now, files=0, bytes=0, dropped_files=0, dropped_bytes=0,
             ),
             rows,
         )  # fmt: skip
@@ -305,6 +331,24 @@ class Results:
         )
 
 
+def add_failures(connection: Connection, failures: Sequence[Failed], *, run_id: int, now: int) -> None:
+    """Within another subject's transaction: put what failed on the backlog."""
+    for failure in failures:
+        backlog.add_failure(
+            connection,
+            run_id=run_id,
+            now=now,
+            project=failure.planned.project,
+            display_name=failure.planned.display_name,
+            serial=failure.planned.serial,
+            exact=failure.planned.exact,
+            # Where only files are missing, upstream has a page.
+            gone=failure.planned.gone and not failure.files,
+            error=failure.error,
+            reason=failure.reason,
+        )
+
+
 _PLAN_COLUMNS: Final = (
     "state",
     "files_downloaded",
@@ -320,7 +364,7 @@ def _plan_row(result: Result) -> dict[str, Any]:
     tally = result.tally if isinstance(result, Synced) else Tally()
     return {
         "project_": result.planned.project,
-        "state_": (PlanState.DONE if failure_of(result) is None else PlanState.FAILED).value,
+        "state_": (PlanState.DONE if result.failure is None else PlanState.FAILED).value,
         # A project that was never here is not removed by finding it gone upstream.
         "removed_": tally.projects_removed > 0,
         **{f"{name}_": getattr(tally, name) for name in _PLAN_COLUMNS[1:-1]},
@@ -353,7 +397,8 @@ def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:
         "display_name": r.planned.display_name,
         "serial": _serial(r),
         "seen_serial": _seen(r),
-        "etag": r.etag,
+        "made_entry": r.made_entry,
+        "made_decision": r.made_decision,
         "status": _status(page),
         "selection": r.selection,
         "files": len(page.files),

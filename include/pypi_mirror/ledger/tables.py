@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     false,
+    true,
 )
 
 metadata: Final = MetaData(
@@ -53,9 +54,12 @@ projects: Final = Table(
     # The serial of the page we hold, and the highest that upstream's root index showed for it.
     Column("serial", BigInteger),
     Column("seen_serial", BigInteger),
-    Column("etag", Text),
+    # The digests of the catalogue's entry and of the decision that the page was made from; NULL where
+    # something of it could not be had, or is not as it should be.
+    Column("made_entry", LargeBinary(16)),
+    Column("made_decision", LargeBinary(16)),
     Column("status", String(32), nullable=False),
-    # What settings.selection_fingerprint was when the page was made.
+    # What settings.page_fingerprint was when it was last decided over the page.
     Column("selection", String(64), nullable=False),
     Column("files", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
@@ -217,7 +221,12 @@ plan: Final = Table(
     Column("exact", Boolean, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("verify", Boolean, nullable=False),
-    Column("known_bytes", BigInteger, nullable=False),
+    # Upstream's page has to be asked for first; until then nothing below is known.
+    Column("unread", Boolean, nullable=False, server_default=true()),
+    # Files that are not here yet: how many, their bytes as far as stated, and how many state none.
+    Column("new_files", Integer, nullable=False, server_default="0"),
+    Column("new_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("unsized_files", Integer, nullable=False, server_default="0"),
     # What leaves the pages by it, as far as the ledger can tell; the guard weighs it.
     Column("loses_project", Boolean, nullable=False, server_default=false()),
     Column("loses_files", Integer, nullable=False, server_default="0"),

@@ -1,14 +1,14 @@
-"""Why a project's files are here or not: upstream's page, decided by the real filters, beside the ledger."""
+"""Why a project's files are here or not: upstream's page as last read, decided, beside the ledger."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
 from pypi_mirror.errors import UpstreamDown, UpstreamError
 from pypi_mirror.filters import Refusal, Selector
 from pypi_mirror.ledger.projects import KnownFile
@@ -18,9 +18,6 @@ from pypi_mirror.observing.times import utc
 from pypi_mirror.release_files import version_in
 
 __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
-
-# Seconds; somebody looks at a page meanwhile.
-TIMEOUT: Final = 10.0
 
 
 class FileState(StrEnum):
@@ -61,14 +58,16 @@ class Explanation:
     """A project, and each of its files.
 
     ``selected`` says whether the filters let the project in, ``why`` by which setting. ``found`` says whether
-    upstream has it, None when upstream could not be asked: then ``trouble`` says why, and ``files`` are the
-    ledger's. ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of
-    upstream's page that are left out whatever the filters say, ``backlog`` is why the project is on the
-    backlog, None while it is not.
+    upstream has it, None when that is not known: then ``trouble`` says why, and ``files`` are the ledger's.
+    ``read_at`` is when upstream last confirmed what is said of it, None where it has not been asked.
+    ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of the
+    latter that are left out whatever the filters say, ``backlog`` is why the project is on the backlog, None
+    while it is not.
     """
 
     project: NormalizedName
     at: datetime
+    read_at: datetime | None
     selected: bool
     why: str
     found: bool | None
@@ -86,19 +85,24 @@ class Explanation:
         return sum(file.mirrored for file in self.files)
 
 
-def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -> Explanation:
-    """Ask upstream for the page of ``name``, ``timeout`` seconds at most, and decide over its files.
+def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = None) -> Explanation:
+    """Decide over the files of the page of ``name`` that the catalogue has.
 
-    An upstream that does not answer, or answers badly, is said in ``trouble``.
+    With ``ask_for`` it is upstream's of now, waited for so many seconds at most; an upstream that does not
+    answer, or answers badly, is said in ``trouble``.
     """
     page: ProjectPage | None = None
     trouble = None
-    try:
-        page = asyncio.run(_page(mirror, name, timeout))
-    except TimeoutError:
-        trouble = f"upstream gave no whole page within {timeout:g} seconds"
-    except (UpstreamError, UpstreamDown) as error:
-        trouble = str(error)
+    now = read_at = int(mirror.clock())
+    if ask_for is None:
+        page, read_at, trouble = _page_as_read(mirror, name)
+    else:
+        try:
+            page = asyncio.run(_page(mirror, name, ask_for))
+        except TimeoutError:
+            trouble = f"upstream gave no whole page within {ask_for:g} seconds"
+        except (UpstreamError, UpstreamDown) as error:
+            trouble = f"upstream could not be asked: {error}"
     held = mirror.ledger.projects.known([name]).get(name)
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
     lacks = mirror.ledger.left_out.of([name]).get(name, [])
@@ -107,7 +111,8 @@ def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -
     waiting = [entry for entry in mirror.ledger.backlog.failed() if entry.project == name]
     return Explanation(
         project=name,
-        at=utc(mirror.clock()),
+        at=utc(now),
+        read_at=None if trouble is not None else utc(read_at),
         selected=mirror.selector.why_not(name) is None,
         why=mirror.selector.why(name),
         found=None if trouble is not None else page is not None,
@@ -122,6 +127,16 @@ def explain(mirror: Mirror, name: NormalizedName, *, timeout: float = TIMEOUT) -
         refused=tuple(dict.fromkeys((*(() if page is None else page.refused), *refused))),
         backlog=waiting[0].reason if waiting else None,
     )
+
+
+def _page_as_read(mirror: Mirror, name: NormalizedName) -> tuple[ProjectPage | None, int, str | None]:
+    """Upstream's page as last read, when that was, and why nobody knows."""
+    entry = mirror.ledger.catalogue.entries([name]).get(name)
+    if entry is None or entry.encoding != ENCODING:
+        return None, 0, f"upstream's page was not read yet; `pypi-mirror explain {name} --online` asks for it"
+    if entry.state is EntryState.GONE:
+        return None, entry.checked_at, None
+    return decode_page(entry.body, project=name, etag=entry.etag), entry.checked_at, None
 
 
 async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> ProjectPage | None:

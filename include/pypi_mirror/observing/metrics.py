@@ -149,6 +149,8 @@ def _under_way(run: RunProgress | None) -> Iterator["Metric"]:
     if run is None:
         return
     yield _gauge("run_started_timestamp_seconds", "When the run under way began.", _time(run.started_at))
+    yield _gauge("run_pages", "Pages of upstream's that it reads before it has a plan.", run.pages)
+    yield _gauge("run_read_pages", "Those of them that it has read.", run.pages_read)
     yield _gauge("run_planned_projects", "Projects of its plan.", run.planned)
     yield _gauge("run_done_projects", "Projects that it has done.", run.done)
     yield _gauge("run_failed_projects", "Projects that failed in it.", run.failed)

@@ -7,6 +7,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
@@ -69,8 +70,8 @@ class EventShown:
 class ProjectWhole:
     """All the ledger has of a project; ``held`` is None when that is no more than events or a failure.
 
-    ``selected`` and ``why`` say whether the filters let it in and by which setting. ``events`` are the
-    newest, newest first.
+    ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
+    upstream's page that ours lacks: refused, or not to be had. ``events`` are the newest, newest first.
     """
 
     project: NormalizedName
@@ -79,6 +80,7 @@ class ProjectWhole:
     why: str
     files: Page[FileShown]
     backlog: Behind | None
+    left_out: tuple[LeftOut, ...]
     events: tuple[EventShown, ...]
 
 
@@ -122,6 +124,7 @@ def project(
         why=mirror.selector.why(name),
         files=page_of(found, limit, show=_file, key=lambda each: each[0].filename),
         backlog=None if entry is None else shown_entry(entry),
+        left_out=tuple(mirror.ledger.left_out.of([name]).get(name, ())),
         events=tuple(map(_event, events)),
     )
 

@@ -66,7 +66,7 @@ class Pool:
 
     ``before_download`` is told how many bytes are to come, 0 where the page does not say, and
     ``before_write`` of bytes that no page states: blocks of such a file, documents beside a file. What they
-    raise ends the try. ``on_downloaded`` is told how large each file is that has come.
+    raise ends the try.
     """
 
     def __init__(
@@ -80,7 +80,6 @@ class Pool:
         replaced_files: ReplacedFiles = "refuse",
         before_download: Callable[[int], None] = lambda _size: None,
         before_write: Callable[[int], None] = lambda _size: None,
-        on_downloaded: Callable[[int], None] = lambda _size: None,
     ) -> None:
         self._root = os.fspath(web)
         self._transport = transport
@@ -89,7 +88,6 @@ class Pool:
         self._follows = replaced_files == "follow"
         self._before_download = before_download
         self._before_write = before_write
-        self._on_downloaded = on_downloaded
         self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata, before_write=before_write)
 
     async def acquire(
@@ -265,7 +263,6 @@ class Pool:
                 place=None if location is not None else place,
                 before_write=self._before_write,
             )
-            self._on_downloaded(size)
             return size, sha256, 1
 
         if location is not None:

@@ -24,25 +24,32 @@ def selection_fingerprint(settings: Settings) -> str:
 def page_fingerprint(settings: Settings) -> str:
     """Like ``selection_fingerprint``, over what decides a selected project's files and the look of its page.
 
-    A page made under another one has to be made again.
+    A page that was decided under another one has to be decided again.
     """
-    decisive: dict[str, Any] = {
-        "selection": asdict(settings.selection),
-        "hash-index": settings.hash_index,
-        "simple-format": settings.simple_format,
-        "json": settings.json,
-        "release-files": settings.release_files,
-        "core-metadata": settings.core_metadata,
-        "root_uri": settings.root_uri,
-        # Provenance links are absolute (PEP 740), so pages change with the site's address.
-        "public-url": settings.site.public_url,
-    }
+    decisive = asdict(settings.selection)
     for name in ("blocked_platforms", "environments", "allowed_releases", "blocked_releases"):
-        items = decisive["selection"][name]
-        decisive["selection"][name] = sorted(json.dumps(item, sort_keys=True) for item in items)
+        decisive[name] = sorted(json.dumps(item, sort_keys=True) for item in decisive[name])
     for name in ("allowed_projects", "blocked_projects"):
-        del decisive["selection"][name]
-    return _digest(decisive)
+        del decisive[name]
+    return _digest([decisive, rendering_fingerprint(settings)])
+
+
+def rendering_fingerprint(settings: Settings) -> str:
+    """Like ``page_fingerprint``, over the look of pages alone: one that was made under another one is made
+    again, whatever is decided.
+    """
+    return _digest(
+        {
+            "hash-index": settings.hash_index,
+            "simple-format": settings.simple_format,
+            "json": settings.json,
+            "release-files": settings.release_files,
+            "core-metadata": settings.core_metadata,
+            "root_uri": settings.root_uri,
+            # Provenance links are absolute (PEP 740), so pages change with the site's address.
+            "public-url": settings.site.public_url,
+        }
+    )
 
 
 def _digest(value: Any) -> str:

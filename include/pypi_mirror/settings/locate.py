@@ -1,12 +1,20 @@
-"""Which configuration file is meant when nobody names one."""
+"""Which configuration file is meant when nobody names one, and naming it in commands for people to type."""
 
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 VARIABLE: Final = "PYPI_MIRROR_CONF"
 SYSTEM_WIDE: Final = Path("/etc/pypi-mirror/mirror.conf")
+# ``pypi-mirror VERB ACTION ...`` as a message puts it, in backquotes. Of these verbs the second word is an
+# action, and options follow it.
+_PROPOSED: Final = re.compile(
+    r"`(?P<verb>pypi-mirror (?:(?:config|ledger|nginx) [a-z-]+|backlog (?:forget|list|retry)\b|[a-z]+))"
+    r"(?P<rest>[^`]*)`"
+)
 
 
 def configuration_path(environ: Mapping[str, str] = os.environ) -> Path:
@@ -24,3 +32,21 @@ def missing(path: Path) -> str:
     if path != SYSTEM_WIDE:
         return ""
     return f". No other one was named: give one by -c FILE, or set {VARIABLE}, or make this one"
+
+
+def name_file(text: str, path: Path) -> str:
+    """``text`` with ``-c FILE`` in each command of ours that it proposes."""
+    named = f" -c {shlex.quote(str(path))}"
+
+    def with_file(found: re.Match[str]) -> str:
+        return found[0] if " -c " in found[0] else f"`{found['verb']}{named}{found['rest']}`"
+
+    return _PROPOSED.sub(with_file, text)
+
+
+def name_used_file(text: str) -> str:
+    """The same with the file that this process uses, for readers who have a shell of their own: what
+    PYPI_MIRROR_CONF says here need not be said there.
+    """
+    path = configuration_path()
+    return text if path == SYSTEM_WIDE else name_file(text, path)

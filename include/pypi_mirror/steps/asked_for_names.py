@@ -32,7 +32,7 @@ def require_upstream(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
     """Raise MirrorError, naming each, when neither the mirror nor upstream has one of ``names``."""
     known = mirror.ledger.projects.known(names)
     asked = [name for name in names if name not in known or not known[name].present]
-    looked_up = [explain(mirror, name, timeout=mirror.settings.timeout) for name in asked]
+    looked_up = [explain(mirror, name, ask_for=mirror.settings.timeout) for name in asked]
     for each in looked_up:
         if each.trouble is not None:
             raise MirrorError(f"upstream could not be asked for {each.project}: {each.trouble}")

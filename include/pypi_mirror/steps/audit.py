@@ -38,7 +38,7 @@ from pypi_mirror.steps.audit_tree import (
     walk_pool,
 )
 from pypi_mirror.steps.audit_turns import Turns
-from pypi_mirror.steps.guard_removals import waits_for_approval
+from pypi_mirror.steps.guard_removals import require_none_waits
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run, report
 
@@ -89,9 +89,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         _Audit(mirror, request, tally, run=None, under_way=under_way).look()
         report_ = tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
         return replace(report_, beside=None if under_way is None else under_way.request.label)
-    # Any other run would make its plan void, and audits come every hour.
-    if (waiting := waits_for_approval(mirror)) is not None:
-        raise waiting
+    require_none_waits(mirror)
     mirror.ledger.lease.take(request.label)
     try:
         run = mirror.ledger.runs.begin(
@@ -243,12 +241,12 @@ class _Audit:
         mirror, settings = self._mirror, self._mirror.settings.audit
         if self._request.projects:
             known = mirror.ledger.projects.known(self._request.projects)
-            planned = [_asked_again(p.project, p.display_name, p.bytes) for p in known.values() if p.present]
+            planned = [_asked_again(p.project, p.display_name) for p in known.values() if p.present]
         else:
             limit = settings.pages_per_run if self._request.pages is None else self._request.pages
             before = int(mirror.clock() - settings.within_days * _DAY / 2)
             chosen = mirror.ledger.audits.asked_longest_ago(before=before, limit=limit)
-            planned = [_asked_again(p.project, p.display_name, p.bytes) for p in chosen]
+            planned = [_asked_again(p.project, p.display_name) for p in chosen]
         for start in range(0, len(planned), _RECHECKED_AT_ONCE):
             recheck(mirror, self._run.id, self._tally, planned[start : start + _RECHECKED_AT_ONCE])
             if self._tally.removed > _MOST_GONE:
@@ -259,13 +257,12 @@ class _Audit:
         return None
 
 
-def _asked_again(project: NormalizedName, display_name: str, known_bytes: int) -> PlannedProject:
+def _asked_again(project: NormalizedName, display_name: str) -> PlannedProject:
     return PlannedProject(
         project=project,
         display_name=display_name,
         action=Action.SYNC,
         reason="asked for longest ago",
-        known_bytes=known_bytes,
     )
 
 

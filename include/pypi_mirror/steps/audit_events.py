@@ -14,7 +14,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.planning import candidates
 from pypi_mirror.steps.audit_report import Tallying
-from pypi_mirror.steps.download_projects import download_projects
+from pypi_mirror.steps.look_again import look_again
 
 _CHUNK: Final = 1_000
 
@@ -61,7 +61,6 @@ def behind_events(
                     serial=candidate.serial,
                     exact=True,
                     gone=candidate.gone,
-                    known_bytes=have.bytes,
                 ),
             )
 
@@ -77,8 +76,7 @@ def follow_events(
     todo = [project for project in planned if not project.gone or gone <= most_gone]
     if not todo:
         return
-    mirror.ledger.plan.add(run_id, todo, replace=True)
-    for failure in download_projects(mirror, run_id, 0, again=False).failures:
+    for failure in look_again(mirror, run_id, todo, replace=True):
         tally.failures[failure.project] = failure
     still = {finding.project for finding, _ in behind_events(mirror, names=[p.project for p in todo])}
     tally.repaired += len({p.project for p in todo} - still)

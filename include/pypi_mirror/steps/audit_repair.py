@@ -20,7 +20,7 @@ from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.pages.page_store import StagedPage, page_digest
 from pypi_mirror.steps.audit_clashes import give_way
 from pypi_mirror.steps.audit_report import Tallying
-from pypi_mirror.steps.download_projects import download_projects
+from pypi_mirror.steps.look_again import look_again
 
 log = logging.getLogger(__name__)
 
@@ -123,11 +123,10 @@ class Repair:
         """Sync the projects; the names of those that failed."""
         if not planned:
             return set()
-        self._mirror.ledger.plan.add(self._run_id, planned)
-        result = download_projects(self._mirror, self._run_id, 0, again=False)
-        for failure in result.failures:
+        failures = look_again(self._mirror, self._run_id, planned)
+        for failure in failures:
             self._tally.failures[failure.project] = failure
-        return {failure.project for failure in result.failures}
+        return {failure.project for failure in failures}
 
     def _note_withheld(self, looks: Sequence[ProjectLook]) -> None:
         """Tell which damaged files are off the pages, of projects whose new pages were published without."""
@@ -184,17 +183,16 @@ def _cannot_be_written(look: ProjectLook, error: OSError) -> None:
 def recheck(mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject]) -> None:
     """Ask upstream for the pages of ``planned``, conditionally; what has changed is synced."""
     known = mirror.ledger.projects.known([p.project for p in planned])
-    mirror.ledger.plan.add(run_id, planned)
-    result = download_projects(mirror, run_id, 0, again=False)
+    failures = look_again(mirror, run_id, planned)
     after = mirror.ledger.projects.known([p.project for p in planned])
-    for failure in result.failures:
+    for failure in failures:
         tally.failures[failure.project] = failure
     tally.rechecked += len(planned)
     for name, project in known.items():
         now = after.get(name)
         if now is None or not now.present:
             tally.removed += 1
-        elif now.etag != project.etag or now.serial != project.serial:
+        elif now.made_entry != project.made_entry or now.serial != project.serial:
             tally.changed += 1
 
 
@@ -205,7 +203,6 @@ def _planned(look: ProjectLook) -> PlannedProject:
         display_name=known.display_name,
         action=Action.SYNC,
         reason=look.reason,
-        known_bytes=known.bytes,
     )
 
 

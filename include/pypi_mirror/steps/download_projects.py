@@ -3,41 +3,38 @@
 import asyncio
 import gc
 import logging
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pypi_mirror.errors import RunStopped
-from pypi_mirror.ledger.losses import Losses
-from pypi_mirror.ledger.results import Failed, Result, Synced, failure_of
+from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
-from pypi_mirror.model import Failure, PlannedProject, PlanState, RunKind, Tally
-from pypi_mirror.settings.max_failures import format_max_failures
-from pypi_mirror.steps.guard_removals import removed_lately, require_approval
+from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
+from pypi_mirror.steps.decide_plan import look_up
+from pypi_mirror.steps.failures_allowed import failure_limit
+from pypi_mirror.steps.guard_removals import require_approval
+from pypi_mirror.steps.keep_lease import LeaseKeeper
 from pypi_mirror.steps.left_over import forget_rest_of_other_filters
-from pypi_mirror.steps.pause import PauseWatch, note_pause, takes_away
+from pypi_mirror.steps.pause import PauseWatch, note_pause
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
 from pypi_mirror.sync.failure_limit import FailureLimit
 from pypi_mirror.sync.group_commit import GroupCommit
-from pypi_mirror.sync.removal_limits import over_a_week
-from pypi_mirror.sync.unforeseen import LossGuard
 
 log = logging.getLogger(__name__)
 
 # Projects that may be under way at once, over the number of requests: while some wait for a page to catch
 # up, others go on.
 _PROJECTS_PER_WORKER = 2
-_RENEW_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
     """What a batch has done, over all its tries, and the projects it could not bring up to date.
 
-    ``waiting`` projects are left to a later run: the download window is closed, or this one had its share.
+    ``waiting`` projects are left to a later run: the download window is closed.
     """
 
     tally: Tally
@@ -62,9 +59,8 @@ def download_projects(
     what the settings allow the run. ``should_stop`` is asked before each project and every second,
     ``on_progress`` is told what each recorded group has done.
 
-    Outside download-window only what takes something off the pages is done, as far as that needs no file; the
-    rest stays planned, and the run is noted as paused. So it is once the run has downloaded its
-    gigabytes-per-run, but for a batch of what cannot wait.
+    Outside download-window only what needs no file is done; the rest stays planned, and the run is noted as
+    paused.
 
     Raises RemovalsHeld when the plan needs a person's approval and the ledger has none, RunStopped under
     stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown when upstream answers
@@ -73,18 +69,19 @@ def download_projects(
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
-    lease = _Lease(mirror, run.request.label)
-    lease.keep()
+    keeper = LeaseKeeper(mirror, run.request.label)
+    keeper.keep()
     if run.request.kind is not RunKind.AUDIT:
         require_approval(mirror, run_id)
     _note_selection(mirror)
-    watch = PauseWatch(mirror, run, batch)
+    watch = PauseWatch(mirror, run)
     limit = _begin_again(mirror, run_id, batch, may_download=watch() is None, again=again)
     recorder = _Recorder(on_progress, limit)
 
     def sync(planned: list[PlannedProject], should_stop: Callable[[], str | None]) -> None:
         with _rare_collections():
-            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, lease, watch))
+            downloads = watch.pause is None
+            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, keeper, downloads))
 
     if watch.pause is None:
         try:
@@ -92,8 +89,9 @@ def download_projects(
         except RunStopped:
             if watch.pause is None:
                 raise
-    if watch.pause is not None and watch.pause.cause == "window":
-        sync(takes_away(mirror, run, mirror.ledger.plan.pending(run_id, batch)), should_stop)
+    if watch.pause is not None:
+        pending = mirror.ledger.plan.pending(run_id, batch)
+        sync([planned for planned in pending if not planned.new_files], should_stop)
     waiting = 0 if watch.pause is None else len(mirror.ledger.plan.pending(run_id, batch))
     if watch.pause is not None and waiting:
         log.info("%d projects of this batch are left to a later run: %s", waiting, watch())
@@ -115,7 +113,7 @@ def _begin_again(mirror: Mirror, run_id: int, batch: int, *, may_download: bool,
     if may_download and again:
         mirror.ledger.plan.reopen_failed(run_id, batch)
     # After that: what fails once more counts, and what has not yet does not.
-    limit = _limit(mirror, run_id)
+    limit = failure_limit(mirror, run_id)
     if again and (reason := limit.reached(mirror.ledger.plan.failed(run_id, batch))) is not None:
         raise RunStopped(reason)
     return limit
@@ -140,11 +138,11 @@ async def _run(
     sharers: int,
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
-    lease: "_Lease",
-    watch: PauseWatch,
+    keeper: LeaseKeeper,
+    downloads: bool,
 ) -> None:
     def keep_alive() -> None:
-        if lease.keep():
+        if keeper.keep():
             # Once a minute or so, as samples are taken.
             take_sample(mirror)
         mirror.room.meanwhile()
@@ -152,54 +150,15 @@ async def _run(
     async with mirror.transport(sharers=sharers) as transport:
         commit = GroupCommit(mirror.settings.web, mirror.pages, mirror.results(run.id), recorder)
         await Batch(
-            sync=mirror.project_sync(
-                transport,
-                downloads=watch.pause is None,
-                on_downloaded=watch.downloaded,
-                highest=run.cursor_to,
-                # What a person asks for by name follows upstream, back too.
-                only_forward=run.request.kind is not RunKind.SELECTED,
-            ),
+            work=mirror.project_sync(transport, run, downloads=downloads).sync,
+            look_up=lambda chunk: look_up(mirror, chunk),
             commit=commit,
-            projects=mirror.ledger.projects,
             parallel=share(mirror.settings.workers, sharers) * _PROJECTS_PER_WORKER,
             should_stop=lambda: recorder.limit() or should_stop(),
-            weigh=_weigh(mirror, run),
             on_failed=recorder.limit.failed,
             keep_alive=keep_alive,
             received=lambda: transport.received,
         ).run(planned)
-
-
-def _weigh(mirror: Mirror, run: Run) -> Callable[[Sequence[Synced]], Sequence[Result]]:
-    """What a person asks for by name follows upstream whatever it loses: that is how one approves it."""
-    losses = Losses(mirror.ledger.engine, run.id)
-    if run.request.kind is RunKind.SELECTED:
-        return LossGuard(losses, mirror.ledger.events.of, None)
-    lately = removed_lately(mirror, run.id)
-    return LossGuard(
-        losses,
-        mirror.ledger.events.of,
-        mirror.settings.guard,
-        weekly=lambda projects: over_a_week(
-            projects, lately, mirror.ledger.projects.totals(), mirror.settings.guard
-        ),
-    )
-
-
-def _limit(mirror: Mirror, run_id: int) -> FailureLimit:
-    plan, most = mirror.ledger.plan, mirror.settings.max_failures
-
-    def in_ledger() -> int:
-        return plan.count(run_id, PlanState.FAILED)
-
-    if mirror.settings.stop_on_error:
-        return FailureLimit(0, in_ledger)
-    if most is None:
-        return FailureLimit(None, in_ledger)
-    return FailureLimit(
-        most.of(plan.count(run_id)), in_ledger, option=f"max-failures = {format_max_failures(most)}"
-    )
 
 
 def _note_selection(mirror: Mirror) -> None:
@@ -214,24 +173,6 @@ def _note_selection(mirror: Mirror) -> None:
     if facts.get("comparing") != mirror.selection:
         facts.put({"comparing": None})
     forget_rest_of_other_filters(mirror)
-
-
-class _Lease:
-    """Keeps the run's lease alive; raises LeaseLost when another run has taken the mirror over."""
-
-    def __init__(self, mirror: Mirror, label: str) -> None:
-        self._mirror = mirror
-        self._label = label
-        self._renewed: float | None = None
-
-    def keep(self) -> bool:
-        """Renew it if that is due, and say whether it was."""
-        now = time.monotonic()
-        if self._renewed is not None and now - self._renewed <= _RENEW_SECONDS:
-            return False
-        self._mirror.ledger.lease.renew(self._label)
-        self._renewed = now
-        return True
 
 
 class _Recorder:
@@ -251,7 +192,7 @@ class _Recorder:
                 for part in result.refused:
                     log.warning("%s: refused: %s", result.planned.project, part)
                 tally += result.tally if not result.failed else replace(result.tally, projects_done=0)
-            if (failure := failure_of(result)) is not None:
+            if (failure := result.failure) is not None:
                 log.warning("%s failed: %s", failure.planned.project, failure.reason)
                 tally += Tally(projects_failed=1)
                 failed.append(failure)

@@ -109,6 +109,8 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
         fetched = _fetch_since(mirror, control, run, rest.serial, etag=rest.etag)
         return replace(fetched, goes_on=True)
     if run.request.recheck or selection != mirror.selection:
+        if cursor is not None:
+            _note_events(mirror, control, run, cursor)
         fetched = _from_index(mirror, control, run, cursor, etag=None)
         return replace(fetched, filters_changed=selection not in (None, mirror.selection))
     # An unchanged index means unchanged projects only where it carries their serials, that is, where
@@ -148,6 +150,14 @@ def _fetch_since(
             begin_with_another(mirror, str(error))
             return _from_index(mirror, control, run, None, etag=None)
     return _from_index(mirror, control, run, serial, etag=etag)
+
+
+def _note_events(mirror: Mirror, control: Control, run: Run, serial: int) -> None:
+    """Keep upstream's events after ``serial``, if it tells them: no index says which files it removed."""
+    try:
+        _from_changelog(mirror, control, run, serial)
+    except (NoChangelog, TooFarBehind, ChangelogBusy, AnotherUpstream) as error:
+        log.debug("no events: %s", error)
 
 
 def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> Fetched:

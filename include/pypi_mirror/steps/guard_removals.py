@@ -7,19 +7,16 @@ a digest of all that it removes: when upstream or the filters change that, it is
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import groupby
-from operator import itemgetter
 from typing import Final
 
 import msgspec
-from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import PlannedProject, RemoteFile, RunKind, RunState
+from pypi_mirror.model import PlannedProject, RunKind, RunState
 from pypi_mirror.steps.left_over import note_begun
 from pypi_mirror.steps.upstream_identity import ANOTHER
 from pypi_mirror.sync.removal_limits import exceeded, over_a_week
@@ -207,29 +204,12 @@ def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
     )
 
 
-def note_files_left_out(mirror: Mirror, run_id: int) -> None:
-    """After the filters changed: note in the plan which files will leave the pages.
-
-    No page is needed for that: filters of files look at names. Files that a page has gained meanwhile are
-    not in the mirror and cannot be lost.
+def require_none_waits(mirror: Mirror) -> None:
+    """For runs that nobody needs as much as the answer: MirrorBusy while a run waits for approval, whose plan
+    any other run that takes the lease makes void.
     """
-    mirror.ledger.plan.note_losses(run_id, _left_out(mirror, mirror.ledger.runs.get(run_id).request.label))
-
-
-def _left_out(mirror: Mirror, label: str) -> Iterator[tuple[NormalizedName, int, int]]:
-    """(project, files, bytes) that the filters leave out by now, of each project that loses any."""
-    files = mirror.ledger.projects.files_chosen_otherwise(mirror.page_selection)
-    read = 0
-    for project, of_project in groupby(files, key=itemgetter(0)):
-        lost = []
-        for _, filename, bytes_ in of_project:
-            if read % _RENEW_AFTER == 0:
-                mirror.ledger.lease.renew(label)
-            read += 1
-            if mirror.selector.why_not_file(project, RemoteFile(filename=filename, url="")) is not None:
-                lost.append(bytes_)
-        if lost:
-            yield project, len(lost), sum(lost)
+    if (waiting := waits_for_approval(mirror)) is not None:
+        raise waiting
 
 
 def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> Removals:

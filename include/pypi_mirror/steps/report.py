@@ -88,7 +88,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     ):
         state = RunState.PAUSED
         done, planned = progress.tally.projects_done, progress.planned + beyond
-        reason = described(mirror, pause, done=done, planned=planned, left=remaining)
+        reason = described(mirror, run_id, done=done, planned=planned, left=remaining)
     mirror.ledger.runs.finish(
         run_id,
         state,
@@ -144,9 +144,10 @@ def _still_needed(mirror: Mirror) -> list[int]:
 
 
 def end_dry_run(mirror: Mirror, run_id: int) -> None:
-    """End a run after its plan: it leaves no trace, and the next run finds the same."""
+    """End a run after its plan: all it leaves is what it has read, and the next run finds the same."""
     run = mirror.ledger.runs.get(run_id)
     settle_removals(mirror, run, dry=True)
+    mirror.ledger.backlog.forget([e.project for e in mirror.ledger.backlog.all() if e.first_run_id == run_id])
     mirror.ledger.runs.forget(run_id)
     remove_snapshots(mirror.state)
     mirror.ledger.lease.release(run.request.label)

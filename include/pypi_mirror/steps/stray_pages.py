@@ -23,6 +23,18 @@ from pypi_mirror.sync.removal_limits import exceeded
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 5_000
+_FACT: Final = "pages_found"
+
+
+def note_pages_found(mirror: Mirror, run_id: int, pages: int) -> None:
+    """Keep how many project pages run ``run_id`` has found on the disk."""
+    mirror.ledger.facts.put({_FACT: f"{run_id} {pages}"})
+
+
+def pages_found(mirror: Mirror, run_id: int) -> int:
+    """How many project pages the run has found on the disk; 0 where it did not look."""
+    noted = (mirror.ledger.facts.get(_FACT) or "").split()
+    return int(noted[1]) if noted[:1] == [str(run_id)] else 0
 
 
 class StrayPages:

@@ -16,13 +16,18 @@ from pypi_mirror.planning import cut, cut_of_turn
 from pypi_mirror.settings.first import read_first
 
 _FACT: Final = "turns"
+# Projects whose pages a run reads that gigabytes-per-run alone bounds: what fits shows when they are read.
+_READ_AT_MOST: Final = 20_000
 
 
 class _Turns(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the run ``run_id``: the batches before number ``urgent`` hold what cannot wait."""
+    """Of the run ``run_id``: the batches before number ``urgent`` hold what cannot wait; ``is_full`` says
+    that gigabytes-per-run, not projects-per-run, is what leaves the rest to later runs.
+    """
 
     run_id: int
     urgent: int
+    is_full: bool = False
 
 
 def is_bounded(run: Run) -> bool:
@@ -30,31 +35,56 @@ def is_bounded(run: Run) -> bool:
     return run.request.kind is RunKind.SYNC and not run.request.unbounded
 
 
-def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smallest: int) -> None:
-    """Cut the plan of ``run``, as it is in the ledger, into batches, and leave what is over the bound.
+def choose_turns(mirror: Mirror, run: Run) -> None:
+    """Choose what ``run`` takes of its plan, as it is in the ledger, and leave what is over the bound.
 
     Raises ConfigurationError for a list of ``[schedule] first`` that cannot be read.
     """
+    if _goes_in_turns(mirror, run):
+        schedule = mirror.settings.schedule
+        most = schedule.projects_per_run if is_bounded(run) else None
+        if most is None and is_bounded(run) and schedule.bytes_per_run is not None:
+            most = _READ_AT_MOST
+        mirror.ledger.plan.choose_turns(run.id, first=read_first(mirror.settings), most=most)
+
+
+def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smallest: int) -> None:
+    """Cut what ``run`` takes into batches, and leave what is over ``gigabytes-per-run``."""
     schedule, plan = mirror.settings.schedule, mirror.ledger.plan
-    most = schedule.projects_per_run if is_bounded(run) else None
-    in_turns = run.request.kind is RunKind.SYNC and (
-        most is not None or schedule.first or (is_bounded(run) and schedule.bytes_per_run is not None)
-    )
-    if not in_turns:
+    if not _goes_in_turns(mirror, run):
         plan.cut(run.id, partial(cut, batch_size=batch_size, at_least=at_least, smallest=smallest))
         return
-    turns = plan.cut_in_turns(
+    turns = plan.cut_turns(
         run.id,
         first=read_first(mirror.settings),
-        most=most,
+        most_bytes=schedule.bytes_per_run if is_bounded(run) else None,
         cut=partial(cut_of_turn, batch_size=batch_size, at_least=at_least, smallest=smallest),
     )
-    noted = _Turns(run_id=run.id, urgent=turns.urgent)
+    is_full = turns.is_full or schedule.projects_per_run is None
+    noted = _Turns(run_id=run.id, urgent=turns.urgent, is_full=is_full)
     mirror.ledger.facts.put({_FACT: msgspec.json.encode(noted).decode()})
+
+
+def _goes_in_turns(mirror: Mirror, run: Run) -> bool:
+    schedule = mirror.settings.schedule
+    bounds = (schedule.projects_per_run, schedule.bytes_per_run)
+    is_sync = run.request.kind is RunKind.SYNC
+    return is_sync and bool(schedule.first or (is_bounded(run) and bounds != (None, None)))
 
 
 def urgent_batches(mirror: Mirror, run_id: int) -> int:
     """How many batches, the first ones, hold what cannot wait; 0 for a run that was not cut in turns."""
+    turns = _turns(mirror, run_id)
+    return 0 if turns is None else turns.urgent
+
+
+def bounding_option(mirror: Mirror, run_id: int) -> str:
+    """The option of ``[schedule]`` because of which the run leaves a part of its plan."""
+    turns = _turns(mirror, run_id)
+    return "gigabytes-per-run" if turns is not None and turns.is_full else "projects-per-run"
+
+
+def _turns(mirror: Mirror, run_id: int) -> _Turns | None:
     noted = mirror.ledger.facts.get(_FACT)
     turns = None if noted is None else msgspec.json.decode(noted, type=_Turns)
-    return 0 if turns is None or turns.run_id != run_id else turns.urgent
+    return turns if turns is not None and turns.run_id == run_id else None

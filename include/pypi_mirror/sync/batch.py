@@ -1,10 +1,8 @@
-"""All projects of one batch, many at once, each failure kept to itself."""
+"""Many projects at once, each failure kept to itself: the same for reading pages and for fetching files."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Final, Generic, Protocol, TypeVar
 
 from pypi_mirror.disk import is_disk_fault
 from pypi_mirror.disk_faults import said_of
@@ -17,50 +15,70 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
     WindowClosed,
 )
-from pypi_mirror.ledger.projects import Projects
-from pypi_mirror.ledger.results import Failed, Result, Synced, failure_of
+from pypi_mirror.ledger.results import Failed
 from pypi_mirror.model import PlannedProject
-from pypi_mirror.sync.group_commit import GroupCommit
 from pypi_mirror.sync.progress_line import ProgressLine
-from pypi_mirror.sync.project_sync import Before, ProjectSync
 
 # Rows are looked up for this many projects at a time.
 _LOOKUP: Final = 200
 # Seconds between two looks at what does not wait for a project to be done.
 _BEAT: Final = 1.0
-# Upstream is taken for down when projects without an answer are so many more than twice those synced.
+# Upstream is taken for down when projects without an answer are so many more than twice those done.
 _LOST: Final = 20
 
+Before = TypeVar("Before")
 
-class Batch:
-    """Runs projects through ``sync`` and hands results to ``commit``.
 
-    Projects that lose something unforeseen are kept back until all others are done; then ``weigh`` says
-    which of them go on and which have failed.
+class Outcome(Protocol):
+    """What became of a project.
 
-    ``should_stop`` is asked again and again and answers with a reason to stop the batch, or None.
-    ``on_failed`` is told of each project that fails, ``keep_alive`` is called about once a second.
-    ``received`` says how many bytes have come from upstream so far.
+    ``failure`` is what of it has to be tried again, None where nothing has; ``is_unavailable`` says that
+    upstream gave no usable answer for a part of it.
+    """
+
+    @property
+    def failure(self) -> Failed | None: ...
+    @property
+    def is_unavailable(self) -> bool: ...
+
+
+Done = TypeVar("Done", bound=Outcome)
+_Taken = TypeVar("_Taken", contravariant=True)
+
+
+class Commit(Protocol[_Taken]):
+    """Takes outcomes and records them in groups; ``tick`` is called now and then, ``finish`` at the end."""
+
+    async def add(self, outcome: _Taken, /) -> None: ...
+    async def tick(self) -> None: ...
+    async def finish(self) -> None: ...
+
+
+class Batch(Generic[Before, Done]):
+    """Has ``work`` done for each project and hands what became of it to ``commit``.
+
+    ``look_up`` gives what ``work`` has to know of each of some projects, in their order. ``should_stop`` is
+    asked again and again and answers with a reason to stop the batch, or None. ``on_failed`` is told of each
+    project that fails, ``keep_alive`` is called about once a second. ``received`` says how many bytes have
+    come from upstream so far.
     """
 
     def __init__(
         self,
         *,
-        sync: ProjectSync,
-        commit: GroupCommit,
-        projects: Projects,
+        work: Callable[[PlannedProject, Before], Awaitable[Done]],
+        look_up: Callable[[Sequence[PlannedProject]], Iterable[Before]],
+        commit: Commit[Done | Failed],
         parallel: int,
         should_stop: Callable[[], str | None],
-        weigh: Callable[[Sequence[Synced]], Sequence[Result]] = list,
         on_failed: Callable[[Failed], None] = lambda _: None,
-        keep_alive: Callable[[], None] = lambda: None,
+        keep_alive: Callable[[], object] = lambda: None,
         received: Callable[[], int] = lambda: 0,
     ) -> None:
-        self._sync = sync
+        self._work_on = work
+        self._look_up = look_up
         self._commit = commit
-        self._projects = projects
         self._parallel = parallel
-        self._weigh = weigh
         self._on_failed = on_failed
         self._should_stop = should_stop
         self._keep_alive = keep_alive
@@ -70,10 +88,9 @@ class Batch:
         self._lost = 0
         # Projects that upstream gave no answer for, while nobody knows yet whether it is down.
         self._doubtful: list[Failed] = []
-        self._losing: list[Synced] = []
 
     async def run(self, planned: Sequence[PlannedProject]) -> None:
-        """Sync every project of ``planned``; raises RunStopped when told to stop, UpstreamDown.
+        """Work on every project of ``planned``; raises RunStopped when told to stop, UpstreamDown.
 
         What was finished until then is recorded all the same, except when the run has lost its lease. Errors
         of the mirror's own disk or ledger end the batch as they are.
@@ -81,10 +98,6 @@ class Batch:
         try:
             await self._run_workers(planned)
             await self._settle_doubtful()
-            if self._losing and self._stopped is None:
-                # Cut short, the batch does not know how many there are: they stay planned.
-                for result in self._weigh(self._losing):
-                    await self._finish(result)
         except LeaseLost:
             raise
         except BaseException:
@@ -129,41 +142,28 @@ class Batch:
     def _with_lookups(self, planned: Sequence[PlannedProject]) -> Iterator[tuple[PlannedProject, Before]]:
         for start in range(0, len(planned), _LOOKUP):
             chunk = planned[start : start + _LOOKUP]
-            known = self._projects.known([p.project for p in chunk])
-            files = self._projects.files_of([k.id for k in known.values()])
-            past = self._projects.past_files([p.project for p in chunk])
-            for p in chunk:
-                project = known.get(p.project)
-                yield (
-                    p,
-                    Before(
-                        project=project,
-                        files={} if project is None else files[project.id],
-                        past=past.get(p.project, {}),
-                    ),
-                )
+            yield from zip(chunk, self._look_up(chunk), strict=True)
 
     async def _work(self, queue: Iterator[tuple[PlannedProject, Before]]) -> None:
         for planned, before in queue:
             if self._is_stopped():
                 return
-            result = await self._result(planned, before)
-            if result is None:
+            outcome = await self._outcome(planned, before)
+            if outcome is None:
                 continue
             self._progress.done()
-            if isinstance(result, Synced) and result.loss is not None:
-                self._losing.append(result)
-            elif isinstance(result, Failed) and self._lost and result.error == UpstreamUnavailable.__name__:
-                self._on_failed(result)
-                self._doubtful.append(result)
+            if isinstance(outcome, Failed) and self._lost and outcome.error == UpstreamUnavailable.__name__:
+                self._on_failed(outcome)
+                self._doubtful.append(outcome)
             else:
-                await self._finish(result)
+                if (failure := outcome.failure) is not None:
+                    self._on_failed(failure)
+                await self._commit.add(outcome)
             if not self._lost:
                 await self._settle_doubtful()
             if self._lost > _LOST:
                 # No project is to blame: those without an answer stay planned, too.
-                failure = failure_of(result)
-                reason = "no answer" if failure is None else failure.reason
+                reason = "no answer" if outcome.failure is None else outcome.failure.reason
                 raise UpstreamDown(f"almost every project fails, the last one with {reason}")
 
     async def _settle_doubtful(self) -> None:
@@ -171,22 +171,15 @@ class Batch:
         while self._doubtful:
             await self._commit.add(self._doubtful.pop(0))
 
-    async def _finish(self, result: Result) -> None:
-        if (failure := failure_of(result)) is not None:
-            self._on_failed(failure)
-        await self._commit.add(result)
-
-    async def _result(self, planned: PlannedProject, before: Before) -> Result | None:
+    async def _outcome(self, planned: PlannedProject, before: Before) -> Done | Failed | None:
         """None for a project that has to wait, as it is, for a later run."""
-        began = time.monotonic()
         try:
-            synced = await self._sync.sync(planned, before)
+            done = await self._work_on(planned, before)
         except* (MirrorError, OSError) as group:
             errors = _leaves(group)
         else:
-            unavailable = any(part.is_unavailable for part in synced.failed)
-            self._lost = self._lost + 1 if unavailable else max(0, self._lost - 2)
-            return replace(synced, seconds=time.monotonic() - began)
+            self._lost = self._lost + 1 if done.is_unavailable else max(0, self._lost - 2)
+            return done
         for error in errors:
             # Going on would put every project on the backlog.
             if isinstance(error, DiskFault | UpstreamDown) or (

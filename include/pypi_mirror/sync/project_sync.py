@@ -5,8 +5,9 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -20,12 +21,11 @@ from pypi_mirror.errors import (
     FileRefused,
     FileReplaced,
     MirrorError,
-    StalePage,
     UpstreamError,
     UpstreamUnavailable,
 )
-from pypi_mirror.filters import Decision, Selector
-from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
+from pypi_mirror.filters import Decision
+from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import FailedPart, Synced
 from pypi_mirror.model import (
     Action,
@@ -43,11 +43,11 @@ from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in
+from pypi_mirror.sync.deciding import Before, Decider
 from pypi_mirror.sync.legacy_documents import LegacyDocuments
 from pypi_mirror.sync.our_page import files_on_our_page
-from pypi_mirror.sync.unforeseen import unforeseen_loss
-from pypi_mirror.upstream.project_pages import Gone, NotModified, ProjectPages
-from pypi_mirror.upstream.serials import is_absurd
+from pypi_mirror.sync.page_reader import PageReader, Reading
+from pypi_mirror.upstream.project_pages import ProjectPages
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +58,12 @@ _PAGE: Final = 4096
 _PAGE_EACH: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
-    """What the ledger has of a project before it is synced; ``past`` are the SHA-256 sums of files it had."""
-
-    project: KnownProject | None
-    files: Mapping[str, KnownFile]
-    past: Mapping[str, bytes] = field(default_factory=dict)
-
-
 class ProjectSync:
-    """Syncs projects under one selection; ``fingerprint`` names that selection.
+    """Syncs projects under one policy; ``fingerprint`` names it.
 
     ``before_write`` is told how large a new page is about to be; what it raises ends the try. ``pool`` is
     None where files are not mirrored (``release-files = false``): then pages list what upstream lists, and
     their links lead elsewhere.
-    ``highest`` is the serial that upstream is believed to be at. Without ``only_forward``, a page older than
-    ours is taken as it is.
     """
 
     def __init__(
@@ -82,75 +71,75 @@ class ProjectSync:
         *,
         web: Path,
         upstream: ProjectPages,
-        selector: Selector,
+        reader: PageReader,
+        decider: Decider,
         pool: Pool | None,
         pages: PageStore,
         fingerprint: str,
         legacy_json: bool,
         before_write: Callable[[int], None] = lambda _size: None,
-        highest: int | None = None,
-        only_forward: bool = True,
     ) -> None:
         self._web = web
-        self._upstream = upstream
-        self._selector = selector
+        self._reader = reader
+        self._decider = decider
         self._pool = pool
         self._pages = pages
         self._fingerprint = fingerprint
         self._legacy = LegacyDocuments(upstream, pages, before_write) if legacy_json else None
         self._before_write = before_write
-        self._highest = highest
-        self._only_forward = only_forward
 
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
-        """Raises MirrorError or OSError when the project cannot be brought up to date."""
-        known = before.project
-        held = known is not None and known.present
+        """Raises MirrorError or OSError when the project cannot be brought up to date.
+
+        What upstream's page has lost since it was planned with is not weighed: such a project waits for the
+        next plan, with the page it has.
+        """
         if planned.action is Action.REMOVE:
-            return self._removed(planned, before)
-        answer = await self._upstream.fetch(
-            planned.project,
-            etag=known.etag if known is not None and self._is_reusable(planned, known, before) else None,
-            serial=planned.serial,
-            exact=planned.exact,
-            gone=planned.gone,
-            held=held,
-            not_before=_not_before(known) if known is not None and self._only_forward else None,
-        )
-        if not isinstance(answer, Gone) and answer.serial is not None and self._is_absurd(answer.serial):
-            log.warning("%s: the page's serial %d is absurd; it is refused", planned.project, answer.serial)
-            serial = planned.serial if known is None else known.serial
-            answer = replace(answer, serial=serial)
-        if isinstance(answer, Gone):
-            return replace(
-                self._removed(planned, before),
-                loss=self._loss(planned, before, page=None),
-                missing=not planned.gone and (held or planned.serial is not None),
-            )
-        if not held and not isinstance(answer, NotModified):
-            self._check_is_listed(planned, answer)
-        if isinstance(answer, NotModified):
-            return Synced(
-                planned=planned,
-                known=known,
-                serial=answer.serial,
-                only_forward=self._only_forward,
-                tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
-            )
-        return await self._synced(planned, before, answer)
+            return self._removed(planned, before, None)
+        began = time.monotonic()
+        reading = await self._reader.read(planned, before.project, before.entry)
+        if self._reader.only_forward and reading.is_news:
+            loss = self._decider.silent_loss(planned, before, reading.page())
+            if loss is not None:
+                return self._unchanged(planned, before, reading, waits=loss)
+        synced = await self._synced(planned, before, reading)
+        return replace(synced, seconds=time.monotonic() - began)
 
-    def _is_absurd(self, serial: int) -> bool:
-        return self._highest is not None and is_absurd(serial, self._highest)
+    async def _synced(self, planned: PlannedProject, before: Before, reading: Reading) -> Synced:
+        known = before.project
+        if known is not None and self._is_current(planned, known, before, reading):
+            return self._unchanged(planned, before, reading)
+        page = reading.page()
+        if page is not None:
+            return await self._made(planned, before, reading, page)
+        held = known is not None and known.present
+        missing = not planned.gone and (held or planned.serial is not None)
+        if missing and planned.exact:
+            log.warning(
+                "%s: upstream has no page of it, but its event %s says that there is one; the mirror's page "
+                "stays, and upstream is asked again",
+                planned.project,
+                planned.serial,
+            )
+            return self._unchanged(planned, before, reading, missing=True)
+        return replace(self._removed(planned, before, reading), missing=missing)
 
-    def _is_reusable(self, planned: PlannedProject, known: KnownProject, before: Before) -> bool:
-        """Whether our page would still be right if upstream says that its own has not changed."""
+    def _is_current(
+        self, planned: PlannedProject, known: KnownProject, before: Before, reading: Reading
+    ) -> bool:
+        """Whether our page is made from what upstream has, by the policy in force, and is whole."""
         return (
             known.present
-            and known.selection == self._fingerprint
+            and known.made_entry == reading.digest
             and not planned.verify
+            and (known.selection == self._fingerprint or self._is_decided_alike(known, reading))
             and self._pages.is_complete(known.project)
             and (self._pool is None or all(map(self._is_in_pool, before.files.values())))
         )
+
+    def _is_decided_alike(self, known: KnownProject, reading: Reading) -> bool:
+        page = reading.page()
+        return page is not None and known.made_decision == self._decider.digest(self._decider.decide(page))
 
     def _is_in_pool(self, file: KnownFile) -> bool:
         """Whether the disk has what the ledger says, as far as its directories tell."""
@@ -161,8 +150,34 @@ class ProjectSync:
             and (not file.provenance or served_size_of(f"{path}.provenance") is not None)
         )
 
-    async def _synced(self, planned: PlannedProject, before: Before, page: ProjectPage) -> Synced:
-        decision = self._selector.decide(page)
+    def _unchanged(
+        self,
+        planned: PlannedProject,
+        before: Before,
+        reading: Reading,
+        *,
+        missing: bool = False,
+        waits: Loss | None = None,
+    ) -> Synced:
+        """The project keeps its page, current or not."""
+        known = before.project
+        return Synced(
+            planned=planned,
+            known=known,
+            missing=missing,
+            waits=waits,
+            entry=reading.entry,
+            confirmed=reading.confirmed,
+            serial=None if missing or waits is not None else reading.serial,
+            only_forward=self._reader.only_forward,
+            selection=self._fingerprint if known is None or not (missing or waits) else known.selection,
+            tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
+        )
+
+    async def _made(
+        self, planned: PlannedProject, before: Before, reading: Reading, page: ProjectPage
+    ) -> Synced:
+        decision = self._decider.decide(page)
         project = planned.project
         acquired, failed = await self._acquire(project, decision.kept, before, verify=planned.verify)
         refused = tuple(part for each in acquired for part in each.refused)
@@ -182,22 +197,25 @@ class ProjectSync:
         if before.project is None or any(file.filename not in before.files for file in decision.kept):
             # What only takes something off a page may be what makes room.
             self._before_write(_PAGE + _PAGE_EACH * len(files) + len(legacy_json or b""))
+        # What could not be had is tried again the next time. What the page itself says wrongly, it says until
+        # it changes.
+        is_whole = not failed and not refused
         return Synced(
             planned=planned,
             known=before.project,
             known_files=dict(before.files),
             page=mirrored,
             locations=tuple(a.location for a in acquired),
-            # Without one the page is read whole the next time, and what could not be had is tried again. What
-            # the page itself says wrongly, it says until it changes.
-            etag=None if failed or refused else page.etag,
+            entry=reading.entry,
+            confirmed=reading.confirmed,
+            made_entry=reading.digest if is_whole else None,
+            made_decision=self._decider.digest(decision) if is_whole else None,
             serial=page.serial,
-            only_forward=self._only_forward,
+            only_forward=self._reader.only_forward,
             selection=self._fingerprint,
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
             legacy_json=legacy_json,
-            loss=self._loss(planned, before, page),
             tally=Tally(
                 projects_done=1,
                 files_downloaded=sum(a.files_downloaded for a in acquired),
@@ -208,16 +226,6 @@ class ProjectSync:
             ),
             failed=tuple(failed),
             refused=page.refused + refused,
-        )
-
-    def _loss(self, planned: PlannedProject, before: Before, page: ProjectPage | None) -> Loss | None:
-        return unforeseen_loss(
-            planned,
-            before.project,
-            before.files.values(),
-            self._selector,
-            upstream=None if page is None else {file.filename for file in page.files},
-            status="" if page is None else page.status.status,
         )
 
     async def _acquire(
@@ -280,16 +288,7 @@ class ProjectSync:
             past=before.past.get(file.filename),
         )
 
-    def _check_is_listed(self, planned: PlannedProject, page: ProjectPage) -> None:
-        """StalePage for an old copy that would bring back what upstream's index does not list any more."""
-        if not planned.gone or planned.serial is None or page.status.status == QUARANTINED:
-            return
-        if page.serial is None or page.serial <= planned.serial:
-            raise StalePage(
-                url=self._upstream.url(planned.project), serial=page.serial, wanted=planned.serial
-            )
-
-    def _removed(self, planned: PlannedProject, before: Before) -> Synced:
+    def _removed(self, planned: PlannedProject, before: Before, reading: Reading | None) -> Synced:
         # Readers see an empty page from now on, until the root index no longer lists the project and the
         # page goes too.
         known = before.project
@@ -298,6 +297,8 @@ class ProjectSync:
             planned=planned,
             known=known,
             removed=True,
+            entry=None if reading is None else reading.entry,
+            confirmed=None if reading is None else reading.confirmed,
             page=(
                 MirroredPage(name=planned.project, serial=None, status=ProjectStatus(), versions=(), files=())
                 if present
@@ -305,11 +306,6 @@ class ProjectSync:
             ),
             tally=Tally(projects_done=1, projects_removed=1 if present else 0),
         )
-
-
-def _not_before(known: KnownProject) -> int | None:
-    """The serial that a page must have reached: of our page, or of the event that removed the project."""
-    return known.serial if known.present else known.seen_serial
 
 
 def _is_files_own(error: MirrorError | OSError) -> bool:

@@ -1,7 +1,7 @@
 """Projects: the search, one of them whole, why its files are here or not, and syncing it now."""
 
-from threading import BoundedSemaphore
-from typing import Annotated, Final
+from dataclasses import replace
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from packaging.utils import NormalizedName
@@ -10,6 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from pypi_mirror.filters import build_selector
 from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User
 from pypi_mirror_page.airflow_api import Airflow
@@ -24,9 +25,6 @@ from pypi_mirror_page.trail import note_action
 
 router = APIRouter(prefix="/api/projects")
 actions = APIRouter(prefix="/api", dependencies=[MAY_ACT, SAME_ORIGIN])
-
-# Each occupies a thread of the API server until upstream has answered, and Airflow needs its threads.
-_EXPLAINING: Final = BoundedSemaphore(4)
 
 
 @router.get("")
@@ -50,26 +48,17 @@ def get_project(name: str, mirror: TheMirror, after: After = None, limit: Limit 
             404,
             kind="no-such-project",
             title="No such project",
-            detail=f"the mirror knows nothing of {normalized}; its explanation asks upstream",
+            detail=f"the mirror knows nothing of {normalized}; its explanation says whether it is selected",
         )
     return Json(found)
 
 
 @router.get("/{name}/explanation")
 def get_explanation(name: str, mirror: TheMirror) -> Json:
-    """Asks upstream for the project's page, and says of each file why it is here or not."""
-    normalized = project_name(name)
-    if not _EXPLAINING.acquire(blocking=False):
-        raise Problem(
-            429,
-            kind="too-many-at-once",
-            title="Too many at once",
-            detail="upstream is being asked for other projects already; try again in a few seconds",
-        )
-    try:
-        return Json(explain(mirror, normalized))
-    finally:
-        _EXPLAINING.release()
+    """Says of each file of upstream's page, as last read, why it is here or not; upstream is not asked."""
+    explained = explain(mirror, project_name(name))
+    trouble = None if explained.trouble is None else name_used_file(explained.trouble)
+    return Json(replace(explained, trouble=trouble))
 
 
 @actions.post("/sync")

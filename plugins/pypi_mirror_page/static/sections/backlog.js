@@ -73,7 +73,7 @@ export const backlog = (context) => {
       names = await everybody();
       return "Asking Airflow for a run …";
     }))) return;
-    await retry(names, names.length < MOST ? "" : ` These are the first ${number(MOST)}; when it has ended, press again, or run “pypi-mirror backlog retry --all”.`);
+    await retry(names, names.length < MOST ? "" : ` These are the first ${number(MOST)}; when it has ended, press again, or run “pypi-mirror backlog retry -c mirror.conf --all”.`);
   };
 
   const forget = async (projects) => {

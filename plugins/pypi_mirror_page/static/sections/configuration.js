@@ -27,7 +27,7 @@ const differs = (setting) => setting.default === null ? setting.value !== "" : s
 const sections = ({ path, sections: all }, onlyChanged) => {
   const shown = all.map(({ name, settings }) => [name, onlyChanged ? settings.filter(differs) : settings]).filter(([, settings]) => settings.length > 0);
   return [
-    el("p", { class: "muted words" }, "From ", el("code", null, path), ". Change the file, then check it with ", el("code", null, "pypi-mirror config check"), "; the next run reads it."),
+    el("p", { class: "muted words" }, "From ", el("code", null, path), ". Change the file, then check it with ", el("code", null, `pypi-mirror config check -c ${path}`), "; the next run reads it."),
     ...shown.map(([name, settings]) => el("section", { class: "block" }, el("h2", null, `[${name}]`), table(`Settings of [${name}]`, COLUMNS, settings))),
   ];
 };

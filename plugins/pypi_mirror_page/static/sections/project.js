@@ -35,7 +35,7 @@ export const showProject = (context, place, name) => {
       return whole(await get(path, { limit: PAGE }), path);
     } catch (error) {
       if (!(error instanceof Trouble) || error.status !== 404) throw error;
-      return empty("The mirror has nothing of this project. “Explain every file” asks upstream for it, and says whether a filter keeps it out.");
+      return empty("The mirror has nothing of this project. “Explain every file” says whether a filter keeps it out.");
     }
   });
 };
@@ -59,6 +59,7 @@ const whole = (project, path) => {
     project.backlog && el("p", { class: "note", "data-tone": "warn" },
       el("strong", null, project.backlog.parked ? "Parked. " : "On the backlog. "),
       `${project.backlog.error}: ${project.backlog.reason} `, el("a", { href: "#backlog" }, "See the backlog")),
+    leftOut(project.left_out),
     el("div", { class: "two" },
       el("div", { class: "card block" }, el("h3", null, "On the mirror"), facts([
         ["Selected", [badge(project.selected ? "yes" : "no", project.selected ? "good" : "warn"), ` ${project.why}`]],
@@ -68,6 +69,14 @@ const whole = (project, path) => {
     el("h3", null, "Files"), files,
   ];
 };
+
+// What upstream's page has and ours lacks: refused, or not to be had so far.
+const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" },
+  el("h3", null, "Missing from its page"),
+  el("ul", null, parts.map(({ part, error }) => el("li", { class: "words" },
+    part.filename !== null && [el("span", { class: "code" }, part.filename), ": "],
+    part.field !== null && [el("span", { class: "code" }, part.field), ": "],
+    `${part.reason} `, error === null ? badge("refused", "warn") : badge("retried", "info")))));
 
 const held = (project) => [
   ["Status", badge(project.status, project.status === "active" ? "good" : "warn")],
@@ -94,7 +103,8 @@ const explanation = (explained) => {
   const kept = explained.files.filter((file) => file.mirrored).length;
   return [
     el("h3", null, "Why each file is kept or dropped"),
-    explained.trouble !== null && el("p", { class: "note", "data-tone": "warn" }, el("strong", null, "Upstream could not be asked. "), explained.trouble),
+    explained.trouble !== null && el("p", { class: "note", "data-tone": "warn" }, explained.trouble),
+    explained.found !== null && el("p", { class: "muted" }, "By upstream's page as last checked: ", time(explained.read_at)),
     explained.found === false && el("p", { class: "note", "data-tone": "warn" }, "Upstream has no project of this name."),
     el("p", null, badge(explained.selected ? "selected" : "not selected", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
       `${number(kept)} of ${count(explained.files.length, "file")} are mirrored.`),
@@ -113,6 +123,7 @@ const EXPLAINED = [
 const reasons = (file) => {
   if (file.refusals.length > 0) return file.refusals.map(({ setting, reason }) => el("div", { class: "words" },
     !reason.startsWith(setting) && [el("code", null, setting), " "], reason));
+  if (file.trouble !== null) return file.trouble;
   if (file.admitted_by !== null) return el("code", null, file.admitted_by);
-  return file.upstream ? "no filter speaks against it" : "upstream does not list it any more";
+  return file.upstream ? "no rule excludes it" : "upstream does not list it any more";
 };

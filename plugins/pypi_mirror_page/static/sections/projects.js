@@ -28,7 +28,7 @@ export const projects = (context) => {
       caption: query ? `Projects with ${query} in their name` : "Projects",
       columns: COLUMNS,
       fetchPage: (after) => get("projects", { query, after, limit: PAGE }),
-      nothing: query ? `The mirror has no project with “${query}” in its name. “Look up” asks upstream, and says whether a filter keeps it out.`
+      nothing: query ? `The mirror has no project with “${query}” in its name. “Look up” says whether a filter keeps it out.`
         : "The mirror holds no project yet. Trigger the DAG pypi_mirror in Airflow to start the first sync.",
     });
     if (found.childElementCount === 0) found.replaceChildren(place);

@@ -113,7 +113,7 @@ const waitingCard = (context, waiting, approval, answer) => {
     el("p", null, el("strong", null, `The plan ${waiting.plan} would remove ${extent(waiting)}`), " from the pages. It is the plan of the run ", runLink(waiting.run, "sync"), "."),
     waiting.exceeded.length > 0 && el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
     approval === null
-      ? el("p", { class: "note" }, "No run in Airflow waits for the answer: the run is about to ask, it was answered a moment ago, or it is a run of the command line (pypi-mirror plan and pypi-mirror sync --approve).")
+      ? el("p", { class: "note" }, "No run in Airflow waits for the answer: the run is about to ask, it was answered a moment ago, or it is a run of the command line (approve it there: pypi-mirror sync -c mirror.conf --approve PLAN).")
       : el("div", { class: "line" },
         approval.options.map((option, index) => actButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "main" : "danger" })),
         !allowed && el("span", { class: "muted" }, "Your login may not answer: that takes the permission to respond to what runs ask.")));

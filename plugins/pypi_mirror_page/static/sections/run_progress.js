@@ -19,7 +19,7 @@ export const runProgress = (context, place) => {
     if (announced !== null && announced.label === label && announced.reached === reached) return;
     const first = announced === null && run === null;
     announced = { label, reached };
-    if (!first) context.announce(run === null ? "The run has ended." : run.awaiting_approval !== null ? `${KINDS[run.kind]} is awaiting approval.` : `${KINDS[run.kind]}: ${percent(share(run))} done, ${left(run)}.`);
+    if (!first) context.announce(run === null ? "The run has ended." : run.awaiting_approval !== null ? `${KINDS[run.kind]} is awaiting approval.` : `${KINDS[run.kind]}: ${percent(share(run))} ${run.pages > 0 ? "of the pages read" : "done"}, ${left(run)}.`);
   };
 
   const look = async () => {
@@ -51,10 +51,12 @@ export const runProgress = (context, place) => {
   };
 };
 
-const share = (run) => (run.planned === 0 ? 0 : (run.done + run.failed) / run.planned);
+// Pages are read before there is a plan.
+const share = (run) => run.pages > 0 ? (run.pages_read + run.failed) / run.pages
+  : run.planned === 0 ? 0 : (run.done + run.failed) / run.planned;
 
 const left = (run) =>
-  run.planned === 0 ? "the plan is being made" : run.seconds_left === null ? "time left not known yet" : `${duration(run.seconds_left)} left`;
+  run.pages === 0 && run.planned === 0 ? "the plan is being made" : run.seconds_left === null ? "time left not known yet" : `${duration(run.seconds_left)} left`;
 
 const render = (place, run) =>
   show(place, run, () => run !== null && run.awaiting_approval !== null ? [
@@ -68,16 +70,16 @@ const render = (place, run) =>
     el("h2", { id: "run-heading" }, `${KINDS[run.kind]} under way`),
     el("div", { class: "card block" },
       el("div", { class: "line" },
-        el("strong", null, `${percent(share(run))}, ${left(run)}`),
+        el("strong", null, `${run.pages > 0 ? "Reading pages: " : ""}${percent(share(run))}, ${left(run)}`),
         el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind), `, started ${ago(run.started_at)}`)),
       progressBar(run),
       el("p", { class: "muted" }, sentence(run))),
     run.batch_list.length > 0 && batches(run)]);
 
 const progressBar = (run) => {
-  const whole = bar(...shares(run.done, run.failed, run.planned));
+  const whole = bar(...(run.pages > 0 ? shares(run.pages_read, run.failed, run.pages) : shares(run.done, run.failed, run.planned)));
   whole.removeAttribute("aria-hidden");
-  const named = { role: "progressbar", "aria-label": "Projects done", "aria-valuemin": "0", "aria-valuemax": "100",
+  const named = { role: "progressbar", "aria-label": run.pages > 0 ? "Pages read" : "Projects done", "aria-valuemin": "0", "aria-valuemax": "100",
     "aria-valuenow": String(Math.floor(share(run) * 100)), "aria-valuetext": `${percent(share(run))}, ${left(run)}` };
   for (const [name, value] of Object.entries(named)) whole.setAttribute(name, value);
   return whole;
@@ -86,6 +88,10 @@ const progressBar = (run) => {
 const shares = (done, failed, of) => [[done / Math.max(1, of), "done"], [failed / Math.max(1, of), "bad"]];
 
 const sentence = (run) => {
+  if (run.pages > 0) {
+    const unreadable = run.failed > 0 ? `, ${number(run.failed)} could not be read` : "";
+    return `${number(run.pages_read)} of ${count(run.pages, "page")} read${unreadable}; then the plan is made.`;
+  }
   const speed = run.bytes_a_second === null ? "" : `, ${size(run.bytes_a_second)} a second`;
   const pace = run.projects_a_second === null ? "" : ` (${run.projects_a_second.toPrecision(2)} a second)`;
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";

@@ -1,0 +1,145 @@
+"""A plan in words and as JSON, for ``plan`` and ``sync --dry-run``."""
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pypi_mirror.commands.hints import say
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject, RunKind
+from pypi_mirror.steps.fetch_changelog import Fetched
+from pypi_mirror.steps.guard_removals import Removals
+from pypi_mirror.steps.partition_projects import Partition
+from pypi_mirror.steps.unknown_names import described, unknown_names
+from pypi_mirror.wording import count, size
+
+
+def report_plan(mirror: Mirror, fetched: Fetched, partition: Partition, *, as_json: bool) -> None:
+    """Print the plan of a run, and warn of names that upstream does not know."""
+    projects = list(mirror.ledger.plan.projects(fetched.run_id))
+    unknown = unknown_names(mirror)
+    if as_json:
+        found = msgspec.json.encode(_document(fetched, partition, projects, unknown))
+        sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
+    else:
+        _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind)
+    if unknown:
+        print(f"warning: {described(unknown)}", file=sys.stderr)
+
+
+def _removes(planned: PlannedProject) -> bool:
+    return planned.action is Action.REMOVE or planned.gone
+
+
+def _unread(projects: Sequence[PlannedProject]) -> int:
+    """How many projects it cannot be said of what they come to."""
+    return sum(planned.unread and planned.action is Action.SYNC for planned in projects)
+
+
+def _document(
+    fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], unknown: Sequence[str]
+) -> dict[str, Any]:
+    weighed = partition.weighed
+    return {
+        "plan": weighed.plan or None,
+        "source": fetched.source,
+        "cursor_from": fetched.cursor_from,
+        "cursor_to": fetched.cursor_to,
+        "events": fetched.events,
+        "filters_changed": fetched.filters_changed,
+        "totals": {
+            "projects": partition.projects + partition.left,
+            "this_run": partition.projects,
+            "left": partition.left,
+            "unread": _unread(projects),
+            # Of the projects whose pages were read.
+            "new_files": sum(planned.new_files for planned in projects),
+            "new_bytes": sum(planned.new_bytes for planned in projects),
+            "unsized_files": sum(planned.unsized_files for planned in projects),
+        },
+        "removals": {
+            "projects": weighed.projects,
+            "files": weighed.files,
+            "bytes": weighed.bytes,
+            "exceeded": weighed.exceeded,
+            "needs_approval": bool(weighed.exceeded),
+        },
+        "unknown_names": unknown,
+        "projects": [
+            {
+                "project": planned.project,
+                "action": "remove" if _removes(planned) else "sync",
+                "reason": planned.reason,
+                "serial": planned.serial,
+                "unread": planned.unread and planned.action is Action.SYNC,
+                "new_files": planned.new_files,
+                "new_bytes": planned.new_bytes,
+                "unsized_files": planned.unsized_files,
+                "loses_project": planned.loses_project,
+                "loses_files": planned.loses_files,
+                "loses_bytes": planned.loses_bytes,
+            }
+            for planned in projects
+        ],
+    }
+
+
+def _print(fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], kind: RunKind) -> None:
+    for planned in projects:
+        verb = "remove" if _removes(planned) else "sync"
+        print(f"{verb} {planned.project}: {planned.reason}{_comes_to(planned)}")
+    number = count(partition.projects + partition.left, "project")
+    print(f"{number}, {partition.weighed.projects} of them to remove; {_source(fetched, kind)}.")
+    say(_downloads(projects))
+    if fetched.filters_changed:
+        print("The filters changed since the last complete run: every project was looked at.")
+    if partition.left:
+        first = f"A run takes {partition.projects:,} of them ([schedule] {partition.left_by})"
+        say(f"{first}; `pypi-mirror sync --all` takes all.")
+    _print_removals(partition.weighed)
+
+
+def _comes_to(planned: PlannedProject) -> str:
+    """What the mirror gains and loses by it: `` (3 new files, 1.2 MB; loses 1 file, 2 MB)``."""
+    gains = []
+    if planned.new_files:
+        gains = [count(planned.new_files, "new file"), size(planned.new_bytes)]
+    loses = ["its page"] if planned.loses_project else []
+    if planned.loses_files:
+        loses += [count(planned.loses_files, "file"), size(planned.loses_bytes)]
+    parts = [", ".join(gains)] if gains else []
+    parts += [f"loses {', '.join(loses)}"] if loses else []
+    return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _downloads(projects: Sequence[PlannedProject]) -> str:
+    files = sum(planned.new_files for planned in projects)
+    said = f"To download: {count(files, 'file')}, {size(sum(planned.new_bytes for planned in projects))}"
+    if unsized := sum(planned.unsized_files for planned in projects):
+        said += f", {unsized:,} of them of unknown size"
+    if unread := _unread(projects):
+        whose = "1 project whose page is" if unread == 1 else f"{unread:,} projects whose pages are"
+        said += f", and what is new of {whose} not read yet: `pypi-mirror sync --dry-run` reads first"
+    return f"{said}."
+
+
+def _print_removals(removals: Removals) -> None:
+    if not removals.touched:
+        return
+    print(f"Plan {removals.plan} removes {removals.described()}.")
+    if removals.exceeded:
+        print(f"It needs approval: {'; '.join(removals.exceeded)}.")
+        say(f"`pypi-mirror sync --approve {removals.plan}` runs it.")
+
+
+def _source(fetched: Fetched, kind: RunKind) -> str:
+    match fetched.source:
+        case "changelog":
+            return f"{count(fetched.events, 'event')} since serial {fetched.cursor_from}"
+        case "index":
+            at = "" if fetched.cursor_to is None else f", which is at serial {fetched.cursor_to}"
+            return f"by comparison with upstream's root index{at}"
+        case "ledger":
+            return "nothing changed upstream" if kind is RunKind.SYNC else "as asked for"

@@ -1,0 +1,64 @@
+"""What a run has read of upstream's pages, recorded a group at a time in one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, bindparam, update
+
+from pypi_mirror.catalogue import Entry
+from pypi_mirror.clock import Clock
+from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, write_entries
+from pypi_mirror.ledger.lease import hold
+from pypi_mirror.ledger.results import Failed, add_failures
+from pypi_mirror.ledger.tables import plan
+from pypi_mirror.model import PlannedProject, PlanState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRead:
+    """A project's page was read: ``entry`` is new, or ``confirmed`` says that the entry still holds; neither
+    where it was read before.
+    """
+
+    planned: PlannedProject
+    entry: Entry | None
+    confirmed: Confirmed | None
+
+    @property
+    def failure(self) -> None:
+        return None
+
+    @property
+    def is_unavailable(self) -> bool:
+        return False
+
+
+class PageReads:
+    """Records what run ``run_id`` has read."""
+
+    def __init__(self, engine: Engine, clock: Clock, run_id: int) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._run_id = run_id
+
+    def record(self, reads: Sequence[PageRead | Failed]) -> None:
+        """All of ``reads``, or, when this raises, none of them; what failed is on the backlog.
+
+        Raises LeaseLost when another run has taken the mirror over.
+        """
+        now = int(self._clock())
+        read = [each for each in reads if isinstance(each, PageRead)]
+        failed = [each for each in reads if isinstance(each, Failed)]
+        with self._engine.begin() as connection:
+            hold(connection, self._run_id)
+            write_entries(connection, [each.entry for each in read if each.entry is not None])
+            confirm_entries(connection, [e.confirmed for e in read if e.confirmed is not None], now=now)
+            for done, values in ((read, {"unread": False}), (failed, {"state": PlanState.FAILED.value})):
+                if done:
+                    connection.execute(
+                        update(plan)
+                        .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
+                        .values(values),
+                        [{"project_": each.planned.project} for each in done],
+                    )
+            add_failures(connection, failed, run_id=self._run_id, now=now)

@@ -1,0 +1,116 @@
+"""Deciding over a plan from the catalogue: what it takes, what it loses, what is withheld. No network."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.catalogue import Entry, EntryState, decode_page
+from pypi_mirror.ledger.losses import Losses
+from pypi_mirror.ledger.page_reads import PageReads
+from pypi_mirror.ledger.results import Failed
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlannedProject, ProjectPage, RunKind
+from pypi_mirror.steps.guard_removals import removed_lately
+from pypi_mirror.steps.keep_lease import LeaseKeeper
+from pypi_mirror.sync.deciding import Before
+from pypi_mirror.sync.loss_guard import Losing, LossGuard
+from pypi_mirror.sync.removal_limits import over_a_week
+
+log = logging.getLogger(__name__)
+
+# Projects whose rows and pages are in memory at once.
+_CHUNK: Final = 200
+
+
+def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
+    """Note in the plan what each project takes and loses whose page was read, and return what is withheld.
+
+    Projects that lose something unannounced go on, or, beyond the limits, to the backlog, all of them.
+    """
+    losing: list[Losing] = []
+    mirror.ledger.plan.note_decided(run.id, _decided(mirror, run, losing))
+    withheld = _guard(mirror, run).withheld(losing) if losing else []
+    for each in withheld:
+        log.warning("%s is withheld: %s", each.planned.project, each.reason)
+    if withheld:
+        PageReads(mirror.ledger.engine, mirror.clock, run.id).record(withheld)
+    return withheld
+
+
+def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
+    """What the ledger has of each of ``planned``."""
+    names = [each.project for each in planned]
+    known = mirror.ledger.projects.known(names)
+    files = mirror.ledger.projects.files_of([k.id for k in known.values()])
+    past = mirror.ledger.projects.past_files(names)
+    entries = mirror.ledger.catalogue.heads(names)
+    found = []
+    for name in names:
+        project = known.get(name)
+        found.append(
+            Before(
+                project=project,
+                files={} if project is None else files[project.id],
+                past=past.get(name, {}),
+                entry=entries.get(name),
+            )
+        )
+    return found
+
+
+def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[PlannedProject]:
+    """The plan's projects with what they come to; those that lose something unannounced go to ``losing``."""
+    keeper = LeaseKeeper(mirror, run.request.label)
+    remaining = mirror.ledger.plan.to_decide(run.id)
+    while chunk := list(islice(remaining, _CHUNK)):
+        keeper.keep()
+        for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
+            page = _page(mirror, planned.project, before.entry)
+            work = mirror.decider.work(planned, before, page)
+            if work.silent is not None:
+                losing.append(
+                    Losing(
+                        planned=planned,
+                        loss=work.silent,
+                        serial=None if before.project is None else before.project.serial,
+                        is_gone=page is None,
+                        # An event has named it: it is asked for again.
+                        is_kept=page is None and planned.exact,
+                    )
+                )
+            yield replace(
+                planned,
+                new_files=work.new_files,
+                new_bytes=work.new_bytes,
+                unsized_files=work.unsized_files,
+                loses_project=work.loses_project,
+                loses_files=work.loses_files,
+                loses_bytes=work.loses_bytes,
+            )
+
+
+def _page(mirror: Mirror, project: NormalizedName, entry: Entry | None) -> ProjectPage | None:
+    if entry is None or entry.state is EntryState.GONE:
+        return None
+    return decode_page(mirror.ledger.catalogue.body(project), project=project, etag=entry.etag)
+
+
+def _guard(mirror: Mirror, run: Run) -> LossGuard:
+    """What a person asks for by name follows upstream whatever it loses: that is how one approves it."""
+    losses = Losses(mirror.ledger.engine, run.id)
+    if run.request.kind is RunKind.SELECTED:
+        return LossGuard(losses, mirror.ledger.events.of, None)
+    lately = removed_lately(mirror, run.id)
+    return LossGuard(
+        losses,
+        mirror.ledger.events.of,
+        mirror.settings.guard,
+        weekly=lambda projects: over_a_week(
+            projects, lately, mirror.ledger.projects.totals(), mirror.settings.guard
+        ),
+    )
