@@ -452,3 +452,25 @@ def test_leftovers_of_other_writers_are_swept_and_ours_and_parts_stay(tmp_path: 
         assert {path.name for path in tmp_path.iterdir()} == {
             ".tmp-x.whl.part", "x.whl", "x.whl.metadata", ours.temporary.name
         }  # fmt: skip
+
+
+@pytest.mark.parametrize("meanwhile", ["made", "removed"])
+def test_directories_that_another_process_makes_or_removes_meanwhile_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """Of two batches that need ab/cd/, each makes ab/; one whose file did not come removes what is empty."""
+    real, calls = os.mkdir, 0
+
+    def mkdir(path: str, *mode: int) -> None:
+        nonlocal calls
+        calls += 1
+        if meanwhile == "made" and calls == 1:
+            real(tmp_path / "ab")
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        real(path, *mode)
+        if meanwhile == "removed" and calls == 2:
+            Path(path).rmdir()
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    assert disk.make_directories(str(tmp_path / "ab" / "cd"))
+    assert (tmp_path / "ab" / "cd").is_dir()

@@ -42,6 +42,8 @@ DIRECTORY_READABLE = 0o555
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 _BLOCK = 1 << 20
+# Batches make the same directories at once, and remove those of files that did not come.
+_MKDIR_TRIES = 10
 
 # What network and user-space file systems answer to calls that they do not implement; for a directory, some
 # have nothing to flush: a rename is on the server when it returns.
@@ -190,22 +192,28 @@ def make_directories(path: str) -> bool:
     Everybody may enter those that are made.
     """
     try:
-        os.mkdir(path)  # noqa: PTH102
+        _make_directory(path)
     except FileExistsError:
         return False
-    except FileNotFoundError as error:
-        above = _directory_of(path)
-        # A dangling link, or "" and "/" as their own parents, would never be there.
-        if above == path or os.path.lexists(above):
-            name_failure(error, "mkdir", path)
-            raise
-        make_directories(above)
-        return make_directories(path)
     except OSError as error:
         name_failure(error, "mkdir", path)
         raise
     make_path_readable(path)
     return True
+
+
+def _make_directory(path: str) -> None:
+    for _ in range(_MKDIR_TRIES):
+        with suppress(FileNotFoundError):
+            os.mkdir(path)  # noqa: PTH102
+            return
+        above = _directory_of(path)
+        # A dangling link, or "" and "/" as their own parents, would never be there.
+        if above == path or (os.path.lexists(above) and not os.path.exists(above)):  # noqa: PTH110
+            break
+        # Another process may have made it meanwhile, or have removed it when it was empty.
+        make_directories(above)
+    os.mkdir(path)  # noqa: PTH102
 
 
 def rename(source: StrPath, target: StrPath) -> None:
