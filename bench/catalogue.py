@@ -92,8 +92,8 @@ class ReleaseFile:
 class StaticTree:
     """A catalogue as files below ``root``, and the list of what a complete mirror of it holds.
 
-    ``files`` maps each path below a mirror's ``web`` to its SHA-256; ``events`` is the changelog since the
-    first version of the tree, ``serial`` the last event's.
+    ``files`` maps each path below a mirror's ``web`` to its SHA-256; ``events`` is the changelog from the
+    last event of the tree's first version on, ``serial`` the last event's.
     """
 
     def __init__(self, root: Path, catalogue: Catalogue) -> None:
@@ -113,7 +113,9 @@ class StaticTree:
     def write(self) -> None:
         """Write the whole tree."""
         for number in range(self.catalogue.projects):
-            self._write_project(_name(number), self.catalogue.files)
+            version = self._write_project(_name(number), self.catalogue.files)
+            # By the event at their cursor mirrors know that upstream is still the same.
+            self.events = [(_name(number), version, 1_700_000_000, "new release", self.serial)]
         self._write_index()
 
     def change(self, count: int, turn: int) -> None:

@@ -20,8 +20,9 @@ from bench.catalogue import Catalogue, StaticTree
 from bench.run_sync import Round, Say
 from bench.tools import Job, Ours
 from bench.upstream import free_port, upstream
+from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.ledger.runs import RunRequest
-from pypi_mirror.ledger.tables import projects
+from pypi_mirror.ledger.tables import catalogue, projects
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
@@ -91,8 +92,22 @@ def _fill(configuration: Path, count: int) -> None:
                 }
                 for number in range(start, min(start + _INSERTED_AT_ONCE, count))
             ]
+            entries = [
+                {
+                    "name": row["name"],
+                    "state": "page",
+                    "serial": row["serial"],
+                    "announced": row["serial"],
+                    "checked_at": row["synced_at"],
+                    "etag": None,
+                    "digest": row["made_entry"],
+                    "encoding": ENCODING,
+                }
+                for row in rows
+            ]
             with mirror.ledger.engine.begin() as connection:
                 connection.execute(insert(projects), rows)
+                connection.execute(insert(catalogue), entries)
 
 
 def _round(configuration: Path) -> Round:

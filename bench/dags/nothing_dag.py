@@ -2,16 +2,22 @@
 
 from typing import Any
 
-from airflow.sdk import dag, task
+from airflow.sdk import dag, get_current_context, task
 
 
 @dag(schedule=None, catchup=False, max_active_runs=1)
 def nothing() -> None:
     @task
-    def fetch_changelog() -> int:
-        return 1
+    def fetch_changelog() -> list[int]:
+        get_current_context()["ti"].xcom_push("run", 1)
+        return []
 
     @task
+    def read_pages(run: int, pages: int) -> int:
+        del run
+        return pages
+
+    @task(trigger_rule="none_failed")
     def partition_projects(run: int) -> list[dict[str, int]]:
         del run
         return []
@@ -37,10 +43,12 @@ def nothing() -> None:
     def report(run: int) -> dict[str, int]:
         return {"projects": run}
 
-    run: Any = fetch_changelog()
+    lists: Any = fetch_changelog()
+    run = lists["run"]
+    reading = read_pages.partial(run=run).expand(pages=lists)
     plan: Any = partition_projects(run)
     batches = download_projects.partial(run=run).expand(batch=plan)
-    plan >> approve_removals(run) >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+    reading >> plan >> approve_removals(run) >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
 
 
 nothing()

@@ -3,7 +3,13 @@
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry, EntryState
-from pypi_mirror.ledger.catalogue import KEEP_UNSELECTED, Confirmed, confirm_entries, write_entries
+from pypi_mirror.ledger.catalogue import (
+    KEEP_UNSELECTED,
+    Confirmed,
+    confirm_entries,
+    note_selection,
+    write_entries,
+)
 from pypi_mirror.ledger.store import Ledger
 from tests.ledger.samples import NOON
 
@@ -69,9 +75,9 @@ def test_serials_only_go_up(ledger: Ledger) -> None:
 
 def test_what_nobody_selects_goes_after_its_time_and_not_when_it_is_selected_again(ledger: Ledger) -> None:
     write(ledger, page(), page(BETA))
-    ledger.catalogue.note_unselected([ALPHA, BETA], since=NOON)
-    ledger.catalogue.note_unselected([ALPHA], since=NOON + 50)
-    ledger.catalogue.note_selected([BETA])
+    with ledger.engine.begin() as connection:
+        note_selection(connection, out=[ALPHA, BETA], back=[], now=NOON)
+        note_selection(connection, out=[ALPHA], back=[BETA], now=NOON + 50)
     assert ledger.catalogue.forget_unselected(now=NOON + KEEP_UNSELECTED) == 0
     assert ledger.catalogue.forget_unselected(now=NOON + KEEP_UNSELECTED + 1) == 1
     assert set(ledger.catalogue.entries([ALPHA, BETA])) == {BETA}

@@ -361,3 +361,27 @@ def test_an_upstream_without_serials_is_asked_conditionally(bench: MakeBench) ->
 def test_slow_pages_do_not_keep_the_lease_from_being_renewed(bench: MakeBench) -> None:
     made = bench(scenario=small(), faults=(Fault(path="/simple/*", effect=Delay(seconds=0.05), times=None),))
     assert made.sync().state is RunState.SUCCESS
+
+
+def test_the_page_of_a_project_that_no_rule_selects_is_forgotten_after_90_days(synced: Bench) -> None:
+    def is_known() -> bool:
+        with synced.open() as mirror:
+            return bool(mirror.ledger.catalogue.heads([NormalizedName("alpha")]))
+
+    everything = synced.settings.selection
+    synced.select(blocked_projects=frozenset({NormalizedName("alpha")}))
+    synced.sync()
+    synced.clock.advance(days=89)
+    synced.sync()
+    assert is_known()
+    synced.change(selection=everything)
+    synced.sync()
+    assert "alpha" in {path.name for path in (synced.web / "simple").iterdir()}
+    synced.clock.advance(days=89)
+    synced.sync()
+    assert is_known(), "selected again"
+    synced.select(blocked_projects=frozenset({NormalizedName("alpha")}))
+    synced.sync()
+    synced.clock.advance(days=91)
+    synced.sync()
+    assert not is_known()

@@ -65,20 +65,6 @@ class Catalogue:
             for start in range(0, len(rows), _CHUNK):
                 connection.execute(_ANNOUNCE, rows[start : start + _CHUNK])
 
-    def note_unselected(self, names: Sequence[NormalizedName], *, since: int) -> None:
-        """No rule selects ``names`` any more; an entry that was noted before keeps its time."""
-        self._set_unselected(names, case((_UNSELECTED.is_(None), since), else_=_UNSELECTED))
-
-    def note_selected(self, names: Sequence[NormalizedName]) -> None:
-        self._set_unselected(names, None)
-
-    def _set_unselected(self, names: Sequence[NormalizedName], value: Any) -> None:
-        with self._engine.begin() as connection:
-            for start in range(0, len(names), _CHUNK):
-                chunk = names[start : start + _CHUNK]
-                statement = update(catalogue).where(catalogue.c.name.in_(chunk))
-                connection.execute(statement.values(unselected_since=value))
-
     def forget_unselected(self, *, now: int) -> int:
         """Drop the entries of projects that no rule has selected for long; return how many."""
         old = select(catalogue.c.name).where(now - KEEP_UNSELECTED > _UNSELECTED)
@@ -96,6 +82,23 @@ def write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     for start in range(0, len(gone), _CHUNK):
         chunk = gone[start : start + _CHUNK]
         connection.execute(delete(catalogue_bodies).where(catalogue_bodies.c.name.in_(chunk)))
+
+
+def note_selection(
+    connection: Connection,
+    *,
+    out: Sequence[NormalizedName],
+    back: Sequence[NormalizedName],
+    now: int,
+) -> None:
+    """Within another subject's transaction: no rule selects ``out`` any more, and one selects ``back``."""
+    for names, value in ((out, now), (back, None)):
+        changes = _UNSELECTED.is_(None) if value is not None else _UNSELECTED.is_not(None)
+        for start in range(0, len(names), _CHUNK):
+            chunk = names[start : start + _CHUNK]
+            connection.execute(
+                update(catalogue).where(catalogue.c.name.in_(chunk), changes).values(unselected_since=value)
+            )
 
 
 def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, now: int) -> None:

@@ -13,13 +13,22 @@ from pypi_mirror.catalogue import Entry
 from pypi_mirror.clock import Clock
 from pypi_mirror.digests import remembered
 from pypi_mirror.ledger import backlog
-from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, write_entries
+from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, note_selection, write_entries
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, left_out, orphans, plan, projects
 from pypi_mirror.ledger.writing import upsert
-from pypi_mirror.model import Loss, MirroredPage, PlannedProject, PlanState, PooledFile, Refused, Tally
+from pypi_mirror.model import (
+    Action,
+    Loss,
+    MirroredPage,
+    PlannedProject,
+    PlanState,
+    PooledFile,
+    Refused,
+    Tally,
+)
 from pypi_mirror.plain_text import plain
 from pypi_mirror.wording import count
 
@@ -181,6 +190,12 @@ class Results:
             self._left_out(connection, synced, ids)
             write_entries(connection, [r.entry for r in synced if r.entry is not None])
             confirm_entries(connection, [r.confirmed for r in synced if r.confirmed is not None], now=now)
+            note_selection(
+                connection,
+                out=[r.planned.project for r in synced if r.planned.action is Action.REMOVE],
+                back=[r.planned.project for r in synced if not r.removed],
+                now=now,
+            )
             failures = [failure for r in results if (failure := r.failure) is not None]
             backlog.settle(
                 connection,

@@ -191,6 +191,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     wanted: dict[str, str | None] = {UNPUBLISHED: None}
     if run.request.kind is RunKind.SYNC and not paused:
         forget_pause(mirror)
+        mirror.ledger.catalogue.forget_unselected(now=int(mirror.clock()))
         compared = mirror.ledger.facts.get("comparing") == mirror.selection
         wanted["selection"] = mirror.selection if compared else None
         wanted[ANOTHER] = None
