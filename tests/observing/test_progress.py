@@ -96,7 +96,7 @@ def test_a_page_that_cannot_be_read_leaves_the_others_to_be_read(made: Bench) ->
     with made.open() as mirror:
         run_id = fetch_changelog(mirror, made.request()).run_id
         list_projects(mirror, run_id)
-        first = mirror.ledger.plan.unread(run_id)[0]
+        first = mirror.ledger.plan.unread(run_id, 1)[0]
         failed = Failed(planned=first, error="CutOff", reason="a test")
         PageReads(mirror.ledger.engine, mirror.clock, run_id).record([failed])
         found = how_far(mirror)

@@ -280,6 +280,17 @@ def test_a_run_without_news_makes_two_requests_at_most_and_decides_nothing(
     assert made.server.requests.count() <= 2
 
 
+def test_a_long_list_is_read_a_part_at_a_time(bench: MakeBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pypi_mirror.steps.read_pages._AT_ONCE", 7)
+    made = bench(
+        scenario=many(30, 1, 100),
+        faults=(Fault(path="/simple/project-00003/", effect=Status(code=403), times=None),),
+    )
+    assert made.sync().state is RunState.FAILED
+    assert len({each.path for each in made.server.requests.of("page")}) == 30
+    assert list(made.backlog()) == ["project-00003"]
+
+
 def test_what_a_killed_reading_had_read_is_not_asked_for_again(bench: MakeBench) -> None:
     made = bench(scenario=many(450, 1, 100))
     made.clock.advance(minutes=1)

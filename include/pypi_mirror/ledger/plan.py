@@ -166,34 +166,18 @@ class Plan:
         with self._engine.begin() as connection:
             connection.execute(update(plan).where(*failed).values(state=PlanState.PENDING.value))
 
-    def unread(self, run_id: int) -> list[PlannedProject]:
-        """The projects the run takes whose pages have to be asked for, in the order of its turns."""
-        statement = (
-            select(plan)
-            .where(
-                plan.c.run_id == run_id,
-                _TAKEN,
-                plan.c.unread,
-                plan.c.state == PlanState.PENDING.value,
-                plan.c.action == Action.SYNC.value,
-            )
-            .order_by(plan.c.batch.desc(), plan.c.project)
-        )
+    def unread(self, run_id: int, limit: int) -> list[PlannedProject]:
+        """Up to ``limit`` of the projects the run takes whose pages have to be asked for, in the order of its
+        turns.
+        """
+        statement = select(plan).where(plan.c.run_id == run_id, *_UNREAD)
+        statement = statement.order_by(plan.c.batch.desc(), plan.c.project).limit(limit)
         with self._engine.connect().execution_options(reading=True) as connection:
             return [_planned(row) for row in connection.execute(statement)]
 
     def count_unread(self, run_id: int) -> int:
-        """How many projects are planned, taken or left, whose pages have to be asked for."""
-        statement = (
-            select(func.count())
-            .select_from(plan)
-            .where(
-                plan.c.run_id == run_id,
-                plan.c.unread,
-                plan.c.state == PlanState.PENDING.value,
-                plan.c.action == Action.SYNC.value,
-            )
-        )
+        """How many projects the run takes whose pages have to be asked for."""
+        statement = select(func.count()).select_from(plan).where(plan.c.run_id == run_id, *_UNREAD)
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(statement).scalar_one()
 
@@ -445,6 +429,12 @@ class Plan:
 
 
 _TAKEN: Final = plan.c.batch != LEFT
+_UNREAD: Final = (
+    _TAKEN,
+    plan.c.unread,
+    plan.c.state == PlanState.PENDING.value,
+    plan.c.action == Action.SYNC.value,
+)
 _DECIDED: Final = ("new_files", "new_bytes", "unsized_files", "loses_project", "loses_files", "loses_bytes")
 # Whether an entry of the catalogue is as new as a row of the plan wants.
 _IS_AS_NEW: Final = case(

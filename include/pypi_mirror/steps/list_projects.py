@@ -56,7 +56,7 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
         note_unlisted_names(mirror, run_id)
     choose_turns(mirror, run)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
-    return len(mirror.ledger.plan.unread(run_id))
+    return mirror.ledger.plan.count_unread(run_id)
 
 
 def _write(mirror: Mirror, run: Run, rest: LeftOver | None) -> None:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 # Pages that may be under way at once, over the number of requests: some wait until upstream has caught up.
 _PAGES_PER_WORKER = 2
+# Rows of the plan that are in memory at once.
+_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +56,9 @@ def read_pages(
     if again:
         mirror.ledger.plan.reopen_unread(run_id)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
-    planned = mirror.ledger.plan.unread(run_id)
+    pages = mirror.ledger.plan.count_unread(run_id)
     failed: list[Failed] = []
-    if not planned:
+    if not pages:
         return PagesRead(asked=0, failed=())
     limit = failure_limit(mirror, run_id)
 
@@ -76,18 +78,20 @@ def read_pages(
                 reading = await reader.read(project, before.project, before.entry)
                 return PageRead(planned=project, entry=reading.entry, confirmed=reading.confirmed)
 
-            await Batch(
-                work=work,
-                look_up=lambda chunk: look_up(mirror, chunk),
-                commit=ReadCommit(PageReads(mirror.ledger.engine, mirror.clock, run_id), on_recorded),
-                parallel=mirror.settings.workers * _PAGES_PER_WORKER,
-                should_stop=lambda: limit() or should_stop(),
-                on_failed=limit.failed,
-                keep_alive=keeper.keep,
-                received=lambda: transport.received,
-            ).run(planned)
+            # What was read, or has failed, is not unread any more.
+            while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE):
+                await Batch(
+                    work=work,
+                    look_up=lambda chunk: look_up(mirror, chunk),
+                    commit=ReadCommit(PageReads(mirror.ledger.engine, mirror.clock, run_id), on_recorded),
+                    parallel=mirror.settings.workers * _PAGES_PER_WORKER,
+                    should_stop=lambda: limit() or should_stop(),
+                    on_failed=limit.failed,
+                    keep_alive=keeper.keep,
+                    received=lambda: transport.received,
+                ).run(planned)
 
     asyncio.run(read())
     if (reason := limit()) is not None:
         raise RunStopped(reason)
-    return PagesRead(asked=len(planned), failed=tuple(failed))
+    return PagesRead(asked=pages, failed=tuple(failed))
