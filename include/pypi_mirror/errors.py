@@ -308,7 +308,7 @@ class RemovalsHeld(MirrorError):
 
 
 class LossHeld(MirrorError):
-    """A page lost more than the guard lets a run lose unforeseen; the project's old page stays served."""
+    """A page lost more than the guard lets a run lose unannounced; the project's old page stays served."""
 
 
 class WindowClosed(MirrorError):

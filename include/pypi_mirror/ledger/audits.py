@@ -147,7 +147,7 @@ class Audits:
         to forget, reason).
 
         They go on the backlog, in the same transaction: whatever happens to this run, they are not forgotten.
-        Without their ETag upstream sends their page whole.
+        Their pages are made again from what upstream has.
         """
         now = int(self._clock())
         with self._engine.begin() as connection:
@@ -195,7 +195,7 @@ class Audits:
     ) -> None:
         """A project's page was written without ``filenames``, which are not on the disk: their rows go.
 
-        The page is no longer upstream's, so its ETag goes.
+        The page is no longer made from upstream's as a whole, so it counts as made from none.
         """
         with self._engine.begin() as connection:
             hold(connection, run_id)

@@ -1,4 +1,4 @@
-"""Step 3: sync the projects of one batch. Any number of batches run at once, here or on other hosts."""
+"""Step 4: sync the projects of one batch. Any number of batches run at once, here or on other hosts."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""Step 4: publish. Root index and name map, then what was removed, then the cursor."""
+"""Step 5: publish. Root index and name map, then what was removed, then the cursor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

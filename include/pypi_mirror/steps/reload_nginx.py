@@ -1,4 +1,4 @@
-"""Step 5: have nginx serve what was published, and look at it as a client would."""
+"""Step 6: have nginx serve what was published, and look at it as a client would."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Step 6: say what came of the run: in the ledger, on the site, and to whoever called."""
+"""Step 7: say what came of the run: in the ledger, on the site, and to whoever called."""
 
 from collections.abc import Sequence
 from contextlib import suppress
