@@ -320,6 +320,15 @@ def test_what_is_put_off_is_looked_at_by_the_next_run(ledger: Ledger, clock: Han
     assert (entry.attempts, entry.serial) == (1, expected[before][0])
 
 
+def test_what_is_put_off_while_it_goes_is_gone_for_the_next_run_too(ledger: Ledger, clock: Hands) -> None:
+    """Or the next one would take the event for one that says that there is such a project."""
+    _, results = begin(ledger, clock=clock)
+    results.record([synced(ledger, planned("a"), serial=3)])
+    results.record([waiting(ledger, planned("a", serial=5, exact=True, gone=True))])
+    [entry] = ledger.backlog.due()
+    assert (entry.serial, entry.exact, entry.gone) == (5, True, True)
+
+
 def test_a_page_that_followed_ends_what_was_put_off(ledger: Ledger) -> None:
     _, results = begin(ledger)
     results.record([synced(ledger, planned("a"), serial=3), synced(ledger, planned("b"), serial=3)])

@@ -178,6 +178,17 @@ def test_what_is_announced_as_gone_is_lost_as_announced() -> None:
     assert work(None, NOTHING, planned=late) == Work()
 
 
+def test_a_project_that_goes_is_lost_whatever_its_row_said_before() -> None:
+    """The backlog plans it without its losses; and upstream may have had a page of it when it was decided."""
+    again = replace(GONE, loses_project=False, loses_files=0, loses_bytes=0)
+    assert work(None, planned=again) == LOSES_ALL
+    assert work(None, before({}, status=QUARANTINED), planned=again) == Work(), "readers have lost it"
+    loss = decider().silent_loss(again, before(), None)
+    assert loss == Loss(project=True, files=2, bytes=20), "no plan has weighed it"
+    assert decider().silent_loss(GONE, before(), None) is None
+    assert decider().silent_loss(again, before({}, status=QUARANTINED), None) is None
+
+
 def test_a_page_with_files_contradicts_that_the_project_is_gone() -> None:
     assert work(page(A, B, C), planned=GONE) == Work(new_files=1, new_bytes=100)
     assert work(page(A), planned=GONE).silent == Loss(project=False, files=1, bytes=10)

@@ -226,6 +226,7 @@ def put_off(
     display_name: str,
     serial: int | None,
     exact: bool,
+    gone: bool,
     reason: str,
 ) -> None:
     """Within a batch's transaction: ``project`` did not fail, and the next run has to look at it."""
@@ -235,7 +236,7 @@ def put_off(
         "display_name": display_name,
         "error": PUT_OFF,
         "reason": reason,
-        **_awaited(entry, serial, exact=exact, gone=False),
+        **_awaited(entry, serial, exact=exact, gone=gone),
         "attempts": 0,
         "first_run_id": run_id,
         "first_failed_at": now,

@@ -213,6 +213,7 @@ class Results:
                         display_name=r.planned.display_name,
                         serial=r.planned.serial,
                         exact=r.planned.exact,
+                        gone=r.planned.gone,
                         reason=_has_lost(r.waits),
                     )
             add_failures(connection, failures, run_id=self._run_id, now=now)

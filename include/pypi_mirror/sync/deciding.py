@@ -69,12 +69,7 @@ class Decider:
     def work(self, planned: PlannedProject, before: Before, page: ProjectPage | None) -> Work:
         """What ``planned`` comes to, upstream's page being ``page``; None where upstream has none."""
         if planned.action is Action.REMOVE or (planned.gone and (page is None or not page.files)):
-            # Upstream's index does not list what is quarantined, either.
-            return Work(
-                loses_project=planned.loses_project,
-                loses_files=planned.loses_files,
-                loses_bytes=planned.loses_bytes,
-            )
+            return self._removal(planned, before)
         silent = self.silent_loss(planned, before, page)
         if page is None:
             return Work(silent=silent)
@@ -101,6 +96,21 @@ class Decider:
             silent=silent,
         )
 
+    @staticmethod
+    def _removal(planned: PlannedProject, before: Before) -> Work:
+        """What is lost by a project that goes, also where its row was planned as if nothing were: by the
+        backlog, or decided while upstream still had a page of it.
+        """
+        known = before.project
+        if known is not None and known.present and known.status != QUARANTINED:
+            return Work(loses_project=True, loses_files=known.files, loses_bytes=known.bytes)
+        # Readers have lost a quarantined project already, and upstream's index does not list it, either.
+        return Work(
+            loses_project=planned.loses_project,
+            loses_files=planned.loses_files,
+            loses_bytes=planned.loses_bytes,
+        )
+
     def silent_loss(self, planned: PlannedProject, before: Before, page: ProjectPage | None) -> Loss | None:
         """What our page lists and upstream's lacks, where neither the plan, policy nor upstream's status
         explains it.
@@ -109,8 +119,10 @@ class Decider:
         if known is None or not known.present or planned.action is Action.REMOVE:
             return None
         is_empty = page is None or not page.files
+        # That it is gone explains it only where the guard has weighed that.
+        is_weighed = planned.gone and (planned.loses_project or known.status == QUARANTINED)
         # A quarantined project says of itself that its files are gone, and nobody reads it.
-        if is_empty and (planned.gone or (page is not None and page.status.status == QUARANTINED)):
+        if is_empty and (is_weighed or (page is not None and page.status.status == QUARANTINED)):
             return None
         names = set() if page is None else {file.filename for file in page.files}
         lost = [
