@@ -94,9 +94,23 @@ def test_what_was_read_in_this_run_is_not_asked_for_again(
 ) -> None:
     """Whatever it said: a page that is too old, or of which nobody knows, would be so again."""
     run, _ = begin(ledger, plan=[planned("a", **{"unread": False, **wants})])
-    write(ledger, replace(has, checked_at=BEGAN + 1))
+    # Who reads notes what was announced.
+    write(ledger, replace(has, checked_at=BEGAN + 1, announced=wants.get("serial", has.announced)))
     ledger.plan.note_unread(run.id, since=BEGAN, now=NOON)
     assert (unread(ledger, run) == ["a"]) is (has.encoding != ENCODING), why
+
+
+@pytest.mark.parametrize("announced", [{"exact": True}, {"exact": True, "gone": True}, {"gone": True}, {}])
+@pytest.mark.parametrize("has", [entry(checked_at=BEGAN + 1), gone(checked_at=BEGAN + 1)])
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_what_was_announced_after_it_was_read_is_asked_for(
+    ledger: Ledger, announced: dict[str, Any], has: Entry, is_asked: bool
+) -> None:
+    """A run that is retried is of the time of its first try, and hears of more events."""
+    run, _ = begin(ledger, plan=[planned("a", serial=6, unread=is_asked, **announced)])
+    write(ledger, has)
+    ledger.plan.note_unread(run.id, since=BEGAN, now=NOON)
+    assert unread(ledger, run) == ["a"]
 
 
 def test_a_clock_that_was_ahead_by_years_has_read_nothing(ledger: Ledger) -> None:
@@ -220,3 +234,12 @@ def test_totals_are_of_what_the_run_takes(ledger: Ledger) -> None:
     assert ledger.plan.left(run.id) == 1
     assert LEFT < 0
     assert ledger.plan.count(run.id, PlanState.PENDING) == 2
+
+
+def test_what_waits_on_the_backlog_is_not_looked_for_besides(ledger: Ledger) -> None:
+    """Or a page that cannot be read would be asked for in every run, however rarely it is due."""
+    _, results = begin(ledger, plan=[planned("a"), planned("b")])
+    results.record([synced(ledger, planned("a")), synced(ledger, planned("b"))])
+    assert [known.project for known in ledger.projects.never_read(9)] == ["a", "b"]
+    results.record([failed(planned("a"))])
+    assert [known.project for known in ledger.projects.never_read(9)] == ["b"]

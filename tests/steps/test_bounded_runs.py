@@ -16,9 +16,10 @@ from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.left_over import Left, left
+from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import Report, end_dry_run, report
+from pypi_mirror.steps.report import Report, end_dry_run, fail_run, report
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench, make_bench
 from tests.warehouse import (
@@ -184,6 +185,17 @@ def test_all_means_all(half: Bench) -> None:
     compare(half)
 
 
+def test_without_a_bound_the_pages_of_what_was_left_are_read_before_the_plan(half: Bench) -> None:
+    """Or nobody would weigh what they lose, and the plan would not know their files."""
+    with half.open() as mirror:
+        run_id = fetch_changelog(mirror, half.request(unbounded=True)).run_id
+        assert list_projects(mirror, run_id) == 20
+        partition = partition_projects(mirror, run_id, listed=True)
+        assert (partition.projects, partition.left) == (20, 0)
+        assert mirror.ledger.plan.totals(run_id).files == 20
+        end_dry_run(mirror, run_id)
+
+
 def test_named_projects_in_between_are_not_synced_again(half: Bench) -> None:
     assert half.selected("project-00030", "project-00001").state is RunState.SUCCESS
     left_ = what_is_left(half)
@@ -212,6 +224,26 @@ def test_the_guard_weighs_the_whole_plan_and_is_asked_once(half: Bench) -> None:
     assert [result.state for result in results] == [RunState.PAUSED, RunState.PAUSED, RunState.SUCCESS]
     audit(half)
     compare(half)
+
+
+def test_a_run_that_is_run_again_needs_approval_of_what_it_has_heard_of_since(half: Bench) -> None:
+    half.change(schedule=bounded(projects_per_run=1), guard=RemovalGuard(max_percent=10, always_allowed=0))
+    half.server.apply(*(RemoveProject(project=f"project-{n:05}") for n in range(5)))
+    request = half.request()
+    half.clock.advance(minutes=1)
+    with half.open() as mirror:
+        run_id = fetch_changelog(mirror, request).run_id
+        first = partition_projects(mirror, run_id).weighed
+        assert guard_removals(mirror, run_id, approved=first.plan).approved
+        assert partition_projects(mirror, run_id).weighed.approved, "the same plan has it still"
+        fail_run(mirror, request.label, "killed")
+    half.server.apply(*(RemoveProject(project=f"project-{n:05}") for n in range(5, 15)))
+    half.clock.advance(minutes=1)
+    with half.open() as mirror:
+        assert fetch_changelog(mirror, request).run_id == run_id
+        again = partition_projects(mirror, run_id).weighed
+        assert (again.projects, again.approved, bool(again.exceeded)) == (15, False, True)
+        fail_run(mirror, request.label, "held")
 
 
 def test_a_bound_holds_for_other_filters_too(half: Bench) -> None:

@@ -79,6 +79,11 @@ def cut_whole(connection: Connection, run_id: int, cut: Cut) -> None:
     _cut(connection, run_id, pending, _stretches(connection, run_id, pending, cut))
 
 
+def choose_all(connection: Connection, run_id: int) -> None:
+    """See ``Plan.choose_all``."""
+    _mark(connection, and_(plan.c.run_id == run_id, plan.c.batch == LEFT), UNCUT)
+
+
 def choose_turns(
     connection: Connection, run_id: int, *, first: Sequence[NormalizedName], most: int | None
 ) -> None:

@@ -28,6 +28,7 @@ from pypi_mirror.ledger.cutting import (
     Cut,
     CutTurn,
     Turns,
+    choose_all,
     choose_turns,
     cut_turns,
     cut_whole,
@@ -119,6 +120,11 @@ class Plan:
         with self._engine.begin() as connection:
             cut_whole(connection, run_id, cut)
 
+    def choose_all(self, run_id: int) -> None:
+        """Take what earlier runs, or an earlier try of this one, have left."""
+        with self._engine.begin() as connection:
+            choose_all(connection, run_id)
+
     def choose_turns(self, run_id: int, *, first: Sequence[NormalizedName], most: int | None) -> None:
         """Take what cannot wait, then ``first``, then the others by name, at most ``most`` of these two, and
         leave the rest.
@@ -141,9 +147,9 @@ class Plan:
     def note_unread(self, run_id: int, *, since: int, now: int) -> None:
         """Note of which projects upstream's page has to be asked for, by what the catalogue has of them.
 
-        What was read after ``since`` (seconds since 1970) need not be asked for again, except what a clock
-        that was ahead dates later than ``now``. Of the others, an entry as new as the plan wants serves,
-        unless the plan asks for another look.
+        What was read after ``since`` (seconds since 1970) need not be asked for again, except for a serial
+        that was announced later, and what a clock that was ahead dates later than ``now``. Of the others, an
+        entry as new as the plan wants serves, unless the plan asks for another look.
         """
         is_read = _is_read(since, now)
         mine = (plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
@@ -446,8 +452,14 @@ _IS_AS_NEW: Final = case(
 
 
 def _is_read(since: int, now: int) -> ColumnElement[bool]:
-    """Whether an entry of the catalogue was read after ``since``, and not by a clock that was ahead."""
-    return catalogue.c.checked_at.between(since + 1, now + _AHEAD)
+    """Whether an entry of the catalogue was read after ``since``, and not by a clock that was ahead.
+
+    What upstream has announced later does not count as read: a run that is retried may hear of more.
+    """
+    return and_(
+        catalogue.c.checked_at.between(since + 1, now + _AHEAD),
+        or_(plan.c.serial.is_(None), catalogue.c.announced >= plan.c.serial),
+    )
 
 
 def _entry(condition: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, fun
 
 from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import catalogue, files, past_files, projects
+from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
 
@@ -125,15 +125,19 @@ class Projects:
         yield from map(_known, stream(self._engine, select(*_KNOWN).order_by(projects.c.name)))
 
     def never_read(self, limit: int) -> list[KnownProject]:
-        """Up to ``limit`` projects of the mirror of whose pages the catalogue has nothing; by name."""
+        """Up to ``limit`` projects of the mirror of whose pages the catalogue has nothing, by name.
+
+        Those of the backlog, which is tried when it is due, do not count.
+        """
         is_read = (
             select(catalogue.c.name)
             .where(catalogue.c.name == projects.c.name, catalogue.c.encoding == ENCODING)
             .exists()
         )
+        waits = select(backlog.c.project).where(backlog.c.project == projects.c.name).exists()
         statement = (
             select(*_KNOWN)
-            .where(projects.c.status.not_in((REMOVING, REMOVED)), ~is_read)
+            .where(projects.c.status.not_in((REMOVING, REMOVED)), ~is_read, ~waits)
             .order_by(projects.c.name)
             .limit(limit)
         )

@@ -78,11 +78,13 @@ def partition_projects(
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     rest = to_continue(mirror, run)
+    # Beside its own plan, as when it is run again, a run would lose nothing, whatever it has heard since.
+    approved = rest is not None and rest.approved and rest.run_id != run_id
     weighed = weigh_removals(
         mirror,
         run_id,
         pages=pages_found(mirror, run_id),
-        approved_in=rest.run_id if rest is not None and rest.approved else None,
+        approved_in=rest.run_id if rest is not None and approved else None,
     )
     size = batch_size or mirror.settings.schedule.batch_size
     cut_plan(mirror, run, batch_size=size, at_least=at_least, smallest=smallest)

@@ -46,6 +46,8 @@ def choose_turns(mirror: Mirror, run: Run) -> None:
         if most is None and is_bounded(run) and schedule.bytes_per_run is not None:
             most = _READ_AT_MOST
         mirror.ledger.plan.choose_turns(run.id, first=read_first(mirror.settings), most=most)
+    else:
+        mirror.ledger.plan.choose_all(run.id)
 
 
 def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smallest: int) -> None:
