@@ -307,6 +307,10 @@ class RemovalsHeld(MirrorError):
         super().__init__(message)
 
 
+class UnreadableEntry(MirrorError):
+    """The catalogue's entry of a project is damaged; upstream has to be asked for the page again."""
+
+
 class LossHeld(MirrorError):
     """A page lost more than the guard lets a run lose unannounced; the project's old page stays served."""
 

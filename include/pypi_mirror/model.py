@@ -217,7 +217,7 @@ class PlannedProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """What readers would lose by a project's new page that its plan did not foresee.
+    """What readers would lose by a project's new page and nothing has announced.
 
     ``project`` says that upstream has no page any more, or one without any file.
     """

@@ -80,7 +80,7 @@ def test_upstream_is_asked_for_what_the_catalogue_has_not_as_new(
     ledger.plan.note_unread(run.id, since=BEGAN, now=NOON)
     assert (unread(ledger, run) == ["a"]) is is_asked, why
     assert ledger.plan.count_unread(run.id) == is_asked
-    assert ([p.project for p in ledger.plan.to_decide(run.id)] == ["a"]) is not is_asked
+    assert ([p.project for p in ledger.plan.to_decide(run.id, "all")] == ["a"]) is not is_asked
     ledger.plan.note_unread(run.id, since=BEGAN, now=NOON)
     assert (unread(ledger, run) == ["a"]) is is_asked, "to ask again changes nothing"
 
@@ -132,7 +132,7 @@ def test_nobody_is_asked_about_what_is_removed_done_or_left(ledger: Ledger) -> N
     ledger.plan.note_unread(run.id, since=BEGAN, now=NOON)
     assert unread(ledger, run) == ["now"]
     assert ledger.plan.count_unread(run.id) == 1
-    assert [p.project for p in ledger.plan.to_decide(run.id)] == ["removed"]
+    assert [p.project for p in ledger.plan.to_decide(run.id, "all")] == ["removed"]
 
 
 def test_pages_are_read_in_the_order_of_the_turns(ledger: Ledger) -> None:
@@ -169,7 +169,7 @@ def test_a_group_of_pages_is_recorded(ledger: Ledger, clock: Hands) -> None:
         "new": entry("new", serial=9, announced=9, checked_at=NOON + 5),
     }
     assert unread(ledger, run) == ["not-yet"], "where a run that dies now goes on"
-    assert [p.project for p in ledger.plan.to_decide(run.id)] == ["confirmed", "fresh", "gone", "new"]
+    assert [p.project for p in ledger.plan.to_decide(run.id, "all")] == ["confirmed", "fresh", "gone", "new"]
     assert ledger.plan.failed(run.id) == ["lost"]
     [waiting] = ledger.backlog.all()
     assert (waiting.project, waiting.reason, waiting.attempts) == ("lost", "it broke", 1)
@@ -219,7 +219,7 @@ def test_what_is_decided_comes_into_the_plan_and_replaces_what_was_decided_befor
 def test_a_plan_is_decided_while_it_is_read(ledger: Ledger, number: int) -> None:
     """A stream of rows stays as it is while those that it has passed are written to."""
     run, _ = begin(ledger, plan=[planned(f"p{each:05}", unread=False) for each in range(number)])
-    rows = ledger.plan.to_decide(run.id)
+    rows = ledger.plan.to_decide(run.id, "all")
     ledger.plan.note_decided(run.id, (replace(each, new_files=1, new_bytes=2) for each in rows))
     assert ledger.plan.totals(run.id) == PlanTotals(files=number, bytes=2 * number, unsized_files=0)
 

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import UnreadableEntry
 from pypi_mirror.model import ProjectPage, ProjectStatus, Refused, RemoteFile
 
 # Raised when what is written changes; an entry of another version is read from upstream again.
@@ -96,7 +97,17 @@ def encode_page(page: ProjectPage) -> EncodedPage:
 
 
 def decode_page(body: bytes, *, project: NormalizedName, etag: str | None) -> ProjectPage:
-    """The page that ``encode_page`` made ``body`` of; for bodies of version ENCODING."""
+    """The page that ``encode_page`` made ``body`` of; for bodies of version ENCODING.
+
+    Raises UnreadableEntry for what is none.
+    """
+    try:
+        return _decoded(body, project=project, etag=etag)
+    except (msgspec.MsgspecError, zlib.error, StopIteration, UnicodeDecodeError) as error:
+        raise UnreadableEntry(f"{project}: what the ledger keeps of upstream's page is damaged") from error
+
+
+def _decoded(body: bytes, *, project: NormalizedName, etag: str | None) -> ProjectPage:
     packed = _body_decoder.decode(body)
     page = _page_decoder.decode(zlib.decompress(packed.text))
     raw = packed.raw.hex()

@@ -65,6 +65,12 @@ class Catalogue:
             for start in range(0, len(rows), _CHUNK):
                 connection.execute(_ANNOUNCE, rows[start : start + _CHUNK])
 
+    def forget(self, names: Sequence[NormalizedName]) -> None:
+        """Drop the entries of ``names``: their pages have to be read again."""
+        with self._engine.begin() as connection:
+            for table in (catalogue_bodies, catalogue):
+                connection.execute(delete(table).where(table.c.name.in_(names)))
+
     def forget_unselected(self, *, now: int) -> int:
         """Drop the entries of projects that no rule has selected for long; return how many."""
         old = select(catalogue.c.name).where(now - KEEP_UNSELECTED > _UNSELECTED)

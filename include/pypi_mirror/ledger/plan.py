@@ -34,8 +34,9 @@ from pypi_mirror.ledger.cutting import (
     cut_whole,
     take_over,
 )
+from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import catalogue, plan
+from pypi_mirror.ledger.tables import catalogue, plan, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
@@ -204,13 +205,24 @@ class Plan:
             pending, failed, read = map(int, connection.execute(statement).one())
         return Reading(pages=pending + failed + read, read=read, failed=failed)
 
-    def to_decide(self, run_id: int) -> Iterator[PlannedProject]:
-        """The projects of which the catalogue has what the plan needs, by name, taken or left; streamed."""
+    def to_decide(self, run_id: int, selection: str) -> Iterator[PlannedProject]:
+        """The projects of which the catalogue has what the plan needs, by name, taken or left, and those that
+        were decided under another fingerprint than ``selection``, read or not; streamed.
+        """
+        otherwise = (
+            select(projects.c.id)
+            .where(
+                projects.c.name == plan.c.project,
+                projects.c.selection != selection,
+                projects.c.status.not_in((REMOVING, REMOVED)),
+            )
+            .exists()
+        )
         statement = (
             select(plan)
             .where(
                 plan.c.run_id == run_id,
-                or_(~plan.c.unread, plan.c.action == Action.REMOVE.value),
+                or_(~plan.c.unread, plan.c.action == Action.REMOVE.value, otherwise),
                 plan.c.state == PlanState.PENDING.value,
             )
             .order_by(plan.c.project)

@@ -9,15 +9,16 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
+from pypi_mirror.errors import UnreadableEntry
 from pypi_mirror.ledger.losses import Losses
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import PlannedProject, ProjectPage, RunKind
+from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.steps.guard_removals import removed_lately
 from pypi_mirror.steps.keep_lease import LeaseKeeper
-from pypi_mirror.sync.deciding import Before
+from pypi_mirror.sync.deciding import Before, Work
 from pypi_mirror.sync.loss_guard import Losing, LossGuard
 from pypi_mirror.sync.removal_limits import over_a_week
 
@@ -66,12 +67,11 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
 def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[PlannedProject]:
     """The plan's projects with what they come to; those that lose something unannounced go to ``losing``."""
     keeper = LeaseKeeper(mirror, run.request.label)
-    remaining = mirror.ledger.plan.to_decide(run.id)
+    remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
     while chunk := list(islice(remaining, _CHUNK)):
         keeper.keep()
         for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
-            page = _page(mirror, planned.project, before.entry)
-            work = mirror.decider.work(planned, before, page)
+            page, work = _work(mirror, planned, before)
             if work.silent is not None:
                 losing.append(
                     Losing(
@@ -92,6 +92,21 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
                 loses_files=work.loses_files,
                 loses_bytes=work.loses_bytes,
             )
+
+
+def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[ProjectPage | None, Work]:
+    """Upstream's page, as far as it was read, and what the project comes to."""
+    if planned.gone and planned.unread:
+        return None, mirror.decider.work(planned, before, None)
+    if not planned.unread or planned.action is Action.REMOVE:
+        try:
+            page = _page(mirror, planned.project, before.entry)
+            return page, mirror.decider.work(planned, before, page)
+        except UnreadableEntry as error:
+            log.warning("%s; upstream is asked for it again", error)
+            if mirror.scratch is None:
+                mirror.ledger.catalogue.forget([planned.project])
+    return None, mirror.decider.unread_work(before)
 
 
 def _page(mirror: Mirror, project: NormalizedName, entry: Entry | None) -> ProjectPage | None:

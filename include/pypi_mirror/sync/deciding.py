@@ -96,6 +96,14 @@ class Decider:
             silent=silent,
         )
 
+    def unread_work(self, before: Before) -> Work:
+        """What policy takes off our page where nobody knows upstream's."""
+        known = before.project
+        lost = (
+            [] if known is None else [f for f in _on_our_page(before) if self._is_unwanted(known.project, f)]
+        )
+        return Work(loses_files=len(lost), loses_bytes=sum(file.size for file in lost))
+
     @staticmethod
     def _removal(planned: PlannedProject, before: Before) -> Work:
         """What is lost by a project that goes, also where its row was planned as if nothing were: by the
@@ -135,7 +143,7 @@ class Decider:
         return Loss(project=not names, files=len(lost), bytes=sum(file.size for file in lost))
 
     def _is_unwanted(self, project: NormalizedName, file: KnownFile) -> bool:
-        """Whether policy leaves a file out that upstream's page does not name any more."""
+        """Whether policy leaves a file out of which upstream's page says nothing."""
         return self._selector.why_not_file(project, RemoteFile(filename=file.filename, url="")) is not None
 
     def _is_in_pool(self, page: ProjectPage, file: RemoteFile) -> bool:
