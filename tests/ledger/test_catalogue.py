@@ -45,7 +45,6 @@ def test_an_entry_comes_back_as_it_was_and_a_later_one_takes_its_place(ledger: L
         ALPHA: later,
         BETA: page(BETA, serial=None, announced=None, etag=None),
     }
-    assert ledger.catalogue.count() == 2
 
 
 def test_a_project_that_is_gone_has_no_page(ledger: Ledger) -> None:
@@ -57,17 +56,16 @@ def test_a_project_that_is_gone_has_no_page(ledger: Ledger) -> None:
 
 def test_serials_only_go_up(ledger: Ledger) -> None:
     write(ledger, page(), page(BETA, serial=None, announced=None))
-    ledger.catalogue.announce([(ALPHA, 9), (BETA, 3), (NormalizedName("nobody"), 4)])
-    ledger.catalogue.announce([(ALPHA, 2)])
     with ledger.engine.begin() as connection:
         confirm_entries(
             connection,
             [
-                Confirmed(project=ALPHA, serial=4, announced=None),
-                Confirmed(project=BETA, serial=3, announced=None),
+                Confirmed(project=ALPHA, serial=4, announced=9),
+                Confirmed(project=BETA, serial=3, announced=3),
             ],
-            now=NOON + 60,
+            now=NOON + 50,
         )
+        confirm_entries(connection, [Confirmed(project=ALPHA, serial=None, announced=2)], now=NOON + 60)
     found = ledger.catalogue.entries([ALPHA, BETA])
     assert (found[ALPHA].serial, found[ALPHA].announced, found[ALPHA].checked_at) == (5, 9, NOON + 60)
     assert (found[BETA].serial, found[BETA].announced) == (3, 3)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, delete, select, update
 
 from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
@@ -53,17 +53,6 @@ class Catalogue:
         statement = select(catalogue_bodies.c.body).where(catalogue_bodies.c.name == name)
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(statement).scalar() or b""
-
-    def count(self) -> int:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(func.count()).select_from(catalogue)).scalar_one()
-
-    def announce(self, serials: Sequence[tuple[NormalizedName, int]]) -> None:
-        """Note serials that events or an index have shown for projects; serials only go up."""
-        rows = [{"name_": name, "announced_": serial} for name, serial in serials]
-        with self._engine.begin() as connection:
-            for start in range(0, len(rows), _CHUNK):
-                connection.execute(_ANNOUNCE, rows[start : start + _CHUNK])
 
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Drop the entries of ``names``: their pages have to be read again."""
@@ -136,11 +125,6 @@ def _highest(column: Any, parameter: str) -> Any:
     return case((column.is_(None), value), (value.is_(None), column), (value > column, value), else_=column)
 
 
-_ANNOUNCE: Final = (
-    update(catalogue)
-    .where(catalogue.c.name == bindparam("name_"))
-    .values(announced=_highest(catalogue.c.announced, "announced_"))
-)
 _CONFIRM: Final = (
     update(catalogue)
     .where(catalogue.c.name == bindparam("name_"))
