@@ -80,7 +80,7 @@ def test_a_person_adopts_a_disk_and_a_ledger_made_anew_takes_the_disks_identity(
         before = marked.read_text()
         marked.unlink()
         assert main(["sync", "-c", conf, "--processes", "1"]) == 1
-        assert " adopt-disk`" in capsys.readouterr().err
+        assert " adopt-disk -c " in capsys.readouterr().err
         assert main(["ledger", "adopt-disk", "-c", conf]) == 0
         assert marked.read_text() == before
         assert main(["ledger", "rebuild", "-c", conf, "--force"]) == 0
@@ -103,5 +103,5 @@ def test_every_verb_that_looks_says_that_the_disk_is_not_mounted(
         (tmp_path / "mirror").mkdir()
         for verb in ("status", "audit", "backlog", "sync"):
             assert main([verb, "-c", conf]) == 1
-            assert " adopt-disk`" in capsys.readouterr().err
+            assert " adopt-disk -c " in capsys.readouterr().err
         assert everything(tmp_path / "mirror") == []

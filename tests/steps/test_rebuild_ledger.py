@@ -162,7 +162,9 @@ def drop_times(found: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
     return found
 
 
-def test_under_the_same_filters_only_changed_projects_are_looked_at(bench: MakeBench) -> None:
+def test_under_the_same_filters_only_what_changed_is_downloaded_and_each_page_is_read_once(
+    bench: MakeBench,
+) -> None:
     made = bench(*EVENTS)
     made.sync()
     lose(made)
@@ -170,9 +172,13 @@ def test_under_the_same_filters_only_changed_projects_are_looked_at(bench: MakeB
     made.server.apply(Upload(distribution=Wheel(name="gamma", version="2.0")))
     made.server.requests.reset()
     assert made.sync().state is RunState.SUCCESS
-    asked = {request.path for request in made.server.requests.of("page")}
-    # Nothing is known against the others.
-    assert asked == {"/simple/gamma/"}
+    assert made.downloads() == ["gamma-2.0-py3-none-any.whl"]
+    # The catalogue is lost with the ledger.
+    asked = [request.path for request in made.server.requests.of("page")]
+    assert len(asked) == len(set(asked)) == 5
+    made.server.requests.reset()
+    assert made.sync().state is RunState.SUCCESS
+    assert made.server.requests.count("page") == 0
     audit(made)
     compare(made)
 

@@ -401,7 +401,9 @@ def test_a_person_resets_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixtur
         port = server.port
     with running(small().build(), port=port) as server:
         assert main(["sync", "-c", conf, "--processes", "1"]) == 1
-        assert " reset-cursor` has the next sync compare everything" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert " ledger reset-cursor -c " in err
+        assert " has the next sync compare everything" in err
         assert main(["ledger", "reset-cursor", "-c", conf]) == 0
         assert "The next sync compares every project" in capsys.readouterr().out
         assert main(["sync", "-c", conf, "--processes", "1"]) == 0
