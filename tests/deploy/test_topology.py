@@ -85,9 +85,9 @@ def says_ready(log: Path) -> bool:
 
 
 def both_are_at_work(upstream: Server) -> bool:
-    """Each worker has one batch at a time: with both pages asked for, and not answered, each has one."""
-    asked = {request.path for request in upstream.requests.of("page")}
-    return {f"/simple/{name}/" for name in SLOW} <= asked
+    """Each worker has one batch at a time: with both files asked for, and not answered, each has one."""
+    asked = {request.path.rpartition("/")[2] for request in upstream.requests.of("file")}
+    return {f"{name}-1.0-py3-none-any.whl" for name in SLOW} <= asked
 
 
 def owners(folder: Path) -> set[int]:
@@ -99,7 +99,7 @@ def test_a_run_over_two_workers_of_which_one_dies(tmp_path: Path) -> None:
         Upload(distribution=Wheel(name="alpha", requires_dist=("zulu",))),
         *(Upload(distribution=Wheel(name=name)) for name in (*QUICK[1:], *SLOW)),
     )
-    slowly = (Fault(path=f"/simple/{name}/", effect=Delay(seconds=10), times=None) for name in SLOW)
+    slowly = (Fault(path=f"/packages/*/{name}-*.whl", effect=Delay(seconds=10), times=None) for name in SLOW)
     with running(warehouse, faults=tuple(slowly)) as upstream, topology(**IMPATIENT) as parts:
         write_conf(parts, upstream)
         api = start(parts)
