@@ -430,3 +430,12 @@ def test_the_page_of_a_project_that_no_rule_selects_is_forgotten_after_90_days(s
     synced.clock.advance(days=91)
     synced.sync()
     assert not is_known()
+
+
+def test_a_removal_needs_no_entry_to_be_weighed(bench: MakeBench) -> None:
+    made = many_projects(bench, 12)
+    with made.open() as mirror, mirror.ledger.engine.begin() as connection:
+        connection.execute(delete(catalogue_bodies))
+    made.allow("p000", "p001")
+    with pytest.raises(RemovalsHeld, match="10 projects, 20 files"):
+        made.sync()

@@ -20,13 +20,13 @@ _MOST_BETWEEN: Final = 30.0
 
 
 def show_progress(projects: int) -> AbstractContextManager[Callable[[Tally], None]]:
-    """To be told what was done of so many projects since the last time."""
+    """Shows how far a run of so many projects is; call it with what was done since the last time."""
     return _bar("projects", projects, _done) if sys.stderr.isatty() else _lines(_Lines(projects))
 
 
 @contextmanager
 def show_reading(pages: int) -> Iterator[Callable[[int], None]]:
-    """To be told how many of so many pages were read since the last time."""
+    """Shows how far reading so many pages is; call it with how many were read since the last time."""
     bar = _bar("pages", pages, lambda _: "read") if sys.stderr.isatty() else _lines(_PageLines(pages))
     with bar as show:
         yield lambda read: show(Tally(projects_done=read))

@@ -1,4 +1,4 @@
-"""What a run's pages turned out to lose that its plan did not foresee, over all its batches."""
+"""What upstream's pages have lost that nothing announced, over a whole run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -33,10 +33,7 @@ class Losses:
     def add(self, losses: Mapping[NormalizedName, Loss]) -> Lost:
         """Note ``losses`` and return the sum of all that the run has found.
 
-        Both in one transaction, and no other batch has one beside it: of two batches that together lose too
-        much, the second hears of it.
-
-        Projects that earlier runs held back and that still wait on the backlog are in it, without their
+        Projects that earlier runs have withheld and that still wait on the backlog are in it, without their
         files.
         Raises LeaseLost when another run has taken the mirror over.
         """

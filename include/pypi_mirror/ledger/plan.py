@@ -274,7 +274,7 @@ class Plan:
     def reopen_failed(self, run_id: int, batch: int | None = None) -> None:
         """Make the failed projects of a batch pending again, or all: its task is run once more.
 
-        What they turned out to lose is found anew.
+        What they lose unannounced is weighed again.
         """
         one = () if batch is None else (plan.c.batch == batch,)
         with self._engine.begin() as connection:
@@ -396,10 +396,9 @@ class Plan:
         with self._engine.connect().execution_options(reading=True) as connection:
             return sum((_tally(row) for row in connection.execute(statement)), Tally())
 
-    def of_batches(self, run_id: int, *, first: int, besides: int | None = None) -> Tally:
-        """What the batches from ``first`` on have done so far, without the batch ``besides``."""
-        mine = (plan.c.run_id == run_id, plan.c.batch >= first, plan.c.batch != besides)
-        statement = _PROGRESS.where(*mine[: 2 if besides is None else 3])
+    def of_batches(self, run_id: int, *, first: int) -> Tally:
+        """What the batches from ``first`` on have done so far."""
+        statement = _PROGRESS.where(plan.c.run_id == run_id, plan.c.batch >= first)
         with self._engine.connect().execution_options(reading=True) as connection:
             return sum((_tally(row) for row in connection.execute(statement)), Tally())
 

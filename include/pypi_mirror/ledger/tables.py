@@ -231,7 +231,7 @@ plan: Final = Table(
     Column("loses_project", Boolean, nullable=False, server_default=false()),
     Column("loses_files", Integer, nullable=False, server_default="0"),
     Column("loses_bytes", BigInteger, nullable=False, server_default="0"),
-    # What else its page turned out to lose; ``losses`` weighs it, the projects that it held back too.
+    # What upstream's page has lost unannounced; ``losses`` weighs it, and what it withholds.
     Column("lost_project", Boolean, nullable=False, server_default=false()),
     Column("lost_files", Integer, nullable=False, server_default="0"),
     Column("lost_bytes", BigInteger, nullable=False, server_default="0"),

@@ -96,9 +96,9 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
 
 def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[ProjectPage | None, Work]:
     """Upstream's page, as far as it was read, and what the project comes to."""
-    if planned.gone and planned.unread:
+    if planned.action is Action.REMOVE or (planned.gone and planned.unread):
         return None, mirror.decider.work(planned, before, None)
-    if not planned.unread or planned.action is Action.REMOVE:
+    if not planned.unread:
         try:
             page = _page(mirror, planned.project, before.entry)
             return page, mirror.decider.work(planned, before, page)

@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 FACT: Final = "removals"
 # Seconds over which removals have a budget.
 WEEK: Final = 7 * 24 * 3600
-# Files between two renewals of the lease: some seconds of filtering.
-_RENEW_AFTER: Final = 200_000
 # Seconds that a run may take to its plan, at most, before it waits for approval of it.
 _TO_THE_PLAN: Final = 6 * 3600
 

@@ -1,4 +1,4 @@
-"""Which of the limits of ``[removal]`` are exceeded, by a plan or by what its pages turned out to lose."""
+"""Which of the limits of ``[removal]`` are exceeded, by a plan or by what pages lost unannounced."""
 
 from typing import Final, Protocol
 
