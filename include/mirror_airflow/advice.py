@@ -66,6 +66,7 @@ BY_ERROR: Final[dict[str, str]] = {
     "FileBusy": _PASSES,
     "LedgerError": _LEDGER,
     "LedgerDamaged": _LEDGER,
+    "UnreadableEntry": "Nothing is to be done: the run asks upstream for the page again.",
     "OldLedger": "`pypi-mirror ledger upgrade` upgrades it, and so does the next run that syncs.",
     "LedgerUnavailable": "The ledger's database is away or kept busy: see that it runs; a later run goes on.",
     "DiskFault": _DISK,

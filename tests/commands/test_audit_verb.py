@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.commands.cli import CommandLine
-from tests.warehouse import Upload, Warehouse, Wheel, running
+from tests.warehouse import Fault, Status, Upload, Warehouse, Wheel, running
 
 pytestmark = pytest.mark.servers
 
@@ -46,8 +46,9 @@ def test_what_cannot_be_repaired_is_an_exit_code(tmp_path: Path) -> None:
     with running(Warehouse(Upload(distribution=ALPHA))) as upstream:
         command = CommandLine.of(tmp_path, upstream)
         command.run("sync")
-    damage(tmp_path)
-    said = command.run("audit", "--pages", "0")
+        damage(tmp_path)
+        upstream.inject(Fault(path="*.whl", effect=Status(code=403), times=None))
+        said = command.run("audit", "--pages", "0")
     assert said.code == 1
     assert ALPHA.file_name not in (tmp_path / "mirror/web/simple/alpha/index.html").read_text()
 

@@ -15,6 +15,7 @@ from pypi_mirror.errors import UpstreamError, UpstreamMalformed
 from pypi_mirror.model import Extra, MirroredPage, PooledFile, ProjectPage, ProjectStatus, RemoteFile
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.project_page import render_json
+from pypi_mirror.upstream.checks import ILLEGIBLE
 from pypi_mirror.upstream.simple_json import parse_project_page, parse_root_index
 
 URL = "https://index.example/simple/foo-bar/"
@@ -382,7 +383,8 @@ class TestProjectPages:
 
 
 class TestRoundTrip:
-    texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    # What stands for half a surrogate pair is dropped wherever it comes from.
+    texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=ILLEGIBLE), max_size=20)
     digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
     # Keys that may be those of a later PEP; what the mirror states itself, it states itself.
     extras = st.tuples(

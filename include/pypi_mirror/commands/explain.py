@@ -47,18 +47,18 @@ def run(arguments: argparse.Namespace) -> int:
         document = msgspec.json.format(msgspec.json.encode(explained), indent=2)
         sys.stdout.write(document.decode() + "\n")
     else:
-        _print(explained)
+        _print(explained, online=arguments.online)
     return 0 if explained.found else 1
 
 
-def _print(explained: Explanation) -> None:
+def _print(explained: Explanation, *, online: bool) -> None:
     verdict = "selected" if explained.selected else "left out"
     print(f"{explained.project}: {verdict}, for {explained.why}.")
     if explained.trouble is not None:
         warn(explained.trouble)
     elif not explained.found:
         print(f"upstream has no project {explained.project}", file=sys.stderr)
-    elif explained.read_at is not None and explained.read_at != explained.at:
+    elif explained.read_at is not None and not online:
         print(f"Upstream's page as of {explained.read_at:%Y-%m-%d %H:%M} UTC.")
     if explained.found and explained.status not in (None, "active"):
         print(f"Upstream has it as {explained.status}.")

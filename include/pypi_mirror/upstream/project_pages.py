@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
@@ -28,6 +29,7 @@ JSON: Final = "application/vnd.pypi.simple.v1+json"
 HTML: Final = ("application/vnd.pypi.simple.v1+html", "text/html")
 ACCEPT: Final = f"{JSON}, {HTML[0]};q=0.2, {HTML[1]};q=0.1"
 MAX_PAGE: Final = 64 * 1024 * 1024
+_MORE_LOOKS_IF_UNLISTED: Final = 2
 _ANSWERS: Final = frozenset({200, 206, 304, 404, 406, 410, 416})
 
 
@@ -90,15 +92,16 @@ class ProjectPages:
         it is taken as it is.
 
         A 404 is believed at once where an event said that the project is ``gone``, and where nobody spoke of
-        it: neither upstream nor the mirror, which has it ``held``. Otherwise it is believed after a wait: a
-        new project can be 404 at upstream's edge for a minute, and what an index does not list can be
-        quarantined. Raises UpstreamError where it could be asked for only once.
+        it: neither upstream nor the mirror, which has it ``held``. For what an index does not list, which can
+        be quarantined, it is believed at the third time. Otherwise it is believed after a wait: a new project
+        can be 404 at upstream's edge for a minute. Raises UpstreamError where one answer had to do.
         Raises PageWentBack for a page from before the serial ``not_before``, even past all caches.
         """
         removed = gone and exact
         unheard_of = serial is None and not held and not gone
         patience = self._retries.patience
         stale, missing = map(patience.delays_within, (patience.stale_wait, patience.missing_wait))
+        missing = islice(missing, _MORE_LOOKS_IF_UNLISTED if gone else None)
         fresh = False
         while True:
             answer = await self._fetch_once(project, etag, fresh=fresh)
