@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 from sqlalchemy import make_url
 
 from local_stack.airflow_api import UNFINISHED, AirflowApi, AirflowSilent
-from local_stack.airflow_server import ADMINISTRATOR, read_or_make_keys
+from local_stack.airflow_server import ADMINISTRATOR, SCHEDULER, read_or_make_keys
+from local_stack.errors import StackError
 from local_stack.layout import Layout, checkout_of_this_package
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
@@ -129,7 +131,7 @@ def start_for_tests(airflow: "RealAirflow", directory: Path) -> None:
     with running(Warehouse(Upload(distribution=Wheel(name="first")))) as upstream:
         airflow.configure(directory, upstream.url)
         airflow.start()
-        wait_until(lambda: bool(airflow.api.runs(DAG_ID)), lambda: "the schedule started no run")
+        airflow.await_(lambda: bool(airflow.api.runs(DAG_ID)), lambda: "the schedule started no run")
         assert airflow.wait(airflow.api.runs(DAG_ID)[0]["dag_run_id"]) == "success"
 
 
@@ -155,6 +157,10 @@ def _databases(server: str) -> Callable[[], str]:
         return make_url(server).set(database=name).render_as_string(hide_password=False)
 
     return new_database
+
+
+def _last_lines(log: Path | None) -> str:
+    return "" if log is None else "\n".join(log.read_text(errors="replace").splitlines()[-60:])
 
 
 def _with_password(url: str) -> str:
@@ -271,8 +277,26 @@ class RealAirflow:
             ended[:] = [self.api.run_state(dag_id, run_id)]
             return ended[0] in FINISHED
 
-        wait_until(has_ended, lambda: [(t.task_id, t.state) for t in self.api.tasks(dag_id, run_id)])
+        self.await_(has_ended, lambda: [(t.task_id, t.state) for t in self.api.tasks(dag_id, run_id)])
         return ended[0]
+
+    def await_(
+        self, condition: Callable[[], bool], otherwise: Callable[[], object], every: float = 0.3
+    ) -> None:
+        """As ``wait_until``; an Airflow of which a part has ended by itself is not waited for."""
+
+        def is_there() -> bool:
+            try:
+                self.stack.require_alive()
+            except StackError as error:
+                pytest.fail(f"{error}\n{_last_lines(error.log)}")
+            return condition()
+
+        def said() -> str:
+            log = self.stack.services.log(SCHEDULER)
+            return f"{otherwise()}\nunhealthy: {self.api.unhealthy()}\n{log}\n{_last_lines(log)}"
+
+        wait_until(is_there, said, every)
 
     def end_runs(self) -> None:
         """Fail whatever is under way, and let the schedule go on."""
@@ -282,7 +306,7 @@ class RealAirflow:
 
     def until(self, condition: Callable[[], bool], run_id: str) -> None:
         """Wait until ``condition``; the run ``run_id`` is shown when it does not come."""
-        wait_until(condition, lambda: self.states(run_id), every=0.1)
+        self.await_(condition, lambda: self.states(run_id), every=0.1)
 
     def states(self, run_id: str) -> dict[str, list[str | None]]:
         """The states of each task, by map index."""
@@ -302,7 +326,7 @@ class RealAirflow:
             calls[:] = [body for _, body in self.webhook.calls if body["run"] == run_id]
             return bool(calls)
 
-        wait_until(is_told, lambda: "the webhook was not called")
+        self.await_(is_told, lambda: "the webhook was not called")
         mails = [m for m in self.mail.messages if run_id in m["Subject"]]
         assert len(calls) == 1
         assert len(mails) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pypi_mirror.commands import main
-from tests.dags.real_airflow import DAG_ID, SLACK_TOKEN, WATCH_ID, RealAirflow, wait_until
+from tests.dags.real_airflow import DAG_ID, SLACK_TOKEN, WATCH_ID, RealAirflow
 from tests.warehouse import Fault, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
@@ -58,7 +58,7 @@ def test_staleness_a_failed_run_and_recovery_are_told_once_each(airflow: RealAir
         upstream.faults.clear()
         sync(airflow, "broken")
         sync(airflow)
-        wait_until(lambda: unsent(airflow) == ["slack"], lambda: "the failed channel was not kept for later")
+        airflow.await_(lambda: unsent(airflow) == ["slack"], lambda: "the failed channel was not kept")
         time.sleep(0.1)
         age_unsent(airflow)
         assert watch(airflow) == "success"
@@ -102,7 +102,7 @@ def test_a_run_that_takes_too_long_is_told_while_it_does(airflow: RealAirflow, t
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("somebody else")
             run_id = airflow.api.trigger(DAG_ID, {})
-            wait_until(lambda: len(heard.calls()) == 1, lambda: "nobody was told")
+            airflow.await_(lambda: len(heard.calls()) == 1, lambda: "nobody was told")
             assert airflow.api.run_state(DAG_ID, run_id) == "running"
             mirror.ledger.lease.release("somebody else")
         assert airflow.wait(run_id) == "success"
@@ -185,4 +185,4 @@ def parse(airflow: RealAirflow) -> None:
     for _ in range(2):
         before = read_at()
         airflow.api._request("PUT", f"/parseDagFile/{token}", body={})
-        wait_until(lambda before=before: read_at() != before, lambda: "the DAG was not read again")  # type: ignore[misc]
+        airflow.await_(lambda before=before: read_at() != before, lambda: "the DAG was not read again")  # type: ignore[misc]

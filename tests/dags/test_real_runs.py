@@ -29,7 +29,6 @@ from tests.dags.real_airflow import (
     free_port,
     pages,
     upstream_of,
-    wait_until,
 )
 from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
@@ -139,7 +138,7 @@ def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirf
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("somebody else")
             airflow.api.pause(AUDIT_ID, paused=False)
-            wait_until(lambda: bool(airflow.api.runs(AUDIT_ID)), lambda: "the schedule started no audit")
+            airflow.await_(lambda: bool(airflow.api.runs(AUDIT_ID)), lambda: "the schedule started no audit")
             run_id = str(airflow.api.runs(AUDIT_ID)[0]["dag_run_id"])
 
             def audits() -> tuple[Task, ...]:
