@@ -169,9 +169,9 @@ def test_a_result_outlives_the_task_that_was_flushing_it(
         task = asyncio.create_task(commit.add(result("cut-off")))
         await asyncio.to_thread(flushing.wait, 10)
         task.cancel()
+        go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-        go_on.set()
         assert scene.recorded == []
         await commit.add(result("later"))
         await commit.finish()
