@@ -32,7 +32,8 @@ def airflow(
     """A real Airflow that is running: starting it takes longer than a run.
 
     Airflow's own tables and the ledgers of the mirrors that ``configure`` makes are on the parameter's
-    database; a test that says ``@pytest.mark.database("sqlite")`` runs on that one alone.
+    database; a test that says ``@pytest.mark.database("sqlite")`` runs on that one alone. Both are for what
+    depends on Airflow's tables: a run from end to end, and one whose task is killed.
     """
     # It brings half of the project along, which a test of one module need not load.
     from tests.dags.real_airflow import prepared, start_for_tests

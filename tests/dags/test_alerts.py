@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 STALE_AT_ONCE = "stale-after = 0.0004"
 
 
+@pytest.mark.database("sqlite")
 def test_staleness_a_failed_run_and_recovery_are_told_once_each(airflow: RealAirflow, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     with running(Warehouse(Upload(distribution=Wheel(name="alpha")))) as upstream:

@@ -25,6 +25,7 @@ def test_the_schedule_starts_a_run_of_an_interval_of_its_own(airflow: RealAirflo
     assert end <= datetime.fromisoformat(run["run_after"])
 
 
+@pytest.mark.database("postgresql")
 def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow, tmp_path: Path) -> None:
     starts = [
         MONDAY.replace(hour=airflow.daily_at.hour, minute=airflow.daily_at.minute) + number * DAY

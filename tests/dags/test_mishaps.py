@@ -39,6 +39,7 @@ def test_a_task_that_is_killed_goes_on_where_it_was(airflow: RealAirflow, tmp_pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
 
 
+@pytest.mark.database("sqlite")
 def test_many_pages_are_read_by_a_task_that_goes_on_where_it_was_killed(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
     assert airflow.cursor() == upstream.warehouse.serial
 
 
+@pytest.mark.database("sqlite")
 def test_a_run_that_is_not_to_wait_fails_at_once(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url, schedule="when-busy = fail")
@@ -129,6 +131,7 @@ def test_a_run_that_is_not_to_wait_fails_at_once(airflow: RealAirflow, tmp_path:
     assert requested == 0
 
 
+@pytest.mark.database("sqlite")
 def test_a_run_outside_of_its_hours_pauses_and_the_next_one_goes_on(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
         assert all(value is None or isinstance(value, int) for value in values), (task.task_id, left)
 
 
+@pytest.mark.database("postgresql")
 def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
@@ -107,6 +108,7 @@ def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
     assert "SizeMismatch" in call["projects"][0]["reason"]
 
 
+@pytest.mark.database("sqlite")
 def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow, tmp_path: Path) -> None:
     warehouse = upstream_of("alpha", "broken", "gamma", "delta")
     with running(warehouse, faults=(BROKEN,)) as upstream:
@@ -128,6 +130,7 @@ def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow
     assert airflow.api.run_state(DAG_ID, second) == "success"
 
 
+@pytest.mark.database("postgresql")
 def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha", "beta")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
@@ -175,6 +178,7 @@ def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) 
         mirror.ledger.lease.take("somebody else")
 
 
+@pytest.mark.database("postgresql")
 def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
@@ -271,6 +275,7 @@ def test_a_task_that_cannot_work_fails_at_once_and_frees_the_mirror(
         mirror.ledger.lease.take("the next run")
 
 
+@pytest.mark.database("postgresql")
 def test_a_run_waits_for_the_one_that_has_the_mirror(airflow: RealAirflow, tmp_path: Path) -> None:
     with running(upstream_of("alpha")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
