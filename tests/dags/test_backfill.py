@@ -25,6 +25,8 @@ def test_the_schedule_starts_a_run_of_an_interval_of_its_own(airflow: RealAirflo
     assert end <= datetime.fromisoformat(run["run_after"])
 
 
+# On SQLite Airflow can end the making of a backfill with "database is locked" (its issue 66726), and a
+# scheduler that meets such an error hangs for ever (67870).
 @pytest.mark.database("postgresql")
 def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow, tmp_path: Path) -> None:
     starts = [
