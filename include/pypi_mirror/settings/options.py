@@ -95,7 +95,7 @@ _MIRROR = (
         parse=parse_bandwidth,
         format=format_bandwidth,
         empty=True,
-        doc="The most that a run downloads in a second (20MB/s, 100Mbit/s); empty: as much as comes.",
+        doc="The most that a run downloads in a second (20MB/s, 100Mbit/s); empty: unlimited.",
     ),
     Option(
         section="mirror",
@@ -161,7 +161,7 @@ _MIRROR = (
         field="root_uri",
         parse=texts.parse_site_url,
         empty=True,
-        doc="The site that pages link to for files, as <root_uri>/packages/…, instead of this mirror.",
+        doc="The site to which pages link for files, as <root_uri>/packages/…, instead of this mirror.",
     ),
     Option(
         section="mirror",
@@ -177,7 +177,7 @@ _MIRROR = (
         field="compare_method",
         parse=texts.choice("hash", "stat"),
         default="hash",
-        doc="How files on the disk that the ledger lacks are checked: hash reads them, stat their sizes.",
+        doc="How files that only the disk has are checked: hash reads them, stat compares their sizes.",
     ),
     Option(
         section="mirror",
@@ -185,7 +185,7 @@ _MIRROR = (
         field="replaced_files",
         parse=texts.choice("refuse", "follow"),
         default="refuse",
-        doc="What happens where upstream offers other bytes under a file name that the mirror knows.",
+        doc="Refuse or follow upstream if it offers other bytes under a file name that the mirror knows.",
     ),
     Option(
         section="mirror",
@@ -256,7 +256,7 @@ _FILTERS = (
         field="selection.exclude_filename",
         parse=texts.parse_regex,
         empty=True,
-        doc="A regular expression; files whose names it is found in are left out.",
+        doc="A regular expression; files are left out if it is found in their names.",
     ),
 )
 
@@ -286,7 +286,7 @@ _KEEPING = (
         field="guard.max_percent",
         parse=texts.number(0, 100, "percent"),
         default="1",
-        doc="A plan that removes more of the projects, files or bytes needs approval, 0 to 100.",
+        doc="A plan that removes a larger percentage of projects, files or bytes needs approval, 0 to 100.",
     ),
     Option(
         section="removal",
@@ -302,7 +302,7 @@ _KEEPING = (
         field="guard.always_allowed",
         parse=texts.integer(0, 10_000_000),
         default="5",
-        doc="A plan by which no more projects lose anything needs no approval, 0 to 10000000.",
+        doc="A plan that removes anything of no more projects than this needs no approval, 0 to 10000000.",
     ),
     Option(
         section="removal",
@@ -310,7 +310,7 @@ _KEEPING = (
         field="guard.weekly_percent",
         parse=texts.number(0, 100, "percent"),
         default="5",
-        doc="Runs that remove more of the projects within 7 days, and more than 10, need approval, 0 to 100.",
+        doc="Removing a larger percentage of projects within 7 days, and over 10, needs approval, 0 to 100.",
     ),
     Option(
         section="removal",
@@ -373,7 +373,7 @@ _SITE = (
         field="site.public_url",
         parse=texts.parse_site_url,
         empty=True,
-        doc="What clients are told, by default made of host, port and prefix; set it behind a proxy.",
+        doc="The address that clients use, by default made of host, port and prefix; set it behind a proxy.",
     ),
     Option(
         section="site",
@@ -398,7 +398,7 @@ _SITE = (
         parse=texts.parse_command,
         format=shlex.join,
         empty=True,
-        doc="What makes the running nginx take up the file, by default nginx -c CONFIG -s reload.",
+        doc="The command that makes the running nginx read the file, by default nginx -c CONFIG -s reload.",
     ),
     Option(
         section="site",
@@ -406,7 +406,7 @@ _SITE = (
         field="site.reload",
         parse=texts.choice("command", "watch"),
         default="command",
-        doc="How nginx takes up the file: by the reload-command, or because `nginx serve` watches it.",
+        doc="How nginx applies the file: by the reload-command, or because `nginx serve` watches it.",
     ),
     Option(
         section="site",
@@ -430,7 +430,7 @@ _SITE = (
         field="site.connections_per_client",
         parse=texts.integer(0, 1_000_000),
         default="1000",
-        doc="Requests of one address at once, and new ones a second, 0 to 1000000; 0: any number.",
+        doc="Requests of one address at once, and new ones a second, 0 to 1000000; 0: unlimited.",
     ),
 )
 
@@ -509,7 +509,7 @@ _SCHEDULE = (
         field="schedule.retries",
         parse=texts.integer(0, 20),
         default="3",
-        doc="How often a task is tried again, 0 to 20.",
+        doc="How often a failed task is retried, 0 to 20.",
     ),
     Option(
         section="schedule",
@@ -525,7 +525,7 @@ _SCHEDULE = (
         field="schedule.when_busy",
         parse=texts.choice("wait", "fail"),
         default="wait",
-        doc="What a run does while another one has the mirror: wait for its turn, or fail.",
+        doc="What a run does while another one has the mirror: wait or fail.",
     ),
 )
 
@@ -574,7 +574,7 @@ _ALERTS = (
         many=True,
         words=True,
         empty=True,
-        doc="Who gets a mail when a run fails, or the mirror needs a person otherwise.",
+        doc="Who gets a mail when a run fails or the mirror needs a person.",
     ),
     Option(
         section="alerts",
@@ -582,7 +582,7 @@ _ALERTS = (
         field="alerts.email_from",
         parse=texts.parse_mail,
         empty=True,
-        doc="The sender of that mail; by default what the connection says.",
+        doc="The sender of that mail; by default the one that the connection names.",
     ),
     Option(
         section="alerts",
@@ -615,7 +615,7 @@ _ALERTS = (
         parse=texts.parse_cron,
         default="*/15 * * * *",
         format=lambda cron: cron or "none",
-        doc="When Airflow looks whether a person is needed, in [schedule] timezone; none: by hand only.",
+        doc="When Airflow checks whether a person is needed, in [schedule] timezone; none: by hand only.",
     ),
     Option(
         section="alerts",
@@ -623,7 +623,7 @@ _ALERTS = (
         field="alerts.stale_after",
         parse=texts.number(0, 8760, "hours"),
         default="24",
-        doc="Hours that the mirror may be behind upstream untold, 0 to 8760 (a year); 0: for ever.",
+        doc="Hours behind upstream before people are alerted, 0 to 8760 (a year); 0: never.",
     ),
     Option(
         section="alerts",
@@ -631,7 +631,7 @@ _ALERTS = (
         field="alerts.run_deadline",
         parse=texts.number(0, 8760, "hours"),
         default="24",
-        doc="Hours that a run of Airflow may take untold, 0 to 8760 (a year); 0: for ever.",
+        doc="Hours that a run of Airflow takes before people are alerted, 0 to 8760 (a year); 0: never.",
     ),
     Option(
         section="alerts",
@@ -639,7 +639,7 @@ _ALERTS = (
         field="alerts.disk_days",
         parse=texts.number(0, 3650, "days"),
         default="14",
-        doc="Days before the disk is down to its reserve, by forecast, that it is told, 0 to 3650; 0: never.",
+        doc="Alert when the disk is expected to be full within so many days, 0 to 3650; 0: never.",
     ),
     Option(
         section="alerts",
@@ -647,7 +647,7 @@ _ALERTS = (
         field="alerts.repeat_after",
         parse=texts.number(0, 8760, "hours"),
         default="24",
-        doc="Hours after which what lasts is told again, 0 to 8760 (a year); 0: never.",
+        doc="Hours between reminders of a problem that lasts, 0 to 8760 (a year); 0: no reminders.",
     ),
     Option(
         section="alerts",
@@ -657,7 +657,7 @@ _ALERTS = (
         many=True,
         words=True,
         empty=True,
-        doc="Projects whose failures are not told, without wildcards; they stay on the backlog.",
+        doc="Projects whose failures are not reported, without wildcards; they stay in the backlog.",
     ),
 )
 
