@@ -25,7 +25,8 @@ SCALE ?= 1
 TRIAL := $(or $(CASES),$(filter-out 1,$(SCALE)))
 RESULTS ?= $(if $(TRIAL),var/bench,bench)/results.json
 DOCS ?= $(if $(TRIAL),var/bench/docs,docs)
-BENCH_OUTPUT = --results '$(RESULTS)' --docs '$(DOCS)' $(if $(TRIAL),,--readme README.md)
+BENCH_OUTPUT = --results '$(RESULTS)' --docs '$(DOCS)' \
+	$(if $(TRIAL),,--readme README.md --figures docs/sizing.md)
 CAMPAIGN ?=
 SHARE ?= 1
 SEED ?=
@@ -96,7 +97,7 @@ bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=
 		$(BENCH_OUTPUT)
 
 .PHONY: bench-docs
-bench-docs: $(READY_DEV)  ## make docs/ and the README's figures anew from bench/results.json
+bench-docs: $(READY_DEV)  ## make the figures of docs/ and README anew from bench/results.json
 	@$(PY) -m bench --documents-only $(BENCH_OUTPUT)
 
 .PHONY: torture

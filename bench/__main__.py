@@ -23,7 +23,7 @@ from bench.ledger_size import run_ledger
 from bench.machines import missing_programs, run_machines
 from bench.measure import ProgramFailed
 from bench.profiling import PROFILED, Profile, profile
-from bench.readme import write_figures
+from bench.readme import figures, headline, write_block
 from bench.results import Results, read_results, write_results
 from bench.run_sync import run_sync
 from bench.serving import CLIENTS, run_serving
@@ -95,7 +95,9 @@ def _write_documents(arguments: argparse.Namespace, results: Results) -> None:
         write_documents(arguments.docs, results)
         write_capacity(arguments.docs, results)
     if arguments.readme is not None:
-        write_figures(arguments.readme, results)
+        write_block(arguments.readme, headline(results))
+    if arguments.figures is not None:
+        write_block(arguments.figures, figures(results))
 
 
 def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> Iterator[Summary]:
@@ -162,7 +164,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--documents-only", action="store_true", help="make them anew from the results that are there"
     )
-    parser.add_argument("--readme", type=Path, metavar="FILE", help="where its figures are put between marks")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="where one line is put between marks")
+    parser.add_argument("--figures", type=Path, metavar="FILE", help="where its figures are put")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="where benchmark.md and its plots go")
     return parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""The README's few figures, between two marks: made from the results, so that nobody has to remember them."""
+"""The few figures of the README and of docs/sizing.md, between two marks each, made from the results."""
 
 from pathlib import Path
 
@@ -19,10 +19,21 @@ def figures(results: Results) -> str:
     lines = [
         f"Where bandersnatch 8.2.0 takes a minute, ours takes, on {results.machine.removesuffix('.')}:\n",
         *(f"- {_share(summary)} for {summary.letter}, {summary.title}" for summary in compared),
-        "\n[docs/benchmark.md](docs/benchmark.md) has every figure, how it was measured and where time goes;",
-        "[docs/capacity.md](docs/capacity.md) computes from it what mirrors of four sizes take.\n",
+        "\n[benchmark.md](benchmark.md) has every figure, how it was measured and where time goes;",
+        "[capacity.md](capacity.md) computes from it what mirrors of four sizes take.\n",
     ]
     return "\n".join(lines)
+
+
+def headline(results: Results) -> str:
+    """The README's one line: the first sync, case A."""
+    first = next((s for s in results.cases if s.letter == _SYNCS[0] and _ratios(s)), None)
+    if first is None:
+        return NO_RUN
+    return (
+        f"- A first sync takes {_share(first)} where bandersnatch 8.2.0 takes a minute: "
+        "[Size and speed](docs/sizing.md#how-fast).\n"
+    )
 
 
 def _share(summary: Summary) -> str:
@@ -33,19 +44,16 @@ def _ratios(summary: Summary) -> list[Ratio]:
     return [ratio for ratio in summary.ratios if (ratio.to, ratio.figure) == (_OTHER, "wall")]
 
 
-def figures_in(readme: str) -> str:
+def block_in(page: str) -> str:
     """What stands between the marks; SystemExit when they are gone."""
-    _, begin, rest = readme.partition(_BEGIN)
+    _, begin, rest = page.partition(_BEGIN)
     inside, end, _ = rest.partition(_END)
     if not begin or not end:
-        raise SystemExit(
-            f"bench: README.md has no place for figures, from {_BEGIN.strip()} to {_END.strip()}"
-        )
+        raise SystemExit(f"bench: a page has no place for figures, from {_BEGIN.strip()} to {_END.strip()}")
     return inside
 
 
-def write_figures(readme: Path, results: Results) -> None:
-    """Replace what stands between the marks of ``readme``."""
-    text = readme.read_text()
-    old = figures_in(text)
-    readme.write_text(text.replace(_BEGIN + old + _END, _BEGIN + figures(results) + _END))
+def write_block(page: Path, block: str) -> None:
+    """Replace what stands between the marks of ``page``."""
+    text = page.read_text()
+    page.write_text(text.replace(_BEGIN + block_in(text) + _END, _BEGIN + block + _END))

@@ -14,6 +14,7 @@ from prometheus_client.openmetrics import parser
 
 from pypi_mirror.alerting.conditions import BY_KEY
 from pypi_mirror.observing.metrics import render_metrics
+from tests.docs.fenced_blocks import anchors_of
 from tests.observing.figures import OBSERVED
 from tests.requirements_present import require
 
@@ -22,6 +23,7 @@ HERE = ROOT / "deploy" / "monitoring"
 RULES = HERE / "pypi-mirror.rules.yaml"
 RULE_TESTS = HERE / "pypi-mirror.rules.test.yaml"
 DASHBOARD = HERE / "grafana-dashboard.json"
+RUNBOOK = ROOT / "docs/operations.md"
 
 _NAME = re.compile(r"\bpypi_mirror_[a-z_]+")
 
@@ -81,22 +83,16 @@ def test_the_dashboard_shows_every_figure_that_a_rule_watches() -> None:
     }
 
 
-def anchors() -> set[str]:
-    """The headings of the guide as a reader's browser finds them."""
-    headings = re.findall(r"^#+ (.+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
-    return {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
 def test_every_alert_leads_to_its_place_in_the_runbook() -> None:
     for rule in rules():
         page, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert (page, anchor in anchors()) == ("docs/operations.md", True), rule["alert"]
+        assert (page, anchor in anchors_of(RUNBOOK)) == ("docs/operations.md", True), rule["alert"]
         assert rule["annotations"]["summary"].endswith(".")
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
 
 
 def test_every_message_of_the_mirror_has_its_place_in_the_runbook() -> None:
-    assert set(BY_KEY) - anchors() == set()
+    assert set(BY_KEY) - anchors_of(RUNBOOK) == set()
 
 
 def test_every_rule_is_tested_both_ways() -> None:

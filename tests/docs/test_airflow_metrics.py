@@ -1,4 +1,4 @@
-"""What docs/operations.md says of Airflow's own metrics holds for the Airflow that is installed."""
+"""What docs/monitoring.md says of Airflow's own metrics holds for the Airflow that is installed."""
 
 import os
 import re
@@ -15,7 +15,7 @@ import pytest
 
 from tests.docs.fenced_blocks import blocks_of
 
-PAGE = Path(__file__).parents[2] / "docs/operations.md"
+PAGE = Path(__file__).parents[2] / "docs/monitoring.md"
 
 pytestmark = pytest.mark.airflow
 

@@ -1,0 +1,51 @@
+"""Links lead somewhere, and pages are as long as a reader bears."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.docs.fenced_blocks import FROM_RESULTS, PAGES, ROOT, anchors_of
+
+LINKING = (
+    *PAGES,
+    *(ROOT / "docs" / name for name in sorted(FROM_RESULTS)),
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "deploy/README.md",
+)
+LONGEST_PAGE = 250
+
+# What a browser is pointed at, and what is a path in the repository.
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", LINKING, ids=_name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in _LINK.findall(page.read_text()):
+        if re.match(r"https?:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        there = (page.parent / path).resolve() if path else page
+        assert there.exists(), target
+        assert not anchor or anchor in anchors_of(there), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_no_page_is_longer_than_a_reader_bears(page: Path) -> None:
+    assert len(page.read_text().splitlines()) <= LONGEST_PAGE
+
+
+def test_the_readme_is_a_quickstart() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 90
+
+
+def test_no_two_headings_of_a_page_are_the_same() -> None:
+    for page in PAGES:
+        headings = re.findall(r"^##+ (.+)$", page.read_text(), re.MULTILINE)
+        assert len(headings) == len(set(headings)), page
