@@ -67,7 +67,7 @@ def is_disk_fault(error: OSError) -> bool:
 def name_failure(error: OSError, call: str, path: StrPath) -> None:
     """Have ``error`` name the system call that failed, and ``path``; to be raised again then."""
     if error.errno is not None:
-        error.strerror = f"{call}: {error.strerror or os.strerror(error.errno)}"
+        error.strerror = f"{call}: {os.strerror(error.errno)}"
         error.filename = os.fspath(path)
 
 

@@ -5,10 +5,11 @@ address it is about and says what to do. Errors of other libraries are translate
 they enter. ``retryable`` tells the faces (Airflow, the command line) whether trying again can help.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pypi_mirror.plain_text import plain, plain_address
 
@@ -31,10 +32,13 @@ def _revived(kind: type[MirrorError], args: tuple[Any, ...], fields: dict[str, A
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mistake:
-    """One mistake in a configuration file; ``line`` counts from 1, None when no line holds it."""
+    """One mistake in a configuration file; ``line`` counts from 1, None when no line holds it.
+
+    ``key`` is a section, or one with an option, such as ``[mirror] timeout``; None for the file as a whole.
+    """
 
     line: int | None
-    key: str
+    key: str | None = None
     message: str
 
 
@@ -46,10 +50,13 @@ class ConfigurationError(MirrorError):
         self.mistakes = tuple(mistakes)
         super().__init__("\n".join(self._lines()))
 
+    def _place(self, line: int | None) -> str:
+        return str(self.path) if line is None else f"{self.path}:{line}"
+
     def _lines(self) -> list[str]:
         return [
-            f"{self.path}{'' if m.line is None else f':{m.line}'}: {m.key}: {m.message}"
-            for m in self.mistakes
+            ": ".join(part for part in (self._place(mistake.line), mistake.key, mistake.message) if part)
+            for mistake in self.mistakes
         ]
 
 
@@ -264,6 +271,10 @@ class DiskFull(DiskFault):
     """The disk has less room left than ``disk-reserve`` keeps free."""
 
 
+# What tells the name of one command's run from another's, and people nothing.
+_UNIQUE_PART: Final = re.compile(r", [0-9a-f]*-\d*-\d*-[0-9a-f]+$")
+
+
 class MirrorBusy(MirrorError):
     """Another run holds the mirror's lease."""
 
@@ -274,8 +285,9 @@ class MirrorBusy(MirrorError):
         self.since = since
         self.expires = expires
         super().__init__(
-            f"the mirror is in use by {owner} since {since}; one run at a time. "
-            f"Wait for it to end; if it is dead, its lease expires by itself at {expires}"
+            f"the mirror is in use by {_UNIQUE_PART.sub('', owner)} since {since}; one run at a time. "
+            "Wait for it to end, as `sync --wait` does. "
+            f"If its machine is gone, another run can begin at {expires}"
         )
 
 

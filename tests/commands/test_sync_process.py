@@ -173,7 +173,8 @@ def test_a_second_sync_while_one_runs(slow: tuple[Server, CommandLine]) -> None:
         second = line.run("sync")
         assert second.code == 1
         assert (
-            f"the mirror is in use by command line, {os.uname().nodename}, process {first.pid}," in second.err
+            f"the mirror is in use by command line, {os.uname().nodename}, process {first.pid} since"
+            in second.err
         )
         assert "Traceback" not in second.err
         assert finish(first).code == 0

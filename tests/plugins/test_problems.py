@@ -72,13 +72,13 @@ def test_commands_that_it_proposes_can_be_copied(monkeypatch: pytest.MonkeyPatch
 def test_a_broken_configuration_names_every_mistake() -> None:
     mistakes = [
         Mistake(line=3, key="[mirror] workers", message="too many"),
-        Mistake(line=None, key="(file)", message="unreadable"),
+        Mistake(line=None, message="unreadable"),
     ]
     answer = ask(ConfigurationError(Path("/etc/mirror.conf"), mistakes))
     assert "/etc/mirror.conf:3: [mirror] workers: too many" in problem(answer, 503, "configuration-error")
     assert answer.json()["mistakes"] == [
         {"line": 3, "key": "[mirror] workers", "message": "too many"},
-        {"line": None, "key": "(file)", "message": "unreadable"},
+        {"line": None, "key": None, "message": "unreadable"},
     ]
 
 

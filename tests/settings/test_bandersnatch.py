@@ -121,7 +121,7 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
         ("cleanup = false", "cleanup = true", "bandersnatch do it once"),
         ("download-mirror =", "download-mirror = https://near.example", "set master"),
         ("download-mirror-no-fallback = False", "download-mirror-no-fallback = true", "set master"),
-        ("log-config =", "log-config = /etc/log.conf", "Airflow keeps the logs"),
+        ("log-config =", "log-config = /etc/log.conf", "logs go to Airflow"),
         ("log-config =", "diff-file = /srv/new", "comes later"),
         ("    allowlist_release", "    allowlist_release\n    latest_release", "comes later"),
         ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),

@@ -299,7 +299,7 @@ def test_a_file_without_the_main_section_says_what_is_missing(write: Write) -> N
 def test_a_missing_file_and_a_directory_are_configuration_errors(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere.conf", tmp_path):
         [mistake] = mistakes_in(path)
-        assert (mistake.line, mistake.key) == (None, "(file)")
+        assert (mistake.line, mistake.key) == (None, None)
         assert "cannot be read" in mistake.message
 
 

@@ -55,7 +55,12 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
         accepted=frozenset({"3"}), advice="there is no separate number for verifying; use workers"
     ),
     ("mirror", "log-config"): Foreign(
-        accepted=_UNSET, advice="Airflow keeps the logs and has their configuration; remove the line"
+        accepted=_UNSET,
+        advice="logs go to Airflow, and to standard error on the command line; remove the line",
+    ),
+    ("mirror", "api-method"): Foreign(
+        accepted=frozenset({"xmlrpc", "simple"}),
+        advice="upstream is asked in the way that it answers; remove the line",
     ),
     ("mirror", "keep_index_versions"): Foreign(
         accepted=frozenset({"0"}), advice="earlier versions of pages are not kept; remove the line"

@@ -72,13 +72,13 @@ def _load(path: Path) -> str:
         data = path.read_bytes()
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}{missing(path)}"
-        raise ConfigurationError(path, [Mistake(line=None, key="(file)", message=message)]) from error
+        raise ConfigurationError(path, [Mistake(line=None, message=message)]) from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         message = "the file is not UTF-8 text here; save it as UTF-8"
-        raise ConfigurationError(path, [Mistake(line=line, key="(file)", message=message)]) from error
+        raise ConfigurationError(path, [Mistake(line=line, message=message)]) from error
 
 
 class _Reading:

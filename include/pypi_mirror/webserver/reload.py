@@ -5,7 +5,6 @@ file; if the reload then fails, the old file is put back, because a server that 
 come up again.
 """
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,11 +74,9 @@ def reload_site(settings: Settings, *, runtime: Runtime | None = None) -> Reload
     command = settings.site.reload_command
     if settings.site.is_signalled:
         if not runtime.pid.exists():
-            start = shlex.join((str(find_nginx(settings)), *runtime.arguments))
             raise WebServerError(
-                f"nginx does not run for this mirror ({runtime.pid} is missing). Start it: `{start}` "
-                "runs it in the foreground. Or set [site] reload-command or reload = watch if another nginx "
-                "serves the mirror"
+                f"nginx does not run for this mirror ({runtime.pid} is missing): `pypi-mirror nginx serve` "
+                "runs it. Or set [site] reload-command or reload = watch if another nginx serves the mirror"
             )
         command = (str(find_nginx(settings)), *runtime.arguments, "-s", "reload")
     try:
