@@ -121,11 +121,11 @@ def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]
     failures: list[str] = []
     downloaded = 0
     if missing:
-        say(f"downloading sample packages with pip into {folder} ({len(missing)} calls, once; takes minutes)")
+        say(f"downloading sample packages with pip into {folder} (once; takes minutes)")
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        for download, (names, failed) in zip(
-            missing, pool.map(lambda d: _download(folder, d), missing), strict=True
-        ):
+        brought = zip(missing, pool.map(lambda d: _download(folder, d), missing), strict=True)
+        for number, (download, (names, failed)) in enumerate(brought, 1):
+            say(f"  {number} of {len(missing)}: {download.label}")
             downloaded += len(names)
             failures += failed
             if not failed:

@@ -19,7 +19,8 @@ from local_stack.ports import LOOPBACK
 from local_stack.services import Service, Services
 from mirror_airflow.places import POOL
 
-START_PATIENCE = 180.0
+# A machine that does much else needs minutes for what takes fifteen seconds.
+START_PATIENCE = 600.0
 STOP_PATIENCE = 20.0
 LOOK_AGAIN = 0.2
 
@@ -122,6 +123,7 @@ class Stack:
             self.services.require_alive(names)
             if time.monotonic() > end:
                 raise StackError(
-                    f"{otherwise} after {START_PATIENCE:.0f} seconds", log=self.services.log(names[-1])
+                    f"{otherwise} after {START_PATIENCE / 60:.0f} minutes; to try again does no harm",
+                    log=self.services.log(names[-1]),
                 )
             time.sleep(LOOK_AGAIN)
