@@ -66,18 +66,18 @@ test: $(READY_DEV)  ## run the tests (TESTS='tests/pages -x': what pytest is to 
 ifdef TESTS
 	$(PY) -m pytest $(TESTS)
 else
-	@echo "two halves side by side, since those under Airflow mostly wait; each is shown when it ends"
-	@$(MAKE) --jobs=2 --keep-going --output-sync=target test-airflow test-others
+	@echo "two halves side by side, since those under Airflow mostly wait"
+	@$(MAKE) --jobs=2 --keep-going test-airflow test-others
 endif
 
 .PHONY: test-airflow
 # Three that wait in vain for one Airflow that hangs are enough.
 test-airflow: $(READY_DEV)  ## the tests that run Airflow
-	$(PY) -m pytest -m airflow --maxfail 3
+	$(PY) -m pytest -m airflow --maxfail 3 | sed --unbuffered 's/^/airflow | /'
 
 .PHONY: test-others
 test-others: $(READY_DEV)  ## all other tests
-	$(PY) -m pytest -m 'not airflow' --numprocesses 2 --dist loadfile
+	$(PY) -m pytest -m 'not airflow' --numprocesses 2 --dist loadfile | sed --unbuffered 's/^/others  | /'
 
 .PHONY: screenshots
 screenshots: $(READY_DEV)  ## make docs/screenshots anew, of the page in Airflow (needs chromium, chromium-driver)

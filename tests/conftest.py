@@ -25,6 +25,23 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
+class FailuresAtOnce:
+    """Shows a failure when it happens: the whole suite takes a while, and its halves run side by side."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and reporter is not None:
+            reporter.write_line(f"\nFAILED {report.nodeid}\n{report.longreprtext}")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FailuresAtOnce(config))
+
+
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def airflow(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
