@@ -241,8 +241,8 @@ def test_a_plan_says_why() -> None:
     assert reason(entry, have("a", selection="before")) == "the filters changed"
     # So it is after `ledger rebuild`: pages do not say under which filters they were made.
     assert reason(entry, have("a", selection="")) == "made under filters that nobody knows"
-    assert plan_of_serial_less(since=100) is None
-    assert plan_of_serial_less(since=101) == "upstream has no serials to compare"
+    assert plan_of_serial_less(goes_on=True) is None
+    assert plan_of_serial_less(goes_on=False) == "upstream has no serials to compare"
     assert reason(entry, have("a"), recheck=True) == "re-check"
     assert reason(entry, have("a", seen_serial=None)) == "to be compared with upstream"
     assert reason(entry, have("a", seen_serial=4)) == "upstream is at serial 5"
@@ -251,11 +251,12 @@ def test_a_plan_says_why() -> None:
     assert reason(None, have("a")) == "no longer in upstream's index"
 
 
-def plan_of_serial_less(*, since: int) -> str | None:
-    """Why a project that was synced at 100 is looked at in a chain of runs that began at ``since``."""
+def plan_of_serial_less(*, goes_on: bool) -> str | None:
+    """Why a project is looked at whose serial nobody knows, and which is not among what is left."""
     entry = IndexEntry(name="a", project=NormalizedName("a"), serial=None)
-    known = replace(have("a"), synced_at=100)
-    plan = plan_from_index([entry], [known], Refusing(), fingerprint="now", recheck=False, since=since)
+    plan = plan_from_index(
+        [entry], [have("a")], Refusing(), fingerprint="now", recheck=False, goes_on=goes_on
+    )
     return next((made.reason for made in plan), None)
 
 

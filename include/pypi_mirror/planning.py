@@ -69,7 +69,7 @@ def plan_candidate(
 ) -> PlannedProject | None:
     """What to do about a project that events speak of; None when the mirror is there already.
 
-    ``waiting`` says that the backlog has it, or the rest of a sync in parts: then its removal has to be
+    ``waiting`` says that the backlog has it, or what earlier runs have left: then its removal has to be
     planned even where the mirror does not hold it yet, or the next try would believe an old copy of its page.
     """
     present = known is not None and known.present
@@ -105,13 +105,13 @@ def plan_from_index(
     fingerprint: str,
     recheck: bool,
     serial: int | None = None,
-    since: int | None = None,
+    goes_on: bool = False,
 ) -> Iterator[PlannedProject]:
     """Compare upstream's root index, which is of ``serial``, with the ledger, both by normalized name.
 
     ``fingerprint`` is that of the filters in force; ``recheck`` asks for every selected project. Where
-    upstream has no serials to compare, projects synced ``since`` (seconds since 1970) need not be again: that
-    is when the first of several runs began that do this in parts.
+    upstream has no serials to compare, a run that ``goes_on`` with what others have left adds nothing to that
+    but new projects: it is one of several that ask for every project in parts.
     """
     for project, entry, have in side_by_side(entries, known):
         present = have if have is not None and have.present else None
@@ -120,7 +120,7 @@ def plan_from_index(
             if present is not None:
                 yield removal(present, refused)
         elif entry is not None:
-            reason = _why_sync(entry, present, fingerprint, recheck, since, serial)
+            reason = _why_sync(entry, present, fingerprint, recheck, goes_on, serial)
             if reason is not None:
                 yield sync_of(entry, reason, unread=recheck or _is_doubted(entry, present, serial))
         elif present is not None:
@@ -219,7 +219,7 @@ def _why_sync(
     known: KnownProject | None,
     fingerprint: str,
     recheck: bool,
-    since: int | None,
+    goes_on: bool,
     index_serial: int | None,
 ) -> str | None:
     if known is None:
@@ -229,7 +229,7 @@ def _why_sync(
     if recheck:
         return "re-check"
     if entry.serial is None or known.seen_serial is None:
-        if since is not None and known.synced_at >= since:
+        if goes_on:
             return None
         return (
             "upstream has no serials to compare" if entry.serial is None else "to be compared with upstream"

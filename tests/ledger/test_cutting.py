@@ -1,4 +1,4 @@
-"""A plan cut in turns, as far as bounds allow, and the rest of one plan that another takes over."""
+"""A plan cut in turns, as far as bounds allow."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -220,32 +220,7 @@ def test_no_project_is_lost_between_two_chunks(ledger: Ledger, number: int) -> N
         assert ledger.plan.left(run.id) == number - taken
 
 
-@pytest.mark.parametrize("unpublished", [True, False])
-@pytest.mark.parametrize("present", [True, False])
-def test_a_rest_is_taken_over_but_for_what_is_done(
-    ledger: Ledger, *, unpublished: bool, present: bool
-) -> None:
-    run, results = next_run(ledger, names="abcdef")
-    take_turns(ledger, run, most=4)
-    results.record([synced(ledger, planned("a")), failed(planned("b"))])
-    # Meanwhile, other runs synced two that wait: e under these filters, f under others.
-    between, others = next_run(ledger, run, names="ef")
-    others.record([synced(ledger, planned("e")), synced(ledger, planned("f"), selection="others")])
-    following, _ = next_run(ledger, between)
-    ledger.plan.write(following.id, [planned("d", serial=99), planned("new")])
-    ledger.plan.take_over(
-        following.id, rest_of=run.id, since=NOON, selection="all", failed=unpublished, present=present
-    )
-    found = {each.project: each.serial for each in ledger.plan.projects(following.id)}
-    taken = {"f": None} if present else {"c": None, "f": None}
-    if unpublished and not present:
-        taken["b"] = None
-    assert found == {"d": 99, "new": None, **taken}
-    ledger.plan.cut(following.id, TURNS(len(found), len(found)))
-    assert (ledger.plan.unfinished(following.id), ledger.plan.left(following.id)) == (len(found), 0)
-
-
-def test_the_plan_that_has_the_rest_is_kept(ledger: Ledger) -> None:
+def test_a_plan_that_waits_is_kept(ledger: Ledger) -> None:
     runs: list[Run] = []
     for _ in range(3):
         runs.append(next_run(ledger, runs[-1] if runs else None, names="ab")[0])

@@ -1,5 +1,6 @@
 """A ledger of an earlier schema, with rows in it, is brought to this one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import create_engine, text
 
 from pypi_mirror.ledger import migrations
 from pypi_mirror.ledger.store import Ledger
-from tests.ledger.samples import NOON, Hands, sample
+from tests.ledger.samples import NOON, Hands, name, sample
 
 
 @pytest.fixture
@@ -37,6 +38,48 @@ def first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         )
     engine.dispose()
     return url
+
+
+def test_what_a_run_in_parts_had_left_is_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembic import command
+
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    engine = create_engine(url)
+    whole = command.upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(command, "upgrade", lambda config, _: whole(config, "0010"))
+        migrations.upgrade(engine, now=NOON)
+    rest = {"run_id": 3, "serial": 9, "selection": "all", "since": 5, "etag": '"e"', "approved": True}
+    with engine.begin() as connection:
+        for key, value in (("left_over", json.dumps(rest)), ("comparing", "all"), ("cursor", "4")):
+            connection.execute(
+                text("INSERT INTO facts (key, value) VALUES (:key, :value)"), {"key": key, "value": value}
+            )
+        connection.execute(
+            text(
+                "INSERT INTO runs (id, label, kind, state, started_at, request) "
+                "VALUES (3, 'a run', 'sync', 'failed', 5, '{}')"
+            )
+        )
+        for project, state in (("a", "pending"), ("b", "done"), ("c", "failed")):
+            connection.execute(
+                text(
+                    "INSERT INTO plan (run_id, project, batch, display_name, action, reason, serial, exact, "
+                    "gone, verify, loses_files, state, files_downloaded, bytes_downloaded, files_kept, "
+                    "files_dropped, bytes_dropped, removed) VALUES (3, :project, 0, :project, 'sync', 'new', "
+                    "8, 1, 0, 0, 2, :state, 0, 0, 0, 0, 0, 0)"
+                ),
+                {"project": project, "state": state},
+            )
+    engine.dispose()
+    with Ledger.open(url, Hands()) as ledger:
+        facts = {key: ledger.facts.get(key) for key in ("left_over", "comparing", "selection", "index_etag")}
+        assert facts == {"left_over": None, "comparing": None, "selection": "all", "index_etag": '"e"'}
+        assert (ledger.facts.cursor, ledger.facts.read) == (4, 9)
+        assert ledger.to_do.those_of([name(each) for each in "abc"]) == {"a", "c"}
+        with ledger.engine.connect() as connection:
+            allowed = connection.execute(text("SELECT approved_in, loses_files FROM to_do")).all()
+        assert [tuple(row) for row in allowed] == [(3, 2)] * 2
 
 
 def test_what_was_there_before_the_audit_has_its_turn_first(first: str) -> None:

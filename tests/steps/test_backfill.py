@@ -11,9 +11,9 @@ from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.values import RemovalGuard, Schedule
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.guard_removals import waiting_for_approval
-from pypi_mirror.steps.left_over import left
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.report import Report
+from pypi_mirror.steps.to_do import left
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import AddRole, RemoveProject, Upload, Wheel, Yank

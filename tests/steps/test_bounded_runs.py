@@ -15,11 +15,11 @@ from pypi_mirror.settings.values import RemovalGuard, Schedule
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
 from pypi_mirror.steps.guard_removals import guard_removals
-from pypi_mirror.steps.left_over import Left, left
 from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, end_dry_run, fail_run, report
+from pypi_mirror.steps.to_do import Left, left
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench, make_bench
 from tests.warehouse import (
@@ -200,7 +200,7 @@ def test_named_projects_in_between_are_not_synced_again(half: Bench) -> None:
     assert half.selected("project-00030", "project-00001").state is RunState.SUCCESS
     left_ = what_is_left(half)
     assert left_ is not None
-    assert left_.projects == 20, "the estimate is as of the last sync"
+    assert left_.projects == 19, "what another run has done is not left"
     half.server.requests.reset()
     result = half.sync()
     assert (result.state, result.planned) == (RunState.SUCCESS, 19)
@@ -324,13 +324,15 @@ def test_a_recheck_in_parts(half: Bench) -> None:
 
 
 def test_a_dry_run_leaves_the_rest_as_it_is(half: Bench) -> None:
-    before = half.fact("left_over")
+    before = what_is_left(half)
+    half.server.apply(Upload(distribution=Wheel(name="late")))
     with half.open() as mirror:
         run = fetch_changelog(mirror, half.request()).run_id
-        assert (partition_projects(mirror, run).projects, before is not None) == (20, True)
+        partition = partition_projects(mirror, run)
+        assert (partition.projects, partition.left, before is not None) == (20, 1, True)
         end_dry_run(mirror, run)
-    assert half.fact("left_over") == before
-    assert half.sync().planned == 20
+    assert what_is_left(half) == before
+    assert [each.planned for each in to_the_end(half)] == [20, 1]
     compare(half)
 
 
@@ -351,7 +353,7 @@ def test_a_crash_in_the_middle_of_a_bounded_run(
     done = {"a group": 6, "the end": 12}[moment]
     left_ = what_is_left(half)
     assert left_ is not None
-    assert left_.projects == 20, "as it was when the run began"
+    assert left_.projects == 20 - done
     half.clock.advance(days=1)
     results = to_the_end(half, batch_size=6)
     assert sum(result.tally.projects_done for result in results) == 20 - done

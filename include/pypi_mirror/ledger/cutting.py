@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import tee
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from packaging.utils import NormalizedName
 from sqlalchemy import (
@@ -17,16 +17,13 @@ from sqlalchemy import (
     and_,
     cast,
     func,
-    literal,
     or_,
     select,
-    true,
     update,
 )
 
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.tables import plan, projects
-from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import Action, PlanState
 
 _CHUNK: Final = 2_000
@@ -126,60 +123,6 @@ def cut_turns(
     if others_left:
         _cut_turn(connection, run_id, _OTHERS, cut(others_left, all_), after=following)
     return Turns(urgent=after_urgent, is_full=bool(beyond))
-
-
-def take_over(
-    connection: Connection,
-    run_id: int,
-    *,
-    rest_of: int,
-    states: Sequence[str],
-    since: int,
-    selection: str,
-    present: bool,
-) -> None:
-    """See ``Plan.take_over``."""
-    held = projects.c.status.not_in((REMOVING, REMOVED))
-    looked_at = and_(
-        plan.c.action == Action.SYNC.value,
-        ~plan.c.gone,
-        held,
-        projects.c.selection == selection,
-        projects.c.synced_at >= since,
-        or_(plan.c.serial.is_(None), func.coalesce(projects.c.seen_serial, -1) >= plan.c.serial),
-    )
-    begun = {"run_id": run_id, "batch": LEFT, "state": PlanState.PENDING.value, **_NOTHING_DONE}
-    columns = [
-        literal(begun[column.name], column.type) if column.name in begun else column for column in plan.c
-    ]
-    rows = (
-        select(*columns)
-        .join(projects, projects.c.name == plan.c.project, isouter=True)
-        .where(
-            plan.c.run_id == rest_of,
-            plan.c.state.in_(states),
-            or_(projects.c.name.is_(None), ~looked_at),
-            held if present else true(),
-        )
-    )
-    statement = insert(connection.dialect, plan).from_select([column.name for column in plan.c], rows)
-    connection.execute(statement.on_conflict_do_nothing())
-
-
-_NOTHING_DONE: Final[dict[str, Any]] = {
-    "new_files": 0,
-    "new_bytes": 0,
-    "unsized_files": 0,
-    "lost_project": False,
-    "lost_files": 0,
-    "lost_bytes": 0,
-    "files_downloaded": 0,
-    "bytes_downloaded": 0,
-    "files_kept": 0,
-    "files_dropped": 0,
-    "bytes_dropped": 0,
-    "removed": False,
-}
 
 
 def _cannot_wait() -> ColumnElement[bool]:

@@ -11,9 +11,10 @@ from pypi_mirror.ledger.writing import upsert
 class Facts:
     """A table of names and values. The names in use:
 
-    ``cursor``: the serial up to which the mirror is complete. ``index_etag``: of upstream's root index at
-    that time. ``selection``: the settings' fingerprint of the last complete run, absent once another one
-    began to write. ``comparing``: that of the last run's first step, absent once its batches saw another.
+    ``cursor``: the serial up to which the mirror is complete. ``read``: the one up to which all is done or in
+    ``to_do``, absent while that is the cursor. ``index_etag``: of upstream's root index that was last
+    compared with the ledger. ``selection``: the settings' fingerprint under which that was done, absent once
+    a run began to write under another one.
     ``unpublished``: present while the root index on the disk is older than the projects.
     ``layout``: where pages are that the web server serves.
     ``index_serial``: of the root index on the disk, empty where it has none.
@@ -21,8 +22,8 @@ class Facts:
     ``upstream``: at which serial upstream was last seen, and what the mirror lacked then.
     ``simple_root``: of which ``master`` the pages were found where.
     ``unknown_names``: what the allowlist asks for and upstream did not list.
-    ``left_over``: which plan has what syncs in parts have still to do. ``turns``: which of its batches do not
-    wait. ``paused``: the run that left a part of its plan to a later one, and until when.
+    ``turns``: what leaves a part of the last plan to later runs. ``paused``: the run that download-window
+    stopped, and until when.
     ``clock_ahead``: by how many seconds this machine's clock ran ahead of upstream's, if it did.
     ``removals``: what the last plan removes, and whether a person has to approve it.
     ``alerts``: what people were told, and what could not be sent yet.
@@ -52,6 +53,12 @@ class Facts:
     def cursor(self) -> int | None:
         value = self.get("cursor")
         return None if value is None else int(value)
+
+    @property
+    def read(self) -> int | None:
+        """The serial up to which all is done or in ``to_do``."""
+        value = self.get("read")
+        return self.cursor if value is None else int(value)
 
     @property
     def index_serial(self) -> int | None:

@@ -32,11 +32,10 @@ from pypi_mirror.ledger.cutting import (
     choose_turns,
     cut_turns,
     cut_whole,
-    take_over,
 )
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import catalogue, plan, projects
+from pypi_mirror.ledger.tables import catalogue, plan, projects, to_do
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
@@ -230,27 +229,6 @@ class Plan:
         for row in stream(self._engine, statement):
             yield _planned(row)
 
-    def take_over(
-        self, run_id: int, *, rest_of: int, since: int, selection: str, failed: bool, present: bool
-    ) -> None:
-        """Copy what the run ``rest_of`` has left, or never came to, and the plan of ``run_id`` does not have.
-
-        ``failed`` ones come, too, where that run did not come to its end. What has been synced ``since``
-        (seconds since 1970) under the filters ``selection``, by a run for named projects, does not come;
-        ``present`` leaves out what the mirror does not hold.
-        """
-        with self._engine.begin() as connection:
-            states = (PlanState.PENDING, PlanState.FAILED) if failed else (PlanState.PENDING,)
-            take_over(
-                connection,
-                run_id,
-                rest_of=rest_of,
-                states=[state.value for state in states],
-                since=since,
-                selection=selection,
-                present=present,
-            )
-
     def has(self, run_id: int, projects: Sequence[NormalizedName]) -> set[NormalizedName]:
         """Those of ``projects`` that are planned."""
         statement = select(plan.c.project).where(plan.c.run_id == run_id, plan.c.project.in_(projects))
@@ -321,26 +299,25 @@ class Plan:
         for row in stream(self._engine, statement):
             yield _planned(row)
 
-    def losing(self, run_id: int, *, besides: int | None = None) -> Iterator[PlannedProject]:
+    def losing(self, run_id: int, *, besides_approved: bool = False) -> Iterator[PlannedProject]:
         """The planned projects by which the mirror loses a page or files, by name.
 
-        With ``besides``, those alone that the plan of that run does not have to lose as much.
+        With ``besides_approved`` without those of which a person has allowed as much in an earlier run.
         """
         statement = (
             select(plan)
             .where(plan.c.run_id == run_id, or_(plan.c.loses_project, plan.c.loses_files > 0))
             .order_by(plan.c.project)
         )
-        if besides is not None:
-            other = plan.alias()
+        if besides_approved:
             statement = statement.where(
-                ~select(other.c.project)
+                ~select(to_do.c.project)
                 .where(
-                    other.c.run_id == besides,
-                    other.c.project == plan.c.project,
-                    other.c.loses_project == plan.c.loses_project,
-                    other.c.loses_files >= plan.c.loses_files,
-                    other.c.loses_bytes >= plan.c.loses_bytes,
+                    to_do.c.project == plan.c.project,
+                    to_do.c.approved_in != run_id,
+                    to_do.c.loses_project == plan.c.loses_project,
+                    to_do.c.loses_files >= plan.c.loses_files,
+                    to_do.c.loses_bytes >= plan.c.loses_bytes,
                 )
                 .exists()
             )
@@ -393,12 +370,6 @@ class Plan:
     def outcome(self, run_id: int, batch: int) -> Tally:
         """What a batch has done so far, over all its tries."""
         statement = _PROGRESS.where(plan.c.run_id == run_id, plan.c.batch == batch)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return sum((_tally(row) for row in connection.execute(statement)), Tally())
-
-    def of_batches(self, run_id: int, *, first: int) -> Tally:
-        """What the batches from ``first`` on have done so far."""
-        statement = _PROGRESS.where(plan.c.run_id == run_id, plan.c.batch >= first)
         with self._engine.connect().execution_options(reading=True) as connection:
             return sum((_tally(row) for row in connection.execute(statement)), Tally())
 

@@ -5,14 +5,14 @@ from sqlalchemy import Engine, delete, update
 from pypi_mirror.ledger.catalogue import CATALOGUED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.scratch import keep_apart
-from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects
+from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects, to_do
 
 # What the facts say of upstream's serials, or of a plan that was made by them.
 _FACTS = (
     CATALOGUED,
     "cursor",
+    "read",
     "index_etag",
-    "left_over",
     "upstream",
     "upstream_identity",
     "another_upstream",
@@ -22,9 +22,9 @@ _FACTS = (
 def reset_upstream(engine: Engine) -> None:
     """The next sync compares every project with upstream's root index. Pages and files stay as they are."""
     with engine.begin() as connection:
-        keep_apart(connection, copied=(projects,), emptied=(catalogue_bodies, catalogue))
+        keep_apart(connection, copied=(projects,), emptied=(catalogue_bodies, catalogue, to_do))
         connection.execute(update(projects).values(serial=None, seen_serial=None, made_entry=None))
         connection.execute(update(backlog).values(serial=None, announced=None, exact=False))
-        for table in (events, catalogue_bodies, catalogue):
+        for table in (events, catalogue_bodies, catalogue, to_do):
             connection.execute(delete(table))
         put_facts(connection, dict.fromkeys(_FACTS))

@@ -18,6 +18,7 @@ from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, left_out, orphans, plan, projects
+from pypi_mirror.ledger.to_do import note_done
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import (
     Action,
@@ -187,6 +188,7 @@ class Results:
             self._files(connection, [r for r in synced if r.page is not None and not r.removed], ids, now)
             self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
             self._plan(connection, results)
+            note_done(connection, [_done(r) for r in synced if not r.failed])
             self._left_out(connection, synced, ids)
             write_entries(connection, [r.entry for r in synced if r.entry is not None])
             confirm_entries(connection, [r.confirmed for r in synced if r.confirmed is not None], now=now)
@@ -479,6 +481,12 @@ def _seen(r: Synced) -> int | None:
     # An index that does not list the project shows no serial of it.
     named = None if r.planned.gone and not r.planned.exact else r.planned.serial
     return max((s for s in (r.serial, named, before) if s is not None), default=None)
+
+
+def _done(r: Synced) -> tuple[NormalizedName, int, bool]:
+    """The serial that the project has reached, -1 without any, and whether it was found gone."""
+    reached = max((s for s in (r.planned.serial, _seen(r)) if s is not None), default=-1)
+    return r.planned.project, reached, r.removed or r.planned.gone
 
 
 def _look(r: Synced) -> backlog.Look:

@@ -52,7 +52,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A row of ``runs``; times are seconds since 1970."""
+    """A row of ``runs``; times are seconds since 1970. ``policy`` is the fingerprint of the settings under
+    which its plan was made.
+    """
 
     id: int
     request: RunRequest
@@ -62,6 +64,7 @@ class Run:
     source: str | None
     cursor_from: int | None
     cursor_to: int | None
+    policy: str | None
     outcome: Outcome | None
 
 
@@ -104,6 +107,10 @@ class Runs:
     def fetched(self, run_id: int, *, source: str, cursor_from: int | None, cursor_to: int | None) -> None:
         """Note where this run's changes come from and which serials they span."""
         self._update(run_id, source=source, cursor_from=cursor_from, cursor_to=cursor_to)
+
+    def planned(self, run_id: int, *, policy: str) -> None:
+        """Note under which settings the run's plan is made."""
+        self._update(run_id, policy=policy)
 
     def finish(self, run_id: int, state: RunState, outcome: Outcome) -> None:
         self._update(
@@ -195,6 +202,7 @@ def _run(row: Row[Any]) -> Run:
         source=row.source,
         cursor_from=row.cursor_from,
         cursor_to=row.cursor_to,
+        policy=row.policy,
         outcome=None if row.outcome is None else msgspec.json.decode(row.outcome, type=Outcome),
     )
 

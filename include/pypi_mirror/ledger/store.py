@@ -26,6 +26,7 @@ from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
 from pypi_mirror.ledger.samples import Samples
 from pypi_mirror.ledger.scratch import scratch_engine
+from pypi_mirror.ledger.to_do import ToDo
 
 
 class Ledger:
@@ -39,6 +40,7 @@ class Ledger:
         self.events = Events(engine)
         self.runs = Runs(engine, clock)
         self.plan = Plan(engine)
+        self.to_do = ToDo(engine)
         self.backlog = Backlog(engine, clock)
         self.left_out = LeftOuts(engine)
         self.lease = Lease(engine, clock)

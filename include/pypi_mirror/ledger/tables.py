@@ -202,6 +202,8 @@ runs: Final = Table(
     Column("source", String(16)),
     Column("cursor_from", BigInteger),
     Column("cursor_to", BigInteger),
+    # What settings.selection_fingerprint was when the plan was made.
+    Column("policy", String(64)),
     # What was asked for and what came of it, as JSON of runs.Request and runs.Outcome.
     Column("request", Text, nullable=False),
     Column("outcome", Text),
@@ -244,6 +246,26 @@ plan: Final = Table(
     Column("removed", Boolean, nullable=False),
     # With what a run's progress adds up: of a plan of 800,000 projects in 0.2 s, while somebody watches.
     Index("ix_plan_progress", "run_id", "batch", "state", "files_downloaded", "bytes_downloaded"),
+    sqlite_with_rowid=False,
+)
+
+# What syncs have still to do, as their plans had it; a row goes when a run has done it.
+to_do: Final = Table(
+    "to_do",
+    metadata,
+    Column("project", _Name, primary_key=True),
+    Column("display_name", String(255), nullable=False),
+    Column("action", String(8), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("serial", BigInteger),
+    Column("exact", Boolean, nullable=False),
+    Column("gone", Boolean, nullable=False),
+    Column("unread", Boolean, nullable=False),
+    Column("loses_project", Boolean, nullable=False),
+    Column("loses_files", Integer, nullable=False),
+    Column("loses_bytes", BigInteger, nullable=False),
+    # The run in which a person has allowed that; NULL where nobody had to, or has.
+    Column("approved_in", BigInteger),
     sqlite_with_rowid=False,
 )
 

@@ -14,8 +14,8 @@ from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run, run_under_way
 from pypi_mirror.steps.grace import clock_ahead
 from pypi_mirror.steps.guard_removals import waiting_for_approval
-from pypi_mirror.steps.left_over import Left, left
 from pypi_mirror.steps.pause import paused_until
+from pypi_mirror.steps.to_do import Left, left
 from pypi_mirror.steps.unknown_names import unknown_names
 from pypi_mirror.steps.watch import lag_of, last_look
 

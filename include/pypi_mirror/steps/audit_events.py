@@ -22,22 +22,21 @@ _CHUNK: Final = 1_000
 def behind_events(
     mirror: Mirror, *, names: Sequence[NormalizedName] = ()
 ) -> Iterator[tuple[Finding, PlannedProject]]:
-    """The selected projects whose pages are older than an event up to the cursor and that are not on the
-    backlog, each with what to do about it. With ``names`` only these.
+    """The selected projects whose pages are older than an event up to the cursor and that neither the
+    backlog nor a later sync has to bring, each with what to do about it. With ``names`` only these.
 
     Of projects that the mirror does not have the events say nothing: an index may have said since that they
     are gone.
     """
     cursor = mirror.ledger.facts.cursor
-    # A mirror that is being filled, or whose filters changed, lacks what no run has come to yet.
-    if cursor is None or mirror.ledger.facts.get("selection") != mirror.selection:
+    if cursor is None:
         return
     wanted = set(names)
     chosen = [n for n in mirror.ledger.events.past_pages(cursor) if not wanted or n in wanted]
     for start in range(0, len(chosen), _CHUNK):
         chunk = chosen[start : start + _CHUNK]
         known = mirror.ledger.projects.known(chunk)
-        waiting = mirror.ledger.backlog.those_of(chunk)
+        waiting = mirror.ledger.backlog.those_of(chunk) | mirror.ledger.to_do.those_of(chunk)
         events = sorted(mirror.ledger.events.of(chunk), key=attrgetter("serial"))
         for candidate in candidates((e for e in events if e.serial <= cursor), mirror.selector):
             have = known.get(candidate.project)

@@ -148,12 +148,13 @@ class Turns:
         self._tally.waiting += len(paths)
 
     def knows_all(self) -> bool:
-        """Whether the ledger has all of the mirror, as far as the last complete run can tell.
+        """Whether the ledger has all of the mirror, as far as runs can tell, which have nothing left to do.
 
         In a tree that is being taken over, or whose ledger was lost, most files are in no row although pages
         list them.
         """
-        return self._mirror.ledger.facts.get("selection") is not None
+        ledger = self._mirror.ledger
+        return ledger.facts.get("selection") is not None and ledger.to_do.is_empty()
 
     def keep_lease(self) -> None:
         now = time.monotonic()

@@ -16,7 +16,6 @@ from pypi_mirror.steps.decide_plan import look_up
 from pypi_mirror.steps.failures_allowed import failure_limit
 from pypi_mirror.steps.guard_removals import require_approval
 from pypi_mirror.steps.keep_lease import LeaseKeeper
-from pypi_mirror.steps.left_over import forget_rest_of_other_filters
 from pypi_mirror.steps.pause import PauseWatch, note_pause
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.sync.batch import Batch
@@ -165,14 +164,10 @@ def _note_selection(mirror: Mirror) -> None:
     """From the first page made under other filters on, the mirror is complete under none.
 
     Without this note a run that dies now, or is one for named projects, after which the filters are set back,
-    would leave its pages: neither the changelog nor what is left of a sync in parts names their projects.
+    would leave its pages: neither the changelog nor what is left to do names their projects.
     """
-    facts = mirror.ledger.facts
-    if facts.get("selection") not in (None, mirror.selection):
-        facts.put({"selection": None})
-    if facts.get("comparing") != mirror.selection:
-        facts.put({"comparing": None})
-    forget_rest_of_other_filters(mirror)
+    if mirror.ledger.facts.get("selection") not in (None, mirror.selection):
+        mirror.ledger.facts.put({"selection": None})
 
 
 class _Recorder:

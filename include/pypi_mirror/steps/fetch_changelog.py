@@ -15,7 +15,7 @@ from pypi_mirror.settings.first import read_first
 from pypi_mirror.steps.grace import note_clock
 from pypi_mirror.steps.index_snapshot import save_snapshot
 from pypi_mirror.steps.interval import compare_index, fetch_events, interval_of
-from pypi_mirror.steps.left_over import to_continue
+from pypi_mirror.steps.to_do import goes_on
 from pypi_mirror.steps.upstream_identity import (
     AnotherUpstream,
     begin_with_another,
@@ -71,8 +71,6 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
             raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
     mirror.ledger.lease.take(request.label)
     run = mirror.ledger.runs.begin(request)
-    # The filters may be changed while the run is under way: what is compared now is what counts in the end.
-    mirror.ledger.facts.put({"comparing": mirror.selection})
     cursor = mirror.ledger.facts.cursor
     with mirror.control() as control:
         try:
@@ -103,20 +101,18 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
     if why is not None:
         return _from_index(mirror, control, run, cursor, etag=None)
     selection = mirror.ledger.facts.get("selection")
-    rest = to_continue(mirror, run)
-    if rest is not None:
-        # All that upstream had by then is in a plan, however far behind the cursor is.
-        fetched = _fetch_since(mirror, control, run, rest.serial, etag=rest.etag)
-        return replace(fetched, goes_on=True)
+    # All that upstream had by then is done or in what is left, however far behind the cursor is.
+    read = mirror.ledger.facts.read
     if run.request.recheck or selection != mirror.selection:
-        if cursor is not None:
-            _note_events(mirror, control, run, cursor)
-        fetched = _from_index(mirror, control, run, cursor, etag=None)
+        if read is not None:
+            _note_events(mirror, control, run, read)
+        fetched = _from_index(mirror, control, run, read, etag=None)
         return replace(fetched, filters_changed=selection not in (None, mirror.selection))
-    # An unchanged index means unchanged projects only where it carries their serials, that is, where
-    # it gave us a cursor.
-    etag = None if cursor is None else mirror.ledger.facts.get("index_etag")
-    return _fetch_since(mirror, control, run, cursor, etag=etag)
+    rest = goes_on(mirror, run)
+    # An unchanged index means unchanged projects only where it carries their serials, that is, where it gave
+    # us one to go on from, or where it is asked for in parts.
+    etag = mirror.ledger.facts.get("index_etag") if rest or read is not None else None
+    return replace(_fetch_since(mirror, control, run, read, etag=etag), goes_on=rest)
 
 
 def _fetch_interval(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:

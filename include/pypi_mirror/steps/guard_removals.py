@@ -17,7 +17,7 @@ from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
-from pypi_mirror.steps.left_over import note_begun
+from pypi_mirror.steps.to_do import note_to_do
 from pypi_mirror.steps.upstream_identity import ANOTHER
 from pypi_mirror.sync.removal_limits import exceeded, over_a_week
 from pypi_mirror.wording import count, moment_of, size
@@ -58,15 +58,15 @@ class Removals:
 
 
 def weigh_removals(
-    mirror: Mirror, run_id: int, *, pages: int = 0, approved_in: int | None = None
+    mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: bool = False
 ) -> Removals:
     """Add up what the plan in the ledger removes and note the verdict there.
 
     ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
-    What is left of the plan of the run ``approved_in`` has been approved with it and does not count again.
-    A plan made anew in the same run, which takes the same off the pages, keeps its approval.
+    With ``besides_approved`` what a person has allowed in an earlier run that left it does not count again. A
+    plan made anew in the same run, which takes the same off the pages, keeps its approval.
     """
-    removals = _weighed(mirror, run_id, pages=pages, approved_in=approved_in)
+    removals = _weighed(mirror, run_id, pages=pages, besides_approved=besides_approved)
     before = _noted_of(mirror, run_id)
     if before is not None and before.approved and before.plan == removals.plan:
         removals = replace(
@@ -76,9 +76,10 @@ def weigh_removals(
     return removals
 
 
-def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, approved_in: int | None = None) -> Removals:
+def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: bool = False) -> Removals:
     kind = mirror.ledger.runs.get(run_id).request.kind
-    removals = _added_up(run_id, kind, mirror.ledger.plan.losing(run_id, besides=approved_in))
+    losing = mirror.ledger.plan.losing(run_id, besides_approved=besides_approved)
+    removals = _added_up(run_id, kind, losing)
     if not removals.touched:
         return removals
     guard, held = mirror.settings.guard, mirror.ledger.projects.totals()
@@ -130,14 +131,14 @@ def guard_removals(
     mirror.ledger.lease.renew(run.request.label)
     removals = removals_of(mirror, run_id)
     if not removals.exceeded:
-        note_begun(mirror, run, approved=False)
+        note_to_do(mirror, run, approved=False)
         return removals
     if removals.plan == approved:
         removals = replace(removals, approved=True, approved_by=by, approved_at=int(mirror.clock()))
         _note(mirror, removals)
         log.info("%s approved the plan %s: %s", by, removals.plan, removals.described())
     if removals.approved:
-        note_begun(mirror, run, approved=True)
+        note_to_do(mirror, run, approved=True)
         return removals
     raise _held(removals, other=f"{approved} was approved, but that is another plan: " if approved else "")
 

@@ -45,7 +45,7 @@ def fetch_events(mirror: Mirror, control: Control, run: Run) -> int:
 def compare_index(mirror: Mirror, control: Control, run: Run) -> bool:
     """Keep upstream's root index for the plan; False when it is still the one that was last compared."""
     facts = mirror.ledger.facts
-    cursor = facts.cursor
+    cursor = facts.read
     # As for a sync: only with serials does an unchanged index mean unchanged projects.
     same = cursor is not None and facts.get("selection") == mirror.selection
     index = upstream_index(mirror, control, etag=facts.get("index_etag") if same else None, after=cursor)

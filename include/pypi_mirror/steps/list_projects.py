@@ -27,8 +27,8 @@ from pypi_mirror.planning import (
 )
 from pypi_mirror.steps.index_snapshot import load_snapshot
 from pypi_mirror.steps.interval import interval_of
-from pypi_mirror.steps.left_over import LeftOver, left_over, to_continue
 from pypi_mirror.steps.stray_pages import StrayPages, note_pages_found
+from pypi_mirror.steps.to_do import goes_on
 from pypi_mirror.steps.turns import choose_turns
 from pypi_mirror.steps.unknown_names import note_unlisted_names
 from pypi_mirror.upstream.changelog import changes_content
@@ -46,7 +46,8 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
     """
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
-    _write(mirror, run, to_continue(mirror, run))
+    mirror.ledger.runs.planned(run_id, policy=mirror.selection)
+    _write(mirror, run, rest=goes_on(mirror, run))
     if run.request.kind is RunKind.SYNC:
         mirror.ledger.plan.add(run_id, _never_read(mirror))
     if run.request.kind is RunKind.SYNC and run.source == "index":
@@ -59,27 +60,16 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
     return mirror.ledger.plan.count_unread(run_id)
 
 
-def _write(mirror: Mirror, run: Run, rest: LeftOver | None) -> None:
-    """Write what is new, then what earlier runs have left, then the backlog: what came first stands."""
-    plan = mirror.ledger.plan
-    if rest is not None and rest.run_id == run.id and run.source != "index":
-        # The run itself had begun, so what it went on with is in its own plan alone.
-        plan.add(run.id, _plan(mirror, run, rest), replace=True)
-        plan.reopen_failed(run.id)
-    else:
-        plan.write(run.id, _plan(mirror, run, rest))
-        if rest is not None and rest.run_id != run.id:
-            plan.take_over(
-                run.id,
-                rest_of=rest.run_id,
-                since=mirror.ledger.runs.get(rest.run_id).started_at,
-                selection=mirror.page_selection,
-                failed=not rest.published,
-                # Of what the mirror does not hold, the comparison with upstream's index has said all.
-                present=run.source == "index",
-            )
+def _write(mirror: Mirror, run: Run, *, rest: bool) -> None:
+    """Write what is new, then the ``rest`` that earlier runs have left, then the backlog: what came first
+    stands.
+    """
+    mirror.ledger.plan.write(run.id, _plan(mirror, run, rest=rest))
+    if rest:
+        # Of what the mirror does not hold, the comparison with upstream's index has said all.
+        mirror.ledger.to_do.add_to_plan(run.id, held=run.source == "index")
     if run.request.kind is RunKind.SYNC:
-        plan.add(run.id, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
+        mirror.ledger.plan.add(run.id, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
 
 
 def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
@@ -95,20 +85,20 @@ def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
             yield asked_for(known, "upstream's page was not read yet")
 
 
-def _plan(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedProject]:
+def _plan(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProject]:
     request = run.request
     if request.kind is RunKind.SELECTED:
         return _selected(mirror, names(request))
     if request.kind is RunKind.BACKFILL:
         return _changed_during(mirror, run, only=names(request))
     if run.source == "changelog":
-        return _from_events(mirror, run, rest)
+        return _from_events(mirror, run)
     if run.source == "index":
-        return _from_index(mirror, run, since=None if rest is None else rest.since)
+        return _from_index(mirror, run, rest=rest)
     return iter(())
 
 
-def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[PlannedProject]:
+def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     if run.cursor_from is None or run.cursor_to is None:
         return
     events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
@@ -116,9 +106,7 @@ def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[Pl
     while chunk := list(islice(remaining, _CHUNK)):
         chosen = [candidate.project for candidate in chunk]
         known = mirror.ledger.projects.known(chosen)
-        waiting = mirror.ledger.backlog.those_of(chosen)
-        if rest is not None:
-            waiting |= mirror.ledger.plan.has(rest.run_id, chosen)
+        waiting = mirror.ledger.backlog.those_of(chosen) | mirror.ledger.to_do.those_of(chosen)
         for candidate in chunk:
             planned = plan_candidate(
                 candidate, known.get(candidate.project), waiting=candidate.project in waiting
@@ -127,7 +115,7 @@ def _from_events(mirror: Mirror, run: Run, rest: LeftOver | None) -> Iterator[Pl
                 yield planned
 
 
-def _from_index(mirror: Mirror, run: Run, *, since: int | None) -> Iterator[PlannedProject]:
+def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProject]:
     unlisted = {entry.project: entry for entry in mirror.ledger.backlog.all()}
     yield from plan_from_index(
         _striking(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
@@ -136,7 +124,7 @@ def _from_index(mirror: Mirror, run: Run, *, since: int | None) -> Iterator[Plan
         fingerprint=mirror.page_selection,
         recheck=run.request.recheck,
         serial=run.cursor_to,
-        since=since,
+        goes_on=rest,
     )
     # The others are in the plan already; what the filters leave out is dropped with the backlog.
     for entry in unlisted.values():
@@ -173,6 +161,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
     touched = {event.project for event in events if changes_content(event.action)}
     touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
     if run.source == "index":
+        is_same = mirror.ledger.facts.get("selection") == mirror.selection
         return plan_backfill(
             _sorted(load_snapshot(mirror.state, run.id).entries()),
             mirror.ledger.projects.all(),
@@ -180,7 +169,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
             touched=touched,
             only=frozenset(only),
             serial=load_snapshot(mirror.state, run.id).serial,
-            complete=mirror.ledger.facts.get("selection") == mirror.selection and left_over(mirror) is None,
+            complete=is_same and mirror.ledger.to_do.is_empty(),
         )
     if only:
         touched.intersection_update(only)

@@ -9,11 +9,11 @@ from pypi_mirror.planning import WORTH_A_TASK
 from pypi_mirror.steps.decide_plan import decide_plan
 from pypi_mirror.steps.failures_allowed import failure_limit
 from pypi_mirror.steps.guard_removals import Removals, weigh_removals
-from pypi_mirror.steps.left_over import to_continue
 from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.read_pages import read_pages
 from pypi_mirror.steps.stray_pages import pages_found
+from pypi_mirror.steps.to_do import goes_on
 from pypi_mirror.steps.turns import bounding_option, cut_plan
 
 
@@ -77,14 +77,8 @@ def partition_projects(
     limit.recorded(decide_plan(mirror, run))
     if (reason := limit()) is not None:
         raise RunStopped(reason)
-    rest = to_continue(mirror, run)
-    # Beside its own plan, as when it is run again, a run would lose nothing, whatever it has heard since.
-    approved = rest is not None and rest.approved and rest.run_id != run_id
     weighed = weigh_removals(
-        mirror,
-        run_id,
-        pages=pages_found(mirror, run_id),
-        approved_in=rest.run_id if rest is not None and approved else None,
+        mirror, run_id, pages=pages_found(mirror, run_id), besides_approved=goes_on(mirror, run)
     )
     size = batch_size or mirror.settings.schedule.batch_size
     cut_plan(mirror, run, batch_size=size, at_least=at_least, smallest=smallest)

@@ -10,7 +10,7 @@ from pypi_mirror.download_window import closed_until
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.steps.left_over import Left
+from pypi_mirror.steps.to_do import Left
 from pypi_mirror.steps.turns import bounding_option
 from pypi_mirror.wording import count, size
 

@@ -20,9 +20,8 @@ from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.steps.grace import grace_ended_before
 from pypi_mirror.steps.guard_removals import require_approval
-from pypi_mirror.steps.index_snapshot import has_snapshot, load_snapshot, remove_snapshots
+from pypi_mirror.steps.index_snapshot import remove_snapshots
 from pypi_mirror.steps.layout import note_layout
-from pypi_mirror.steps.left_over import index_etag, note_ended, to_continue
 from pypi_mirror.steps.pause import forget_pause, pause_of
 from pypi_mirror.steps.stray_pages import remove_stray_pages
 from pypi_mirror.steps.upstream_identity import ANOTHER
@@ -53,7 +52,7 @@ class Rebuilt:
 def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     """Publish what the run's batches did, and move the cursor if it is a sync that has left nothing.
 
-    What it has left, paused or bounded, is noted for the next one. Raises MirrorError while a batch is
+    Raises MirrorError while a batch is
     unfinished: the cursor would pass projects nobody looked at.
     """
     run = mirror.ledger.runs.get(run_id)
@@ -70,10 +69,10 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     _sweep_leftovers(mirror)
     if (paused or run.request.kind is not RunKind.SYNC) and _is_taken_over(mirror):
         if run.request.kind is RunKind.SYNC:
-            note_ended(mirror, run)
+            mirror.ledger.to_do.published(run_id)
         remove_snapshots(mirror.state)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
-    due = _is_due(mirror, paused=paused)
+    due = _is_due(mirror)
     if due:
         serial = mirror.ledger.facts.cursor if paused else run.cursor_to
         changed = write_root_index(
@@ -86,31 +85,19 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         mirror.ledger.facts.put({"index_serial": str(serial or "")})
         _remove_pages(mirror)
     _write_name_map(mirror, due=due)
-    strays = remove_stray_pages(mirror, run) if _looks_at_all(mirror, run) else 0
+    strays = remove_stray_pages(mirror, run) if run.request.kind is RunKind.SYNC else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
     _record(mirror, run, changed=changed_any, paused=paused)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
 
 
-def _looks_at_all(mirror: Mirror, run: Run) -> bool:
-    """Whether the plan comes from a comparison with all of upstream: its own, or that of an earlier run."""
-    if run.request.kind is not RunKind.SYNC:
-        return False
-    return run.source == "index" or to_continue(mirror, run) is not None
-
-
-def _is_due(mirror: Mirror, *, paused: bool) -> bool:
+def _is_due(mirror: Mirror) -> bool:
     """Whether the root index on the disk may be older than the projects.
 
     A cursor that moved past other people's projects is no reason to write a hundred megabytes.
     """
-    facts = mirror.ledger.facts
-    return (
-        facts.get(UNPUBLISHED) is not None
-        or (not paused and facts.get("selection") != mirror.selection)
-        or not _has_index(mirror)
-    )
+    return mirror.ledger.facts.get(UNPUBLISHED) is not None or not _has_index(mirror)
 
 
 def _is_taken_over(mirror: Mirror) -> bool:
@@ -192,17 +179,10 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     if run.request.kind is RunKind.SYNC and not paused:
         forget_pause(mirror)
         mirror.ledger.catalogue.forget_unselected(now=int(mirror.clock()))
-        compared = mirror.ledger.facts.get("comparing") == mirror.selection
-        wanted["selection"] = mirror.selection if compared else None
-        wanted[ANOTHER] = None
+        wanted |= {ANOTHER: None, "read": None}
         if run.cursor_to is not None:
             write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
             wanted["cursor"] = str(run.cursor_to)
-        # Without a snapshot this is a second try, and the first came to the end.
-        if run.source == "index" and has_snapshot(mirror.state, run.id):
-            wanted["index_etag"] = load_snapshot(mirror.state, run.id).etag
-        elif run.source == "ledger" and (etag := index_etag(mirror, run)) is not None:
-            wanted["index_etag"] = etag
     if changed:
         now = datetime.fromtimestamp(mirror.clock(), UTC)
         stamp = now.strftime("%Y%m%dT%H:%M:%S\n").encode()
@@ -215,7 +195,7 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
         if newest is not None:
             mirror.ledger.events.forget_before(min(int(mirror.clock()), newest) - _KEEP_EVENTS)
     if run.request.kind is RunKind.SYNC:
-        note_ended(mirror, run)
+        mirror.ledger.to_do.published(run.id)
     remove_snapshots(mirror.state)
 
 

@@ -18,10 +18,10 @@ from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.steps.guard_removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.steps.index_snapshot import remove_snapshots
-from pypi_mirror.steps.left_over import Left, left, left_over
 from pypi_mirror.steps.pause import described, pause_of
 from pypi_mirror.steps.sample import take_sample
 from pypi_mirror.steps.silent_losses import SilentLoss, note_silent_losses, silent_losses
+from pypi_mirror.steps.to_do import Left, left
 from pypi_mirror.steps.unknown_names import note_missing_pages
 from pypi_mirror.steps.write_metrics import write_metrics
 from pypi_mirror.webserver.site_page import write_client_files, write_site_files
@@ -82,7 +82,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     state = RunState.SUCCESS if reason is None else RunState.FAILED
     pause = pause_of(mirror, run_id)
     beyond = mirror.ledger.plan.left(run_id)
-    remaining = left(mirror)
+    remaining = left(mirror, done=progress.tally if run.request.kind is RunKind.SYNC else None)
     if state is RunState.SUCCESS and (
         beyond or (pause is not None and mirror.ledger.plan.unfinished(run_id))
     ):
@@ -101,7 +101,8 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         ),
     )
     settle_removals(mirror, run)
-    mirror.ledger.runs.forget_plans_before(run_id, keep=_still_needed(mirror))
+    waiting = waiting_for_approval(mirror)
+    mirror.ledger.runs.forget_plans_before(run_id, keep=[] if waiting is None else [waiting.run_id])
     mirror.ledger.lease.release(run.request.label)
     note_missing_pages(mirror, run_id)
     lost = note_silent_losses(mirror, run_id)
@@ -135,12 +136,6 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         refused_parts=refused.files + refused.fields,
         silent_losses=lost,
     )
-
-
-def _still_needed(mirror: Mirror) -> list[int]:
-    """The runs whose plans are of use yet: what one has left, what one waits for approval of."""
-    rest, waiting = left_over(mirror), waiting_for_approval(mirror)
-    return [each.run_id for each in (rest, waiting) if each is not None]
 
 
 def end_dry_run(mirror: Mirror, run_id: int) -> None:

@@ -116,6 +116,8 @@ def remove_stray_pages(mirror: Mirror, run: Run) -> int:
 
 
 def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
+    if not names:
+        return 0
     held = mirror.ledger.projects.totals().projects
     found = Removals(run_id=0, projects=len(names), touched=len(names))
     over = exceeded(found, Totals(projects=held + len(names)), mirror.settings.guard)

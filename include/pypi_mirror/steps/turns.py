@@ -21,12 +21,11 @@ _READ_AT_MOST: Final = 20_000
 
 
 class _Turns(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the run ``run_id``: the batches before number ``urgent`` hold what cannot wait; ``is_full`` says
-    that gigabytes-per-run, not projects-per-run, is what leaves the rest to later runs.
+    """Of the run ``run_id``: ``is_full`` says that gigabytes-per-run, not projects-per-run, leaves the rest
+    to later runs.
     """
 
     run_id: int
-    urgent: int
     is_full: bool = False
 
 
@@ -63,7 +62,7 @@ def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smalle
         cut=partial(cut_of_turn, batch_size=batch_size, at_least=at_least, smallest=smallest),
     )
     is_full = turns.is_full or schedule.projects_per_run is None
-    noted = _Turns(run_id=run.id, urgent=turns.urgent, is_full=is_full)
+    noted = _Turns(run_id=run.id, is_full=is_full)
     mirror.ledger.facts.put({_FACT: msgspec.json.encode(noted).decode()})
 
 
@@ -74,19 +73,9 @@ def _goes_in_turns(mirror: Mirror, run: Run) -> bool:
     return is_sync and bool(schedule.first or (is_bounded(run) and bounds != (None, None)))
 
 
-def urgent_batches(mirror: Mirror, run_id: int) -> int:
-    """How many batches, the first ones, hold what cannot wait; 0 for a run that was not cut in turns."""
-    turns = _turns(mirror, run_id)
-    return 0 if turns is None else turns.urgent
-
-
 def bounding_option(mirror: Mirror, run_id: int) -> str:
     """The option of ``[schedule]`` because of which the run leaves a part of its plan."""
-    turns = _turns(mirror, run_id)
-    return "gigabytes-per-run" if turns is not None and turns.is_full else "projects-per-run"
-
-
-def _turns(mirror: Mirror, run_id: int) -> _Turns | None:
     noted = mirror.ledger.facts.get(_FACT)
     turns = None if noted is None else msgspec.json.decode(noted, type=_Turns)
-    return turns if turns is not None and turns.run_id == run_id else None
+    is_full = turns is not None and turns.run_id == run_id and turns.is_full
+    return "gigabytes-per-run" if is_full else "projects-per-run"
