@@ -36,6 +36,7 @@ from pypi_mirror.retries import Retries
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.sync.deciding import Decider
+from pypi_mirror.sync.our_page import files_on_our_page
 from pypi_mirror.sync.page_reader import PageReader
 from pypi_mirror.sync.project_sync import ProjectSync
 from pypi_mirror.transport import CurlTransport, Transport
@@ -174,7 +175,10 @@ class Mirror:
     def decider(self) -> Decider:
         s = self.settings
         return Decider(
-            self.selector, rendering=rendering_fingerprint(s), web=s.web if s.release_files else None
+            self.selector,
+            lambda project: files_on_our_page(self.pages.path_of(project), project),
+            rendering=rendering_fingerprint(s),
+            web=s.web if s.release_files else None,
         )
 
     def page_reader(self, transport: Transport, run: Run) -> PageReader:

@@ -66,7 +66,12 @@ def page(*named: str | RemoteFile, status: str = "active") -> ProjectPage:
 
 def decider(web: Path | None = Path("/nowhere"), *, rendering: str = "look", **selection: Any) -> Decider:
     selection = {"exclude_filename": "win32", **selection}
-    return Decider(build_selector(Selection(**selection)), rendering=rendering, web=web)
+    return Decider(build_selector(Selection(**selection)), our_page, rendering=rendering, web=web)
+
+
+def our_page(_project: NormalizedName) -> dict[str, RemoteFile]:
+    """What our own page says of each file that it may list."""
+    return {name: remote(name) for name in (A, B, C, WINDOWS)}
 
 
 def work(
@@ -144,6 +149,20 @@ def test_what_policy_takes_off_our_page_is_lost() -> None:
     assert gone_there_too == Work(loses_files=1, loses_bytes=10), "policy takes it whatever upstream has"
     assert work(page(A, WINDOWS), before(files(A) | files(WINDOWS, removed_at=1))) == Work()
     assert work(page(A, WINDOWS), before(have, status=REMOVING)).loses_files == 0
+
+
+def test_of_what_upstream_says_nothing_policy_decides_by_our_own_page() -> None:
+    assert decider().unread_work(before(files(A, WINDOWS))) == Work(loses_files=1, loses_bytes=10)
+    damaged = Decider(
+        build_selector(Selection(exclude_filename="win32")), no_page, rendering="look", web=None
+    )
+    assert damaged.unread_work(before(files(A, WINDOWS))) == Work()
+    found = damaged.work(PLANNED, before(files(A, WINDOWS)), page(A))
+    assert found.silent == Loss(project=False, files=1, bytes=10)
+
+
+def no_page(_project: NormalizedName) -> dict[str, RemoteFile]:
+    return {}
 
 
 def test_what_policy_and_upstream_take_is_told_apart() -> None:

@@ -1,7 +1,7 @@
 """What a project's next page takes and loses, from upstream's page and what the mirror has; no network."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -49,12 +49,20 @@ class Work:
 
 
 class Decider:
-    """Decides under one policy; ``rendering`` names how pages look, ``web`` holds the pool, None where files
-    are not mirrored.
+    """Decides under one policy; ``our_page`` gives the entries of a project's page here by file name.
+    ``rendering`` names how pages look, ``web`` holds the pool, None where files are not mirrored.
     """
 
-    def __init__(self, selector: Selector, *, rendering: str, web: Path | None) -> None:
+    def __init__(
+        self,
+        selector: Selector,
+        our_page: Callable[[NormalizedName], Mapping[str, RemoteFile]],
+        *,
+        rendering: str,
+        web: Path | None,
+    ) -> None:
         self._selector = selector
+        self._our_page = our_page
         self._rendering = rendering
         self._web = web
 
@@ -76,12 +84,9 @@ class Decider:
         listed = {file.filename for file in page.files}
         decision = self.decide(page)
         dropped = {each.file.filename for each in decision.dropped}
-        lost = [
-            file
-            for file in _on_our_page(before)
-            if file.filename in dropped
-            or (file.filename not in listed and self._is_unwanted(page.name, file))
-        ]
+        ours = _on_our_page(before)
+        lost = [file for file in ours if file.filename in dropped]
+        lost += self._unwanted(page.name, [file for file in ours if file.filename not in listed])
         new = [
             file
             for file in decision.kept
@@ -98,10 +103,7 @@ class Decider:
 
     def unread_work(self, before: Before) -> Work:
         """What policy takes off our page where nobody knows upstream's."""
-        known = before.project
-        lost = (
-            [] if known is None else [f for f in _on_our_page(before) if self._is_unwanted(known.project, f)]
-        )
+        lost = [] if before.project is None else self._unwanted(before.project.project, _on_our_page(before))
         return Work(loses_files=len(lost), loses_bytes=sum(file.size for file in lost))
 
     @staticmethod
@@ -133,18 +135,22 @@ class Decider:
         if is_empty and (is_weighed or (page is not None and page.status.status == QUARANTINED)):
             return None
         names = set() if page is None else {file.filename for file in page.files}
-        lost = [
-            file
-            for file in _on_our_page(before)
-            if file.filename not in names and not self._is_unwanted(known.project, file)
-        ]
+        off = [file for file in _on_our_page(before) if file.filename not in names]
+        unwanted = {file.filename for file in self._unwanted(known.project, off)}
+        lost = [file for file in off if file.filename not in unwanted]
         if not lost and page is not None:
             return None
         return Loss(project=not names, files=len(lost), bytes=sum(file.size for file in lost))
 
-    def _is_unwanted(self, project: NormalizedName, file: KnownFile) -> bool:
-        """Whether policy leaves a file out of which upstream's page says nothing."""
-        return self._selector.why_not_file(project, RemoteFile(filename=file.filename, url="")) is not None
+    def _unwanted(self, project: NormalizedName, files: Sequence[KnownFile]) -> list[KnownFile]:
+        """Those of ``files``, of which upstream's page says nothing, that policy takes off ours."""
+        if not files:
+            return []
+        page = ProjectPage(
+            name=project, serial=None, etag=None, files=tuple(self._our_page(project).values())
+        )
+        dropped = {each.file.filename for each in self.decide(page).dropped}
+        return [file for file in files if file.filename in dropped]
 
     def _is_in_pool(self, page: ProjectPage, file: RemoteFile) -> bool:
         """Whether the file lies where it would be, as far as a directory tells: a ledger can be lost."""
