@@ -1,25 +1,21 @@
 """The guard: which plans wait for a person, how one is approved, and that nothing happens until then."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import LeaseLost, LedgerError, MirrorBusy, RemovalsHeld, UpstreamMalformed
-from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.progress import progress
-from pypi_mirror.settings.values import RemovalGuard
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.guard_removals import Removals, guard_removals, removals_of, require_none_waits
+from pypi_mirror.steps.guard_removals import guard_removals, removals_of, require_none_waits
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run
-from pypi_mirror.sync.removal_limits import exceeded
 from tests.steps.audit import audit, compare
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (
@@ -36,49 +32,6 @@ from tests.warehouse import (
 from tests.warehouse.faults import Missing
 
 NAMES = [f"p{number:02}" for number in range(20)]
-GUARD = RemovalGuard()
-BIG = Totals(projects=100_000, files=1_000_000, bytes=10**12)
-
-
-def removals(**figures: int) -> Removals:
-    return Removals(run_id=1, plan="x", touched=max(figures.values()), exceeded=(), approved=False, **figures)
-
-
-@pytest.mark.parametrize(
-    ("found", "totals", "words"),
-    [
-        (removals(projects=500), BIG, []),
-        (removals(projects=501), BIG, ["501 projects, [removal] max-projects is 500"]),
-        (removals(projects=100), replace(BIG, projects=10_000), []),
-        (
-            removals(projects=101),
-            replace(BIG, projects=10_000),
-            ["1.01 % of the mirror's projects, [removal] max-percent is 1"],
-        ),
-        (
-            removals(files=10_001),
-            BIG,
-            ["1 % of the mirror's files, [removal] max-percent is 1"],
-        ),
-        (removals(bytes=10**10), BIG, []),
-        (
-            removals(bytes=2 * 10**10),
-            BIG,
-            ["2 % of the mirror's bytes, [removal] max-percent is 1"],
-        ),
-        (removals(projects=9), Totals(), ["100 % of the mirror's projects, [removal] max-percent is 1"]),
-    ],
-)
-def test_each_limit_by_itself(found: Removals, totals: Totals, words: list[str]) -> None:
-    assert exceeded(found, totals, GUARD) == words
-
-
-def test_a_small_mirror_can_remove_a_few_whatever_their_size() -> None:
-    held = Totals(projects=30, files=100, bytes=1000)
-    few = Removals(run_id=1, plan="x", projects=5, files=90, bytes=990, touched=5)
-    assert exceeded(few, held, GUARD) == []
-    assert len(exceeded(replace(few, touched=6), held, GUARD)) == 3
-    assert exceeded(replace(few, touched=1), held, replace(GUARD, always_allowed=0))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
+from pypi_mirror.guard import Losing, described, unannounced, weigh_silent, withheld
 from pypi_mirror.ledger.losses import Losses
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Failed
@@ -19,8 +20,6 @@ from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.steps.guard_removals import removed_lately
 from pypi_mirror.steps.keep_lease import LeaseKeeper
 from pypi_mirror.sync.deciding import Before, Work
-from pypi_mirror.sync.loss_guard import Losing, LossGuard
-from pypi_mirror.sync.removal_limits import over_a_week
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +34,12 @@ def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
     """
     losing: list[Losing] = []
     mirror.ledger.plan.note_decided(run.id, _decided(mirror, run, losing))
-    withheld = _guard(mirror, run).withheld(losing) if losing else []
-    for each in withheld:
+    failed = _withheld(mirror, run, losing)
+    for each in failed:
         log.warning("%s is withheld: %s", each.planned.project, each.reason)
-    if withheld:
-        PageReads(mirror.ledger.engine, mirror.clock, run.id).record(withheld)
-    return withheld
+    if failed:
+        PageReads(mirror.ledger.engine, mirror.clock, run.id).record(failed)
+    return failed
 
 
 def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
@@ -115,17 +114,34 @@ def _page(mirror: Mirror, project: NormalizedName, entry: Entry | None) -> Proje
     return decode_page(mirror.ledger.catalogue.body(project), project=project, etag=entry.etag)
 
 
-def _guard(mirror: Mirror, run: Run) -> LossGuard:
-    """What a person asks for by name follows upstream whatever it loses: that is how one approves it."""
+def _withheld(mirror: Mirror, run: Run, losing: list[Losing]) -> list[Failed]:
+    """Those of ``losing`` that may not follow upstream: all that nothing announced, or none.
+
+    What a person asks for by name follows upstream whatever it loses: that is how one approves it. Raises
+    LeaseLost when another run has taken the mirror over.
+    """
+    events = mirror.ledger.events.of(sorted(each.planned.project for each in losing)) if losing else []
+    silent = unannounced(losing, events)
+    if not silent:
+        return []
     losses = Losses(mirror.ledger.engine, run.id)
-    if run.request.kind is RunKind.SELECTED:
-        return LossGuard(losses, mirror.ledger.events.of, None)
-    lately = removed_lately(mirror, run.id)
-    return LossGuard(
-        losses,
-        mirror.ledger.events.of,
-        mirror.settings.guard,
-        weekly=lambda projects: over_a_week(
-            projects, lately, mirror.ledger.projects.totals(), mirror.settings.guard
-        ),
-    )
+    lost = losses.add({each.planned.project: each.loss for each in silent})
+    if run.request.kind is not RunKind.SELECTED:
+        over = weigh_silent(
+            lost,
+            mirror.settings.guard,
+            asked_for=losses.asked_for,
+            held=mirror.ledger.projects.totals,
+            lately=removed_lately(mirror, run.id),
+        )
+        if over:
+            return withheld(silent, lost, over)
+    losses.forget([each.planned.project for each in silent if each.is_kept])
+    for each in silent:
+        if not each.is_kept:
+            log.warning(
+                "%s: %s, and no event or index said so; its page follows upstream",
+                each.planned.project,
+                described(each),
+            )
+    return []

@@ -14,19 +14,17 @@ from typing import Final
 import msgspec
 
 from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
+from pypi_mirror.guard import WEEK, weigh_announced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
 from pypi_mirror.steps.to_do import note_to_do
 from pypi_mirror.steps.upstream_identity import ANOTHER
-from pypi_mirror.sync.removal_limits import exceeded, over_a_week
 from pypi_mirror.wording import count, moment_of, size
 
 log = logging.getLogger(__name__)
 
 FACT: Final = "removals"
-# Seconds over which removals have a budget.
-WEEK: Final = 7 * 24 * 3600
 # Seconds that a run may take to its plan, at most, before it waits for approval of it.
 _TO_THE_PLAN: Final = 6 * 3600
 
@@ -82,14 +80,14 @@ def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: b
     removals = _added_up(run_id, kind, losing)
     if not removals.touched:
         return removals
-    guard, held = mirror.settings.guard, mirror.ledger.projects.totals()
-    totals = replace(held, projects=max(held.projects, pages))
-    over = exceeded(removals, totals, guard)
-    if kind is not RunKind.SELECTED:
-        over += over_a_week(removals.projects, removed_lately(mirror, run_id), totals, guard)
-    if kind is RunKind.SYNC and removals.projects and mirror.ledger.facts.get(ANOTHER) is not None:
-        # The limits let a small mirror lose all it has to a mistyped [mirror] master.
-        over.append("upstream is another one than before: removing any project needs approval")
+    held = mirror.ledger.projects.totals()
+    over = weigh_announced(
+        removals,
+        mirror.settings.guard,
+        held=replace(held, projects=max(held.projects, pages)),
+        lately=None if kind is RunKind.SELECTED else removed_lately(mirror, run_id),
+        is_another=kind is RunKind.SYNC and mirror.ledger.facts.get(ANOTHER) is not None,
+    )
     return replace(removals, exceeded=tuple(over))
 
 

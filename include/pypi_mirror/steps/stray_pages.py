@@ -13,12 +13,12 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import DiskFault
+from pypi_mirror.guard import weigh_announced
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, PlanState
 from pypi_mirror.steps.guard_removals import Removals
-from pypi_mirror.sync.removal_limits import exceeded
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
         return 0
     held = mirror.ledger.projects.totals().projects
     found = Removals(run_id=0, projects=len(names), touched=len(names))
-    over = exceeded(found, Totals(projects=held + len(names)), mirror.settings.guard)
+    over = weigh_announced(found, mirror.settings.guard, held=Totals(projects=held + len(names)))
     if over:
         log.warning(
             "%d pages stay of projects that upstream's index lists and that it answers with 404, such as %s: "
