@@ -51,6 +51,7 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
             projects=projects,
             recheck=recheck,
             any_hour=any_hour,
+            dry_run=bool(params["dry_run"]),
             interval=(int(run.data_interval_start.timestamp()), int(run.data_interval_end.timestamp())),
         )
     return RunRequest(
@@ -60,4 +61,5 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
         recheck=recheck,
         any_hour=any_hour,
         unbounded=bool(params["all"]),
+        dry_run=bool(params["dry_run"]),
     )

@@ -23,6 +23,7 @@ from pypi_mirror.disk_identity import identity_files, mark_disk, require_own_dis
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.filters import Selector, build_selector
+from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
@@ -222,6 +223,9 @@ class Mirror:
         root = self.simple_root
         retries = Retries(transport, self.patience, index=root)
         return ProjectPages(self.settings.master, transport, retries, root=root)
+
+    def page_reads(self, run: Run) -> PageReads:
+        return PageReads(self.ledger.engine, self.clock, run.id, dry_run=run.request.dry_run)
 
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)

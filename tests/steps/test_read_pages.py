@@ -40,7 +40,7 @@ from tests.warehouse import (
     many,
     small,
 )
-from tests.warehouse.faults import Missing
+from tests.warehouse.faults import Instead, Missing
 
 LINUX = Environment(
     system="linux", machine="x86_64", implementation="cpython", pythons=((3, 11),), libc=("glibc", 2, 28)
@@ -51,7 +51,7 @@ def planned(made: Bench, *, read: bool = True) -> tuple[Partition, PlanTotals, l
     """What a dry run says."""
     made.clock.advance(minutes=1)
     with made.open() as mirror:
-        run_id = fetch_changelog(mirror, made.request()).run_id
+        run_id = fetch_changelog(mirror, made.request(dry_run=True)).run_id
         partition = partition_projects(mirror, run_id, read=read)
         totals, rows = mirror.ledger.plan.totals(run_id), list(mirror.ledger.plan.projects(run_id))
         end_dry_run(mirror, run_id)
@@ -140,6 +140,26 @@ def test_a_dry_run_leaves_nothing_on_the_backlog(bench: MakeBench) -> None:
     assert made.backlog() == {}
     made.sync()
     assert list(made.backlog()) == ["alpha"]
+
+
+def test_a_dry_run_counts_no_attempt_and_loses_no_event_that_a_page_is_waited_for(bench: MakeBench) -> None:
+    made = bench(
+        scenario=small(), faults=(Fault(path="/simple/beta-lib/", effect=Status(code=403), times=None),)
+    )
+    made.sync()
+    made.server.inject(Fault(path="/simple/alpha/", effect=Missing(), times=None))
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="7.0")))
+    made.sync()
+    made.server.faults.clear()
+    for name in ("alpha", "beta-lib"):
+        made.server.inject(Fault(path=f"/simple/{name}/", effect=Instead(body="{"), times=None))
+    made.clock.advance(minutes=60)
+    with made.open() as mirror:
+        before = mirror.ledger.backlog.all()
+    assert {each.project: each.lagging for each in before} == {"alpha": True, "beta-lib": False}
+    planned(made)
+    with made.open() as mirror:
+        assert mirror.ledger.backlog.all() == before
 
 
 def many_projects(bench: MakeBench, number: int, **settings: Any) -> Bench:

@@ -87,7 +87,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    request = replace(make_request(arguments), any_hour=arguments.now, unbounded=arguments.all)
+    request = replace(
+        make_request(arguments), any_hour=arguments.now, unbounded=arguments.all, dry_run=arguments.dry_run
+    )
     with open_mirror(read_settings(arguments.config)) as mirror:
         try:
             with ended(mirror, request.label):

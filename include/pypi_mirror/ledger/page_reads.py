@@ -34,12 +34,13 @@ class PageRead:
 
 
 class PageReads:
-    """Records what run ``run_id`` has read."""
+    """Records what run ``run_id`` has read; a ``dry_run`` leaves the backlog as it is."""
 
-    def __init__(self, engine: Engine, clock: Clock, run_id: int) -> None:
+    def __init__(self, engine: Engine, clock: Clock, run_id: int, *, dry_run: bool = False) -> None:
         self._engine = engine
         self._clock = clock
         self._run_id = run_id
+        self._dry_run = dry_run
 
     def record(self, reads: Sequence[PageRead | Failed]) -> None:
         """All of ``reads``, or, when this raises, none of them; what failed is on the backlog.
@@ -61,4 +62,5 @@ class PageReads:
                         .values(values),
                         [{"project_": each.planned.project} for each in done],
                     )
-            add_failures(connection, failed, run_id=self._run_id, now=now)
+            if not self._dry_run:
+                add_failures(connection, failed, run_id=self._run_id, now=now)

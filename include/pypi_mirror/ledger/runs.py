@@ -23,7 +23,8 @@ class RunRequest:
     line); asking again with the same label continues that run. ``projects`` are to be synced now, changed
     or not; a backfill is confined to them. ``recheck`` asks upstream for every selected project, whatever
     its serial, in a run of kind SYNC. ``any_hour`` has that download outside of download-window, too, and
-    ``unbounded`` has it take its whole plan, whatever [schedule] says that a run takes.
+    ``unbounded`` has it take its whole plan, whatever [schedule] says that a run takes. A ``dry_run`` ends
+    with its plan, and what fails in it is not on the backlog.
     ``interval`` is that of a backfill, [start, end) in seconds since 1970.
     """
 
@@ -33,6 +34,7 @@ class RunRequest:
     recheck: bool = False
     any_hour: bool = False
     unbounded: bool = False
+    dry_run: bool = False
     interval: tuple[int, int] | None = None
 
 

@@ -12,7 +12,6 @@ from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
 from pypi_mirror.guard import Losing, described, unannounced, weigh_silent, withheld
 from pypi_mirror.ledger.losses import Losses
-from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -38,7 +37,7 @@ def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
     for each in failed:
         log.warning("%s is withheld: %s", each.planned.project, each.reason)
     if failed:
-        PageReads(mirror.ledger.engine, mirror.clock, run.id).record(failed)
+        mirror.page_reads(run).record(failed)
     return failed
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
-from pypi_mirror.ledger.page_reads import PageRead, PageReads
+from pypi_mirror.ledger.page_reads import PageRead
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject
@@ -83,7 +83,7 @@ def read_pages(
                 await Batch(
                     work=work,
                     look_up=lambda chunk: look_up(mirror, chunk),
-                    commit=ReadCommit(PageReads(mirror.ledger.engine, mirror.clock, run_id), on_recorded),
+                    commit=ReadCommit(mirror.page_reads(run), on_recorded),
                     parallel=mirror.settings.workers * _PAGES_PER_WORKER,
                     should_stop=lambda: limit() or should_stop(),
                     on_failed=limit.failed,

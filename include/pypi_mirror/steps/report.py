@@ -139,10 +139,9 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
 
 
 def end_dry_run(mirror: Mirror, run_id: int) -> None:
-    """End a run after its plan: all it leaves is what it has read, and the next run finds the same."""
+    """End a dry run after its plan: all it leaves is what it has read, and the next run finds the same."""
     run = mirror.ledger.runs.get(run_id)
     settle_removals(mirror, run, dry=True)
-    mirror.ledger.backlog.forget([e.project for e in mirror.ledger.backlog.all() if e.first_run_id == run_id])
     mirror.ledger.runs.forget(run_id)
     remove_snapshots(mirror.state)
     mirror.ledger.lease.release(run.request.label)
