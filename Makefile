@@ -10,6 +10,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.setup
 READY_DEV := $(VENV)/.setup-dev
+DOCS_VENV := $(VENV)/docs
+DOCS_READY := $(DOCS_VENV)/.setup
 
 # What a person may set: make mirror CONF=my-mirror.conf AIRFLOW_PORT=9001
 PYTHON ?=
@@ -100,6 +102,14 @@ bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=
 bench-docs: $(READY_DEV)  ## make the figures of docs/ and README anew from bench/results.json
 	@$(PY) -m bench --documents-only $(BENCH_OUTPUT)
 
+.PHONY: docs
+docs: $(DOCS_READY)  ## make a site of README and docs/ in build/site, and check its links
+	@rm -rf build/pages build/site && mkdir -p build/pages
+	@cp --parents README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md include/mirror.conf build/pages
+	@cp -R docs deploy build/pages
+	@$(DOCS_VENV)/bin/zensical build --strict --clean
+	@echo "build/site/index.html"
+
 .PHONY: torture
 torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAIGN=NAME SHARE=0.05 SEED=1; needs nginx)
 	@$(PY) -m tests.torture --share '$(SHARE)' $(if $(CAMPAIGN),--campaign '$(CAMPAIGN)') $(if $(SEED),--seed '$(SEED)')
@@ -108,6 +118,7 @@ torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAI
 lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements.txt requirements.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-dev.txt requirements-dev.in
+	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-docs.txt requirements-docs.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --output-file requirements-poetry.txt requirements-poetry.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.12 --output-file \
 		bench/requirements-bandersnatch.txt bench/requirements-bandersnatch.in
@@ -126,7 +137,7 @@ LOCK_OPTIONS := --quiet --universal --generate-hashes --upgrade \
 .PHONY: clean
 clean:  ## remove .venv, caches and ./var (the local mirror too); 'down' first
 	@if [ -x $(PY) ]; then $(STACK) down; fi
-	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) var build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first of these that is 3.11 to 3.13 and can make an environment with pip in it.
@@ -167,4 +178,11 @@ $(READY_DEV): requirements-dev.txt requirements-celery.txt $(READY)
 	@echo "installing requirements-dev.txt and requirements-celery.txt"
 	@$(call install,requirements-dev.txt)
 	@$(call install,requirements-celery.txt,--no-deps)
+	@touch $@
+
+# An environment of its own, so that nothing of the site's decides what the mirror or its tests run with.
+$(DOCS_READY): requirements-docs.txt $(READY_DEV)
+	@echo "installing requirements-docs.txt"
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(DOCS_VENV)
+	@$(VENV)/bin/uv pip install --quiet --python $(DOCS_VENV)/bin/python --require-hashes -r requirements-docs.txt
 	@touch $@

@@ -1,7 +1,10 @@
 """Links lead somewhere, and pages are as long as a reader bears."""
 
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,7 +35,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
             continue
         path, _, anchor = target.partition("#")
         there = (page.parent / path).resolve() if path else page
-        assert there.exists(), target
+        assert there.is_file(), target
         assert not anchor or anchor in anchors_of(there), target
 
 
@@ -49,3 +52,17 @@ def test_no_two_headings_of_a_page_are_the_same() -> None:
     for page in PAGES:
         headings = re.findall(r"^##+ (.+)$", page.read_text(), re.MULTILINE)
         assert len(headings) == len(set(headings)), page
+
+
+def test_the_site_has_every_page_once() -> None:
+    project = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+    assert sorted(_files(project["nav"])) == sorted(map(_name, LINKING))
+
+
+def _files(nav: list[dict[str, Any]]) -> Iterator[str]:
+    for entry in nav:
+        for there in entry.values():
+            if isinstance(there, str):
+                yield there
+            else:
+                yield from _files(there)
