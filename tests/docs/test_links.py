@@ -59,6 +59,17 @@ def test_the_site_has_every_page_once() -> None:
     assert sorted(_files(project["nav"])) == sorted(map(_name, LINKING))
 
 
+def test_every_place_that_the_architecture_names_exists() -> None:
+    roots = (ROOT, ROOT / "include/pypi_mirror", ROOT / "plugins/pypi_mirror_page")
+    named = re.findall(r"`([a-z_/]+(?:\.py|/))`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert len(named) > 30
+    assert [place for place in named if not any((root / place).exists() for root in roots)] == []
+
+
+def test_the_architecture_is_one_page() -> None:
+    assert len((ROOT / "ARCHITECTURE.md").read_text().splitlines()) <= 60
+
+
 def _files(nav: list[dict[str, Any]]) -> Iterator[str]:
     for entry in nav:
         for there in entry.values():
