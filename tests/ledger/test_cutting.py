@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pypi_mirror.ledger.cutting import CutTurn, Turns
+from pypi_mirror.ledger.cutting import CutTurn
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
@@ -36,8 +36,8 @@ def take_turns(
     first: str | Sequence[str] = "",
     most: int | None = None,
     bytes_: int | None = None,
-) -> Turns:
-    """Choose what ``run`` takes and cut it."""
+) -> bool:
+    """Choose what ``run`` takes and cut it; whether bytes have left some."""
     names = [name(each) for each in first]
     ledger.plan.choose_turns(run.id, first=names, most=most)
     return ledger.plan.cut_turns(run.id, first=names, most_bytes=bytes_, cut=TURNS)
@@ -65,8 +65,8 @@ def test_what_comes_first_and_what_is_left(
 ) -> None:
     run, _ = next_run(ledger, names="abcdefgh")
     for _ in range(2):
-        turns = take_turns(ledger, run, first="hxfgc", most=most)
-        assert (turns.urgent, ledger.plan.left(run.id)) == (0, left)
+        assert not take_turns(ledger, run, first="hxfgc", most=most)
+        assert ledger.plan.left(run.id) == left
         assert batches(ledger, run) == expected
         assert ledger.plan.unfinished(run.id) == ledger.plan.progress(run.id).planned == 8 - left
 
@@ -88,8 +88,7 @@ def test_what_cannot_wait_is_in_batches_of_its_own(ledger: Ledger) -> None:
             planned("unwanted", action=Action.REMOVE),
         ],
     )
-    turns = take_turns(ledger, following, first=["same"], most=1)
-    assert turns.urgent == 2
+    take_turns(ledger, following, first=["same"], most=1)
     assert batches(ledger, following) == [["event", "gone"], ["newer", "unwanted"], ["same"]]
     assert ledger.plan.left(following.id) == 1, "the absent one has no reader yet"
 
@@ -179,10 +178,10 @@ def test_what_cannot_wait_is_taken_whatever_its_bytes(ledger: Ledger) -> None:
     ]
     ledger.plan.write(run.id, [*sized(a=5, b=5, c=5), *urgent])
     ledger.plan.note_decided(run.id, [replace(each, new_bytes=50) for each in urgent])
-    turns = take_turns(ledger, run, bytes_=10)
+    assert take_turns(ledger, run, bytes_=10)
     taken = batches(ledger, run)
-    assert sorted(chain.from_iterable(taken[: turns.urgent])) == ["emptied", "gone", "removed"]
-    assert taken[turns.urgent :] == [["a", "b"]]
+    assert sorted(chain.from_iterable(taken[:-1])) == ["emptied", "gone", "removed"]
+    assert taken[-1] == ["a", "b"]
 
 
 def test_what_could_not_be_read_is_in_no_batch_and_not_left(ledger: Ledger) -> None:
@@ -190,8 +189,8 @@ def test_what_could_not_be_read_is_in_no_batch_and_not_left(ledger: Ledger) -> N
     run, _ = next_run(ledger, names="abc")
     ledger.plan.choose_turns(run.id, first=[name("b")], most=None)
     PageReads(ledger.engine, Hands(), run.id).record([failed(planned("b"))])
-    turns = ledger.plan.cut_turns(run.id, first=[name("b")], most_bytes=0, cut=TURNS)
-    assert (turns.urgent, batches(ledger, run), ledger.plan.left(run.id)) == (0, [["a", "c"]], 0)
+    ledger.plan.cut_turns(run.id, first=[name("b")], most_bytes=0, cut=TURNS)
+    assert (batches(ledger, run), ledger.plan.left(run.id)) == ([["a", "c"]], 0)
     assert ledger.plan.failed(run.id) == ["b"]
     assert ledger.plan.count(run.id) == 3
 

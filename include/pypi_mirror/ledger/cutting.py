@@ -5,7 +5,6 @@ A plan is cut where it is, in the database: it may be longer than memory.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import tee
 from typing import Final, Protocol
 
@@ -58,17 +57,6 @@ class CutTurn(Protocol):
     def __call__(self, projects: int, of_all: int, /) -> Cut: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turns:
-    """``urgent`` counts the batches that hold what cannot wait, the first ones; the rest follows them.
-
-    ``is_full`` says that projects were left because of their bytes.
-    """
-
-    urgent: int
-    is_full: bool = False
-
-
 def cut_whole(connection: Connection, run_id: int, cut: Cut) -> None:
     """Cut what of the plan is still to do into stretches of the alphabet."""
     _set_failed_apart(connection, run_id)
@@ -100,7 +88,7 @@ def cut_turns(
     first: Sequence[NormalizedName],
     most_bytes: int | None,
     cut: CutTurn,
-) -> Turns:
+) -> bool:
     """See ``Plan.cut_turns``."""
     _set_failed_apart(connection, run_id)
     pending = and_(plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
@@ -122,7 +110,7 @@ def cut_turns(
         following = _cut_ranked(connection, run_id, ranked, cut(len(ranked), all_), after=after_urgent)
     if others_left:
         _cut_turn(connection, run_id, _OTHERS, cut(others_left, all_), after=following)
-    return Turns(urgent=after_urgent, is_full=bool(beyond))
+    return bool(beyond)
 
 
 def _cannot_wait() -> ColumnElement[bool]:

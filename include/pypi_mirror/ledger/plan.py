@@ -27,7 +27,6 @@ from pypi_mirror.ledger.cutting import (
     UNCUT,
     Cut,
     CutTurn,
-    Turns,
     choose_all,
     choose_turns,
     cut_turns,
@@ -134,12 +133,12 @@ class Plan:
 
     def cut_turns(
         self, run_id: int, *, first: Sequence[NormalizedName], most_bytes: int | None, cut: CutTurn
-    ) -> Turns:
+    ) -> bool:
         """Cut each of the three turns that were chosen into batches of its own.
 
         What cannot wait is taken whole; of the others, in their order, as many as need no more than
         ``most_bytes`` of new files, one at least; what needs none is always taken. A file of unknown size
-        counts as one of common size.
+        counts as one of common size. Returns whether some were left because of their bytes.
         """
         with self._engine.begin() as connection:
             return cut_turns(connection, run_id, first=first, most_bytes=most_bytes, cut=cut)

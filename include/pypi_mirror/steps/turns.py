@@ -55,14 +55,13 @@ def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smalle
     if not _goes_in_turns(mirror, run):
         plan.cut(run.id, partial(cut, batch_size=batch_size, at_least=at_least, smallest=smallest))
         return
-    turns = plan.cut_turns(
+    is_full = plan.cut_turns(
         run.id,
         first=read_first(mirror.settings),
         most_bytes=schedule.bytes_per_run if is_bounded(run) else None,
         cut=partial(cut_of_turn, batch_size=batch_size, at_least=at_least, smallest=smallest),
     )
-    is_full = turns.is_full or schedule.projects_per_run is None
-    noted = _Turns(run_id=run.id, is_full=is_full)
+    noted = _Turns(run_id=run.id, is_full=is_full or schedule.projects_per_run is None)
     mirror.ledger.facts.put({_FACT: msgspec.json.encode(noted).decode()})
 
 
