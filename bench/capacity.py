@@ -84,7 +84,7 @@ _OPTIMISM = 0.9
 _ASSUMPTIONS = (
     ("new files a day, upstream-wide", f"{_FILES_A_DAY:,}", "upstream in 2026"),
     ("projects that change a day, upstream-wide", f"{_CHANGED_A_DAY:,}", "assumed: under two files each"),
-    ("runs a day", f"{_RUNS_A_DAY}", "hourly, as in the README"),
+    ("runs a day", f"{_RUNS_A_DAY}", "the default of `[schedule] cron`"),
     ("files with `.metadata`", f"{_WITH_METADATA:.0%}", "assumed: upstream has it for wheels"),
     ("files with `.provenance`", f"{_WITH_PROVENANCE:.0%}", "assumed: growing"),
     (
@@ -93,7 +93,7 @@ _ASSUMPTIONS = (
         "assumed, as in case B; a near cache has less",
     ),
     ("processes (batches at once), a processor each", f"{_PROCESSES}", "assumed: a small server"),
-    ("requests at once in each", f"{_AT_ONCE}", "`[mirror] workers` as it comes"),
+    ("requests at once in each", f"{_AT_ONCE}", "the default of `[mirror] workers`"),
     ("of the wire that files get", f"{_OPTIMISM:.0%}", "assumed: headers, TLS, and others on the wire"),
     ("root index, compressed, bytes a project", f"{_INDEX_COMPRESSED}", "assumed: names hardly compress"),
 )
@@ -195,7 +195,7 @@ _INTRODUCTION = """\
 # What a mirror takes
 
 Made by `make bench` from `bench/results.json`; do not edit. Computed for four sizes of mirror from
-what one machine measured and from assumptions that stand at the end, each with its source. For a mirror of
+what one machine measured and from the assumptions at the end, each with its source. For a mirror of
 your own, change `SIZES` in `bench/capacity.py` and run `make bench-docs`.
 
 {machine}{scale}
@@ -317,8 +317,8 @@ def _serving(cost: Costs) -> str:
 
 def _measured(cost: Costs) -> str:
     rows: Sequence[Sequence[str]] = (
-        ("processor time for a small file or `.metadata`, all told", _microseconds(cost.request), "A"),
-        ("processor time for a page, all told", _microseconds(cost.page), "E"),
+        ("processor time for a small file or `.metadata`, in total", _microseconds(cost.request), "A"),
+        ("processor time for a page, in total", _microseconds(cost.page), "E"),
         ("processor time for a gigabyte of large files", f"{cost.byte * 1e9:.2f} s", "D"),
         ("database for a file", f"{cost.file_row:,.0f} bytes", "I"),
         ("database for a project and its place in a plan", f"{cost.project_row:,.0f} bytes", "I"),

@@ -34,7 +34,8 @@ _METHOD = """\
 **What runs.** bandersnatch 8.2.0 in an environment of its own, pinned and hash-checked
 (`bench/requirements-bandersnatch.txt`), with 10 workers, the most that it allows, and nothing else changed;
 `curl --parallel --parallel-max 10`, which fetches the same addresses and neither lists, checks, renders nor
-remembers anything; ours with its default configuration. Each is a program started anew, its start counted.
+remembers anything; ours with its default configuration. Each program is started for each run, and its
+start counts.
 
 **What they read.** One nginx worker serves a static tree, with the legacy JSON that bandersnatch reads and
 the pages that ours reads, made from the same seed; a changelog stands behind it. Everything is in memory
@@ -53,8 +54,8 @@ bandersnatch's tree is served as its documentation (`docs/serving.md`, the image
 both trees hold the same files.
 
 **Case L** starts Airflow as `make up` does, on SQLite, and runs two DAGs in turn: `pypi_mirror`, of a mirror
-in step with upstream and served by nginx, and one of its shape whose tasks return at once. Its time is from
-the trigger to the run's success, by Airflow's own record.
+up to date with upstream and served by nginx, and one of its shape whose tasks return at once. Its time is
+from the trigger to the run's success, by Airflow's own record.
 
 **To repeat it:** `make bench`, on a machine that does nothing else; it needs nginx and curl, for case K
 also Redis and PostgreSQL, and Python 3.12 or later for bandersnatch (`BENCH_PYTHON=`).
@@ -186,7 +187,7 @@ _SEVERAL = """
 as `[mirror] workers` allows and nothing cost anything. *Processors busy* is of this whole machine: workers,
 upstream's nginx, the wire's relay, PostgreSQL and Redis share it. Hosts of their own share only upstream,
 the ledger and the storage; those cost a small part of what a worker does, so where the processors are the
-limit here, more hosts go on helping.
+limit here, more hosts still help.
 """
 _NEARLY_ALL = 0.85
 
