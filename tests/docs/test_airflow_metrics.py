@@ -115,7 +115,7 @@ def test_airflow_has_every_metric_that_the_page_names() -> None:
     assert spec.origin is not None
     template = Path(spec.origin).parent / "_shared/observability/metrics/metrics_template.yaml"
     known = set(re.findall(r'- name: "([^"]+)"', template.read_text()))
-    paragraph = re.search(r"^Worth an alert: .+?\n\n", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    paragraph = re.search(r"^Worth an alert: .+?(?:\n\n|\Z)", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     assert paragraph is not None
     named = set(re.findall(r"`([a-z_.]+)`", paragraph[0]))
     assert len(named) == 8
