@@ -31,8 +31,8 @@ def headline(results: Results) -> str:
     if first is None:
         return NO_RUN
     return (
-        f"- A first sync of many small wheels takes {_share(first)} where bandersnatch 8.2.0 takes\n"
-        "  a minute; [Size and speed](docs/sizing.md#how-fast) has the other cases.\n"
+        f"A first sync of many small wheels takes {_share(first)} where bandersnatch 8.2.0 takes\n"
+        "a minute; [Size and speed](docs/sizing.md#how-fast) has the other cases.\n"
     )
 
 

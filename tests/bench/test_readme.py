@@ -23,7 +23,7 @@ def test_an_eighth_of_the_time_is_told_in_seconds() -> None:
     assert "\n- 7.5 s for A, case A\n" in figures(made_up())
     assert "plan and publish" not in figures(made_up())
     assert "pip" not in figures(made_up())
-    assert headline(made_up()).startswith("- A first sync of many small wheels takes 7.5 s where")
+    assert headline(made_up()).startswith("A first sync of many small wheels takes 7.5 s where")
 
 
 def test_what_stands_around_the_figures_is_left_alone(tmp_path: Path) -> None:

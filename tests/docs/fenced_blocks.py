@@ -1,7 +1,6 @@
 """The pages of this project, and their fenced blocks: what a reader would copy."""
 
 import re
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,7 @@ PAGES = (
 )
 
 _FENCE = re.compile(
-    r"(?:^<!-- test: (?P<hook>[^>]+) -->\n)?^(?P<indent> *)```(?P<kind>\w+)\n(?P<text>.*?)^ *```$",
-    re.MULTILINE | re.DOTALL,
+    r"(?:^<!-- test: (?P<hook>[^>]+) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 
 
@@ -58,7 +56,7 @@ def blocks_of(page: Path) -> tuple[Block, ...]:
             page=page,
             section=next((title for start, title in reversed(headings) if start < found.start()), ""),
             kind=found["kind"],
-            text=textwrap.dedent(found["text"]),
+            text=found["text"],
             hook=found["hook"],
         )
         for found in _FENCE.finditer(text)

@@ -48,6 +48,15 @@ def test_the_readme_is_a_quickstart() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 90
 
 
+@pytest.mark.parametrize("page", LINKING, ids=_name)
+def test_the_site_reads_the_page_as_the_repository_does(page: Path) -> None:
+    """Python-Markdown, unlike others, takes no fence in a list and no list right below a paragraph."""
+    text = page.read_text()
+    assert re.findall(r"^ +```.*$", text, re.MULTILINE) == []
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^(?![-#|]|\d+\. | )[^\n]+\n(?:- |1\. )[^\n]*$", text, re.MULTILINE) == []
+
+
 def test_no_two_headings_of_a_page_are_the_same() -> None:
     for page in PAGES:
         headings = re.findall(r"^##+ (.+)$", page.read_text(), re.MULTILINE)
