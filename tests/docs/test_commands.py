@@ -32,7 +32,7 @@ FIRST_SYNC = (ROOT / "docs/getting-started.md", "The first sync")
 
 # Programs of sh blocks: none of them can do here what the page has them do.
 ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export", "airflow"}
-NAMES = ("requests", "urllib3", "idna", "certifi")
+NAMES = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
 
 @dataclass(kw_only=True)
@@ -210,7 +210,7 @@ SECTIONS = list(dict.fromkeys((block.page, block.section) for block in BLOCKS if
 )
 def test_the_commands_do_what_the_page_says(page: Path, section: str, sandbox: Sandbox) -> None:
     if (page, section) != FIRST_SYNC:
-        sandbox.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("5 projects synced, …",)))
+        sandbox.run(Command(line="pypi-mirror sync -c mirror.conf", shown=("6 projects synced, …",)))
     for block in BLOCKS:
         if (block.page, block.section, block.kind) != (page, section, "console"):
             continue
