@@ -28,6 +28,7 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.download_projects import download_projects
 from pypi_mirror.steps.fetch_changelog import fetch_changelog
+from pypi_mirror.steps.guard_removals import guard_removals
 from pypi_mirror.steps.partition_projects import partition_projects
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import report
@@ -132,6 +133,12 @@ def _run_id(mirror: Mirror) -> int:
     return next(iter(mirror.ledger.runs.latest())).id
 
 
+def _partition(mirror: Mirror) -> None:
+    run_id = _run_id(mirror)
+    partition_projects(mirror, run_id)
+    guard_removals(mirror, run_id)
+
+
 def _download(mirror: Mirror) -> None:
     run_id = _run_id(mirror)
     for batch in mirror.ledger.plan.batches(run_id):
@@ -140,7 +147,7 @@ def _download(mirror: Mirror) -> None:
 
 _STEPS: dict[str, Callable[[Mirror], object]] = {
     "fetch_changelog": _fetch,
-    "partition_projects": lambda mirror: partition_projects(mirror, _run_id(mirror)),
+    "partition_projects": _partition,
     "download_projects": _download,
     "rebuild_index": lambda mirror: rebuild_index(mirror, _run_id(mirror)),
     "report": lambda mirror: report(mirror, _run_id(mirror)),

@@ -115,10 +115,8 @@ def _holdings(at: Overview) -> Iterator["Metric"]:
         "tombstones_bytes", "The size of the files that no page lists any more.", at.tombstones.bytes
     )
     if at.left is not None:
-        yield _gauge(
-            "left_projects", "Projects that a first sync in parts has still to do.", at.left.projects
-        )
-        yield _gauge("left_bytes", "An estimate of what it has still to download.", at.left.bytes)
+        yield _gauge("left_projects", "Projects that syncs have still to do.", at.left.projects)
+        yield _gauge("left_bytes", "An estimate of what they have still to download.", at.left.bytes)
         yield _gauge("left_runs", "An estimate of how many more runs that takes.", at.left.runs)
 
 

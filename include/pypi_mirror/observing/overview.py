@@ -65,7 +65,7 @@ class Overview:
     the first complete sync; an upstream without serials). ``upstream_silent_since`` is since when upstream
     could not be asked. ``updated_at`` is when the last complete run ended, ``checked_at`` when upstream last
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
-    ``running`` is the label of the run under way, ``left`` what a first sync in parts has still to do.
+    ``running`` is the label of the run under way, ``left`` what syncs have still to do.
     ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have.
     """
 
