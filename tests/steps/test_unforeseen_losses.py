@@ -48,7 +48,7 @@ def gone(name: str) -> Fault:
     return Fault(path=f"/simple/{name}/", effect=Missing(), times=None)
 
 
-def page_of(made: Bench, name: str, versions: tuple[str, ...]) -> Fault:
+def page_of(made: Bench, name: str, versions: tuple[str, ...], *, serial: int = 10**6) -> Fault:
     """Upstream's page of ``name`` lists the files of ``versions`` alone, whatever happened."""
     url = f"{made.server.url}/simple/{name}/"
     files = [
@@ -62,7 +62,7 @@ def page_of(made: Bench, name: str, versions: tuple[str, ...]) -> Fault:
         if file.distribution.name == name and file.distribution.version in versions
     ]
     assert len(files) == len(versions), url
-    page = {"meta": {"api-version": "1.1", "_last-serial": 10**6}, "name": name, "files": files}
+    page = {"meta": {"api-version": "1.1", "_last-serial": serial}, "name": name, "files": files}
     return Fault(path=f"/simple/{name}/", effect=Instead(body=json.dumps(page)), times=None)
 
 
@@ -273,3 +273,22 @@ def test_asked_for_by_name_a_project_follows_upstream(synced: Bench) -> None:
     assert synced.sync().state is RunState.SUCCESS
     assert synced.backlog() == {}
     assert synced.listed("p09") == ["p09-1.0-py3-none-any.whl"]
+
+
+@pytest.mark.parametrize("again", ["the same run", "the next one"])
+def test_pages_that_were_withheld_are_read_again_at_each_try(synced: Bench, again: str) -> None:
+    """Under stop-on-error the cursor stays before their events, and the catalogue is as new as those."""
+    synced.change(stop_on_error=True)
+    synced.server.apply(*(Yank(project=name, version="1.0") for name in NAMES))
+    first = synced.server.warehouse.serial - len(NAMES) + 1
+    synced.server.inject(
+        *(page_of(synced, name, ("4.0",), serial=serial) for serial, name in enumerate(NAMES, start=first))
+    )
+    request = synced.request()
+    with pytest.raises(RunStopped):
+        synced.sync(request)
+    synced.server.faults.clear()
+    result = synced.sync(request if again == "the same run" else None)
+    assert (result.state, result.silent_losses) == (RunState.SUCCESS, ())
+    audit(synced)
+    compare(synced)

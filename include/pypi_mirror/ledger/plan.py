@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from pypi_mirror.catalogue import ENCODING, EntryState
+from pypi_mirror.errors import LossHeld
 from pypi_mirror.ledger.cutting import (
     LEFT,
     UNCUT,
@@ -34,7 +35,7 @@ from pypi_mirror.ledger.cutting import (
 )
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import catalogue, plan, projects, to_do
+from pypi_mirror.ledger.tables import backlog, catalogue, plan, projects, to_do
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
@@ -148,12 +149,16 @@ class Plan:
 
         What was read after ``since`` (seconds since 1970) need not be asked for again, except for a serial
         that was announced later, and what a clock that was ahead dates later than ``now``. Of the others, an
-        entry as new as the plan wants serves, unless the plan asks for another look.
+        entry as new as the plan wants serves, unless the plan asks for another look, as for what is withheld.
         """
         is_read = _is_read(since, now)
         mine = (plan.c.run_id == run_id, plan.c.state == PlanState.PENDING.value)
         with self._engine.begin() as connection:
-            connection.execute(update(plan).where(*mine, plan.c.unread, _entry(is_read)).values(unread=False))
+            connection.execute(
+                update(plan)
+                .where(*mine, plan.c.unread, plan.c.project.not_in(_WITHHELD), _entry(is_read))
+                .values(unread=False)
+            )
             connection.execute(
                 update(plan)
                 .where(
@@ -164,6 +169,12 @@ class Plan:
                 )
                 .values(unread=True)
             )
+
+    def reread_withheld(self, run_id: int) -> None:
+        """Ask once more for the pages that were withheld: upstream may be whole again."""
+        mine = (plan.c.run_id == run_id, plan.c.action == Action.SYNC.value)
+        with self._engine.begin() as connection:
+            connection.execute(update(plan).where(*mine, plan.c.project.in_(_WITHHELD)).values(unread=True))
 
     def reopen_unread(self, run_id: int) -> None:
         """Make the projects pending again whose pages could not be read."""
@@ -415,6 +426,7 @@ class Plan:
             return connection.execute(statement).scalar_one()
 
 
+_WITHHELD: Final = select(backlog.c.project).where(backlog.c.error == LossHeld.__name__)
 _TAKEN: Final = plan.c.batch != LEFT
 _UNREAD: Final = (
     _TAKEN,

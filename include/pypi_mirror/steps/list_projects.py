@@ -56,6 +56,7 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
         note_pages_found(mirror, run_id, strays.found)
         note_unlisted_names(mirror, run_id)
     choose_turns(mirror, run)
+    mirror.ledger.plan.reread_withheld(run_id)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
     return mirror.ledger.plan.count_unread(run_id)
 
