@@ -66,8 +66,8 @@ class Run:
     source: str | None
     cursor_from: int | None
     cursor_to: int | None
-    policy: str | None
     outcome: Outcome | None
+    policy: str | None = None
 
 
 class Runs:
