@@ -267,8 +267,10 @@ def test_a_name_that_the_file_system_takes_is_mirrored(synced: Bench, takes_away
         "a/b.zip",
         "a\0.zip",
         "a\x1b.zip",
+        "a.zip ",
+        "a.zip.",
     ],
-    ids=["247", "248 bytes", "up", "hidden", "slash", "nul", "escape"],
+    ids=["247", "248 bytes", "up", "hidden", "slash", "nul", "escape", "space", "dot"],
 )
 def test_a_name_that_no_disk_takes_is_left_out_and_named(synced: Bench, takes_away: Any, name: str) -> None:
     synced.server.apply(takes_away, Upload(distribution=NEW))

@@ -38,6 +38,12 @@ def test_in_every_encoding(encoding: str) -> None:
     assert read_answer(text.encode(encoding)) == "äöü"
 
 
+@pytest.mark.parametrize("character", ["\x00", "\x01", "\x0b", "\x1b", "\x1f"])
+def test_a_character_that_xml_does_not_have_costs_itself(character: str) -> None:
+    event = ["alpha", None, 1700000000, f"add py3 file a{character}.whl", 6]
+    assert read_answer(said([event])) == [[*event[:3], "add py3 file a?.whl", 6]]
+
+
 def test_a_fault_is_raised() -> None:
     with pytest.raises(xmlrpc.client.Fault, match="too many"):
         read_answer(xmlrpc.client.dumps(xmlrpc.client.Fault(1, "too many"), methodresponse=True).encode())

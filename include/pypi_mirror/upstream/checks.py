@@ -34,8 +34,9 @@ MAX_FILES: Final = 100_000
 # What the pool itself puts beside a file.
 _OURS: Final = (".metadata", ".provenance")
 # What no file name may hold beside what is not printable: the separators and wildcards of any system. Nor may
-# it look like an option, a hidden file or a name that a person takes for another one.
-_NOT_IN_FILENAMES: Final = re.compile(r"""[/\\:*?"<>|]|\A[ .-]""")
+# it look like an option, a hidden file or a name that a person takes for another one, nor end in what shares
+# of Windows and readers of HTML leave out.
+_NOT_IN_FILENAMES: Final = re.compile(r"""[/\\:*?"<>|]|\A[ .-]|[ .]\Z""")
 # RFC 3986 has no backslash; parsers disagree about what it means, so that one would check another host
 # than the other asks.
 _ADDRESS: Final = re.compile(r"[\x21-\x5b\x5d-\x7e]+", re.ASCII)

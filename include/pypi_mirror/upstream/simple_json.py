@@ -4,6 +4,7 @@ Unknown keys of a page and its files are kept, so that a later PEP's reach our r
 type costs itself, or its file, never the page.
 """
 
+import codecs
 import json
 import logging
 import re
@@ -128,6 +129,8 @@ _META_KEYS: Final = frozenset(_Meta.__struct_encode_fields__)
 _FILE_FIELDS: Final = frozenset({*_File.__struct_encode_fields__, "dist-info-metadata"})
 # Of a value that is passed on; what clients parse with has bounds of its own.
 _MAX_DEPTH: Final = 32
+# A number that Python, and so pip, reads no page with: it takes 4,300 digits at most.
+_LONG_NUMBER: Final = re.compile(rb"[0-9]{1000}")
 _KEY: Final = re.compile(rb'"\s*:')
 _STRING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 # The next escape that is half a surrogate pair, behind whole pairs and other escapes (RFC 8259, section 7).
@@ -155,6 +158,7 @@ def parse_project_page(
     serves where the body has none. A file or a value that is unsafe or nonsense is in ``refused`` and costs
     only itself. Raises UpstreamMalformed for what is not a page of this project, CutOff for what is no JSON.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     if (commas := body.count(b",")) > _MAX_PAGE_COMMAS:
         raise UpstreamMalformed(f"the page has {commas} values, no project has that many", url=url)
     page = _read_known(body, url=url) or _TolerantReading(url).read(body)
@@ -318,7 +322,7 @@ class _TolerantReading:
             if _is_safe(text := bytes(value)) and key.isprintable():
                 kept.append((key, text))
             else:
-                drop(printable(key), "its value is not UTF-8, ambiguous, or nested too deeply")
+                drop(printable(key), "its value is not UTF-8, is ambiguous, too deep or too long a number")
         return tuple(kept)
 
     def _serial(self, value: object) -> int | None:
@@ -395,6 +399,7 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     Raises UpstreamMalformed for a document that is none. An entry whose name is none is no project that
     any client could ask for; it is left out, and must not keep the others away.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)
     if body.count(b",") > _MAX_INDEX_COMMAS:
         raise UpstreamMalformed("the root index has more values than any index", url=url)
     # Which of two lists is meant nobody can tell; one of them could remove every project.
@@ -479,7 +484,7 @@ def _has_unique_keys(body: bytes, page: _KnownPage) -> bool:
 
 def _repeated_key(text: bytes | bytearray) -> str | None:
     """A key that the outermost object of ``text`` has twice, None without one."""
-    pairs = json.loads(text.decode(errors="replace"), object_pairs_hook=list)
+    pairs = json.loads(text.decode(errors="replace"), object_pairs_hook=list, parse_int=str)
     seen = Counter(key for key, _ in pairs)
     return next((key for key, times in seen.items() if times > 1), None)
 
@@ -495,7 +500,7 @@ def _number_of_keys(text: msgspec.Raw) -> int:
 def _is_ambiguous(text: bytes) -> bool:
     """Whether any object in ``text`` has a key twice, or nobody can tell."""
     try:
-        json.loads(text.decode(errors="replace"), object_pairs_hook=_without_repeats)
+        json.loads(text.decode(errors="replace"), object_pairs_hook=_without_repeats, parse_int=str)
     except (ValueError, RecursionError):
         return True
     return False
@@ -512,10 +517,13 @@ def _is_safe(text: bytes) -> bool:
         text.decode()
     except UnicodeDecodeError:
         return False
+    bare = _STRING.sub(b"", text)
+    if _LONG_NUMBER.search(bare):
+        return False
     if text[:1] not in b"[{":
         return True
     depth = 0
-    for bracket in _STRING.sub(b"", text):
+    for bracket in bare:
         depth += (bracket in b"[{") - (bracket in b"]}")
         if depth > _MAX_DEPTH:
             return False

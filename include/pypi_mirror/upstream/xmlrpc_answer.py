@@ -5,6 +5,7 @@ and so no entities of its own. Its depth, its tags and its attributes are bounde
 arrive, after they are expanded.
 """
 
+import re
 import xmlrpc.client
 from typing import Any, Final, NoReturn
 from xml.parsers.expat import ExpatError, ParserCreate
@@ -17,6 +18,9 @@ MAX_TAGS: Final = 2_000_000
 MAX_ATTRIBUTES: Final = 100_000
 _BLOCK: Final = 1024 * 1024
 _BUFFER: Final = 64 * 1024
+# XML 1.0 has no such characters, and Python's XML-RPC writes them all the same: one in the name of a file
+# would cost the whole changelog.
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class BadAnswer(ValueError):
@@ -28,6 +32,8 @@ def read_answer(body: bytes) -> object:
     # Counted before anything is made of them. Every encoding that expat reads has ASCII's bytes for ASCII.
     if body.count(b"<") > MAX_TAGS or body.count(b"=") > MAX_ATTRIBUTES:
         raise BadAnswer("it has more elements than any answer")
+    if b"\0" not in body[:4]:  # as UTF-16 has
+        body = _CONTROL.sub(b"?", body)
     values = xmlrpc.client.Unmarshaller(use_builtin_types=True)
     values.xml("", None)  # expat gives text, whatever the encoding
     depth = 0
