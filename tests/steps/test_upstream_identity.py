@@ -10,8 +10,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from pypi_mirror.commands import main
-from pypi_mirror.errors import RemovalsHeld, UpstreamError
-from pypi_mirror.model import RunState
+from pypi_mirror.errors import MirrorError, RemovalsHeld, UpstreamError
+from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.steps.audit import AuditRequest
+from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.watch import last_look, look_upstream
 from tests.commands.cli import CommandLine
 from tests.steps.audit import audit
@@ -132,6 +134,33 @@ def test_a_mistyped_master_empties_no_mirror_however_small(bench: MakeBench, beh
         made.sync(approved=held.value.plan)
         assert made.listed("other")
         assert not made.page_directory("beta").exists()
+
+
+@pytest.mark.parametrize("kind", ["audit", "backfill"])
+def test_what_looks_at_some_projects_mixes_no_two_upstreams(bench: MakeBench, kind: str) -> None:
+    made = bench(*uploads())
+    made.sync()
+    first = made.settings.master
+    with running(OTHER.build()) as other:
+        made.change(master=other.url)
+        made.clock.advance(days=300)
+        with pytest.raises(MirrorError, match=f"master was {first}; a sync has to compare"):
+            look(made, kind)
+        assert other.requests.count("page") == 0
+        assert [made.listed(name) for name in NAMES] == [[f"{n}-1.0-py3-none-any.whl"] for n in NAMES]
+        made.sync()
+        look(made, kind)
+        assert [made.listed(name) for name in NAMES] == [[f"{n}-9.0-py3-none-any.whl"] for n in NAMES]
+
+
+def look(made: Bench, kind: str) -> None:
+    now = int(made.clock())
+    if kind == "backfill":
+        made.sync(kind=RunKind.BACKFILL, interval=(now - 86_400, now))
+        return
+    made.runs += 1
+    with made.open() as mirror:
+        run_audit(mirror, AuditRequest(label=f"audit {made.runs}"))
 
 
 def test_an_older_page_is_not_served_again(bench: MakeBench) -> None:

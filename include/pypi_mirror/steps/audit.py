@@ -41,6 +41,7 @@ from pypi_mirror.steps.audit_turns import Turns
 from pypi_mirror.steps.guard_removals import require_none_waits
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import fail_run, report
+from pypi_mirror.steps.upstream_identity import require_same
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         report_ = tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
         return replace(report_, beside=None if under_way is None else under_way.request.label)
     require_none_waits(mirror)
+    require_same(mirror)
     mirror.ledger.lease.take(request.label)
     try:
         run = mirror.ledger.runs.begin(

@@ -24,6 +24,7 @@ from pypi_mirror.steps.upstream_identity import (
     follow_events,
     identity,
     note_identity,
+    require_same,
     sample_of,
 )
 from pypi_mirror.steps.upstream_index import find_simple_root, upstream_index
@@ -91,6 +92,7 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
 
 def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fetched:
     if run.request.kind is RunKind.BACKFILL:
+        require_same(mirror)
         return _fetch_interval(mirror, control, run, cursor)
     if run.request.kind is not RunKind.SYNC:
         if cursor is None and not mirror.ledger.projects.totals().projects:

@@ -38,7 +38,7 @@ class UpstreamIdentity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnotherUpstream(MirrorError):
-    """Upstream's changelog has another event where the mirror is."""
+    """Upstream is not the one that the mirror was made from."""
 
 
 def identity(mirror: Mirror) -> UpstreamIdentity | None:
@@ -88,6 +88,15 @@ def difference(
     if any(known.sample.get(entry.project) == entry.serial is not None for entry in entries):
         return None
     return f"none of {len(known.sample)} projects is where it was"
+
+
+def require_same(mirror: Mirror) -> None:
+    """Raises AnotherUpstream where [mirror] master is another one than that which the mirror was made from.
+
+    For what looks at some projects alone: it would mix the two.
+    """
+    if (why := difference(mirror, identity(mirror))) is not None:
+        raise AnotherUpstream(f"{why}; a sync has to compare the whole mirror with the new one first")
 
 
 def check_event(mirror: Mirror, serial: int, found: Event | None) -> None:
