@@ -1,7 +1,9 @@
 """What sync, status, backlog, explain, audit and mirror.json say of a part of a project that is missing."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +113,50 @@ def test_a_loss_without_an_event_is_followed_and_said(
     assert "upstream's page no longer lists 1 file" in said(capsys, "status", "-c", conf)[1]
     (loss,) = json.loads((tmp_path / "mirror/web/mirror.json").read_text())["silent_losses"]
     assert (loss["project"], loss["files"], loss["is_gone"]) == ("alpha", 1, False)
+
+
+def test_a_dry_run_names_the_page_that_it_cannot_read(
+    server: Server, conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.apply(Upload(distribution=Wheel(name="alpha", version="1.2")))
+    server.inject(Fault(path="/simple/alpha/", effect=Instead(body="{"), times=None))
+    code, text = said(capsys, "sync", "-c", conf, "--dry-run")
+    assert code == 1
+    assert "failed: alpha: " in text
+    assert "is no PEP 691 document" in text
+    assert "0 projects" in text
+    assert "sync alpha" not in text
+    assert "reads first" not in text
+    assert main(["sync", "-c", conf, "--dry-run", "--json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert [each["project"] for each in document["failed"]] == ["alpha"]
+    server.faults.clear()
+    assert said(capsys, "sync", "-c", conf, "--dry-run")[0] == 0
+
+
+def test_a_listed_file_that_is_refused_now_is_not_said_to_be_gone(
+    server: Server, conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = "alpha-1.0-py3-none-any.whl"
+    server.apply(Upload(distribution=Wheel(name="alpha", version="1.2")))
+    edited(server, files=[{"filename": old, "url": "javascript:1", "hashes": {}}])
+    assert said(capsys, "sync", "-c", conf, "--processes", "1")[0] == 0
+    text = said(capsys, "explain", "-c", conf, "alpha")[1]
+    (line,) = [each for each in text.splitlines() if old in each and not each.startswith("refused")]
+    assert line.startswith("left out")
+    assert "refused: 'javascript:1' is not an address" in line
+    (other,) = [each for each in text.splitlines() if "alpha-1.1" in each]
+    assert other.startswith("gone")
+
+
+def test_what_the_ledger_keeps_may_be_damaged(
+    server: Server, conf: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "mirror/ledger.sqlite")) as ledger:
+        ledger.execute("UPDATE catalogue_bodies SET body = x'00'")
+        ledger.commit()
+    text = said(capsys, "explain", "-c", conf, "alpha")[1]
+    assert "is damaged" in text
+    assert "--online` asks upstream" in text
+    assert "alpha-1.1-py3-none-any.whl" in text, "the mirror knows its own files"
+    assert said(capsys, "explain", "-c", conf, "alpha", "--online")[0] == 0

@@ -77,11 +77,14 @@ def _print(explained: Explanation, *, online: bool) -> None:
 
 def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     """Verdict, filename, size, what is here of it, and why."""
-    verdict = "mirrored" if file.mirrored else "gone" if not file.upstream else "left out"
+    is_gone = not file.upstream and file.trouble is None
+    verdict = "mirrored" if file.mirrored else "gone" if is_gone else "left out"
     shown = "?" if file.size is None else size(file.size)
     parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
-    if not file.upstream:
+    if is_gone:
         parts.append("upstream does not list it")
+    elif not file.upstream:
+        parts.append(f"refused: {file.trouble}")
     elif file.trouble is not None:
         parts.append(f"could not be had: {file.trouble}")
     elif file.mirrored and file.admitted_by is not None:

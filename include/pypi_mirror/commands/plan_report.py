@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from pypi_mirror.commands.hints import say
+from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.steps.fetch_changelog import Fetched
@@ -16,15 +17,28 @@ from pypi_mirror.steps.unknown_names import described, unknown_names
 from pypi_mirror.wording import count, size
 
 
-def report_plan(mirror: Mirror, fetched: Fetched, partition: Partition, *, as_json: bool) -> None:
-    """Print the plan of a run, and warn of names that upstream does not know."""
-    projects = list(mirror.ledger.plan.projects(fetched.run_id))
+def report_plan(
+    mirror: Mirror,
+    fetched: Fetched,
+    partition: Partition,
+    *,
+    as_json: bool,
+    failed: Sequence[Failed] = (),
+) -> None:
+    """Print the plan of a run, and warn of names that upstream does not know.
+
+    ``failed`` are projects of it whose pages were asked for in vain.
+    """
+    lost = {each.planned.project for each in failed}
+    projects = [each for each in mirror.ledger.plan.projects(fetched.run_id) if each.project not in lost]
     unknown = unknown_names(mirror)
     if as_json:
-        found = msgspec.json.encode(_document(fetched, partition, projects, unknown))
+        found = msgspec.json.encode(_document(fetched, partition, projects, failed, unknown))
         sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
     else:
         _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind)
+        for each in failed:
+            print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
     if unknown:
         print(f"warning: {described(unknown)}", file=sys.stderr)
 
@@ -39,7 +53,11 @@ def _unread(projects: Sequence[PlannedProject]) -> int:
 
 
 def _document(
-    fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], unknown: Sequence[str]
+    fetched: Fetched,
+    partition: Partition,
+    projects: Sequence[PlannedProject],
+    failed: Sequence[Failed],
+    unknown: Sequence[str],
 ) -> dict[str, Any]:
     weighed = partition.weighed
     return {
@@ -66,6 +84,7 @@ def _document(
             "exceeded": weighed.exceeded,
             "needs_approval": bool(weighed.exceeded),
         },
+        "failed": [{"project": each.planned.project, "reason": each.reason} for each in failed],
         "unknown_names": unknown,
         "projects": [
             {

@@ -35,7 +35,7 @@ from pypi_mirror.steps.guard_removals import guard_removals, require_none_waits
 from pypi_mirror.steps.layout import tidy_layout
 from pypi_mirror.steps.list_projects import list_projects
 from pypi_mirror.steps.partition_projects import Partition, partition_projects
-from pypi_mirror.steps.read_pages import read_pages
+from pypi_mirror.steps.read_pages import PagesRead, read_pages
 from pypi_mirror.steps.rebuild_index import rebuild_index
 from pypi_mirror.steps.report import Report, end_dry_run, fail_run, report
 from pypi_mirror.steps.unknown_names import described, unknown_names
@@ -195,25 +195,24 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     return report(mirror, fetched.run_id)
 
 
-def _read(mirror: Mirror, run_id: int) -> None:
+def _read(mirror: Mirror, run_id: int) -> PagesRead:
     pages = list_projects(mirror, run_id)
     if pages < _WORTH_SHOWING:
-        read_pages(mirror, run_id)
-        return
+        return read_pages(mirror, run_id)
     from pypi_mirror.commands.progress import show_reading
 
     with show_reading(pages) as progress:
-        read_pages(mirror, run_id, on_read=progress)
+        return read_pages(mirror, run_id, on_read=progress)
 
 
 def _dry_run(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> int:
     require_none_waits(mirror)
     fetched = begin(mirror, request, wait=arguments.wait)
-    _read(mirror, fetched.run_id)
+    failed = _read(mirror, fetched.run_id).failed
     partition = partition_projects(mirror, fetched.run_id, listed=True)
-    report_plan(mirror, fetched, partition, as_json=arguments.json)
+    report_plan(mirror, fetched, partition, as_json=arguments.json, failed=failed)
     end_dry_run(mirror, fetched.run_id)
-    return 0
+    return 1 if failed else 0
 
 
 def _who() -> str:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
-from pypi_mirror.errors import UpstreamDown, UpstreamError
+from pypi_mirror.errors import UnreadableEntry, UpstreamDown, UpstreamError
 from pypi_mirror.filters import Refusal, Selector
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
@@ -39,7 +39,8 @@ class FileExplained:
 
     ``mirrored`` is the filters' verdict, ``refusals`` all that speaks against it, ``admitted_by`` the rule of
     [allowlist] that asks for this version where one has to. ``version`` is None where the name has none.
-    ``trouble`` is why a file that is to be mirrored could not be had.
+    ``trouble`` is why a file that is to be mirrored could not be had, or why what upstream's page says of one
+    that only the ledger has is refused.
     """
 
     filename: str
@@ -107,7 +108,8 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
     lacks = mirror.ledger.left_out.of([name]).get(name, [])
     failed = {each.part.filename or "": each.part.reason for each in lacks if each.error is not None}
-    refused = [each.part for each in lacks if each.error is None]
+    refused = (*(() if page is None else page.refused), *(each.part for each in lacks if each.error is None))
+    failed |= {each.filename or "": each.reason for each in refused if each.field is None}
     waiting = [entry for entry in mirror.ledger.backlog.failed() if entry.project == name]
     return Explanation(
         project=name,
@@ -121,10 +123,10 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         serial=None if held is None else held.serial,
         upstream_serial=None if page is None else page.serial,
         files=tuple(
-            replace(file, trouble=failed.get(file.filename)) if file.mirrored else file
+            replace(file, trouble=failed.get(file.filename)) if file.mirrored or not file.upstream else file
             for file in _explained(mirror.selector, name, () if page is None else page.files, files)
         ),
-        refused=tuple(dict.fromkeys((*(() if page is None else page.refused), *refused))),
+        refused=tuple(dict.fromkeys(refused)),
         backlog=waiting[0].reason if waiting else None,
     )
 
@@ -136,7 +138,10 @@ def _page_as_read(mirror: Mirror, name: NormalizedName) -> tuple[ProjectPage | N
         return None, 0, f"upstream's page was not read yet; `pypi-mirror explain {name} --online` asks for it"
     if entry.state is EntryState.GONE:
         return None, entry.checked_at, None
-    return decode_page(entry.body, project=name, etag=entry.etag), entry.checked_at, None
+    try:
+        return decode_page(entry.body, project=name, etag=entry.etag), entry.checked_at, None
+    except UnreadableEntry as error:
+        return None, 0, f"{error}; `pypi-mirror explain {name} --online` asks upstream for it"
 
 
 async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> ProjectPage | None:
