@@ -123,3 +123,18 @@ def test_one_that_a_finalizer_lost_is_raised_by_the_next(recwarn: pytest.Warning
         for number, handler in before.items():
             signal.signal(number, handler)
     assert raised.value.code == 128 + signal.SIGTERM
+
+
+def test_those_that_follow_a_verb_with_handlers_of_its_own_change_nothing() -> None:
+    before = {number: signal.getsignal(number) for number in ENDING}
+    seen: list[int] = []
+    try:
+        with handled_signals():
+            for number in ENDING:
+                signal.signal(number, lambda number, _frame: seen.append(number))
+            os.kill(os.getpid(), signal.SIGTERM)
+        hit()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert seen == [signal.SIGTERM]

@@ -37,6 +37,7 @@ _state = _State()
 @contextmanager
 def handled_signals() -> Iterator[None]:
     """Handle the signals until the end of the block. One that came ends the process: later ones are ignored.
+    So they are where the block has put handlers of its own in place.
 
     A shell starts ``COMMAND &`` with SIGINT ignored and nohup starts it with SIGHUP ignored; only the latter
     is what somebody asked for.
@@ -51,7 +52,8 @@ def handled_signals() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, signal.SIG_IGN if _state.numbers else handler)
+            ends = _state.numbers or signal.getsignal(number) != _on_signal
+            signal.signal(number, signal.SIG_IGN if ends else handler)
 
 
 @contextmanager
