@@ -122,6 +122,10 @@ class CutOff(UpstreamMalformed):
     retryable = True
 
 
+def _of_serial(serial: int | None) -> str:
+    return "the page states no serial" if serial is None else f"the page is of serial {serial}"
+
+
 class StalePage(UpstreamError):
     """A project page is older than the event that sent us there, after all retries."""
 
@@ -131,8 +135,7 @@ class StalePage(UpstreamError):
         self.serial = serial
         self.wanted = wanted
         super().__init__(
-            f"the page is of serial {serial}, the changelog names serial {wanted}; "
-            "a later run will try again",
+            f"{_of_serial(serial)}, the changelog names serial {wanted}; a later run will try again",
             url=url,
         )
 
@@ -146,7 +149,7 @@ class PageWentBack(UpstreamError):
         self.serial = serial
         self.had = had
         super().__init__(
-            f"the page is of serial {serial}, the mirror has serial {had} already and keeps that; a later "
+            f"{_of_serial(serial)}, the mirror has serial {had} already and keeps that; a later "
             "run tries again. If upstream was set back, `pypi-mirror sync PROJECT` takes its page as it is",
             url=url,
         )

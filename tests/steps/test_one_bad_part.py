@@ -222,6 +222,7 @@ def test_a_document_that_upstream_does_not_give_just_now_is_tried_again(synced: 
     outcome = synced.sync()
     assert synced.listed("alpha") == [KEPT, TAKEN, ADDED]
     is_named(synced, outcome, ADDED)
+    assert "1 document could not be had, the page is published without it" in synced.backlog()["alpha"]
     synced.server.faults.clear()
     assert synced.sync(clock_step=20).backlog == 0
     assert synced.page("alpha")["files"][-1]["core-metadata"] is not False

@@ -395,6 +395,21 @@ def test_an_absurd_serial_of_a_page_is_refused_by_name(
     assert made.backlog() == {}
 
 
+def test_a_page_without_its_serial_is_not_believed_and_says_so(bench: MakeBench) -> None:
+    """Nobody can tell how old it is; it may be a copy from before a removal."""
+    made = bench(*uploads())
+    made.sync()
+    page = upstream_page(made, "alpha") | {"meta": {"api-version": "1.1"}}
+    made.server.apply(RemoveRelease(project="alpha", version="1.0"))
+    made.server.inject(Fault(path="/simple/alpha/", effect=Instead(body=json.dumps(page)), times=None))
+    made.sync()
+    assert "the page states no serial, the mirror has serial" in made.backlog()["alpha"]
+    made.server.faults.clear()
+    made.sync(clock_step=20)
+    assert made.backlog() == {}
+    assert made.listed("alpha") == []
+
+
 @pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1, 2**63, 10**30, -1])
 def test_an_absurd_entry_of_the_index_is_refused_by_name(
     bench: MakeBench, serial: int, caplog: pytest.LogCaptureFixture

@@ -47,13 +47,15 @@ class FailedPart:
     """A part of a project that could not be had, most often the file of the name ``part``.
 
     ``error`` is the error's class, ``reason`` its sentence. ``is_kept`` says that the page goes on listing
-    the copy of the file that was here; ``is_unavailable`` that upstream gave no usable answer.
+    the copy of the file that was here; ``is_document`` that the file is there, and its metadata or provenance
+    is not; ``is_unavailable`` that upstream gave no usable answer.
     """
 
     part: str
     error: str
     reason: str
     is_kept: bool = False
+    is_document: bool = False
     is_unavailable: bool = False
 
 
@@ -162,7 +164,10 @@ def _in_words(failed: Sequence[FailedPart]) -> str:
         without = f"with the {'copies' if kept > 1 else 'copy'} from before" + (
             f" of {kept:,}, without the others" if kept < len(failed) else ""
         )
-    return f"{count(len(failed), 'file')} could not be had, the page is published {without}: {named}"
+    documents = sum(part.is_document for part in failed)
+    numbers = {"file": len(failed) - documents, "document": documents}
+    what = " and ".join(count(number, noun) for noun, number in numbers.items() if number)
+    return f"{what} could not be had, the page is published {without}: {named}"
 
 
 class Results:

@@ -268,7 +268,7 @@ class ProjectSync:
         ]
         failed += [
             _failed_part(
-                f"{each.file.path.rpartition('/')[2]}: a document beside it", each.trouble, is_kept=True
+                f"{each.file.path.rpartition('/')[2]}: a document beside it", each.trouble, is_document=True
             )
             for each in had
             if each.trouble is not None
@@ -328,12 +328,15 @@ def _as_before(file: RemoteFile, ours: Mapping[str, RemoteFile]) -> RemoteFile:
     return file if before is None else replace(before, url=file.url, yanked=file.yanked)
 
 
-def _failed_part(part: str, error: MirrorError | OSError, *, is_kept: bool = False) -> FailedPart:
+def _failed_part(
+    part: str, error: MirrorError | OSError, *, is_kept: bool = False, is_document: bool = False
+) -> FailedPart:
     return FailedPart(
         part=part,
         error=type(error).__name__,
         reason=str(error),
         is_kept=is_kept,
+        is_document=is_document,
         is_unavailable=isinstance(error, UpstreamUnavailable),
     )
 
