@@ -134,6 +134,18 @@ def test_a_dry_run_names_the_page_that_it_cannot_read(
     assert said(capsys, "sync", "-c", conf, "--dry-run")[0] == 0
 
 
+def test_a_dry_run_of_a_name_that_upstream_does_not_have(
+    conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = said(capsys, "sync", "-c", conf, "--dry-run", "alhpa", "alpha")
+    assert code == 1
+    assert "upstream has no project alhpa" in text
+    assert "sync alhpa" not in text
+    assert "1 project, 0 of them to remove" in text
+    assert main(["sync", "-c", conf, "--dry-run", "--json", "alhpa"]) == 1
+    assert json.loads(capsys.readouterr().out)["absent"] == ["alhpa"]
+
+
 def test_a_listed_file_that_is_refused_now_is_not_said_to_be_gone(
     server: Server, conf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from packaging.utils import NormalizedName
 
 from pypi_mirror.commands.hints import say
 from pypi_mirror.ledger.results import Failed
@@ -24,21 +25,28 @@ def report_plan(
     *,
     as_json: bool,
     failed: Sequence[Failed] = (),
+    absent: Sequence[NormalizedName] = (),
 ) -> None:
     """Print the plan of a run, and warn of names that upstream does not know.
 
-    ``failed`` are projects of it whose pages were asked for in vain.
+    ``failed`` are projects of it whose pages were asked for in vain, ``absent`` names that upstream does not
+    have.
     """
-    lost = {each.planned.project for each in failed}
+    lost = {*absent, *(each.planned.project for each in failed)}
     projects = [each for each in mirror.ledger.plan.projects(fetched.run_id) if each.project not in lost]
     unknown = unknown_names(mirror)
     if as_json:
-        found = msgspec.json.encode(_document(fetched, partition, projects, failed, unknown))
+        found = msgspec.json.encode(
+            _document(fetched, partition, projects, failed, unknown) | {"absent": absent}
+        )
         sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
     else:
-        _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind)
+        number = partition.projects + partition.left - len(absent)
+        _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind, number)
         for each in failed:
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
+        for name in absent:
+            print(f"upstream has no project {name}", file=sys.stderr)
     if unknown:
         print(f"warning: {described(unknown)}", file=sys.stderr)
 
@@ -105,12 +113,14 @@ def _document(
     }
 
 
-def _print(fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], kind: RunKind) -> None:
+def _print(
+    fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], kind: RunKind, number: int
+) -> None:
     for planned in projects:
         verb = "remove" if _removes(planned) else "sync"
         print(f"{verb} {planned.project}: {planned.reason}{_comes_to(planned)}")
-    number = count(partition.projects + partition.left, "project")
-    print(f"{number}, {partition.weighed.projects} of them to remove; {_source(fetched, kind)}.")
+    removed = partition.weighed.projects
+    print(f"{count(number, 'project')}, {removed} of them to remove; {_source(fetched, kind)}.")
     say(_downloads(projects))
     if fetched.filters_changed:
         print("The filters changed since the last complete run: every project was looked at.")

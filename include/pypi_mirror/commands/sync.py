@@ -12,6 +12,7 @@ from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.catalogue import EntryState
 from pypi_mirror.commands.interruption import check, held_back, interruptible
 from pypi_mirror.commands.label import is_dead, new_label
 from pypi_mirror.commands.plan_report import report_plan
@@ -24,7 +25,7 @@ from pypi_mirror.commands.sync_report import (
     print_waiting,
 )
 from pypi_mirror.errors import MirrorBusy, MirrorError, RemovalsHeld
-from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.planning import BATCHES_EACH
@@ -210,9 +211,23 @@ def _dry_run(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace)
     fetched = begin(mirror, request, wait=arguments.wait)
     failed = _read(mirror, fetched.run_id).failed
     partition = partition_projects(mirror, fetched.run_id, listed=True)
-    report_plan(mirror, fetched, partition, as_json=arguments.json, failed=failed)
+    absent = _absent(mirror, request)
+    report_plan(mirror, fetched, partition, as_json=arguments.json, failed=failed, absent=absent)
     end_dry_run(mirror, fetched.run_id)
-    return 1 if failed else 0
+    return 1 if failed or absent else 0
+
+
+def _absent(mirror: Mirror, request: RunRequest) -> list[NormalizedName]:
+    """The projects asked for that neither the mirror nor, by what was just read, upstream has."""
+    asked = names(request)
+    entries, known = mirror.ledger.catalogue.heads(asked), mirror.ledger.projects.known(asked)
+    return [
+        name
+        for name in asked
+        if name in entries
+        and entries[name].state is EntryState.GONE
+        and not (name in known and known[name].present)
+    ]
 
 
 def _who() -> str:
