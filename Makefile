@@ -99,7 +99,7 @@ bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=
 		$(BENCH_OUTPUT)
 
 .PHONY: bench-docs
-bench-docs: $(READY_DEV)  ## make the figures of docs/ and README anew from bench/results.json
+bench-docs: $(READY_DEV)  ## make the figures of docs/ and README again from bench/results.json
 	@$(PY) -m bench --documents-only $(BENCH_OUTPUT)
 
 .PHONY: docs

@@ -100,7 +100,7 @@ class Retries:
         while (pause := tries.pause_after(error)) is not None:
             failed_at = self._begun
             if self._retried == self._latest == 0:
-                # Who waits for a first answer is told why there is none.
+                # Somebody may be waiting for a first answer: say why there is none.
                 log.warning("%s; trying again", error)
             await self.patience.sleep(pause)
             if not await self.is_allowed(tries.delays):

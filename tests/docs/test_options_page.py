@@ -1,4 +1,4 @@
-"""docs/options.md is made from where options are declared; PYPI_MIRROR_RERECORD=1 writes it anew."""
+"""docs/options.md is made from where options are declared; PYPI_MIRROR_RERECORD=1 writes it again."""
 
 from html import escape
 
