@@ -94,7 +94,9 @@ def test_plan_makes_and_changes_nothing_and_takes_no_lease(tmp_path: Path) -> No
         assert "1 project synced" in line.run("sync", *ONE).out
 
 
-def test_plan_beside_a_plan_that_waits_gives_the_same_id_and_leaves_it_waiting(tmp_path: Path) -> None:
+def test_verbs_that_look_beside_a_plan_that_waits_leave_it_waiting_and_plan_gives_the_same_id(
+    tmp_path: Path,
+) -> None:
     with running(many(30, 1, 200).build()) as server:
         line = CommandLine.of(tmp_path, server)
         assert line.run("sync", *ONE).code == 0
@@ -105,6 +107,7 @@ def test_plan_beside_a_plan_that_waits_gives_the_same_id_and_leaves_it_waiting(t
         plan = json.loads(line.run("plan", "--json").out)
         assert plan["removals"]["needs_approval"] is True
         assert plan["plan"] in held.err
+        assert line.run("explain", "project-00025").code == 0
         assert f"plan {plan['plan']} would remove" in line.run("status").out
         done = line.run("sync", "--approve", plan["plan"], *ONE)
         assert done.code == 0, done.err

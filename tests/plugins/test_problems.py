@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
+from pypi_mirror.clock import SystemClock
 from pypi_mirror.errors import (
     ConfigurationError,
     DiskFull,
@@ -21,6 +22,7 @@ from pypi_mirror.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
+from pypi_mirror.ledger.store import Ledger
 from pypi_mirror_page.mirror_source import NoMirrorYet
 from pypi_mirror_page.problems import Problem, add_problem_handlers
 from tests.plugins.conftest import asking, problem
@@ -61,6 +63,15 @@ def test_errors_of_the_engine(
 ) -> None:
     monkeypatch.delenv("PYPI_MIRROR_CONF", raising=False)
     assert problem(ask(error), status, kind) == str(error)
+
+
+def test_a_ledger_out_of_reach_is_named_without_its_secrets() -> None:
+    url = "postgresql+psycopg://me:hidden-1@127.0.0.1:1/pypi?password=hidden-2&sslpassword=hidden-3"
+    with pytest.raises(LedgerUnavailable) as caught, Ledger.open(url, SystemClock()):
+        pass
+    answer = ask(caught.value)
+    assert "127.0.0.1:1/pypi" in problem(answer, 503, "ledger-unavailable")
+    assert "hidden" not in answer.text
 
 
 def test_commands_that_it_proposes_can_be_copied(monkeypatch: pytest.MonkeyPatch) -> None:
