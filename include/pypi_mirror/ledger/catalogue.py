@@ -50,9 +50,13 @@ class Catalogue:
 
     def body(self, name: NormalizedName) -> bytes:
         """The page of an entry, empty where it has none."""
-        statement = select(catalogue_bodies.c.body).where(catalogue_bodies.c.name == name)
+        return self.bodies([name]).get(name, b"")
+
+    def bodies(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, bytes]:
+        """The pages of those of ``names`` that have one; ask for as many as may be in memory."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(statement).scalar() or b""
+            rows = connection.execute(_BODIES, {"names": names})
+            return {NormalizedName(name): body for name, body in rows}
 
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Drop the entries of ``names``: their pages have to be read again."""
@@ -106,6 +110,10 @@ def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, n
         connection.execute(_CONFIRM, rows)
 
 
+# Made once: a sync asks for each page by itself.
+_BODIES: Final = select(catalogue_bodies.c.name, catalogue_bodies.c.body).where(
+    catalogue_bodies.c.name.in_(bindparam("names", expanding=True))
+)
 _COLUMNS: Final = (
     catalogue.c.name,
     catalogue.c.state,

@@ -22,8 +22,9 @@ from pypi_mirror.sync.deciding import Before, Work
 
 log = logging.getLogger(__name__)
 
-# Projects whose rows and pages are in memory at once.
+# Projects whose rows are in memory at once, and whose pages, which can be large.
 _CHUNK: Final = 200
+_PAGES: Final = 20
 
 
 def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
@@ -68,8 +69,8 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
     remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
     while chunk := list(islice(remaining, _CHUNK)):
         keeper.keep()
-        for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
-            page, work = _work(mirror, planned, before)
+        for planned, before, body in _with_bodies(mirror, chunk):
+            page, work = _work(mirror, planned, before, body)
             if work.silent is not None:
                 losing.append(
                     Losing(
@@ -92,13 +93,26 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
             )
 
 
-def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[ProjectPage | None, Work]:
+def _with_bodies(
+    mirror: Mirror, chunk: Sequence[PlannedProject]
+) -> Iterator[tuple[PlannedProject, Before, bytes]]:
+    """Each of ``chunk`` with what the ledger has of it, and with the page of its entry, encoded."""
+    looked_up = zip(chunk, look_up(mirror, chunk), strict=True)
+    while some := list(islice(looked_up, _PAGES)):
+        bodies = mirror.ledger.catalogue.bodies([planned.project for planned, _ in some])
+        for planned, before in some:
+            yield planned, before, bodies.get(planned.project, b"")
+
+
+def _work(
+    mirror: Mirror, planned: PlannedProject, before: Before, body: bytes
+) -> tuple[ProjectPage | None, Work]:
     """Upstream's page, as far as it was read, and what the project comes to."""
     if planned.action is Action.REMOVE or (planned.gone and planned.unread):
         return None, mirror.decider.work(planned, before, None)
     if not planned.unread:
         try:
-            page = _page(mirror, planned.project, before.entry)
+            page = _page(planned.project, before.entry, body)
             return page, mirror.decider.work(planned, before, page)
         except UnreadableEntry as error:
             log.warning("%s; upstream is asked for it again", error)
@@ -107,10 +121,10 @@ def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[Proj
     return None, mirror.decider.unread_work(before)
 
 
-def _page(mirror: Mirror, project: NormalizedName, entry: Entry | None) -> ProjectPage | None:
+def _page(project: NormalizedName, entry: Entry | None, body: bytes) -> ProjectPage | None:
     if entry is None or entry.state is EntryState.GONE:
         return None
-    return decode_page(mirror.ledger.catalogue.body(project), project=project, etag=entry.etag)
+    return decode_page(body, project=project, etag=entry.etag)
 
 
 def _withheld(mirror: Mirror, run: Run, losing: list[Losing]) -> list[Failed]:
