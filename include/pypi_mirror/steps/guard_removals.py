@@ -62,7 +62,7 @@ def weigh_removals(
 
     ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
     With ``besides_approved`` what a person has allowed in an earlier run that left it does not count again. A
-    plan made anew in the same run, which takes the same off the pages, keeps its approval.
+    plan made again in the same run, which takes the same off the pages, keeps its approval.
     """
     removals = _weighed(mirror, run_id, pages=pages, besides_approved=besides_approved)
     before = _noted_of(mirror, run_id)
