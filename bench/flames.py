@@ -25,7 +25,7 @@ _PARTS: Mapping[str, str] = {
     "disk": "disk: temporary files, renames, flushes",
     "pages/": "pages: rendering and compressing",
     "upstream/": "upstream's pages: reading and checking",
-    "filters/": "filters",
+    "policy/": "policy",
     "ledger/": "ledger",
     "sync/": "projects: deciding and ordering",
     "settings/": "settings",

@@ -22,7 +22,6 @@ from pypi_mirror.disk_faults import named_disk_faults
 from pypi_mirror.disk_identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
-from pypi_mirror.filters import Selector, build_selector
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
@@ -32,6 +31,7 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.patience import Patience
+from pypi_mirror.policy import Selector, build_selector
 from pypi_mirror.pool import Pool
 from pypi_mirror.retries import Retries
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint

@@ -18,11 +18,11 @@ import requests
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk import size_of
-from pypi_mirror.filters import build_selector
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage
+from pypi_mirror.policy import build_selector
 from pypi_mirror.upstream import simple_html, simple_json
 from pypi_mirror.upstream.changelog import changes_content
 from tests.steps.bench import Bench

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.filters import build_selector
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, ProjectStatus, RemoteFile
+from pypi_mirror.policy import build_selector
 from pypi_mirror.settings.values import Selection
 from pypi_mirror.sync.deciding import Before, Decider, Work
 

@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.filters import build_selector
 from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy import build_selector
 from pypi_mirror.settings.values import Selection
 from pypi_mirror.sync.deciding import Before
 from pypi_mirror.sync.project_sync import ProjectSync, _versions_left

@@ -10,11 +10,11 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry, UpstreamDown, UpstreamError
-from pypi_mirror.filters import Refusal, Selector
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
 from pypi_mirror.observing.times import utc
+from pypi_mirror.policy import Refusal, Selector
 from pypi_mirror.release_files import version_in
 
 __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]

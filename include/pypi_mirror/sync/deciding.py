@@ -10,9 +10,9 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry
 from pypi_mirror.disk import served_size_of
-from pypi_mirror.filters import Decision, Selector
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
+from pypi_mirror.policy import Decision, Selector
 from pypi_mirror.pool.layout import location_of
 
 _DIGEST: Final = 16

@@ -24,7 +24,6 @@ from pypi_mirror.errors import (
     UpstreamError,
     UpstreamUnavailable,
 )
-from pypi_mirror.filters import Decision
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import FailedPart, Synced
 from pypi_mirror.model import (
@@ -40,6 +39,7 @@ from pypi_mirror.model import (
     path_of,
 )
 from pypi_mirror.pages.page_store import PageStore
+from pypi_mirror.policy import Decision
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in

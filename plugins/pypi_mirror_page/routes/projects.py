@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 from packaging.utils import NormalizedName
 from starlette.concurrency import run_in_threadpool
 
-from pypi_mirror.filters import build_selector
 from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.policy import build_selector
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User

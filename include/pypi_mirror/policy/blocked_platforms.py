@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.filters.filenames import Filename, Kind, describe_other, split_tags, wheel_tags
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.filenames import Filename, Kind, describe_other, split_tags, wheel_tags
 from pypi_mirror.settings.platform_words import platform_prefixes, python_tags
 
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.filters.blocked_platforms import BlockedPlatforms
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.blocked_platforms import BlockedPlatforms
 from pypi_mirror.settings.platform_words import SYSTEM_TAGS, is_platform_word
 
 PROJECT = canonicalize_name("example")

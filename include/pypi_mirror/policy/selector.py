@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.filters.blocked_platforms import BlockedPlatforms
-from pypi_mirror.filters.environments import ServedEnvironments
-from pypi_mirror.filters.excluded_filenames import ExcludedFilenames
-from pypi_mirror.filters.file_filter import FileFilter
-from pypi_mirror.filters.projects import ProjectFilter
-from pypi_mirror.filters.releases import AllowedReleases, BlockedReleases
 from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy.blocked_platforms import BlockedPlatforms
+from pypi_mirror.policy.environments import ServedEnvironments
+from pypi_mirror.policy.excluded_filenames import ExcludedFilenames
+from pypi_mirror.policy.file_filter import FileFilter
+from pypi_mirror.policy.projects import ProjectFilter
+from pypi_mirror.policy.releases import AllowedReleases, BlockedReleases
 from pypi_mirror.settings.values import Selection
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.filters.filenames import Filename, Kind, describe_other, split_tags, wheel_tags
+from pypi_mirror.policy.filenames import Filename, Kind, describe_other, split_tags, wheel_tags
 
 
 @pytest.mark.parametrize(

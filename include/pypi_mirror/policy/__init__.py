@@ -3,7 +3,7 @@
 Pure; one rule a file, composed in ``selector``.
 """
 
-from pypi_mirror.filters.file_filter import FileFilter
-from pypi_mirror.filters.selector import Decision, DroppedFile, Refusal, Selector, build_selector
+from pypi_mirror.policy.file_filter import FileFilter
+from pypi_mirror.policy.selector import Decision, DroppedFile, Refusal, Selector, build_selector
 
 __all__ = ["Decision", "DroppedFile", "FileFilter", "Refusal", "Selector", "build_selector"]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from packaging import tags
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.filters.environments import ServedEnvironments
-from pypi_mirror.filters.served_tags import environment_tags
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.environments import ServedEnvironments
+from pypi_mirror.policy.served_tags import environment_tags
 from pypi_mirror.settings.environments import parse_environment
 from pypi_mirror.settings.values import Environment
 

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pypi_mirror.filters import Decision, DroppedFile, build_selector
 from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy import Decision, DroppedFile, build_selector
 from pypi_mirror.settings.environments import parse_environment
 from pypi_mirror.settings.values import ReleaseRule, Selection
 

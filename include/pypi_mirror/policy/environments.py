@@ -7,9 +7,9 @@ from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.filters.filenames import Kind, describe_other, split_tags, wheel_tags
-from pypi_mirror.filters.served_tags import served_tags
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.filenames import Kind, describe_other, split_tags, wheel_tags
+from pypi_mirror.policy.served_tags import served_tags
 from pypi_mirror.settings.platform_words import SYSTEM_TAGS
 from pypi_mirror.settings.values import Environment
 

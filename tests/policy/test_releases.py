@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.filters.releases import AllowedReleases, BlockedReleases
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.releases import AllowedReleases, BlockedReleases
 from pypi_mirror.settings.values import ReleaseRule
 
 PROJECT = canonicalize_name("my-lib")
