@@ -29,7 +29,7 @@ _PARTS: Mapping[str, str] = {
     "ledger/": "ledger",
     "sync/": "projects: deciding and ordering",
     "settings/": "settings",
-    "commands/": "command line and its processes",
+    "cli/": "command line and its processes",
 }
 STARTING = "starting: imports"
 LOOP = "event loop, its waiting included"

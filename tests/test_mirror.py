@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.commands import processes
+from pypi_mirror.cli import processes
 from pypi_mirror.mirror import open_mirror, share
 from pypi_mirror.model import Failure, Tally
 from pypi_mirror.settings.read import read_settings

@@ -10,7 +10,7 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout, checkout_of_this_package
 from local_stack.options import parse_options
 from local_stack.stack import Stack
-from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
+from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.errors import MirrorError
 
 COMMANDS = {"mirror": commands.mirror, "up": commands.up, "down": commands.down}

@@ -15,7 +15,7 @@ from local_stack.options import Options
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
 from local_stack.state import State, forget_state, read_state, write_state
-from pypi_mirror.commands.interruption import held_back
+from pypi_mirror.cli.interruption import held_back
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 

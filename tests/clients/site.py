@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import JSON_TYPE

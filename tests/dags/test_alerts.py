@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from tests.dags.real_airflow import DAG_ID, SLACK_TOKEN, WATCH_ID, RealAirflow
 from tests.warehouse import Fault, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead

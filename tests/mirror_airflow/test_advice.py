@@ -6,7 +6,7 @@ import pytest
 
 from mirror_airflow.advice import BY_ERROR, OTHER, advice_for, next_run
 from pypi_mirror import errors
-from pypi_mirror.commands import _parser
+from pypi_mirror.cli import _parser
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Schedule
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.errors import WrongDisk
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import Upload, Wheel, running, small
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from pypi_mirror.cli.sync import print_clock
 from pypi_mirror.clock import Lead
-from pypi_mirror.commands.sync import print_clock
 from pypi_mirror.model import RunState
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit

@@ -9,13 +9,13 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.errors import MirrorError, RemovalsHeld, UpstreamError
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.steps.audit import AuditRequest
 from pypi_mirror.steps.audit import audit as run_audit
 from pypi_mirror.steps.watch import last_look, look_upstream
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.steps.audit import audit
 from tests.steps.bench import Bench, MakeBench
 from tests.warehouse import (

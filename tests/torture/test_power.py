@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.requirements_present import require
 from tests.steps.audit import audit, audit_served, compare
 from tests.torture.kills import bench_of, command_line

@@ -16,7 +16,7 @@ from pypi_mirror.settings.read import read_settings
 from pypi_mirror.transport import CurlTransport, Request
 from pypi_mirror.zones import Border
 from tests.certificates import certificate
-from tests.commands.cli import CommandLine, wait_until
+from tests.cli.process import CommandLine, wait_until
 from tests.requirements_present import require
 from tests.steps.audit import audit
 from tests.steps.bench import Bench

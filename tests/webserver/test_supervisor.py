@@ -38,7 +38,7 @@ pytestmark = pytest.mark.servers
 PATIENCE = 20.0
 COMMAND = (
     *(sys.executable, "-W", "error", "-c"),
-    "import sys; from pypi_mirror.commands import main; sys.exit(main())",
+    "import sys; from pypi_mirror.cli import main; sys.exit(main())",
     *("nginx", "serve"),
 )
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.commands.hints import say
-from pypi_mirror.commands.status import next_try
-from pypi_mirror.commands.sync import project_name
+from pypi_mirror.cli.hints import say
+from pypi_mirror.cli.status import next_try
+from pypi_mirror.cli.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from pypi_mirror.commands.hints import warn
-from pypi_mirror.commands.sync import project_name
+from pypi_mirror.cli.hints import warn
+from pypi_mirror.cli.sync import project_name
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
 from pypi_mirror.settings.read import read_settings

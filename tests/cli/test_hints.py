@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import hints, main
+from pypi_mirror.cli import hints, main
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from tests.warehouse import Server, running, small
 
 VERBS = (("sync",), ("plan",), ("status",), ("config", "check"), ("nginx", "render"))

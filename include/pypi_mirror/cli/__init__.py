@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror import __version__
-from pypi_mirror.commands import hints
-from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
-from pypi_mirror.commands.output import lasting_output
-from pypi_mirror.commands.parser import VerbParser
+from pypi_mirror.cli import hints
+from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
+from pypi_mirror.cli.output import lasting_output
+from pypi_mirror.cli.parser import VerbParser
 from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
@@ -95,5 +95,5 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in words[:1] if words[:1] and words[0] in _VERBS else _VERBS:
-        import_module(f"pypi_mirror.commands.{verb}").add_parser(verbs, common)
+        import_module(f"pypi_mirror.cli.{verb}").add_parser(verbs, common)
     return parser

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine, finish, members, parent_of, wait_until
+from tests.cli.process import CommandLine, finish, members, parent_of, wait_until
 from tests.steps.audit import audit, audit_served, compare
 from tests.steps.bench import Bench
 from tests.warehouse import (

@@ -10,9 +10,9 @@ import time
 from typing import Any, Final
 
 from pypi_mirror.auditing.findings import Kind
-from pypi_mirror.commands.hints import warn
-from pypi_mirror.commands.label import is_dead, new_label
-from pypi_mirror.commands.sync import ended, print_clock, project_name
+from pypi_mirror.cli.hints import warn
+from pypi_mirror.cli.label import is_dead, new_label
+from pypi_mirror.cli.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from tests.clients.site import serving
 
 pytestmark = pytest.mark.servers

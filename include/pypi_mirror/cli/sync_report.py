@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.commands.hints import say, warn
-from pypi_mirror.commands.status import next_try
+from pypi_mirror.cli.hints import say, warn
+from pypi_mirror.cli.status import next_try
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState

@@ -40,7 +40,7 @@ class CommandLine:
 
     @property
     def command(self) -> list[str]:
-        start = "import sys; from pypi_mirror.commands import main; sys.exit(main())"
+        start = "import sys; from pypi_mirror.cli import main; sys.exit(main())"
         return [sys.executable, "-W", "error", "-c", start]
 
     def start(self, verb: str, *arguments: str) -> subprocess.Popen[str]:

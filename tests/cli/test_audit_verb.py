@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.warehouse import Fault, Status, Upload, Warehouse, Wheel, running
 
 pytestmark = pytest.mark.servers

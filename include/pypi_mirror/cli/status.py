@@ -6,7 +6,7 @@ from typing import Any
 
 from pypi_mirror.alerting.conditions import RunFails
 from pypi_mirror.alerting.rules import conditions
-from pypi_mirror.commands.hints import say, warn
+from pypi_mirror.cli.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run

@@ -13,11 +13,11 @@ from typing import Any
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.catalogue import EntryState
-from pypi_mirror.commands.interruption import check, held_back, interruptible
-from pypi_mirror.commands.label import is_dead, new_label
-from pypi_mirror.commands.plan_report import report_plan
-from pypi_mirror.commands.processes import run_batches
-from pypi_mirror.commands.sync_report import (
+from pypi_mirror.cli.interruption import check, held_back, interruptible
+from pypi_mirror.cli.label import is_dead, new_label
+from pypi_mirror.cli.plan_report import report_plan
+from pypi_mirror.cli.processes import run_batches
+from pypi_mirror.cli.sync_report import (
     has_waiting,
     print_failed_json,
     print_json,
@@ -200,7 +200,7 @@ def _read(mirror: Mirror, run_id: int) -> PagesRead:
     pages = list_projects(mirror, run_id)
     if pages < _WORTH_SHOWING:
         return read_pages(mirror, run_id)
-    from pypi_mirror.commands.progress import show_reading
+    from pypi_mirror.cli.progress import show_reading
 
     with show_reading(pages) as progress:
         return read_pages(mirror, run_id, on_read=progress)
@@ -251,7 +251,7 @@ def _worth_starting(partition: Partition) -> int:
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
     # What draws the bar is slow to import, and a run without work draws none.
-    from pypi_mirror.commands.progress import show_progress
+    from pypi_mirror.cli.progress import show_progress
 
     run_batches(
         mirror,

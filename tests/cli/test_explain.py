@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.warehouse import Fault, Server, Status, running, small
 
 SELECTION = """

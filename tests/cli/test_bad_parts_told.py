@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from pypi_mirror.commands import main
-from tests.commands.cli import CommandLine
+from pypi_mirror.cli import main
+from tests.cli.process import CommandLine
 from tests.warehouse import Corrupt, Fault, Instead, RemoveRelease, Server, Upload, Warehouse, Wheel, running
 
 OLD = [Upload(distribution=Wheel(name="alpha", version=version)) for version in ("1.0", "1.1")]

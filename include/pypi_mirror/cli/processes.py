@@ -16,7 +16,7 @@ from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
 from typing import Final
 
-from pypi_mirror.commands.interruption import check, held_back, received
+from pypi_mirror.cli.interruption import check, held_back, received
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Failure, Tally

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import update
 
 from pypi_mirror import mirror as mirror_module
-from pypi_mirror.commands import label, main
+from pypi_mirror.cli import label, main
 from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.steps.audit import audit, compare
 from tests.steps.bench import PATIENCE, Bench
 from tests.warehouse import SERIAL_LESS, AddRole, Corrupt, Fault, Server, Status, many, running, small

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.commands import main
-from pypi_mirror.commands.label import new_label
+from pypi_mirror.cli import main
+from pypi_mirror.cli.label import new_label
 from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.ledger.older import make_older, version_at
 from tests.warehouse import Server, running, small
 

@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from pypi_mirror.commands.plan_report import report_plan
-from pypi_mirror.commands.sync import make_request, project_name
+from pypi_mirror.cli.plan_report import report_plan
+from pypi_mirror.cli.sync import make_request, project_name
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.steps.asked_for_names import require_upstream

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from pypi_mirror.commands import main
+from pypi_mirror.cli import main
 from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine
+from tests.cli.process import CommandLine
 from tests.warehouse import Corrupt, Fault, RemoveProject, Server, Upload, Warehouse, Wheel, running
 
 NAMES = [f"p{number:02}" for number in range(12)]

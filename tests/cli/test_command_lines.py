@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from tests.cli.process import ROOT, CommandLine, wait_until
 from tests.command_lines import CommandLines, record
-from tests.commands.cli import ROOT, CommandLine, wait_until
 from tests.ledger.postgres import running_postgres
 from tests.warehouse import running, small
 from tests.webserver.sites import free_port

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from pypi_mirror.commands.interruption import Interrupted, handled_signals, interruptible
+from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

@@ -10,7 +10,7 @@ import pytest
 
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
-from tests.commands.cli import CommandLine, finish, wait_until
+from tests.cli.process import CommandLine, finish, wait_until
 from tests.warehouse import (
     Corrupt,
     Delay,
