@@ -112,6 +112,6 @@ def require_clean(report: "AuditReport") -> dict[str, int]:
 def tell_of_failed_audit(context: Context) -> None:
     """The DAG's ``on_failure_callback``."""
     from mirror_airflow.run_failed import tell_of_failed_run
-    from pypi_mirror.alerting.conditions import AuditFails
+    from pypi_mirror.alerts.conditions import AuditFails
 
     tell_of_failed_run(context, label=audit_label(context["run_id"]), alert=AuditFails.key)

@@ -14,7 +14,7 @@ from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message
 from mirror_airflow.task_errors import failed_tasks
 from mirror_airflow.telling import tell_people
-from pypi_mirror.alerting.conditions import RunFails, about_parked
+from pypi_mirror.alerts.conditions import RunFails, about_parked
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror

@@ -55,7 +55,7 @@ def _tell(run: dict[str, Any]) -> str:
     from mirror_airflow.message import Message
     from mirror_airflow.run_failed import link_to_run, mirror_name
     from mirror_airflow.telling import tell_people
-    from pypi_mirror.alerting.conditions import RunOverdue
+    from pypi_mirror.alerts.conditions import RunOverdue
     from pypi_mirror.steps.raise_alerts import Happened
 
     # Airflow drops the deadlines of runs that succeed, not those of runs that fail.

@@ -10,7 +10,7 @@ from mirror_airflow.configuration import load_configuration
 from mirror_airflow.message import Message
 from mirror_airflow.run_failed import link_to_run, mirror_name
 from mirror_airflow.telling import tell_people
-from pypi_mirror.alerting.conditions import ApprovalNeeded
+from pypi_mirror.alerts.conditions import ApprovalNeeded
 from pypi_mirror.steps.raise_alerts import Happened
 
 if TYPE_CHECKING:

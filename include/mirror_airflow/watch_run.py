@@ -15,7 +15,7 @@ from mirror_airflow.run_label import run_of
 from mirror_airflow.task_errors import RunFailed
 
 if TYPE_CHECKING:
-    from pypi_mirror.alerting.told import Notice
+    from pypi_mirror.alerts.notification_state import Notice
     from pypi_mirror.mirror import Mirror
 
 log = logging.getLogger(__name__)
@@ -99,8 +99,8 @@ def watch(context: Context) -> dict[str, int]:
 def notice_message(notice: "Notice", mirror: str) -> Message:
     """What people are told of ``notice``."""
     from mirror_airflow.run_failed import link_to_page, link_to_run
-    from pypi_mirror.alerting.conditions import BY_KEY
-    from pypi_mirror.alerting.told import Phase
+    from pypi_mirror.alerts.conditions import BY_KEY
+    from pypi_mirror.alerts.notification_state import Phase
     from pypi_mirror.wording import moment_of
 
     since = moment_of(notice.since)

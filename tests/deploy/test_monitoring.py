@@ -12,7 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.openmetrics import parser
 
-from pypi_mirror.alerting.conditions import BY_KEY
+from pypi_mirror.alerts.conditions import BY_KEY
 from pypi_mirror.observing.metrics import render_metrics
 from tests.docs.fenced_blocks import anchors_of
 from tests.observing.figures import OBSERVED

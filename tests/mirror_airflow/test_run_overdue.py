@@ -10,7 +10,7 @@ import pytest
 from mirror_airflow import alerts
 from mirror_airflow.message import Message
 from mirror_airflow.run_overdue import run_deadline, tell_of_overdue_run
-from pypi_mirror.alerting.told import Told
+from pypi_mirror.alerts.notification_state import Told
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.settings.read import read_settings

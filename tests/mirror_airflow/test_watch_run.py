@@ -13,8 +13,8 @@ from mirror_airflow.configuration import load_configuration
 from mirror_airflow.message import Message, Status
 from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.watch_run import BLIND, TRIES, notice_message, watch, watch_page
-from pypi_mirror.alerting.conditions import AuditFails, RunFails, Stale
-from pypi_mirror.alerting.told import Notice, Phase
+from pypi_mirror.alerts.conditions import AuditFails, RunFails, Stale
+from pypi_mirror.alerts.notification_state import Notice, Phase
 from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable, WrongDisk
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings

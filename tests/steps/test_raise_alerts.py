@@ -2,8 +2,8 @@
 
 import msgspec
 
-from pypi_mirror.alerting.conditions import about_parked
-from pypi_mirror.alerting.told import BEING_SENT, Notice
+from pypi_mirror.alerts.conditions import about_parked
+from pypi_mirror.alerts.notification_state import BEING_SENT, Notice
 from pypi_mirror.settings.values import Alerts, DiskReserve
 from pypi_mirror.steps.raise_alerts import (
     FACT,

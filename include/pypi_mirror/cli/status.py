@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import Any
 
-from pypi_mirror.alerting.conditions import RunFails
-from pypi_mirror.alerting.rules import conditions
+from pypi_mirror.alerts.conditions import RunFails
+from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut

@@ -13,10 +13,8 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.alerting.conditions import Parked, Replaced
-from pypi_mirror.alerting.rules import conditions
-from pypi_mirror.alerting.sight import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
-from pypi_mirror.alerting.told import (
+from pypi_mirror.alerts.conditions import Parked, Replaced
+from pypi_mirror.alerts.notification_state import (
     AlertState,
     Notice,
     Unsent,
@@ -27,6 +25,8 @@ from pypi_mirror.alerting.told import (
     notices,
     tell_once,
 )
+from pypi_mirror.alerts.observation import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
+from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.errors import FileReplaced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from pypi_mirror.alerting.conditions import (
+from pypi_mirror.alerts.conditions import (
     ApprovalNeeded,
     AuditFails,
     Condition,
@@ -15,8 +15,8 @@ from pypi_mirror.alerting.conditions import (
     Stale,
     UpstreamSilent,
 )
-from pypi_mirror.alerting.sight import EndedRun, Sight
-from pypi_mirror.alerting.told import Told
+from pypi_mirror.alerts.notification_state import Told
+from pypi_mirror.alerts.observation import EndedRun, Sight
 from pypi_mirror.settings.values import Alerts
 
 # An upstream that was away for a moment is no news, and runs try again by themselves.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.alerting.conditions import (
+from pypi_mirror.alerts.conditions import (
     BY_KEY,
     MOST_NAMED,
     ApprovalNeeded,

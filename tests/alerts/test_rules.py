@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.alerting.conditions import (
+from pypi_mirror.alerts.conditions import (
     ApprovalNeeded,
     AuditFails,
     DiskFilling,
@@ -17,9 +17,9 @@ from pypi_mirror.alerting.conditions import (
     Stale,
     UpstreamSilent,
 )
-from pypi_mirror.alerting.rules import SILENCE, TOLD_BY_ITSELF, conditions
-from pypi_mirror.alerting.sight import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
-from pypi_mirror.alerting.told import Told
+from pypi_mirror.alerts.notification_state import Told
+from pypi_mirror.alerts.observation import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
+from pypi_mirror.alerts.rules import SILENCE, TOLD_BY_ITSELF, conditions
 from pypi_mirror.settings.values import Alerts
 
 NOW = 1_700_000_000

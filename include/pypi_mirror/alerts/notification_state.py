@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
-from pypi_mirror.alerting.conditions import BY_KEY, Condition
+from pypi_mirror.alerts.conditions import BY_KEY, Condition
 
 # Messages that wait to be sent, the newest; a week is what a mail server takes to be mended.
 MOST_UNSENT: Final = 50

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.alerting.conditions import Condition, Parked, ProjectsParked, RunFails, UpstreamSilent
-from pypi_mirror.alerting.told import (
+from pypi_mirror.alerts.conditions import Condition, Parked, ProjectsParked, RunFails, UpstreamSilent
+from pypi_mirror.alerts.notification_state import (
     BEING_SENT,
     GIVE_UP_AFTER,
     MOST_UNSENT,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pypi_mirror.alerting.conditions import Parked, Replaced
+from pypi_mirror.alerts.conditions import Parked, Replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
