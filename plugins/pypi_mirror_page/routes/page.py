@@ -1,17 +1,27 @@
-"""The page itself and its files."""
+"""The page itself and its files: HTML, CSS, JavaScript."""
+
+from pathlib import Path
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
+from starlette.staticfiles import StaticFiles
 
-from pypi_mirror_page.static_files import static_file
+FOLDER: Final = Path(__file__).resolve().parents[1] / "static"
+
+# Not mounted: the application's check of logins covers its own routes alone.
+_FILES: Final = StaticFiles(directory=FOLDER)
 
 router = APIRouter()
 
 
 @router.get("/")
-def get_page(request: Request) -> Response:
-    return static_file(request, "index.html")
+async def get_page(request: Request) -> Response:
+    return await get_static(request, "index.html")
 
 
 @router.get("/static/{name:path}")
-def get_static(request: Request, name: str) -> Response:
-    return static_file(request, name)
+async def get_static(request: Request, name: str) -> Response:
+    """A file of the page, or 304 where the browser has it; it asks each time: upgrades are seen at once."""
+    response = await _FILES.get_response(name, request.scope)
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
