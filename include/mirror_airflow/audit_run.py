@@ -41,7 +41,7 @@ def audit_form() -> dict[str, Param]:
     return {
         "projects": Param(
             [],
-            type="array",
+            type=["null", "array"],
             items={"type": "string", "pattern": PROJECT_NAME},
             title="Projects to audit now",
             description="One name a line. Only these are looked at, whole, and asked for upstream. "
@@ -49,14 +49,14 @@ def audit_form() -> dict[str, Param]:
         ),
         "everything": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="The whole mirror",
             description="Read every file, whenever that was done last. It can take hours a terabyte, and the "
             "mirror is not synced meanwhile.",
         ),
         "dry_run": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="Dry run",
             description="Say in the log of audit what is wrong, and change nothing.",
         ),
@@ -83,7 +83,7 @@ def audit_request(run_id: str, params: dict[str, Any]) -> "AuditRequest":
 
     return AuditRequest(
         label=audit_label(run_id),
-        projects=tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"])),
+        projects=tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"] or ())),
         everything=bool(params["everything"]),
         dry_run=bool(params["dry_run"]),
     )

@@ -42,7 +42,7 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
 
     Airflow's run id is the label, so a cleared task continues the run of its ledger.
     """
-    projects = tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"]))
+    projects = tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"] or ()))
     recheck, any_hour = bool(params["recheck"]), bool(params["now"])
     if run.run_type == BACKFILL and run.data_interval_start and run.data_interval_end:
         return RunRequest(

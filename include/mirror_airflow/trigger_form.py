@@ -5,6 +5,7 @@ from airflow.sdk import Param
 # PEP 508: letters, digits, and dots, hyphens and underscores in between.
 PROJECT_NAME = "^([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9])$"
 LARGEST_BATCH = 100_000
+# Airflow marks a field as required unless its value may be null.
 
 
 def trigger_form(batch_size: int) -> dict[str, Param]:
@@ -12,7 +13,7 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
     return {
         "projects": Param(
             [],
-            type="array",
+            type=["null", "array"],
             items={"type": "string", "pattern": PROJECT_NAME},
             title="Projects to sync now",
             description="One name a line. Only these are synced, whether upstream changed them or not, and "
@@ -20,7 +21,7 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
         ),
         "recheck": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="Full re-check",
             description="Ask upstream for every selected project, also where the changelog names no change: "
             "finds what upstream changes without an event. Takes long on a large mirror. Projects that are "
@@ -28,21 +29,21 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
         ),
         "now": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="At any hour",
             description="Download outside of [schedule] download-window, too. Projects that are named above "
             "are synced at any hour in any case.",
         ),
         "all": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="All at once",
             description="Take all of the plan, whatever [schedule] projects-per-run and gigabytes-per-run "
             "say that a run takes. Projects that are named above, and backfills, are not bound by them.",
         ),
         "dry_run": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="Dry run",
             description="Make the plan, say in the log of partition_projects what would be done, and stop.",
         ),

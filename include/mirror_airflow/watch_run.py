@@ -48,7 +48,7 @@ def watch_form() -> dict[str, Param]:
     return {
         "test_message": Param(
             False,
-            type="boolean",
+            type=["null", "boolean"],
             title="Send a test message",
             description="Send a message by every channel that [alerts] names, and nothing else; the run "
             "fails where one does not take it, and says why.",

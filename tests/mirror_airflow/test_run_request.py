@@ -66,3 +66,8 @@ def test_named_projects_are_normalized_and_each_once() -> None:
     request = run_request(Run(), params(projects=["Zope.Interface", "zope_interface", "Flask"]))
     assert request.kind is RunKind.SELECTED
     assert request.projects == ("zope-interface", "flask")
+
+
+def test_fields_that_were_emptied_ask_for_nothing() -> None:
+    emptied = dict.fromkeys(params())
+    assert run_request(Run(), emptied) == run_request(Run(), params())

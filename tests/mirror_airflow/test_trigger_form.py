@@ -2,7 +2,9 @@ import pytest
 from airflow.sdk import Param
 from airflow.sdk.exceptions import ParamValidationError
 
+from mirror_airflow.audit_run import audit_form
 from mirror_airflow.trigger_form import trigger_form
+from mirror_airflow.watch_run import watch_form
 
 FORM = trigger_form(500)
 
@@ -16,6 +18,13 @@ def test_an_empty_form_is_valid_and_asks_for_nothing() -> None:
         "dry_run": False,
         "batch_size": None,
     }
+
+
+@pytest.mark.parametrize("form", [FORM, audit_form(), watch_form()])
+def test_no_field_needs_a_value_and_none_is_marked_as_if_it_did(form: dict[str, Param]) -> None:
+    for param in form.values():
+        assert "null" in param.schema["type"], "Airflow would mark it"
+        assert param.resolve(None) is None
 
 
 @pytest.mark.parametrize("param", FORM.values(), ids=FORM)
