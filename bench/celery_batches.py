@@ -9,8 +9,8 @@ from pathlib import Path
 from celery import Celery  # type: ignore[import-untyped]
 
 from pypi_mirror.mirror import open_mirror
+from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.download_projects import download_projects
 
 BROKER = "PYPI_MIRROR_BENCH_BROKER"
 

@@ -24,11 +24,11 @@ from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.observing.coverage import coverage
 from pypi_mirror.observing.progress import progress
 from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.observing.tombstones import tombstone_page
-from pypi_mirror.planning import cut
+from pypi_mirror.planning.plan import cut
+from pypi_mirror.runs.report import mirror_status
 from pypi_mirror.settings.values import Settings, Site
-from pypi_mirror.steps.report import mirror_status
-from pypi_mirror.steps.sample import take_sample
 
 TITLE: Final = "a ledger of {files:,} files in {projects:,} projects"
 # The slowest of the questions, in seconds.

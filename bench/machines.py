@@ -29,11 +29,11 @@ from bench.upstream import Upstream, free_port, upstream, wait_for_port
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import report
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
-from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import report
 from tests.ledger.postgres import running_postgres
 
 TITLE = "first sync of {projects} projects over a wire with a round trip of 50 ms, by so many Celery workers"

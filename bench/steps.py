@@ -25,13 +25,13 @@ from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.tables import catalogue, projects
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.planning.guard_removals import guard_removals
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import report
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.download_projects import download_projects
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.guard_removals import guard_removals
-from pypi_mirror.steps.partition_projects import partition_projects
-from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import report
 
 TITLE = "plan and publish with {projects} projects in the ledger, {changed} of them changed"
 # All steps together: seconds, and the largest step's peak in bytes.

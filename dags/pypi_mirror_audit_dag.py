@@ -1,4 +1,4 @@
-"""The DAG ``pypi_mirror_audit``: wiring only, the work is done by ``include/pypi_mirror/steps/audit.py``."""
+"""The DAG ``pypi_mirror_audit``: wiring only, the work is done by ``include/pypi_mirror/runs/audit.py``."""
 
 from datetime import timedelta
 
@@ -40,7 +40,7 @@ def pypi_mirror_audit() -> None:
         """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""
         from mirror_airflow.audit_run import audit_request, require_clean
         from mirror_airflow.run_label import audit_label
-        from pypi_mirror.steps.audit import audit as step
+        from pypi_mirror.runs.audit import audit as step
 
         context = get_current_context()
         with task_mirror(label=audit_label(context["run_id"])) as mirror:

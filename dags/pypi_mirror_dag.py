@@ -84,7 +84,7 @@ def pypi_mirror() -> None:
     @task(map_index_template=TASK_NAME, execution_timeout=LONGEST_BATCH)
     def read_pages(run: int, pages: int) -> int:
         """Read upstream's pages that the plan needs, where they are many; return how many were asked for."""
-        from pypi_mirror.steps.read_pages import read_pages as step
+        from pypi_mirror.runs.read_pages import read_pages as step
 
         name_task(get_current_context(), f"{pages:,} pages")
         with task_mirror() as mirror:
@@ -94,8 +94,8 @@ def pypi_mirror() -> None:
     def partition_projects(run: int) -> list[Batch]:
         """Make the plan of the run; a dry run says what it would do, and has no batches."""
         from mirror_airflow.outcome import begun_batches
-        from pypi_mirror.planning import BATCHES_EACH
-        from pypi_mirror.steps.partition_projects import partition_projects as step
+        from pypi_mirror.planning.plan import BATCHES_EACH
+        from pypi_mirror.runs.partition_projects import partition_projects as step
 
         params = get_current_context()["params"]
         with task_mirror() as mirror:
@@ -113,8 +113,8 @@ def pypi_mirror() -> None:
     def download_projects(run: int, batch: Batch) -> dict[str, int]:
         """Sync the projects of one batch; return what was done."""
         from mirror_airflow.siblings import SiblingWatch
-        from pypi_mirror.steps.download_projects import download_projects as step
-        from pypi_mirror.steps.partition_projects import batch_name
+        from pypi_mirror.runs.download_projects import download_projects as step
+        from pypi_mirror.runs.partition_projects import batch_name
 
         context = get_current_context()
         with task_mirror() as mirror:
@@ -129,7 +129,7 @@ def pypi_mirror() -> None:
     @task(trigger_rule="none_failed", priority_weight=PUBLISHING)
     def rebuild_index(run: int) -> int | None:
         """Publish what the batches brought, or that there was nothing to do; return the cursor."""
-        from pypi_mirror.steps.rebuild_index import rebuild_index as step
+        from pypi_mirror.runs.rebuild_index import rebuild_index as step
 
         if get_current_context()["params"]["dry_run"]:
             raise AirflowSkipException("a dry run ends with its plan")
@@ -139,7 +139,7 @@ def pypi_mirror() -> None:
     @task(priority_weight=PUBLISHING)
     def reload_nginx() -> int:
         """Have nginx take up its configuration; return the number of addresses that were probed."""
-        from pypi_mirror.steps.reload_nginx import reload_nginx as step
+        from pypi_mirror.runs.reload_nginx import reload_nginx as step
 
         with task_mirror() as mirror:
             return len(step(mirror).probed)
@@ -148,7 +148,7 @@ def pypi_mirror() -> None:
     def report(run: int) -> dict[str, int]:
         """End the run; it has failed when projects failed that did not before."""
         from mirror_airflow.outcome import require_success
-        from pypi_mirror.steps.report import report as step
+        from pypi_mirror.runs.report import report as step
 
         with task_mirror() as mirror:
             return require_success(step(mirror, run))

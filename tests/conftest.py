@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 # The audit is many assertions in one place, used by several folders: rewritten, they say what differs. This
 # has to come before the first of them imports it.
-pytest.register_assert_rewrite("tests.steps.audit")
+pytest.register_assert_rewrite("tests.runs.audit")
 
 # By default hypothesis fails an example that takes longer than 200 ms. No test here asserts a time: on a
 # busy machine that would only tell how busy it is.

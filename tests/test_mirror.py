@@ -10,9 +10,9 @@ from packaging.utils import NormalizedName
 from pypi_mirror.cli import processes
 from pypi_mirror.mirror import open_mirror, share
 from pypi_mirror.model import Failure, Tally
+from pypi_mirror.runs.download_projects import BatchResult
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.download_projects import BatchResult
 
 
 def settings_of(directory: Path, **mirror: Any) -> Settings:

@@ -20,15 +20,15 @@ from local_stack.sample_conf import SITE_PORT, write_sample_conf
 from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
+from pypi_mirror.changes.watch import look_upstream
 from pypi_mirror.cli.label import is_dead
 from pypi_mirror.disk import make_directories
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.mirror import open_mirror, open_to_plan
+from pypi_mirror.runs.report import fail_run
+from pypi_mirror.runs.upgrade_ledger import upgrade_ledger
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.report import fail_run
-from pypi_mirror.steps.upgrade_ledger import upgrade_ledger
-from pypi_mirror.steps.watch import look_upstream
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from pypi_mirror.mirror import Mirror
-    from pypi_mirror.steps.guard_removals import Removals
+    from pypi_mirror.planning.guard_removals import Removals
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class ApproveRemovals(ApprovalOperator):
         """Let the plan pass, or ask; then ``execute_complete`` goes on with the answer."""
         from mirror_airflow.waiting import tell_of_waiting
         from pypi_mirror.errors import RemovalsHeld
-        from pypi_mirror.steps.guard_removals import guard_removals, removals_of
+        from pypi_mirror.planning.guard_removals import guard_removals, removals_of
 
         if context["params"]["dry_run"]:
             return
@@ -68,7 +68,7 @@ class ApproveRemovals(ApprovalOperator):
 
     def execute_complete(self, context: "Context", event: dict[str, Any], plan: str = "") -> None:
         """Let ``plan`` pass if that was the answer; raises RunFailed if it was not, or if none came."""
-        from pypi_mirror.steps.guard_removals import guard_removals
+        from pypi_mirror.planning.guard_removals import guard_removals
 
         with task_mirror() as mirror:
             if event.get("error_type") == "timeout":

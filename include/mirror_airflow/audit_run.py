@@ -12,8 +12,8 @@ from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.trigger_form import PROJECT_NAME
 
 if TYPE_CHECKING:
-    from pypi_mirror.steps.audit import AuditRequest
-    from pypi_mirror.steps.audit_report import AuditReport
+    from pypi_mirror.audit.report import AuditReport
+    from pypi_mirror.runs.audit import AuditRequest
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def audit_page(configuration: Configuration) -> str:
 
 def audit_request(run_id: str, params: dict[str, Any]) -> "AuditRequest":
     """What the engine is asked to do; ``params`` are those of ``audit_form``."""
-    from pypi_mirror.steps.audit import AuditRequest
+    from pypi_mirror.runs.audit import AuditRequest
 
     return AuditRequest(
         label=audit_label(run_id),

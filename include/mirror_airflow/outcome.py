@@ -6,8 +6,8 @@ from itertools import islice
 from mirror_airflow.task_errors import RunFailed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.steps.partition_projects import Partition
-from pypi_mirror.steps.report import Report, end_dry_run
+from pypi_mirror.runs.partition_projects import Partition
+from pypi_mirror.runs.report import Report, end_dry_run
 
 log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@
 from typing import Final
 
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.steps.list_projects import list_projects
-from pypi_mirror.steps.read_pages import read_pages
+from pypi_mirror.planning.list_projects import list_projects
+from pypi_mirror.runs.read_pages import read_pages
 
 # So many pages are read sooner than another task begins.
 SHORT: Final = 200

@@ -19,9 +19,9 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.runs.raise_alerts import Happened, known_parked
+from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.raise_alerts import Happened, known_parked
-from pypi_mirror.steps.report import fail_run
 from pypi_mirror.wording import moment_of
 
 log = logging.getLogger(__name__)

@@ -56,7 +56,7 @@ def _tell(run: dict[str, Any]) -> str:
     from mirror_airflow.run_failed import link_to_run, mirror_name
     from mirror_airflow.telling import tell_people
     from pypi_mirror.alerts.conditions import RunOverdue
-    from pypi_mirror.steps.raise_alerts import Happened
+    from pypi_mirror.runs.raise_alerts import Happened
 
     # Airflow drops the deadlines of runs that succeed, not those of runs that fail.
     if run["state"] in ENDED:
@@ -90,7 +90,7 @@ def _tell(run: dict[str, Any]) -> str:
 def _waits(settings: Any, label: str) -> bool:
     from pypi_mirror.errors import MirrorError
     from pypi_mirror.mirror import open_mirror
-    from pypi_mirror.steps.guard_removals import waiting_for_approval
+    from pypi_mirror.planning.guard_removals import waiting_for_approval
 
     try:
         with open_mirror(settings) as mirror:

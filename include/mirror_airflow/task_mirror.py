@@ -68,7 +68,7 @@ def _opened() -> AbstractContextManager["Mirror"]:
 def _end_in_ledger(mirror: "Mirror", label: str) -> None:
     """What kills the tasks of a run leaves them no time to give the mirror back."""
     # The step brings the site's page and the metrics along, which hardly any task needs.
-    from pypi_mirror.steps.report import fail_run
+    from pypi_mirror.runs.report import fail_run
 
     log.info("%s has ended in Airflow and still had the mirror", label)
     fail_run(mirror, label, ENDED_OUTSIDE)

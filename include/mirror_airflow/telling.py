@@ -11,8 +11,8 @@ from mirror_airflow.configuration import Configuration
 from mirror_airflow.message import Message
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.runs.raise_alerts import Happened, sent, tell
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.raise_alerts import Happened, sent, tell
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from mirror_airflow.message import Message
 from mirror_airflow.run_failed import link_to_run, mirror_name
 from mirror_airflow.telling import tell_people
 from pypi_mirror.alerts.conditions import ApprovalNeeded
-from pypi_mirror.steps.raise_alerts import Happened
+from pypi_mirror.runs.raise_alerts import Happened
 
 if TYPE_CHECKING:
-    from pypi_mirror.steps.guard_removals import Removals
+    from pypi_mirror.planning.guard_removals import Removals
 
 log = logging.getLogger(__name__)
 

@@ -140,7 +140,7 @@ def _watched(configuration: Configuration, context: Context) -> dict[str, int]:
 def _told(mirror: "Mirror", configuration: Configuration, context: Context) -> dict[str, int]:
     from mirror_airflow.alerts import send_by, unsent_words
     from mirror_airflow.run_failed import mirror_name
-    from pypi_mirror.steps.raise_alerts import alert_state, raise_alerts, sent
+    from pypi_mirror.runs.raise_alerts import alert_state, raise_alerts, sent
 
     alerts, name = mirror.settings.alerts, mirror_name(configuration)
     waiting = raise_alerts(

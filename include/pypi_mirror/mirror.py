@@ -22,6 +22,9 @@ from pypi_mirror.disk_faults import named_disk_faults
 from pypi_mirror.disk_identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk_room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
+from pypi_mirror.fetching.our_page import files_on_our_page
+from pypi_mirror.fetching.page_reader import PageReader
+from pypi_mirror.fetching.project_sync import ProjectSync
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
@@ -32,14 +35,11 @@ from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.patience import Patience
 from pypi_mirror.policy import Selector, build_selector
+from pypi_mirror.policy.deciding import Decider
 from pypi_mirror.pool import Pool
 from pypi_mirror.retries import Retries
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.sync.deciding import Decider
-from pypi_mirror.sync.our_page import files_on_our_page
-from pypi_mirror.sync.page_reader import PageReader
-from pypi_mirror.sync.project_sync import ProjectSync
 from pypi_mirror.transport import CurlTransport, Transport
 from pypi_mirror.upstream.changelog import Changelog
 from pypi_mirror.upstream.control import Control

@@ -17,17 +17,17 @@ from bench.flames import (
     part_of,
 )
 
-_LOOPING = ("run (pypi_mirror/steps/download_projects.py)", "run_forever (asyncio/base_events.py)")
+_LOOPING = ("run (pypi_mirror/runs/download_projects.py)", "run_forever (asyncio/base_events.py)")
 _RAW = """\
-process 12:"/home/somebody/python";run (pypi_mirror/steps/report.py:80);_write (pypi_mirror/disk.py:3) 7
-process 12:"/home/somebody/python";run (pypi_mirror/steps/report.py:99);_write (pypi_mirror/disk.py:9) 2
+process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:80);_write (pypi_mirror/disk.py:3) 7
+process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:99);_write (pypi_mirror/disk.py:9) 2
 process 13:"/home/somebody/python" 5
 """
 
 
 def test_stacks_that_differ_in_lines_alone_are_one() -> None:
     assert parse_stacks(_RAW) == {
-        ("run (pypi_mirror/steps/report.py)", "_write (pypi_mirror/disk.py)"): 9,
+        ("run (pypi_mirror/runs/report.py)", "_write (pypi_mirror/disk.py)"): 9,
         (INTERPRETER,): 5,
     }
 
@@ -40,7 +40,7 @@ def test_stacks_that_differ_in_lines_alone_are_one() -> None:
         ((*_LOOPING, "select (selectors.py)"), LOOP),
         (("<module> (pypi_mirror/mirror.py)",), STARTING),
         (
-            ("run (pypi_mirror/steps/report.py)", "_load (<frozen importlib._bootstrap>)", "x (jinja2/a.py)"),
+            ("run (pypi_mirror/runs/report.py)", "_load (<frozen importlib._bootstrap>)", "x (jinja2/a.py)"),
             STARTING,
         ),
         (("_bootstrap (threading.py)", "wait (threading.py)"), OTHER),

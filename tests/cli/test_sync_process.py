@@ -16,8 +16,8 @@ import pytest
 from pypi_mirror.cli import main
 from pypi_mirror.settings.read import read_settings
 from tests.cli.process import CommandLine, finish, members, parent_of, wait_until
-from tests.steps.audit import audit, audit_served, compare
-from tests.steps.bench import Bench
+from tests.runs.audit import audit, audit_served, compare
+from tests.runs.bench import Bench
 from tests.warehouse import (
     Corrupt,
     Delay,

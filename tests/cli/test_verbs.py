@@ -17,8 +17,8 @@ from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
 from tests.cli.process import CommandLine
-from tests.steps.audit import audit, compare
-from tests.steps.bench import PATIENCE, Bench
+from tests.runs.audit import audit, compare
+from tests.runs.bench import PATIENCE, Bench
 from tests.warehouse import SERIAL_LESS, AddRole, Corrupt, Fault, Server, Status, many, running, small
 
 

@@ -149,14 +149,14 @@ def sync(airflow: RealAirflow, *projects: str) -> None:
 
 def told(airflow: RealAirflow, key: str) -> int:
     """When people were last told of it."""
-    from pypi_mirror.steps.raise_alerts import alert_state
+    from pypi_mirror.runs.raise_alerts import alert_state
 
     with airflow.mirror() as mirror:
         return alert_state(mirror).told[key].told_at
 
 
 def unsent(airflow: RealAirflow) -> list[str]:
-    from pypi_mirror.steps.raise_alerts import alert_state
+    from pypi_mirror.runs.raise_alerts import alert_state
 
     with airflow.mirror() as mirror:
         return [channel for u in alert_state(mirror).unsent for channel in u.channels]
@@ -168,7 +168,7 @@ def age_unsent(airflow: RealAirflow) -> None:
 
     import msgspec
 
-    from pypi_mirror.steps.raise_alerts import FACT, alert_state
+    from pypi_mirror.runs.raise_alerts import FACT, alert_state
 
     with airflow.mirror() as mirror:
         state = alert_state(mirror)

@@ -15,7 +15,7 @@ from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Action, PlannedProject
-from pypi_mirror.planning import cut_of_turn
+from pypi_mirror.planning.plan import cut_of_turn
 from tests.ledger.samples import NOON, Hands, begin, failed, name, planned, synced
 
 TURNS: CutTurn = partial(cut_of_turn, batch_size=2, at_least=1, smallest=1)

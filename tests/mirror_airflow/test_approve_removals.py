@@ -14,8 +14,8 @@ from pypi_mirror.errors import LeaseLost, RemovalsHeld
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.planning.guard_removals import removals_of, weigh_removals
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.guard_removals import removals_of, weigh_removals
 
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Ada"}}
 TIMEOUT = {"error": "The response timeout has passed.", "error_type": "timeout"}

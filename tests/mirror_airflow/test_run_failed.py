@@ -11,10 +11,10 @@ from mirror_airflow.configuration import Configuration
 from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message
 from mirror_airflow.run_failed import causes, failure_message, worth_telling
 from pypi_mirror.errors import RunStopped
+from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.settings.values import Alerts, Audit, Schedule
-from pypi_mirror.sync.failure_limit import FailureLimit
 from tests.ledger.samples import planned
 
 

@@ -13,9 +13,9 @@ from mirror_airflow.run_overdue import run_deadline, tell_of_overdue_run
 from pypi_mirror.alerts.notification_state import Told
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.runs.raise_alerts import alert_state
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Alerts
-from pypi_mirror.steps.raise_alerts import alert_state
 from tests.mirror_airflow.test_approve_removals import plan
 
 RUN = {

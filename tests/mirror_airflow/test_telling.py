@@ -11,8 +11,8 @@ from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.message import Message
 from mirror_airflow.telling import tell_people
 from pypi_mirror.mirror import open_mirror
+from pypi_mirror.runs.raise_alerts import Happened, alert_state
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.raise_alerts import Happened, alert_state
 
 MESSAGE = Message(
     alert="run-failed", title="alpha failed", summary="It failed.", mirror="m", link="http://a.example"

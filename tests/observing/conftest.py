@@ -1,5 +1,5 @@
 """The bench of the tests of steps: a stand-in upstream and a mirror of it."""
 
-from tests.steps.conftest import bench
+from tests.runs.conftest import bench
 
 __all__ = ["bench"]

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.coverage import coverage
+from pypi_mirror.runs.audit import AuditRequest, audit
 from pypi_mirror.settings.values import Audit
-from pypi_mirror.steps.audit import AuditRequest, audit
-from tests.steps.bench import Bench, MakeBench
+from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import small
 
 

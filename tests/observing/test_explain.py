@@ -6,7 +6,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.observing.explain import Explanation, FileState, explain
 from pypi_mirror.policy import Refusal
 from pypi_mirror.settings.values import ReleaseRule
-from tests.steps.bench import Bench, MakeBench
+from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import (
     HTML_ONLY,
     Delay,

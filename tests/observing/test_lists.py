@@ -9,10 +9,10 @@ from pypi_mirror.observing.backlog import backlog_page
 from pypi_mirror.observing.paging import MOST, BadKey, page_of
 from pypi_mirror.observing.removals import removals_waiting
 from pypi_mirror.observing.tombstones import Tombstone, tombstone_page
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.settings.values import RemovalGuard
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
-from tests.steps.bench import Bench, MakeBench
+from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Event, Fault, RemoveFile, RemoveProject, Upload, Wheel
 
 NAMES = ("a", "b", "c", "d", "e")

@@ -14,7 +14,7 @@ from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import metrics, render_metrics
 from pypi_mirror.observing.run_totals import run_totals
 from tests.observing.figures import NOW, OBSERVED, OVERVIEW
-from tests.steps.bench import make_bench
+from tests.runs.bench import make_bench
 from tests.warehouse import Corrupt, Fault, small
 
 

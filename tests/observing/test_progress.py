@@ -5,21 +5,21 @@ from contextlib import contextmanager
 
 import pytest
 
+from pypi_mirror.fetching import read_commit
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.observing.progress import RunProgress, progress
-from pypi_mirror.steps.download_projects import download_projects
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.list_projects import list_projects
-from pypi_mirror.steps.partition_projects import partition_projects
-from pypi_mirror.steps.read_pages import read_pages
-from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import report
-from pypi_mirror.steps.sample import take_sample
-from pypi_mirror.sync import read_commit
-from tests.steps.bench import Bench, MakeBench
+from pypi_mirror.observing.sample import take_sample
+from pypi_mirror.planning.list_projects import list_projects
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.read_pages import read_pages
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import report
+from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, Upload, Wheel
 
 NAMES = [f"project-{letter}" for letter in "abcdefgh"]

@@ -6,7 +6,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import BadKey
 from pypi_mirror.observing.projects import ProjectWhole, project, project_page
-from tests.steps.bench import Bench, MakeBench
+from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, RemoveProject, Upload, Wheel, Yank, small
 
 NAMES = ("Foo.Lib", "foo", "foo-lib-extra", "my-foo-lib", "bar", "a-foo")

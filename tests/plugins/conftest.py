@@ -13,7 +13,7 @@ from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
 from tests.airflow_home import CHECKOUT, HOME
-from tests.steps.bench import Bench
+from tests.runs.bench import Bench
 from tests.warehouse import Corrupt, Fault, RemoveProject, Upload, Warehouse, Wheel, running
 
 if TYPE_CHECKING:

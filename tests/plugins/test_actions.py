@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.plugins.conftest import PAGE, Client, problem
-from tests.steps.bench import Bench
+from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
 

@@ -18,12 +18,12 @@ from pypi_mirror.observing.progress import RunProgress
 from pypi_mirror.observing.projects import FileShown, ProjectShown, ProjectWhole
 from pypi_mirror.observing.removals import PlannedRemoval
 from pypi_mirror.observing.tombstones import Tombstone
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.options import OPTIONS
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
-from pypi_mirror.steps.report import fail_run
 from tests.plugins.conftest import PAGE, WAITING, Client, problem
-from tests.steps.bench import Bench
+from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
 

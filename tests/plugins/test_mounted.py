@@ -6,7 +6,7 @@ import pytest
 from fastapi import FastAPI, Request
 
 from tests.plugins.conftest import asking, token
-from tests.steps.bench import Bench
+from tests.runs.bench import Bench
 
 if TYPE_CHECKING:
     from starlette.testclient import TestClient

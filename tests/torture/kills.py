@@ -14,8 +14,8 @@ from pypi_mirror.disk import TEMPORARY_PREFIX
 from pypi_mirror.pool.part import WORTH_KEEPING
 from pypi_mirror.settings.read import read_settings
 from tests.cli.process import CommandLine, Said, finish, kill, members, parent_of, wait_until
-from tests.steps.audit import audit, audit_served, compare
-from tests.steps.bench import Bench
+from tests.runs.audit import audit, audit_served, compare
+from tests.runs.bench import Bench
 from tests.torture.campaign import Wrong
 from tests.torture.truth import check_tree
 from tests.warehouse import Recorded, Server

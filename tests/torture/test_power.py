@@ -12,7 +12,7 @@ import pytest
 
 from tests.cli.process import CommandLine
 from tests.requirements_present import require
-from tests.steps.audit import audit, audit_served, compare
+from tests.runs.audit import audit, audit_served, compare
 from tests.torture.kills import bench_of, command_line
 from tests.torture.power import STRACE, Call, Cut, disorder, read_trace, within
 from tests.torture.truth import check_tree

@@ -1,7 +1,7 @@
 """The tree held against the stand-in's own state: what is lost, and what is wrong.
 
 Knows nothing of the engine but where the tree and the backlog are, so that the two do not share a mistake;
-`tests.steps.audit` is the other judge and knows the engine's ledger.
+`tests.runs.audit` is the other judge and knows the engine's ledger.
 """
 
 import hashlib

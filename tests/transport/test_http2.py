@@ -18,8 +18,8 @@ from pypi_mirror.zones import Border
 from tests.certificates import certificate
 from tests.cli.process import CommandLine, wait_until
 from tests.requirements_present import require
-from tests.steps.audit import audit
-from tests.steps.bench import Bench
+from tests.runs.audit import audit
+from tests.runs.bench import Bench
 from tests.warehouse import many, running
 from tests.warehouse.behaviour import Hosts
 from tests.webserver.sites import free_port

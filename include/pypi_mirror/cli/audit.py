@@ -9,15 +9,15 @@ import sys
 import time
 from typing import Any, Final
 
-from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.report import AuditCoverage, AuditReport
 from pypi_mirror.cli.hints import warn
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.runs.audit import AuditRequest, audit
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.audit import AuditRequest, audit
-from pypi_mirror.steps.audit_report import AuditCoverage, AuditReport
 from pypi_mirror.wording import count, moment_of, size
 
 _SHOWN: Final = 50

@@ -16,8 +16,8 @@ from pypi_mirror.cli.status import next_try
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.runs.manage_backlog import Forgotten, chosen, forget_backlog, retry_backlog
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.tend_backlog import Forgotten, chosen, forget_backlog, retry_backlog
 from pypi_mirror.wording import count
 
 _TIMES = ("first_failed_at", "last_failed_at", "next_try_at")

@@ -6,10 +6,10 @@ from typing import Any
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.sync import make_request, project_name
 from pypi_mirror.mirror import open_to_plan
+from pypi_mirror.observing.asked_for_names import require_upstream
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.asked_for_names import require_upstream
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:

@@ -11,10 +11,10 @@ from pypi_mirror.cli.hints import say
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
-from pypi_mirror.steps.fetch_changelog import Fetched
-from pypi_mirror.steps.guard_removals import Removals
-from pypi_mirror.steps.partition_projects import Partition
-from pypi_mirror.steps.unknown_names import described, unknown_names
+from pypi_mirror.planning.guard_removals import Removals
+from pypi_mirror.planning.unknown_names import described, unknown_names
+from pypi_mirror.runs.fetch_changelog import Fetched
+from pypi_mirror.runs.partition_projects import Partition
 from pypi_mirror.wording import count, size
 
 

@@ -20,8 +20,8 @@ from pypi_mirror.cli.interruption import check, held_back, received
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Failure, Tally
+from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.steps.download_projects import download_projects
 
 _TICK: Final = 0.1
 # Seconds that batches have for what they have begun once a signal came: a few to flush it to a slow disk.

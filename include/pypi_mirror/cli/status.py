@@ -12,14 +12,14 @@ from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.planning.pause import estimate
+from pypi_mirror.planning.silent_losses import SilentLoss, silent_losses
+from pypi_mirror.planning.to_do import Left, left
+from pypi_mirror.planning.unknown_names import described
+from pypi_mirror.publishing.grace import clock_warning
+from pypi_mirror.runs.raise_alerts import sight_of
+from pypi_mirror.runs.report import mirror_status
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.grace import clock_warning
-from pypi_mirror.steps.pause import estimate
-from pypi_mirror.steps.raise_alerts import sight_of
-from pypi_mirror.steps.report import mirror_status
-from pypi_mirror.steps.silent_losses import SilentLoss, silent_losses
-from pypi_mirror.steps.to_do import Left, left
-from pypi_mirror.steps.unknown_names import described
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.wording import count, duration, moment, moment_of, size
 

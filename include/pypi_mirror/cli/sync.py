@@ -28,18 +28,18 @@ from pypi_mirror.errors import MirrorBusy, MirrorError, RemovalsHeld
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
-from pypi_mirror.planning import BATCHES_EACH
+from pypi_mirror.planning.guard_removals import guard_removals, require_none_waits
+from pypi_mirror.planning.list_projects import list_projects
+from pypi_mirror.planning.plan import BATCHES_EACH
+from pypi_mirror.planning.unknown_names import described, unknown_names
+from pypi_mirror.publishing.grace import clock_ahead, clock_warning
+from pypi_mirror.publishing.page_layout import tidy_layout
+from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog
+from pypi_mirror.runs.partition_projects import Partition, partition_projects
+from pypi_mirror.runs.read_pages import PagesRead, read_pages
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.steps.fetch_changelog import Fetched, fetch_changelog
-from pypi_mirror.steps.grace import clock_ahead, clock_warning
-from pypi_mirror.steps.guard_removals import guard_removals, require_none_waits
-from pypi_mirror.steps.layout import tidy_layout
-from pypi_mirror.steps.list_projects import list_projects
-from pypi_mirror.steps.partition_projects import Partition, partition_projects
-from pypi_mirror.steps.read_pages import PagesRead, read_pages
-from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import Report, end_dry_run, fail_run, report
-from pypi_mirror.steps.unknown_names import described, unknown_names
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0

@@ -12,8 +12,8 @@ from pypi_mirror.cli.status import next_try
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.steps.asked_for_names import did_you_mean
-from pypi_mirror.steps.report import Report
+from pypi_mirror.observing.asked_for_names import did_you_mean
+from pypi_mirror.runs.report import Report
 from pypi_mirror.wording import count, size
 
 _REMOVED_SHOWN: Final = 50

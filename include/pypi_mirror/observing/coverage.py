@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from pypi_mirror.audit.last_findings import Findings, findings
+from pypi_mirror.audit.report import needed_bytes
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run
-from pypi_mirror.steps.audit_findings import Findings, findings
-from pypi_mirror.steps.audit_report import needed_bytes
 
 _DAY: Final = 24 * 3600
 _SHOWN: Final = 10

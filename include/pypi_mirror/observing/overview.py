@@ -5,6 +5,7 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.changes.watch import lag_of, last_look
 from pypi_mirror.disk_room import reserved, room_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -12,12 +13,11 @@ from pypi_mirror.model import RunState
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run, run_under_way
-from pypi_mirror.steps.grace import clock_ahead
-from pypi_mirror.steps.guard_removals import waiting_for_approval
-from pypi_mirror.steps.pause import paused_until
-from pypi_mirror.steps.to_do import Left, left
-from pypi_mirror.steps.unknown_names import unknown_names
-from pypi_mirror.steps.watch import lag_of, last_look
+from pypi_mirror.planning.guard_removals import waiting_for_approval
+from pypi_mirror.planning.pause import paused_until
+from pypi_mirror.planning.to_do import Left, left
+from pypi_mirror.planning.unknown_names import unknown_names
+from pypi_mirror.publishing.grace import clock_ahead
 
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.backlog import backlog_page
-from pypi_mirror.steps.tend_backlog import forget_backlog, retry_backlog
+from pypi_mirror.runs.manage_backlog import forget_backlog, retry_backlog
 from pypi_mirror_page.access import MAY_ACT, User
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json

@@ -15,12 +15,12 @@ from typing import Any
 from packaging.utils import NormalizedName
 from sqlalchemy import text
 
-from pypi_mirror.auditing.findings import Kind
-from pypi_mirror.steps.audit import AuditRequest
-from pypi_mirror.steps.audit import audit as run_audit
-from pypi_mirror.steps.audit_report import AuditReport
-from tests.steps.audit import audit, compare
-from tests.steps.bench import Bench, make_bench
+from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.report import AuditReport
+from pypi_mirror.runs.audit import AuditRequest
+from pypi_mirror.runs.audit import audit as run_audit
+from tests.runs.audit import audit, compare
+from tests.runs.bench import Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome, Wrong
 from tests.torture.truth import check_tree
 from tests.warehouse import Upload, Wheel

@@ -8,10 +8,10 @@ and what the root index lists must have a page.
 import random
 from pathlib import Path
 
+from pypi_mirror.runs.reload_nginx import reload_nginx
 from pypi_mirror.settings.values import RemovalGuard, Site
-from pypi_mirror.steps.reload_nginx import reload_nginx
 from pypi_mirror.webserver.server import NginxProcess
-from tests.steps.bench import Bench, make_bench
+from tests.runs.bench import Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome
 from tests.torture.changes import change, first_uploads
 from tests.torture.readers import Hammer

@@ -12,16 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from pypi_mirror.auditing.findings import Kind
+from pypi_mirror.audit.findings import Kind
 from pypi_mirror.errors import MirrorError, UpstreamError
 from pypi_mirror.model import RunState
+from pypi_mirror.runs.audit import AuditRequest
+from pypi_mirror.runs.audit import audit as run_audit
+from pypi_mirror.runs.report import Report
 from pypi_mirror.settings.values import RemovalGuard
-from pypi_mirror.steps.audit import AuditRequest
-from pypi_mirror.steps.audit import audit as run_audit
-from pypi_mirror.steps.report import Report
 from pypi_mirror.upstream.changelog import changes_content
-from tests.steps.audit import audit, compare, compare_page
-from tests.steps.bench import PATIENCE, Bench, make_bench
+from tests.runs.audit import audit, compare, compare_page
+from tests.runs.bench import PATIENCE, Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome, Wrong
 from tests.torture.changes import change, first_uploads
 from tests.torture.truth import check_tree

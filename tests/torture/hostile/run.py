@@ -19,13 +19,13 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import Report, fail_run, report
 from pypi_mirror.settings.values import RemovalGuard, Selection, Settings, Site
-from pypi_mirror.steps.download_projects import download_projects
-from pypi_mirror.steps.fetch_changelog import fetch_changelog
-from pypi_mirror.steps.partition_projects import partition_projects
-from pypi_mirror.steps.rebuild_index import rebuild_index
-from pypi_mirror.steps.report import Report, fail_run, report
-from tests.steps.bench import PATIENCE
+from tests.runs.bench import PATIENCE
 
 _GIVEN_UP_AFTER = 400
 # Seconds of any one call to upstream.

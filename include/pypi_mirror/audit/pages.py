@@ -1,0 +1,318 @@
+"""A project's page against the ledger: its bytes, what it lists, its twins, and what lies beside it."""
+
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from packaging.utils import NormalizedName, canonicalize_name
+
+from pypi_mirror.audit.findings import Finding, Kind
+from pypi_mirror.audit.reading import content_of
+from pypi_mirror.disk import TEMPORARY_PREFIX
+from pypi_mirror.errors import UpstreamError
+from pypi_mirror.ledger.audits import AuditedProject
+from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.model import MirroredPage, PooledFile, ProjectPage, RemoteFile
+from pypi_mirror.pages.formats import GZIP_WINDOW, INDEX_FILES, JSON_NAME, TWIN_SUFFIX, names_of
+from pypi_mirror.pages.page_store import PageStore, Rendered, page_digest
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.upstream import simple_json
+
+# Stands for the digest of a provenance object of which only the being there is known.
+_UNKNOWN_DIGEST: Final = "0" * 64
+
+
+@dataclass(slots=True, kw_only=True)
+class PageLook:
+    """What a look at one page found.
+
+    ``listed`` are the SHA-256 sums of the files the page lists, by name, empty where it cannot be read.
+    ``wrong_rows`` are names of files whose rows contradict a page that is as it was written. ``page`` is what
+    the page says, None where nothing readable is left of it; ``again`` the files to write to have it right
+    again, None where only upstream can tell. ``spoiled`` and ``orphans`` are paths relative to ``web/``.
+    ``digest`` is to be noted where nobody did.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    listed: dict[str, str] = field(default_factory=dict)
+    wrong_rows: set[str] = field(default_factory=set)
+    spoiled: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    page: ProjectPage | None = None
+    again: Rendered | None = None
+    needs_upstream: bool = False
+    digest: bytes | None = None
+
+
+class PageAudit:
+    """Looks at pages as ``settings`` want them. ``one_layout`` says that pages of the other layout of
+    ``hash-index`` are served to nobody any more.
+    """
+
+    def __init__(self, settings: Settings, pages: PageStore, *, one_layout: bool) -> None:
+        self._settings = settings
+        self._pages = pages
+        self._names = names_of(settings.simple_format)
+        self._one_layout = one_layout
+        # Absolute links lead there, and relative ones are meant from there.
+        self._base = settings.root_uri or settings.site.public_url
+        self._site = urlsplit(self._base).path.rstrip("/")
+
+    def look(self, audited: AuditedProject) -> PageLook:
+        """Compare the page of a project that the mirror holds with its rows. Raises OSError for what cannot
+        be read.
+        """
+        name = audited.project.project
+        look = PageLook()
+        directory = str(self._pages.path_of(name))
+        contents = {file: content_of(f"{directory}/{file}") for file in self._names}
+        legacy = content_of(f"{self._settings.web}/pypi/{name}/json") if self._settings.json else None
+        rows = {a.file.filename: a.file for a in audited.files if a.file.removed_at is None}
+        whole = {file: content for file, content in contents.items() if content is not None}
+        is_right = self._is_as_written(look, audited, whole, legacy, rows)
+        if look.page is not None:
+            look.listed = {file.filename: file.sha256 or "" for file in look.page.files}
+        if is_right:
+            self._compare_rows(look, audited, rows)
+            self._look_at_twins(look, directory, whole, name)
+        else:
+            self._restore(look, audited, directory, contents, legacy, rows)
+            if look.again is None:
+                # Upstream's page gets new ones; an old one that ends as they do would be kept.
+                look.spoiled += [self._relative(_twin(directory, file)) for file in self._names]
+            else:
+                self._look_at_twins(look, directory, look.again, name)
+        self._look_around(look, directory, name)
+        return look
+
+    def served(self, name: NormalizedName) -> list[str]:
+        """The page's directory, that above it, its files with their twins, and its legacy JSON."""
+        directory = str(self._pages.path_of(name))
+        files = [f"{directory}/{file}{suffix}" for file in self._names for suffix in ("", TWIN_SUFFIX)]
+        legacy = f"{self._settings.web}/pypi/{name}"
+        # With hash-index there is another directory above it.
+        above = directory.rpartition("/")[0]
+        if not self._settings.json:
+            return [above, directory, *files]
+        return [above, directory, *files, legacy, f"{legacy}/json", *self._pages.release_json_paths(name)]
+
+    def _is_as_written(
+        self,
+        look: PageLook,
+        audited: AuditedProject,
+        whole: Mapping[str, bytes],
+        legacy: bytes | None,
+        rows: Mapping[str, KnownFile],
+    ) -> bool:
+        """Whether the page's files are those that the ledger noted, or, where it did not, would write."""
+        source = whole.get(self._names[-1])
+        look.page = None if source is None else self._parsed(audited.project.project, source)
+        if len(whole) < len(self._names):
+            return False
+        digest = page_digest((*whole.values(), *(() if legacy is None else (legacy,))))
+        if audited.page_digest is not None:
+            return digest == audited.page_digest
+        mirrored = None if look.page is None else _mirrored(look.page, rows)
+        if mirrored is None or self._pages.render(mirrored) != whole:
+            return False
+        look.digest = digest
+        return True
+
+    def _compare_rows(self, look: PageLook, audited: AuditedProject, rows: Mapping[str, KnownFile]) -> None:
+        """The page is as it was written, so where the rows say something else they are wrong."""
+        known, page = audited.project, look.page
+        wrong: dict[str, str] = {}
+        if page is None:
+            wrong["projects"] = "the page cannot be read, though it is as it was written"
+        else:
+            on_page = {file.filename: file for file in page.files}
+            for filename in sorted(on_page.keys() | rows.keys()):
+                problem = self._contradiction(on_page.get(filename), rows.get(filename))
+                if problem is not None:
+                    look.wrong_rows.add(filename)
+                    kind = Kind.ROW if filename in on_page else Kind.UNLISTED
+                    look.findings.append(
+                        Finding(kind=kind, path=filename, project=known.project, detail=problem)
+                    )
+            if page.status.status != known.status:
+                wrong["status"] = f"{known.status}, on the page {page.status.status}"
+            if known.serial is not None and page.serial is not None and known.serial < page.serial:
+                wrong["serial"] = f"{known.serial}, on the page {page.serial}"
+        if not look.wrong_rows and known.files != len(rows):
+            wrong["files"] = f"{known.files}, there are {len(rows)}"
+        if not look.wrong_rows and known.bytes != sum(row.size for row in rows.values()):
+            wrong["bytes"] = f"{known.bytes}, they are {sum(row.size for row in rows.values())}"
+        if canonicalize_name(known.display_name) != known.project:
+            wrong["display_name"] = known.display_name
+        look.findings += [
+            Finding(kind=Kind.ROW, path=f"projects.{column}", project=known.project, detail=detail)
+            for column, detail in wrong.items()
+        ]
+        look.needs_upstream = bool(look.wrong_rows or wrong)
+
+    def _contradiction(self, file: RemoteFile | None, row: KnownFile | None) -> str | None:
+        if row is None:
+            return "the page lists it, the ledger has it in no row"
+        if file is None:
+            return "the ledger has it, the page does not list it"
+        if file.sha256 != row.sha256.hex():
+            return f"the row says SHA-256 {row.sha256.hex()}, the page {file.sha256}"
+        if file.size is not None and file.size != row.size:
+            return f"the row says {row.size} bytes, the page {file.size}"
+        if unquote(urlsplit(file.url).path) != f"{self._site}/{row.path}":
+            return f"the row says {row.path}, the page {file.url}"
+        metadata = None if row.metadata_sha256 is None else row.metadata_sha256.hex()
+        if metadata != dict(file.core_metadata or ()).get("sha256"):
+            return "row and page say different things of its metadata"
+        if row.provenance != (file.provenance is not None):
+            return "row and page say different things of its provenance"
+        return None
+
+    def _restore(
+        self,
+        look: PageLook,
+        audited: AuditedProject,
+        directory: str,
+        contents: Mapping[str, bytes | None],
+        legacy: bytes | None,
+        rows: Mapping[str, KnownFile],
+    ) -> None:
+        """The page is not what was written: find a copy of it from which all of it can be made again."""
+        name = audited.project.project
+        look.findings.append(self._finding(Kind.PAGE, directory, name, detail=_said(contents)))
+        if JSON_NAME in self._names:
+            for copy in (contents[JSON_NAME], _unpacked(_twin(directory, JSON_NAME))):
+                page = None if copy is None else self._parsed(name, copy)
+                mirrored = None if page is None else _mirrored(page, rows)
+                if mirrored is None:
+                    continue
+                rendered = self._pages.render(mirrored)
+                digest = page_digest((*rendered.values(), *(() if legacy is None else (legacy,))))
+                if digest == audited.page_digest:
+                    look.page, look.again = page, rendered
+                    look.listed = {file.filename: file.sha256 or "" for file in page.files} if page else {}
+                    return
+        # Nobody vouches for what is left of it.
+        look.page, look.listed = None, {}
+        look.needs_upstream = True
+
+    def _look_at_twins(
+        self, look: PageLook, directory: str, contents: Rendered, name: NormalizedName
+    ) -> None:
+        for file, content in contents.items():
+            twin = _twin(directory, file)
+            if _unpacked(twin) != content:
+                look.findings.append(self._finding(Kind.TWIN, twin, name))
+                look.spoiled.append(self._relative(twin))
+                look.again = contents
+
+    def _look_around(self, look: PageLook, directory: str, name: NormalizedName) -> None:
+        """What else lies in the page's directory, and a page in the other layout of ``hash-index``."""
+        ours = {file + suffix for file in self._names for suffix in ("", TWIN_SUFFIX)}
+        try:
+            with os.scandir(directory) as entries:
+                others = [
+                    e.name for e in entries if e.name not in ours and not e.is_dir(follow_symlinks=False)
+                ]
+        except (FileNotFoundError, NotADirectoryError):
+            others = []
+        for other in sorted(others):
+            path = f"{directory}/{other}"
+            if other.startswith(TEMPORARY_PREFIX):
+                look.findings.append(self._finding(Kind.LEFTOVER, path, name))
+                look.spoiled.append(self._relative(path))
+            elif other in INDEX_FILES:
+                look.findings.append(self._finding(Kind.STRAY_PAGE, path, name, detail="of another format"))
+                look.spoiled.append(self._relative(path))
+            else:
+                look.findings.append(self._finding(Kind.ORPHAN, path, name))
+                look.orphans.append(self._relative(path))
+        if self._one_layout and self._pages.is_in_other_layout(name):
+            look.findings.append(
+                self._finding(Kind.STRAY_PAGE, directory, name, detail="also in the other layout")
+            )
+
+    def _parsed(self, name: NormalizedName, content: bytes) -> ProjectPage | None:
+        parse = simple_json.parse_project_page
+        if JSON_NAME not in self._names:
+            from pypi_mirror.upstream import simple_html
+
+            parse = simple_html.parse_project_page
+        url = f"{self._base}/simple/{name}/"
+        try:
+            page = parse(content, url=url, project=name, header_serial=None, etag=None)
+        except UpstreamError:
+            return None
+        # We wrote no page of which anything has to be left out.
+        return None if page.refused else page
+
+    def _finding(self, kind: Kind, path: str, name: NormalizedName, *, detail: str = "") -> Finding:
+        return Finding(kind=kind, path=f"web/{self._relative(path)}", project=name, detail=detail)
+
+    def _relative(self, path: str) -> str:
+        return path.removeprefix(f"{self._settings.web}/")
+
+
+def without(page: ProjectPage, rows: Mapping[str, KnownFile], wrong: set[str]) -> MirroredPage | None:
+    """What a page says, less the files ``wrong``; None where the ledger lacks another of its files."""
+    left = tuple(file for file in page.files if file.filename not in wrong)
+    return _mirrored_files(page, left, rows)
+
+
+def _mirrored(page: ProjectPage, rows: Mapping[str, KnownFile]) -> MirroredPage | None:
+    return _mirrored_files(page, page.files, rows)
+
+
+def _mirrored_files(
+    page: ProjectPage, files: tuple[RemoteFile, ...], rows: Mapping[str, KnownFile]
+) -> MirroredPage | None:
+    pooled = []
+    for file in files:
+        row = rows.get(file.filename)
+        if row is None:
+            return None
+        provenance = _UNKNOWN_DIGEST if row.provenance_sha256 is None else row.provenance_sha256.hex()
+        pooled.append(
+            PooledFile(
+                remote=file,
+                path=row.path,
+                size=row.size,
+                sha256=row.sha256.hex(),
+                metadata_sha256=None if row.metadata_sha256 is None else row.metadata_sha256.hex(),
+                provenance_sha256=provenance if row.provenance else None,
+            )
+        )
+    return MirroredPage(
+        name=page.name,
+        serial=page.serial,
+        status=page.status,
+        versions=page.versions,
+        files=tuple(pooled),
+        extra=page.extra,
+        meta_extra=page.meta_extra,
+    )
+
+
+def _unpacked(twin: str) -> bytes | None:
+    """What the gzip file holds; None where there is none, it is damaged, or something follows it."""
+    packed = content_of(twin)
+    if packed is None:
+        return None
+    unpacker = zlib.decompressobj(wbits=GZIP_WINDOW)
+    try:
+        content = unpacker.decompress(packed)
+    except zlib.error:
+        return None
+    return content if unpacker.eof and not unpacker.unused_data else None
+
+
+def _twin(directory: str, file: str) -> str:
+    return f"{directory}/{file}{TWIN_SUFFIX}"
+
+
+def _said(contents: Mapping[str, bytes | None]) -> str:
+    missing = [name for name, content in contents.items() if content is None]
+    return f"without {' and '.join(missing)}" if missing else "other bytes than were written"

@@ -1,0 +1,166 @@
+"""One project, all of it: its page, its rows, its files on the disk."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pypi_mirror.audit.files import FileLook, look_at_file
+from pypi_mirror.audit.findings import Finding, Kind
+from pypi_mirror.audit.pages import PageAudit, PageLook
+from pypi_mirror.audit.reading import require_theirs
+from pypi_mirror.disk import closed_mode
+from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
+from pypi_mirror.ledger.projects import KnownProject
+
+
+@dataclass(slots=True, kw_only=True)
+class ProjectLook:
+    """What a look at a project found.
+
+    ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
+    path and the SHA-256 of what lies there instead (None: nothing that can be read). ``wrong_rows`` are names
+    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled``,
+    ``closed`` and ``orphans`` are paths relative to ``web/``; what is ``closed`` the web server may not read.
+    ``verified`` are the files that were hashed and right. ``complete`` is false where the budget ended before
+    the last file.
+    """
+
+    known: KnownProject
+    findings: list[Finding] = field(default_factory=list)
+    page: PageLook | None = None
+    wrong_files: dict[str, tuple[str, bytes | None]] = field(default_factory=dict)
+    wrong_rows: set[str] = field(default_factory=set)
+    dead_tombstones: list[str] = field(default_factory=list)
+    spoiled: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    verified: list[str] = field(default_factory=list)
+    needs_upstream: bool = False
+    files: int = 0
+    bytes_read: int = 0
+    complete: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Why the project has to be made again, for people."""
+        faults = [str(f) for f in self.findings if f.kind is not Kind.TOMBSTONE]
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return f"the audit found damage: {faults[0] if faults else 'a wrong row'}{more}"
+
+
+def look_at_project(
+    web: str,
+    audited: AuditedProject,
+    pages: PageAudit,
+    *,
+    has_files: bool,
+    hashed_since: int | None,
+    goes_on: Callable[[int], bool],
+) -> ProjectLook:
+    """Look at page and files of one project.
+
+    ``has_files`` is false where the mirror holds none (``release-files = false``). What was verified since
+    ``hashed_since`` is not hashed again: a former audit ended in the middle of this project. ``goes_on`` is
+    told the bytes that were read so far, before each file but the first.
+    """
+    known = audited.project
+    look = ProjectLook(known=known)
+    if known.present:
+        try:
+            look.page = pages.look(audited)
+        except OSError as error:
+            require_theirs(error)
+            where = error.filename or f"{web}/simple"
+            look.findings.append(
+                Finding(
+                    kind=Kind.UNREADABLE,
+                    path=f"web/{str(where).removeprefix(f'{web}/')}",
+                    project=known.project,
+                    detail=error.strerror or str(error),
+                )
+            )
+            look.needs_upstream = True
+    if look.page is not None:
+        look.findings += look.page.findings
+        look.wrong_rows |= look.page.wrong_rows
+        look.spoiled += look.page.spoiled
+        look.orphans += look.page.orphans
+        look.needs_upstream |= look.page.needs_upstream
+    if has_files:
+        _look_at_files(look, web, audited, hashed_since, goes_on)
+    _look_at_modes(look, web, audited, pages, has_files=has_files)
+    return look
+
+
+def _look_at_modes(
+    look: ProjectLook, web: str, audited: AuditedProject, pages: PageAudit, *, has_files: bool
+) -> None:
+    """What is there and right, and is answered with 403 all the same."""
+    paths = pages.served(audited.project.project) if audited.project.present else []
+    rows = [row.file for row in audited.files if row.file.removed_at is None] if has_files else []
+    for file in rows:
+        paths += [f"{web}/{file.path}"]
+        paths += [f"{web}/{file.path}.metadata"] if file.metadata_sha256 is not None else []
+        paths += [f"{web}/{file.path}.provenance"] if file.provenance else []
+        # packages/aa/bb/<60 hex>; the directories above it are seen at each of their files.
+        paths += [f"{web}/{file.path.rsplit('/', level)[0]}" for level in (1, 2, 3)]
+    for path in dict.fromkeys(paths):
+        mode = closed_mode(path)
+        if mode is not None:
+            shown = path.removeprefix(f"{web}/")
+            look.closed.append(shown)
+            look.findings.append(
+                Finding(
+                    kind=Kind.CLOSED,
+                    path=f"web/{shown}",
+                    project=audited.project.project,
+                    detail=f"its mode is {mode:04o}",
+                )
+            )
+
+
+def _look_at_files(
+    look: ProjectLook,
+    web: str,
+    audited: AuditedProject,
+    hashed_since: int | None,
+    goes_on: Callable[[int], bool],
+) -> None:
+    listed = {} if look.page is None else look.page.listed
+    for row in sorted(audited.files, key=lambda row: _inode(web, row)):
+        if look.files and not goes_on(look.bytes_read):
+            look.complete = False
+            return
+        file = row.file
+        hashing = hashed_since is None or row.verified_at < hashed_since
+        seen = look_at_file(
+            web, file, audited.project.project, on_page=listed.get(file.filename), hashing=hashing
+        )
+        look.files += 1
+        look.bytes_read += seen.bytes_read
+        look.findings += seen.findings
+        look.spoiled += seen.spoiled
+        if not seen.findings and hashing:
+            look.verified.append(file.filename)
+        _judge(look, row, seen)
+
+
+def _judge(look: ProjectLook, row: AuditedFile, seen: FileLook) -> None:
+    name = row.file.filename
+    if row.file.removed_at is not None:
+        if seen.findings:
+            look.dead_tombstones.append(name)
+        return
+    if seen.is_wrong:
+        look.wrong_files[name] = (row.file.path, seen.digest)
+    if seen.row_is_wrong:
+        look.wrong_rows.add(name)
+    look.needs_upstream |= bool(seen.findings)
+
+
+def _inode(web: str, row: AuditedFile) -> int:
+    """For the order of reading: file systems keep what was written together near each other, by inode."""
+    try:
+        return os.stat(f"{web}/{row.file.path}", follow_symlinks=False).st_ino  # noqa: PTH116
+    except OSError:
+        return 0

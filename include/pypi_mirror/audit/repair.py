@@ -1,0 +1,215 @@
+"""Repairing what an audit found: from what is left on the disk where that can be, else from upstream.
+
+A damaged project is synced again by the code that syncs any project. The order: what is spoiled goes, since
+nothing takes a file that is there for a wrong one; the project goes on the backlog, in the transaction that
+drops what the ledger says wrongly of it; then it is synced. Whatever ends this half-way, the next sync takes
+it up. What cannot be had from upstream now is taken off the page.
+"""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.audit.clashes import give_way
+from pypi_mirror.audit.pages import without
+from pypi_mirror.audit.projects import ProjectLook
+from pypi_mirror.audit.report import Tallying
+from pypi_mirror.disk import flush_filesystem, make_path_readable, remove_file, size_of
+from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.pages.page_store import StagedPage, page_digest
+from pypi_mirror.runs.look_again import look_again
+
+log = logging.getLogger(__name__)
+
+
+class Repair:
+    """Repairs projects within run ``run_id``, which holds the lease."""
+
+    def __init__(self, mirror: Mirror, run_id: int, tally: Tallying) -> None:
+        self._mirror = mirror
+        self._run_id = run_id
+        self._tally = tally
+
+    def projects(self, looks: Sequence[ProjectLook], lost: Iterable[NormalizedName] = ()) -> None:
+        """Repair what ``looks`` found; ``lost`` are names of projects that only pages know of.
+
+        Raises the MirrorError that kept upstream from being asked at all, with pages in order.
+        """
+        mirror = self._mirror
+        losing = give_way(mirror.ledger.places, looks)
+        closed = {id(look): self._open_to_readers(look) for look in looks}
+        stubborn = {id(look) for look in looks if not self._remove_spoiled(look)}
+        mirror.ledger.audits.distrust(
+            self._run_id,
+            [
+                (
+                    look.known,
+                    sorted(look.wrong_rows),
+                    look.dead_tombstones,
+                    look.reason if look.needs_upstream else "",
+                )
+                for look in looks
+            ],
+        )
+        self._write_again(looks)
+        damaged = {look.known.project: look for look in looks if look.needs_upstream}
+        planned = [_planned(look) for name, look in damaged.items() if name not in losing]
+        planned += [_lost(name) for name in lost]
+        moving = [_planned(look) for name, look in damaged.items() if name in losing]
+        failed: set[NormalizedName] = set(damaged)
+        unpublished = failed
+        try:
+            # Those first whose place in the pool is another's: their bytes may still lie there.
+            failed = self._sync(moving) | self._sync(planned)
+            unpublished = {name for name in failed if not self._tally.failures[name].files}
+            self._note_withheld([look for name, look in damaged.items() if name in failed - unpublished])
+        finally:
+            # Upstream may be gone altogether; then, too, no page lists what is not there.
+            self._withhold([look for name, look in damaged.items() if name in unpublished])
+        for look in looks:
+            if look.known.project not in failed and id(look) not in stubborn:
+                self._tally.repaired += len(look.findings) - len(look.orphans) - closed[id(look)]
+
+    def _open_to_readers(self, look: ProjectLook) -> int:
+        """How many paths stay that the web server may not read."""
+        left = 0
+        for path in look.closed:
+            if not make_path_readable(self._mirror.settings.web / path):
+                log.error(
+                    "%s: the web server may not read %s, and this user may not change its mode: "
+                    "give it to the mirror's user (chown) or run chmod a+rX on it",
+                    look.known.project,
+                    path,
+                )
+                left += 1
+        return left
+
+    def _remove_spoiled(self, look: ProjectLook) -> bool:
+        """Whether all that is spoiled could be removed."""
+        web, name = self._mirror.settings.web, look.known.project
+        removed = True
+        for path in look.spoiled:
+            try:
+                remove_file(f"{web}/{path}")
+            except OSError as error:
+                log.error("%s: %s cannot be removed: %s", name, path, error)
+                removed = False
+        if look.page is not None and any("other layout" in f.detail for f in look.page.findings):
+            self._mirror.pages.remove_other_layout(name)
+        return removed
+
+    def _write_again(self, looks: Sequence[ProjectLook]) -> None:
+        """Write the pages from what is left of them, where all of it is left; their twins come with them."""
+        staged: list[tuple[ProjectLook, StagedPage]] = []
+        for look in looks:
+            if look.page is not None and look.page.again is not None:
+                try:
+                    staged.append((look, self._mirror.pages.stage(look.known.project, look.page.again)))
+                except OSError as error:
+                    _cannot_be_written(look, error)
+        if staged:
+            flush_filesystem(self._mirror.settings.web)
+        for look, page in staged:
+            try:
+                page.publish()
+            except OSError as error:
+                page.discard()
+                _cannot_be_written(look, error)
+
+    def _sync(self, planned: Sequence[PlannedProject]) -> set[NormalizedName]:
+        """Sync the projects; the names of those that failed."""
+        if not planned:
+            return set()
+        failures = look_again(self._mirror, self._run_id, planned)
+        for failure in failures:
+            self._tally.failures[failure.project] = failure
+        return {failure.project for failure in failures}
+
+    def _note_withheld(self, looks: Sequence[ProjectLook]) -> None:
+        """Tell which damaged files are off the pages, of projects whose new pages were published without."""
+        rows = self._mirror.ledger.projects.files_of([look.known.id for look in looks])
+        for look in looks:
+            listed = {name for name, row in rows[look.known.id].items() if row.removed_at is None}
+            for filename in sorted((look.wrong_files.keys() | look.wrong_rows) - listed):
+                self._tally.withheld.append(filename)
+
+    def _withhold(self, looks: Sequence[ProjectLook]) -> None:
+        """Take off the pages what is damaged and could not be downloaded."""
+        mirror = self._mirror
+        web = mirror.settings.web
+        ids = [look.known.id for look in looks]
+        rows = mirror.ledger.projects.files_of(ids)
+        for look in looks:
+            listed = {name: row for name, row in rows[look.known.id].items() if row.removed_at is None}
+            wrong = {
+                name
+                for name in look.wrong_files.keys() | look.wrong_rows
+                if name not in listed or size_of(web / listed[name].path) != listed[name].size
+            }
+            if wrong:
+                self._withhold_files(look, listed, wrong)
+
+    def _withhold_files(self, look: ProjectLook, rows: dict[str, KnownFile], wrong: set[str]) -> None:
+        mirror, name = self._mirror, look.known.project
+        page = None if look.page is None or look.page.page is None else look.page.page
+        mirrored = None if page is None else without(page, rows, wrong)
+        if mirrored is None:
+            log.error("%s: its page cannot be made again without upstream; it stays as it is", name)
+            return
+        rendered = mirror.pages.render(mirrored)
+        staged = mirror.pages.stage(name, rendered)
+        flush_filesystem(mirror.settings.web)
+        staged.publish()
+        mirror.pages.remove_legacy_json(name)
+        flush_filesystem(mirror.settings.web)
+        mirror.ledger.audits.withhold(
+            self._run_id, look.known.id, sorted(wrong), page_digest=page_digest(rendered.values())
+        )
+        for filename in sorted(wrong):
+            log.error(
+                "%s: %s is damaged and cannot be downloaded now; its page lists it no more", name, filename
+            )
+            self._tally.withheld.append(filename)
+
+
+def _cannot_be_written(look: ProjectLook, error: OSError) -> None:
+    log.error("%s: its page cannot be written: %s", look.known.project, error)
+    look.needs_upstream = True
+
+
+def recheck(mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject]) -> None:
+    """Ask upstream for the pages of ``planned``, conditionally; what has changed is synced."""
+    known = mirror.ledger.projects.known([p.project for p in planned])
+    failures = look_again(mirror, run_id, planned)
+    after = mirror.ledger.projects.known([p.project for p in planned])
+    for failure in failures:
+        tally.failures[failure.project] = failure
+    tally.rechecked += len(planned)
+    for name, project in known.items():
+        now = after.get(name)
+        if now is None or not now.present:
+            tally.removed += 1
+        elif now.made_entry != project.made_entry or now.serial != project.serial:
+            tally.changed += 1
+
+
+def _planned(look: ProjectLook) -> PlannedProject:
+    known = look.known
+    return PlannedProject(
+        project=known.project,
+        display_name=known.display_name,
+        action=Action.SYNC,
+        reason=look.reason,
+    )
+
+
+def _lost(name: NormalizedName) -> PlannedProject:
+    return PlannedProject(
+        project=name,
+        display_name=name,
+        action=Action.SYNC,
+        reason="the audit found its page; the ledger has no such project",
+    )

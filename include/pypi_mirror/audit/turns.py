@@ -1,0 +1,236 @@
+"""The audit's turns: projects in the order of their last one, looked at within a budget, noted and repaired.
+
+Page, rows and files of a project are looked at together: so a file is read once, files of one project lie
+near each other on the disk and in the ledger, and where a run ends the next begins.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.pages import PageAudit
+from pypi_mirror.audit.projects import ProjectLook, look_at_project
+from pypi_mirror.audit.repair import Repair
+from pypi_mirror.audit.report import Tallying
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.audits import AuditedProject
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Failure, PlanState
+from pypi_mirror.publishing.page_layout import is_tidy
+
+_DAY: Final = 24 * 3600
+_RENEW_SECONDS: Final = 60.0
+# Rows that are looked at between two notes in the ledger, and bytes: what a crash makes the next run repeat.
+_FILES_A_CHUNK: Final = 5_000
+# Damaged projects that are held in memory before they are repaired.
+_REPAIRED_AT_ONCE: Final = 500
+# When so many files are gone and they are most of all that were looked at, the pool is not mounted.
+_TOO_MANY_GONE: Final = 1_000
+# The fact: a project that was too large for a run's budget, and since when its files are being read.
+_RESUME: Final = "audit_resume"
+
+
+class Turns:
+    """Looks at projects and repairs them; ``run`` is None in a dry run, which finds and does not repair.
+
+    ``budget`` bytes are read at most, one file at least; None: all that is asked for. What the run
+    ``under_way`` has planned and not done is left alone: it is being written.
+    """
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        tally: Tallying,
+        run: Run | None,
+        *,
+        budget: int | None,
+        under_way: Run | None = None,
+    ) -> None:
+        self._mirror = mirror
+        self._tally = tally
+        self._run = run
+        self._repair = None if run is None else Repair(mirror, run.id, tally)
+        self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
+        self._budget = budget
+        self._under_way = under_way
+        self._damaged: list[ProjectLook] = []
+        self._gone = 0
+        self._renewed = time.monotonic()
+        # Project and time of the fact.
+        noted = None if budget is None else mirror.ledger.facts.get(_RESUME)
+        self._resume = None if noted is None else tuple(map(int, noted.split()))
+
+    def look(self, *, names: Sequence[NormalizedName] = (), everything: bool = False) -> None:
+        """Look at the projects whose turn it is, at all, or at those with these names."""
+        audits = self._mirror.ledger.audits
+        window = self._mirror.settings.audit.within_days * _DAY
+        # What had its turn in the first half of the window is left alone: the disk has other things to do.
+        before = None if everything or names else int(self._mirror.clock() - window / 2)
+        after: tuple[int, int] | None = None
+        while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
+            self.keep_lease()
+            self._look_at_backlog([audited.project.project for audited in chunk])
+            looks: list[ProjectLook] = []
+            unsettled = self._unsettled(chunk)
+            for audited in chunk:
+                if audited.project.project in unsettled:
+                    continue
+                look = self._look_at(audited)
+                looks.append(look)
+                if not look.complete or self._is_spent():
+                    break
+            self._take_in(looks)
+            if (looks and not looks[-1].complete) or self._is_spent():
+                return
+            after = chunk[-1].turn
+
+    def _unsettled(self, chunk: Sequence[AuditedProject]) -> set[NormalizedName]:
+        if self._under_way is None:
+            return set()
+        names = [audited.project.project for audited in chunk]
+        planned = self._mirror.ledger.listings.planned(self._under_way.id, names)
+        return {name for name, row in planned.items() if row.state != PlanState.DONE.value}
+
+    def _look_at_backlog(self, names: Sequence[NormalizedName]) -> None:
+        """Note which projects are on the backlog, and how much of upstream's pages is refused.
+
+        What is here of them may be whole; it is not all that upstream has. The backlog tries them again, so
+        there is nothing to repair.
+        """
+        ledger = self._mirror.ledger
+        for entry in ledger.backlog.of_run(0, names):
+            self._tally.behind[entry.project] = Failure(
+                project=entry.project, error=entry.error, reason=entry.reason, new=False
+            )
+        for project, parts in ledger.left_out.of(names).items():
+            self._tally.refused[project] = sum(each.error is None for each in parts)
+
+    def look_also(self, names: Sequence[NormalizedName]) -> None:
+        """Look at projects that turned out to be wrong, whole, whatever is left of the budget."""
+        waiting = {look.known.project for look in self._damaged}
+        wanted = [name for name in names if name not in waiting]
+        if wanted:
+            budget, self._budget = self._budget, None
+            self.look(names=wanted)
+            self._budget = budget
+
+    def repair(self, lost: Sequence[NormalizedName] = ()) -> None:
+        """Repair what was found; ``lost`` are names of projects that only pages know of."""
+        if self._repair is None or self._run is None or not (self._damaged or lost):
+            return
+        if self._gone >= _TOO_MANY_GONE and 2 * self._gone > self._tally.files:
+            raise MirrorError(
+                f"{self._mirror.settings.web / 'packages'}: {self._gone} of {self._tally.files} files are "
+                "not there; nothing was repaired. Is the disk mounted? If they are lost for good, "
+                "`pypi-mirror sync --recheck` downloads them again"
+            )
+        damaged, self._damaged = self._damaged, []
+        try:
+            self._repair.projects(damaged, lost)
+        finally:
+            # Whatever became of them, they had their turn: those that were not repaired are on the backlog.
+            self._mirror.ledger.audits.verified(
+                self._run.id,
+                hashed=(),
+                looked_at=[look.known.id for look in damaged if look.complete],
+                digests=(),
+                at=int(self._mirror.clock()),
+            )
+
+    def note_orphans(self, paths: Sequence[str]) -> None:
+        """Nothing accounts for ``paths``, relative to ``web/``: they go after the grace period."""
+        if self._run is not None and paths and self.knows_all():
+            self._mirror.ledger.places.note_orphans(self._run.id, paths)
+        self._tally.waiting += len(paths)
+
+    def knows_all(self) -> bool:
+        """Whether the ledger has all of the mirror, as far as runs can tell, which have nothing left to do.
+
+        In a tree that is being taken over, or whose ledger was lost, most files are in no row although pages
+        list them.
+        """
+        ledger = self._mirror.ledger
+        return ledger.facts.get("selection") is not None and ledger.to_do.is_empty()
+
+    def keep_lease(self) -> None:
+        now = time.monotonic()
+        if self._run is not None and now - self._renewed > _RENEW_SECONDS:
+            self._mirror.ledger.lease.renew(self._run.request.label)
+            self._renewed = now
+
+    def _look_at(self, audited: AuditedProject) -> ProjectLook:
+        since = self._resumed(audited)
+        web, has_files = str(self._mirror.settings.web), self._mirror.settings.release_files
+        started = self._tally.bytes
+
+        def goes_on(read: int) -> bool:
+            self.keep_lease()
+            return self._budget is None or started + read < self._budget
+
+        look = look_at_project(
+            web, audited, self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
+        )
+        if self._run is None and look.findings:
+            # A sync may have been at work on it between our look at the ledger and that at the disk.
+            if self._unsettled([audited]):
+                return ProjectLook(known=audited.project)
+            again = self._mirror.ledger.audits.due(
+                before=None, after=None, names=[audited.project.project], most_files=1
+            )
+            if not again:
+                return ProjectLook(known=audited.project)
+            look = look_at_project(
+                web, again[0], self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
+            )
+        self._tally.projects += 1
+        self._tally.files += look.files
+        self._tally.bytes += look.bytes_read
+        for finding in look.findings:
+            self._tally.add(finding)
+        return look
+
+    def _resumed(self, audited: AuditedProject) -> int | None:
+        """Since when files of this project are being read, None when all of them have to be."""
+        if self._resume is None or self._resume[0] != audited.project.id:
+            return None
+        return self._resume[1]
+
+    def _is_spent(self) -> bool:
+        return self._budget is not None and self._tally.bytes >= self._budget
+
+    def _take_in(self, looks: Sequence[ProjectLook]) -> None:
+        """Note what is right; keep what is not, and repair it when that is much."""
+        if self._run is None:
+            return
+        damaged = [look for look in looks if look.findings]
+        now = int(self._mirror.clock())
+        done = [look.known.id for look in looks if look.complete and not look.findings]
+        self._mirror.ledger.audits.verified(
+            self._run.id,
+            hashed=[(look.known.id, name) for look in looks for name in look.verified],
+            looked_at=done,
+            digests=[
+                (look.known.id, look.page.digest)
+                for look in looks
+                if look.page is not None and look.page.digest is not None
+            ],
+            at=now,
+        )
+        self._note_resume(looks[-1], now)
+        self.note_orphans([path for look in looks for path in look.orphans])
+        self._damaged += damaged
+        self._gone += sum(1 for look in damaged for f in look.findings if f.kind is Kind.MISSING)
+        if len(self._damaged) >= _REPAIRED_AT_ONCE:
+            self.repair()
+
+    def _note_resume(self, last: ProjectLook, now: int) -> None:
+        if not last.complete and (self._resume is None or self._resume[0] != last.known.id):
+            self._resume = (last.known.id, now)
+            self._mirror.ledger.facts.put({_RESUME: f"{last.known.id} {now}"})
+        elif last.complete and self._resume is not None:
+            self._resume = None
+            self._mirror.ledger.facts.put({_RESUME: None})

@@ -1,0 +1,219 @@
+"""Beside runs: what is upstream's newest serial, and since when is the mirror behind it?
+
+Serials count more than what a mirror holds: people get roles, and other projects change than those that the
+filters let in. The mirror is behind from the first event on that it would have to follow, so a mirror of
+which nothing changes is not behind, however far upstream's serial has run ahead of its cursor.
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Final
+
+import msgspec
+
+from pypi_mirror.changes.upstream_index import upstream_index
+from pypi_mirror.errors import UpstreamError
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Event
+from pypi_mirror.upstream.changelog import (
+    Changelog,
+    ChangelogBusy,
+    NoChangelog,
+    TooFarBehind,
+    changes_content,
+)
+from pypi_mirror.upstream.control import Control
+from pypi_mirror.upstream.serials import is_absurd
+
+log = logging.getLogger(__name__)
+
+_FACT: Final = "upstream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What is known of upstream; times are seconds since 1970.
+
+    ``serial`` is the newest upstream was seen at, ``asked_at`` when it last answered. ``missed_serial`` is
+    the first event after the cursor of then that can change what the mirror holds, ``missed_at`` when it
+    happened, or else when it was first heard of; both None when there was none. ``silent_since`` is when
+    upstream first did not answer any more, ``trouble`` what went wrong; both None while it answers.
+    ``selection`` names the filters that decided; ``index_etag`` is that of the root index that was looked
+    through, where upstream has no changelog.
+    """
+
+    serial: int | None = None
+    asked_at: int | None = None
+    missed_serial: int | None = None
+    missed_at: int | None = None
+    silent_since: int | None = None
+    trouble: str | None = None
+    selection: str | None = None
+    index_etag: str | None = None
+
+
+def look_upstream(mirror: Mirror) -> Look:
+    """Ask upstream for its newest serial and note what comes of it.
+
+    An upstream that does not answer is noted as well, and no error.
+    """
+    before = last_look(mirror)
+    try:
+        with mirror.control() as control:
+            look = _asked(mirror, control, before)
+    except UpstreamError as error:
+        return note_silence(mirror, error)
+    _note(mirror, look)
+    return look
+
+
+def note_fetched(mirror: Mirror, *, upto: int | None) -> None:
+    """A run was told what changed up to a serial; the events are in the ledger, if there were any."""
+    before, cursor = last_look(mirror), mirror.ledger.facts.cursor
+    missed = None
+    if cursor is not None and upto is not None and upto > cursor:
+        missed = _still_missed(mirror, before, cursor)
+        if missed is None:
+            events = mirror.ledger.events.between(cursor, upto)
+            first = next(events, None)
+            # Where root indexes are compared there are no events, and so no time but this one.
+            missed = (
+                (upto, int(mirror.clock()))
+                if first is None
+                else _first_missed(mirror, chain((first,), events))
+            )
+    _note(mirror, _missing(_answered(mirror, before, serial=upto), missed))
+
+
+def note_silence(mirror: Mirror, error: UpstreamError) -> Look:
+    """Upstream could not be asked; what was known of it before stays."""
+    before = last_look(mirror)
+    since = int(mirror.clock()) if before.silent_since is None else before.silent_since
+    look = replace(before, silent_since=since, trouble=str(error))
+    _note(mirror, look)
+    return look
+
+
+def last_look(mirror: Mirror) -> Look:
+    """What was last noted, by a look or by a run."""
+    noted = mirror.ledger.facts.get(_FACT)
+    return Look() if noted is None else msgspec.json.decode(noted, type=Look)
+
+
+def lag_of(mirror: Mirror) -> int | None:
+    """For how many seconds the mirror has been behind; 0 when it is not, None where that cannot be told."""
+    look, cursor = last_look(mirror), mirror.ledger.facts.cursor
+    if cursor is None or look.serial is None:
+        return None
+    if look.missed_serial is None or look.missed_at is None or cursor >= look.missed_serial:
+        return 0
+    return max(0, int(mirror.clock()) - look.missed_at)
+
+
+def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
+    cursor = mirror.ledger.facts.cursor
+    changelog = mirror.changelog(control)
+    try:
+        serial = changelog.last_serial()
+    except (NoChangelog, ChangelogBusy):
+        return _asked_index(mirror, control, before, cursor)
+    if cursor is not None and is_absurd(serial, cursor):
+        log.warning("upstream says it is at serial %d, which is absurd; the mirror is at %d", serial, cursor)
+        # What has happened since, its events say, if there are any.
+        look, through = _answered(mirror, before, serial=cursor), None
+    else:
+        look, through = _answered(mirror, before, serial=serial), _looked_through(mirror, before)
+    if cursor is None or serial <= cursor:
+        return _missing(look, None)
+    missed = _still_missed(mirror, before, cursor)
+    if missed is None:
+        # Each event is read once: an idle mirror of a busy upstream looks only at what is new since.
+        start = cursor if through is None else max(cursor, through)
+        if serial > start:
+            missed = _first_missed_upstream(mirror, changelog, start)
+    return _missing(look, missed)
+
+
+def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | None) -> Look:
+    still = None if cursor is None else _still_missed(mirror, before, cursor)
+    through = _looked_through(mirror, before)
+    decided = still is not None or through is not None
+    index = upstream_index(mirror, control, etag=before.index_etag if decided else None, after=cursor)
+    if index is None:
+        return _missing(_answered(mirror, before, serial=before.serial), still)
+    look = replace(_answered(mirror, before, serial=index.serial), index_etag=index.etag)
+    if still is None and cursor is not None and index.serial is not None and index.serial > cursor:
+        new = [
+            entry.serial
+            for entry in index.entries()
+            if entry.serial is not None
+            and entry.serial > cursor
+            and mirror.selector.why_not(entry.project) is None
+        ]
+        still = (min(new), int(mirror.clock())) if new else None
+    return _missing(look, still)
+
+
+def _first_missed_upstream(mirror: Mirror, changelog: Changelog, start: int) -> tuple[int, int] | None:
+    read: Event | None = None
+    try:
+        for events in changelog.since(start):
+            missed = _first_missed(mirror, events)
+            if missed is not None:
+                return missed
+            read = events[-1]
+    except (TooFarBehind, ChangelogBusy):
+        # A mirror that far behind compares root indexes; until then it counts as behind.
+        return None if read is None else (read.serial, _happened(mirror, read))
+    return None
+
+
+def _first_missed(mirror: Mirror, events: Iterable[Event]) -> tuple[int, int] | None:
+    """(serial, time) of the first event that the mirror would have to follow."""
+    for event in events:
+        if changes_content(event.action) and mirror.selector.why_not(event.project) is None:
+            return event.serial, _happened(mirror, event)
+    return None
+
+
+def _happened(mirror: Mirror, event: Event) -> int:
+    """When, by our clock: not in the future, and not before upstream was asked for what gave the cursor."""
+    success = mirror.ledger.runs.last_success()
+    earliest = 0 if success is None else success.started_at
+    return min(max(event.timestamp, earliest), int(mirror.clock()))
+
+
+def _still_missed(mirror: Mirror, before: Look, cursor: int) -> tuple[int, int] | None:
+    """What was missed already when upstream was last asked, if no run has brought it since."""
+    if before.selection != mirror.selection or before.missed_serial is None or before.missed_at is None:
+        return None
+    return (before.missed_serial, before.missed_at) if before.missed_serial > cursor else None
+
+
+def _looked_through(mirror: Mirror, before: Look) -> int | None:
+    """The serial up to which the last look found nothing to follow; None where it did, or did not look."""
+    if before.selection != mirror.selection or before.missed_serial is not None:
+        return None
+    return before.serial
+
+
+def _answered(mirror: Mirror, before: Look, *, serial: int | None) -> Look:
+    return replace(
+        before,
+        serial=serial,
+        asked_at=int(mirror.clock()),
+        silent_since=None,
+        trouble=None,
+        selection=mirror.selection,
+    )
+
+
+def _missing(look: Look, missed: tuple[int, int] | None) -> Look:
+    serial, at = missed or (None, None)
+    return replace(look, missed_serial=serial, missed_at=at)
+
+
+def _note(mirror: Mirror, look: Look) -> None:
+    mirror.ledger.facts.put({_FACT: msgspec.json.encode(look).decode()})

@@ -1,0 +1,160 @@
+"""Deciding over a plan from the catalogue: what it takes, what it loses, what is withheld. No network."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.catalogue import Entry, EntryState, decode_page
+from pypi_mirror.errors import UnreadableEntry
+from pypi_mirror.ledger.losses import Losses
+from pypi_mirror.ledger.results import Failed
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
+from pypi_mirror.planning.guard import Losing, described, unannounced, weigh_silent, withheld
+from pypi_mirror.planning.guard_removals import removed_lately
+from pypi_mirror.planning.keep_lease import LeaseKeeper
+from pypi_mirror.policy.deciding import Before, Work
+
+log = logging.getLogger(__name__)
+
+# Projects whose rows are in memory at once, and whose pages, which can be large.
+_CHUNK: Final = 200
+_PAGES: Final = 20
+
+
+def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
+    """Note in the plan what each project takes and loses whose page was read, and return what is withheld.
+
+    Projects that lose something unannounced go on, or, beyond the limits, to the backlog, all of them.
+    """
+    losing: list[Losing] = []
+    mirror.ledger.plan.note_decided(run.id, _decided(mirror, run, losing))
+    failed = _withheld(mirror, run, losing)
+    for each in failed:
+        log.warning("%s is withheld: %s", each.planned.project, each.reason)
+    if failed:
+        mirror.page_reads(run).record(failed)
+    return failed
+
+
+def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
+    """What the ledger has of each of ``planned``."""
+    names = [each.project for each in planned]
+    known = mirror.ledger.projects.known(names)
+    files = mirror.ledger.projects.files_of([k.id for k in known.values()])
+    past = mirror.ledger.projects.past_files(names)
+    entries = mirror.ledger.catalogue.heads(names)
+    found = []
+    for name in names:
+        project = known.get(name)
+        found.append(
+            Before(
+                project=project,
+                files={} if project is None else files[project.id],
+                past=past.get(name, {}),
+                entry=entries.get(name),
+            )
+        )
+    return found
+
+
+def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[PlannedProject]:
+    """The plan's projects with what they come to; those that lose something unannounced go to ``losing``."""
+    keeper = LeaseKeeper(mirror, run.request.label)
+    remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
+    while chunk := list(islice(remaining, _CHUNK)):
+        keeper.keep()
+        for planned, before, body in _with_bodies(mirror, chunk):
+            page, work = _work(mirror, planned, before, body)
+            if work.silent is not None:
+                losing.append(
+                    Losing(
+                        planned=planned,
+                        loss=work.silent,
+                        serial=None if before.project is None else before.project.serial,
+                        is_gone=page is None,
+                        # An event has named it: it is asked for again.
+                        is_kept=page is None and planned.exact,
+                    )
+                )
+            yield replace(
+                planned,
+                new_files=work.new_files,
+                new_bytes=work.new_bytes,
+                unsized_files=work.unsized_files,
+                loses_project=work.loses_project,
+                loses_files=work.loses_files,
+                loses_bytes=work.loses_bytes,
+            )
+
+
+def _with_bodies(
+    mirror: Mirror, chunk: Sequence[PlannedProject]
+) -> Iterator[tuple[PlannedProject, Before, bytes]]:
+    """Each of ``chunk`` with what the ledger has of it, and with the page of its entry, encoded."""
+    looked_up = zip(chunk, look_up(mirror, chunk), strict=True)
+    while some := list(islice(looked_up, _PAGES)):
+        bodies = mirror.ledger.catalogue.bodies([planned.project for planned, _ in some])
+        for planned, before in some:
+            yield planned, before, bodies.get(planned.project, b"")
+
+
+def _work(
+    mirror: Mirror, planned: PlannedProject, before: Before, body: bytes
+) -> tuple[ProjectPage | None, Work]:
+    """Upstream's page, as far as it was read, and what the project comes to."""
+    if planned.action is Action.REMOVE or (planned.gone and planned.unread):
+        return None, mirror.decider.work(planned, before, None)
+    if not planned.unread:
+        try:
+            page = _page(planned.project, before.entry, body)
+            return page, mirror.decider.work(planned, before, page)
+        except UnreadableEntry as error:
+            log.warning("%s; upstream is asked for it again", error)
+            if mirror.scratch is None:
+                mirror.ledger.catalogue.forget([planned.project])
+    return None, mirror.decider.unread_work(before)
+
+
+def _page(project: NormalizedName, entry: Entry | None, body: bytes) -> ProjectPage | None:
+    if entry is None or entry.state is EntryState.GONE:
+        return None
+    return decode_page(body, project=project, etag=entry.etag)
+
+
+def _withheld(mirror: Mirror, run: Run, losing: list[Losing]) -> list[Failed]:
+    """Those of ``losing`` that may not follow upstream: all that nothing announced, or none.
+
+    What a person asks for by name follows upstream whatever it loses: that is how one approves it. Raises
+    LeaseLost when another run has taken the mirror over.
+    """
+    events = mirror.ledger.events.of(sorted(each.planned.project for each in losing)) if losing else []
+    silent = unannounced(losing, events)
+    if not silent:
+        return []
+    losses = Losses(mirror.ledger.engine, run.id)
+    lost = losses.add({each.planned.project: each.loss for each in silent})
+    if run.request.kind is not RunKind.SELECTED:
+        over = weigh_silent(
+            lost,
+            mirror.settings.guard,
+            asked_for=losses.asked_for,
+            held=mirror.ledger.projects.totals,
+            lately=removed_lately(mirror, run.id),
+        )
+        if over:
+            return withheld(silent, lost, over)
+    losses.forget([each.planned.project for each in silent if each.is_kept])
+    for each in silent:
+        if not each.is_kept:
+            log.warning(
+                "%s: %s, and no event or index said so; its page follows upstream",
+                each.planned.project,
+                described(each),
+            )
+    return []

@@ -1,0 +1,253 @@
+"""Between the plan and its batches: a plan that removes too much waits for a person.
+
+What counts is what readers lose: projects that upstream has removed or lists no longer, projects and files
+that the filters leave out by now, and pages of which the ledger knows nothing. A plan is approved by its id,
+a digest of all that it removes: when upstream or the filters change that, it is another plan.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import msgspec
+
+from pypi_mirror.changes.upstream_identity import ANOTHER
+from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlannedProject, RunKind, RunState
+from pypi_mirror.planning.guard import WEEK, weigh_announced
+from pypi_mirror.planning.to_do import note_to_do
+from pypi_mirror.wording import count, moment_of, size
+
+log = logging.getLogger(__name__)
+
+FACT: Final = "removals"
+# Seconds that a run may take to its plan, at most, before it waits for approval of it.
+_TO_THE_PLAN: Final = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removals:
+    """What the plan of a run removes.
+
+    ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
+    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
+    says that it had it: from ``approved_by``, at ``approved_at`` in seconds since 1970.
+    """
+
+    run_id: int
+    kind: RunKind = RunKind.SYNC
+    plan: str = ""
+    projects: int = 0
+    files: int = 0
+    bytes: int = 0
+    touched: int = 0
+    exceeded: tuple[str, ...] = field(default=())
+    approved: bool = False
+    approved_by: str = ""
+    approved_at: int | None = None
+
+    def described(self) -> str:
+        """``12 projects, 340 files (1.2 GB)``."""
+        return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
+
+
+def weigh_removals(
+    mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: bool = False
+) -> Removals:
+    """Add up what the plan in the ledger removes and note the verdict there.
+
+    ``pages`` are the project pages found on the disk, where somebody looked: a lost ledger knows of none.
+    With ``besides_approved`` what a person has allowed in an earlier run that left it does not count again. A
+    plan made again in the same run, which takes the same off the pages, keeps its approval.
+    """
+    removals = _weighed(mirror, run_id, pages=pages, besides_approved=besides_approved)
+    before = _noted_of(mirror, run_id)
+    if before is not None and before.approved and before.plan == removals.plan:
+        removals = replace(
+            removals, approved=True, approved_by=before.approved_by, approved_at=before.approved_at
+        )
+    _note(mirror, removals)
+    return removals
+
+
+def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: bool = False) -> Removals:
+    kind = mirror.ledger.runs.get(run_id).request.kind
+    losing = mirror.ledger.plan.losing(run_id, besides_approved=besides_approved)
+    removals = _added_up(run_id, kind, losing)
+    if not removals.touched:
+        return removals
+    held = mirror.ledger.projects.totals()
+    over = weigh_announced(
+        removals,
+        mirror.settings.guard,
+        held=replace(held, projects=max(held.projects, pages)),
+        lately=None if kind is RunKind.SELECTED else removed_lately(mirror, run_id),
+        is_another=kind is RunKind.SYNC and mirror.ledger.facts.get(ANOTHER) is not None,
+    )
+    return replace(removals, exceeded=tuple(over))
+
+
+def removed_lately(mirror: Mirror, run_id: int) -> int:
+    """How many projects runs before ``run_id`` have removed within seven days, unasked."""
+    since = int(mirror.clock()) - WEEK
+    return mirror.ledger.runs.projects_removed(since, before=run_id)
+
+
+def is_approved(mirror: Mirror, run_id: int) -> bool:
+    """Whether a person allowed what the run removes."""
+    removals = _noted_of(mirror, run_id)
+    return removals is not None and removals.approved
+
+
+def require_approval(mirror: Mirror, run_id: int) -> None:
+    """For whoever carries the plan out: RemovalsHeld unless it needs no approval or the ledger has it.
+
+    That a task which asks for it is marked a success is none.
+    """
+    removals = _noted_of(mirror, run_id)
+    if removals is None:
+        removals = _weighed(mirror, run_id)
+    if removals.exceeded and not removals.approved:
+        raise _held(removals)
+
+
+def guard_removals(
+    mirror: Mirror, run_id: int, *, approved: str | None = None, by: str = "somebody"
+) -> Removals:
+    """Let the run go on to its batches; ``approved`` is the id of the plan that the person ``by`` allowed.
+
+    That is recorded in the ledger, where the steps after this one look for it (``require_approval``).
+
+    Raises RemovalsHeld when the plan needs approval and this is not it, LeaseLost when another run took the
+    mirror while this one waited.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.lease.renew(run.request.label)
+    removals = removals_of(mirror, run_id)
+    if not removals.exceeded:
+        note_to_do(mirror, run, approved=False)
+        return removals
+    if removals.plan == approved:
+        removals = replace(removals, approved=True, approved_by=by, approved_at=int(mirror.clock()))
+        _note(mirror, removals)
+        log.info("%s approved the plan %s: %s", by, removals.plan, removals.described())
+    if removals.approved:
+        note_to_do(mirror, run, approved=True)
+        return removals
+    raise _held(removals, other=f"{approved} was approved, but that is another plan: " if approved else "")
+
+
+def _held(removals: Removals, other: str = "") -> RemovalsHeld:
+    return RemovalsHeld(
+        f"{other}the plan {removals.plan} would remove {removals.described()}: "
+        f"{'; '.join(removals.exceeded)}. Nothing was done, the cursor stays. `pypi-mirror plan` lists it; "
+        f"if it is right, run `pypi-mirror sync --approve {removals.plan}`, or raise the limit",
+        plan=removals.plan,
+    )
+
+
+def removals_of(mirror: Mirror, run_id: int) -> Removals:
+    """What ``weigh_removals`` found; raises LedgerError when another run has made a plan since."""
+    removals = next(reversed(_noted(mirror)), None)
+    if removals is None or removals.run_id != run_id:
+        raise LedgerError(f"run {run_id} has no plan to look at; it has to be made anew, from its first step")
+    return removals
+
+
+def waiting_for_approval(mirror: Mirror) -> Removals | None:
+    """What the plan of the last sync removes, if nobody has approved it and somebody has to; or that of a
+    backfill under way.
+    """
+    for removals in reversed(_noted(mirror)):
+        if removals.exceeded and not removals.approved:
+            return removals
+        if removals.kind is RunKind.SYNC:
+            break
+    return None
+
+
+def settle_removals(mirror: Mirror, run: Run, *, dry: bool = False) -> None:
+    """The run has ended: the verdict on a sync's plan stays until the next one's, any other goes."""
+    noted = _noted(mirror)
+    lasting = run.request.kind is RunKind.SYNC and not dry
+    kept = [each for each in noted if (each.run_id == run.id) == lasting]
+    if kept != noted and any(each.run_id == run.id for each in noted):
+        _put(mirror, kept)
+
+
+def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
+    """The run that goes on once a person approves its plan, as the error for who could come later; else None.
+
+    It has given its lease back: who waits for hours renews nothing. One that is still there when nobody can
+    answer any more has died.
+    """
+    removals = waiting_for_approval(mirror)
+    run = next(iter(mirror.ledger.runs.latest()), None)
+    if removals is None or run is None or run.id != removals.run_id:
+        return None
+    if run.state is not RunState.RUNNING or run.request.kind is RunKind.AUDIT:
+        return None
+    ends = run.started_at + _TO_THE_PLAN + mirror.settings.guard.approval_hours * 3600
+    if mirror.clock() >= ends:
+        return None
+    return MirrorBusy(
+        owner=f"{run.request.label}, which waits for approval of the plan {removals.plan},",
+        since=moment_of(run.started_at),
+        expires=moment_of(ends),
+    )
+
+
+def require_none_waits(mirror: Mirror) -> None:
+    """For runs that nobody needs as much as the answer: MirrorBusy while a run waits for approval, whose plan
+    any other run that takes the lease makes void.
+    """
+    if (waiting := waits_for_approval(mirror)) is not None:
+        raise waiting
+
+
+def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> Removals:
+    digest = hashlib.sha256()
+    projects = files = bytes_ = touched = 0
+    for planned in losing:
+        touched += 1
+        projects += planned.loses_project
+        files += planned.loses_files
+        bytes_ += planned.loses_bytes
+        line = (planned.project, planned.loses_project, planned.loses_files, planned.loses_bytes)
+        digest.update(msgspec.json.encode(line))
+    return Removals(
+        run_id=run_id,
+        kind=kind,
+        plan=digest.hexdigest()[:12] if touched else "",
+        projects=projects,
+        files=files,
+        bytes=bytes_,
+        touched=touched,
+    )
+
+
+def _note(mirror: Mirror, removals: Removals) -> None:
+    """Beside the last sync's: what that one waits for, a dry run does not do, nor one for named projects."""
+    others = [each for each in _noted(mirror) if each.run_id != removals.run_id]
+    syncs = [each for each in others if each.kind is RunKind.SYNC]
+    _put(mirror, [*syncs[-1:], removals])
+
+
+def _put(mirror: Mirror, noted: list[Removals]) -> None:
+    mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode() if noted else None})
+
+
+def _noted_of(mirror: Mirror, run_id: int) -> Removals | None:
+    return next((each for each in _noted(mirror) if each.run_id == run_id), None)
+
+
+def _noted(mirror: Mirror) -> list[Removals]:
+    """The verdicts that stand, the newest last."""
+    noted = mirror.ledger.facts.get(FACT)
+    found = [] if noted is None else msgspec.json.decode(noted, type=Removals | list[Removals])
+    # Before there was more than one, it was no list.
+    return found if isinstance(found, list) else [found]

@@ -1,0 +1,210 @@
+"""Between steps 1 and 2: which projects the run looks at, as step 1 has found, and which it takes."""
+
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import replace
+from itertools import islice, zip_longest
+from operator import attrgetter
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.catalogue import ENCODING
+from pypi_mirror.changes.interval import interval_of
+from pypi_mirror.ledger.backlog import PUT_OFF, BacklogEntry
+from pypi_mirror.ledger.catalogue import CATALOGUED
+from pypi_mirror.ledger.projects import KnownProject
+from pypi_mirror.ledger.runs import Run, names
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
+from pypi_mirror.planning.backfill_plan import CHANGED, plan_backfill
+from pypi_mirror.planning.plan import (
+    asked_for,
+    candidates,
+    gone_unseen,
+    plan_candidate,
+    plan_from_index,
+    plan_named,
+    removal,
+)
+from pypi_mirror.planning.stray_pages import StrayPages, note_pages_found
+from pypi_mirror.planning.to_do import goes_on
+from pypi_mirror.planning.turns import choose_turns
+from pypi_mirror.planning.unknown_names import note_unlisted_names
+from pypi_mirror.upstream.changelog import changes_content
+from pypi_mirror.upstream.index_snapshot import load_snapshot
+
+_CHUNK: Final = 5_000
+# Pages of projects that are here which a run reads besides, where the catalogue lacks them.
+_READ_A_RUN: Final = 20_000
+
+
+def list_projects(mirror: Mirror, run_id: int) -> int:
+    """Write the plan of run ``run_id`` to the ledger, in place of what is there, and choose what it takes.
+
+    What earlier runs have left comes into it. Returns of how many projects that it takes upstream's page has
+    to be read.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    mirror.ledger.lease.renew(run.request.label)
+    mirror.ledger.runs.planned(run_id, policy=mirror.selection)
+    _write(mirror, run, rest=goes_on(mirror, run))
+    if run.request.kind is RunKind.SYNC:
+        mirror.ledger.plan.add(run_id, _never_read(mirror))
+    if run.request.kind is RunKind.SYNC and run.source == "index":
+        strays = StrayPages(mirror, run)
+        mirror.ledger.plan.add(run_id, strays.plan())
+        note_pages_found(mirror, run_id, strays.found)
+        note_unlisted_names(mirror, run_id)
+    choose_turns(mirror, run)
+    mirror.ledger.plan.reread_withheld(run_id)
+    mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
+    return mirror.ledger.plan.count_unread(run_id)
+
+
+def _write(mirror: Mirror, run: Run, *, rest: bool) -> None:
+    """Write what is new, then the ``rest`` that earlier runs have left, then the backlog: what came first
+    stands.
+    """
+    mirror.ledger.plan.write(run.id, _plan(mirror, run, rest=rest))
+    if rest:
+        # Of what the mirror does not hold, the comparison with upstream's index has said all.
+        mirror.ledger.to_do.add_to_plan(run.id, held=run.source == "index")
+    if run.request.kind is RunKind.SYNC:
+        mirror.ledger.plan.add(run.id, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
+
+
+def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
+    """Projects that are here and not in the catalogue: an older program, or none that is known, made them."""
+    if mirror.ledger.facts.get(CATALOGUED) == str(ENCODING):
+        return
+    found = mirror.ledger.projects.never_read(mirror.settings.schedule.projects_per_run or _READ_A_RUN)
+    if not found:
+        # Nobody makes a page without reading upstream's first; from now on there is nothing to look for.
+        mirror.ledger.facts.put({CATALOGUED: str(ENCODING)})
+    for known in found:
+        if mirror.selector.why_not(known.project) is None:
+            yield asked_for(known, "upstream's page was not read yet")
+
+
+def _plan(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProject]:
+    request = run.request
+    if request.kind is RunKind.SELECTED:
+        return _selected(mirror, names(request))
+    if request.kind is RunKind.BACKFILL:
+        return _changed_during(mirror, run, only=names(request))
+    if run.source == "changelog":
+        return _from_events(mirror, run)
+    if run.source == "index":
+        return _from_index(mirror, run, rest=rest)
+    return iter(())
+
+
+def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
+    if run.cursor_from is None or run.cursor_to is None:
+        return
+    events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
+    remaining = iter(candidates(events, mirror.selector))
+    while chunk := list(islice(remaining, _CHUNK)):
+        chosen = [candidate.project for candidate in chunk]
+        known = mirror.ledger.projects.known(chosen)
+        waiting = mirror.ledger.backlog.those_of(chosen) | mirror.ledger.to_do.those_of(chosen)
+        for candidate in chunk:
+            planned = plan_candidate(
+                candidate, known.get(candidate.project), waiting=candidate.project in waiting
+            )
+            if planned is not None:
+                yield planned
+
+
+def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProject]:
+    unlisted = {entry.project: entry for entry in mirror.ledger.backlog.all()}
+    yield from plan_from_index(
+        _striking(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
+        mirror.ledger.projects.all(),
+        mirror.selector,
+        fingerprint=mirror.page_selection,
+        recheck=run.request.recheck,
+        serial=run.cursor_to,
+        goes_on=rest,
+    )
+    # The others are in the plan already; what the filters leave out is dropped with the backlog.
+    for entry in unlisted.values():
+        if mirror.selector.why_not(entry.project) is None:
+            yield gone_unseen(entry.project, entry.display_name, run.cursor_to)
+
+
+def _striking(
+    entries: Iterable[IndexEntry], names: MutableMapping[NormalizedName, BacklogEntry]
+) -> Iterator[IndexEntry]:
+    """The entries; those of ``names`` that come by are struck out there."""
+    for entry in entries:
+        names.pop(entry.project, None)
+        yield entry
+
+
+def _sorted(entries: Iterable[IndexEntry]) -> Iterator[IndexEntry]:
+    """By normalized name; of two spellings of one name the later stands."""
+    ordered = sorted(entries, key=attrgetter("project"))
+    for entry, following in zip_longest(ordered, islice(ordered, 1, None)):
+        if following is None or following.project != entry.project:
+            yield entry
+
+
+def _selected(mirror: Mirror, wanted: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
+    known = _known(mirror, wanted)
+    return plan_named(wanted, known, reason="asked for", verify=True)
+
+
+def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
+    """What changed in a backfill's interval and what differs from upstream; ``only`` confines it."""
+    start, end = interval_of(mirror, run)
+    events = mirror.ledger.events.during(start, end)
+    touched = {event.project for event in events if changes_content(event.action)}
+    touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
+    if run.source == "index":
+        is_same = mirror.ledger.facts.get("selection") == mirror.selection
+        return plan_backfill(
+            _sorted(load_snapshot(mirror.state, run.id).entries()),
+            mirror.ledger.projects.all(),
+            mirror.selector,
+            touched=touched,
+            only=frozenset(only),
+            serial=load_snapshot(mirror.state, run.id).serial,
+            complete=is_same and mirror.ledger.to_do.is_empty(),
+        )
+    if only:
+        touched.intersection_update(only)
+    wanted = sorted(name for name in touched if mirror.selector.why_not(name) is None)
+    return plan_named(wanted, _known(mirror, wanted), reason=CHANGED, verify=True)
+
+
+def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
+    known: dict[NormalizedName, KnownProject] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        known |= mirror.ledger.projects.known(wanted[start : start + _CHUNK])
+    return known
+
+
+def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
+    """A project of the backlog; one that the filters leave out by now is taken off it."""
+    why = f"failed before: {entry.reason}"
+    if entry.lagging:
+        why = entry.reason if entry.error == PUT_OFF else "the page lagged behind upstream's index"
+    # That an index did not list it counts from the index on, not from an event before.
+    unlisted = entry.gone and entry.announced is not None
+    planned = PlannedProject(
+        project=entry.project,
+        display_name=entry.display_name,
+        action=Action.SYNC,
+        reason=why,
+        serial=entry.announced if unlisted else entry.serial,
+        exact=entry.exact and not unlisted,
+        gone=entry.gone,
+    )
+    refused = mirror.selector.why_not(entry.project)
+    if refused is None:
+        return planned
+    known = mirror.ledger.projects.known([entry.project]).get(entry.project)
+    if known is not None and known.present:
+        return removal(known, refused)
+    return replace(planned, action=Action.REMOVE, reason=refused)

@@ -1,0 +1,106 @@
+"""A run that leaves downloads to a later one is paused: download-window is closed, or it takes a part."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+import pendulum
+
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunKind
+from pypi_mirror.planning.download_window import closed_until
+from pypi_mirror.planning.to_do import Left
+from pypi_mirror.planning.turns import bounding_option
+from pypi_mirror.wording import count, size
+
+_FACT: Final = "paused"
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the run ``run_id``, by download-window, ``until`` seconds since 1970."""
+
+    run_id: int
+    until: int | None = None
+
+
+class PauseWatch:
+    """Call it to hear why a batch has to stop downloading, None while it may; ``pause`` is until when.
+
+    Projects that a person names, backfills and audits download at any hour: no later run would go on.
+    """
+
+    def __init__(self, mirror: Mirror, run: Run) -> None:
+        self._mirror = mirror
+        self._run_id = run.id
+        schedule = mirror.settings.schedule
+        waits = run.request.kind is RunKind.SYNC and not run.request.any_hour
+        self._windows = schedule.download_window if waits else ()
+        self._timezone = schedule.timezone
+        self.pause: Pause | None = None
+
+    def __call__(self) -> str | None:
+        if self.pause is None:
+            until = closed_until(self._windows, self._timezone, self._mirror.clock())
+            if until is not None:
+                self.pause = Pause(run_id=self._run_id, until=int(until.timestamp()))
+        return None if self.pause is None else "the download window is closed"
+
+
+def note_pause(mirror: Mirror, pause: Pause) -> None:
+    """Keep that the run leaves planned projects to a later run."""
+    mirror.ledger.facts.put({_FACT: msgspec.json.encode(pause).decode()})
+
+
+def forget_pause(mirror: Mirror) -> None:
+    """The run that it is of begins anew, or another one does not wait, or came to its end."""
+    if mirror.ledger.facts.get(_FACT) is not None:
+        mirror.ledger.facts.put({_FACT: None})
+
+
+def pause_of(mirror: Mirror, run_id: int) -> Pause | None:
+    """None when no batch of the run has left anything to a later one."""
+    pause = _pause(mirror)
+    return pause if pause is not None and pause.run_id == run_id else None
+
+
+def paused_until(mirror: Mirror) -> datetime | None:
+    """When the mirror goes on with what it has left, None when it has left nothing or may go on by now."""
+    pause = _pause(mirror)
+    if pause is None or pause.until is None or pause.until <= mirror.clock():
+        return None
+    return datetime.fromtimestamp(pause.until, UTC)
+
+
+def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Left | None) -> str:
+    """``paused until 2026-11-22 22:00 CET ([schedule] download-window): 512 of 2,000 projects done``, or
+    ``paused by [schedule] projects-per-run: 500 of 2,000 projects done; left are 1,500 projects, about
+    2.3 GB, 3 more runs``.
+    """
+    of_all = f"{done:,} of {planned:,} projects done"
+    pause = pause_of(mirror, run_id)
+    if pause is not None and pause.until is not None:
+        until = datetime.fromtimestamp(pause.until, pendulum.timezone(mirror.settings.schedule.timezone))
+        return f"paused until {until:%Y-%m-%d %H:%M %Z} ([schedule] download-window): {of_all}"
+    rest = "" if left is None else f"; {described_left(left)}"
+    return f"paused by [schedule] {bounding_option(mirror, run_id)}: {of_all}{rest}"
+
+
+def described_left(left: Left) -> str:
+    """``left are 1,500 projects, about 2.3 GB, 3 more runs``."""
+    return f"left are {estimate(left)}"
+
+
+def estimate(left: Left) -> str:
+    """``1,500 projects, about 2.3 GB, 3 more runs``."""
+    parts = [count(left.projects, "project")]
+    if left.bytes is not None:
+        parts.append(f"about {size(left.bytes)}")
+    if left.runs is not None:
+        parts.append(count(left.runs, "more run"))
+    return ", ".join(parts)
+
+
+def _pause(mirror: Mirror) -> Pause | None:
+    noted = mirror.ledger.facts.get(_FACT)
+    return None if noted is None else msgspec.json.decode(noted, type=Pause)

@@ -1,0 +1,140 @@
+"""Pages of projects that the ledger does not hold: bandersnatch left them, or the ledger was lost.
+
+Upstream has no such project any more or the filters leave it out, and its page would be served for ever. So
+a run that compares the ledger with all of upstream plans their removal, where the guard weighs it: a lost
+ledger and the wrong upstream would make every page a stray. Their files stay in the pool.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.errors import DiskFault
+from pypi_mirror.ledger.projects import Totals
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject, PlanState
+from pypi_mirror.planning.guard import weigh_announced
+from pypi_mirror.planning.guard_removals import Removals
+
+log = logging.getLogger(__name__)
+
+_CHUNK: Final = 5_000
+_FACT: Final = "pages_found"
+
+
+def note_pages_found(mirror: Mirror, run_id: int, pages: int) -> None:
+    """Keep how many project pages run ``run_id`` has found on the disk."""
+    mirror.ledger.facts.put({_FACT: f"{run_id} {pages}"})
+
+
+def pages_found(mirror: Mirror, run_id: int) -> int:
+    """How many project pages the run has found on the disk; 0 where it did not look."""
+    noted = (mirror.ledger.facts.get(_FACT) or "").split()
+    return int(noted[1]) if noted[:1] == [str(run_id)] else 0
+
+
+class StrayPages:
+    """Looks through the pages on the disk once; ``found`` counts them as it goes on."""
+
+    def __init__(self, mirror: Mirror, run: Run) -> None:
+        self._mirror = mirror
+        self._run = run
+        self.found = 0
+
+    def plan(self) -> Iterator[PlannedProject]:
+        """The removal of each page of which neither ledger nor plan know, and that no failed project has."""
+        mirror, waiting = self._mirror, self._waiting()
+        names = mirror.pages.names()
+        while chunk := _read(names):
+            mirror.ledger.lease.renew(self._run.request.label)
+            known = mirror.ledger.projects.known(chunk)
+            held = {name for name in chunk if name in known and known[name].present}
+            held |= waiting.intersection(chunk) | mirror.ledger.plan.has(self._run.id, chunk)
+            strays = {name for name in set(chunk) - held if _has_stray(mirror, name)}
+            self.found += len(held | strays)
+            for name in sorted(strays):
+                yield PlannedProject(
+                    project=name,
+                    display_name=name,
+                    action=Action.REMOVE,
+                    reason="a page of a project that the mirror does not hold",
+                    loses_project=True,
+                )
+
+    def _waiting(self) -> set[NormalizedName]:
+        """The selected projects that upstream has and that are not in the ledger because they failed."""
+        failed = {entry.project for entry in self._mirror.ledger.backlog.all()}
+        # The backlog keeps a project that is no longer selected until its next try is due.
+        return {name for name in failed if self._mirror.selector.why_not(name) is None}
+
+
+def _read(names: Iterator[NormalizedName]) -> list[NormalizedName]:
+    """The next names; DiskFault where a directory of pages cannot be read."""
+    try:
+        return list(islice(names, _CHUNK))
+    except OSError as error:
+        raise DiskFault(
+            f"the pages cannot be looked through: {error.strerror or error}; see that the mirror's user may "
+            "read that directory",
+            path=str(error.filename),
+        ) from error
+
+
+def _has_stray(mirror: Mirror, name: NormalizedName) -> bool:
+    """Whether there is a page to remove; one that cannot be read is left to a person."""
+    try:
+        return mirror.pages.has_stray(name)
+    except OSError as error:
+        log.warning("%s: %s; it is not looked at", error.filename, error.strerror or error)
+        return False
+
+
+def remove_stray_pages(mirror: Mirror, run: Run) -> int:
+    """Remove the pages of projects that the run's plan took out, or that upstream turned out not to have.
+
+    To be called once the root index is written; returns how many projects' pages went. What could not be
+    synced yet keeps the page it had. What upstream announced and then did not have was not in the plan as a
+    loss: more of that than the guard lets pass stays.
+    """
+    removed, unforeseen = 0, list[NormalizedName]()
+    planned = mirror.ledger.plan.projects(run.id, PlanState.DONE)
+    while chunk := list(islice(planned, _CHUNK)):
+        mirror.ledger.lease.renew(run.request.label)
+        known = mirror.ledger.projects.known([each.project for each in chunk])
+        for each in chunk:
+            if each.project in known and known[each.project].present:
+                continue
+            if each.loses_project:
+                removed += _remove(mirror, each.project)
+            elif _has_stray(mirror, each.project):
+                unforeseen.append(each.project)
+    return removed + _remove_unforeseen(mirror, unforeseen)
+
+
+def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
+    if not names:
+        return 0
+    held = mirror.ledger.projects.totals().projects
+    found = Removals(run_id=0, projects=len(names), touched=len(names))
+    over = weigh_announced(found, mirror.settings.guard, held=Totals(projects=held + len(names)))
+    if over:
+        log.warning(
+            "%d pages stay of projects that upstream's index lists and that it answers with 404, such as %s: "
+            "to remove them would be %s. They go when the index no longer lists them and that is approved",
+            len(names),
+            names[0],
+            "; ".join(over),
+        )
+        return 0
+    return sum(_remove(mirror, name) for name in names)
+
+
+def _remove(mirror: Mirror, name: NormalizedName) -> bool:
+    removed = mirror.pages.remove_stray(name)
+    if removed:
+        log.info("%s: its page was removed, for the mirror does not hold this project", name)
+    return removed

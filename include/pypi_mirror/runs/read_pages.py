@@ -1,0 +1,97 @@
+"""Step 2: read upstream's pages that the plan needs and the catalogue has not, or not as new."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pypi_mirror.errors import RunStopped
+from pypi_mirror.fetching.batch import Batch
+from pypi_mirror.fetching.read_commit import ReadCommit
+from pypi_mirror.ledger.page_reads import PageRead
+from pypi_mirror.ledger.results import Failed
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import PlannedProject
+from pypi_mirror.planning.decide_plan import look_up
+from pypi_mirror.planning.failures_allowed import failure_limit
+from pypi_mirror.planning.keep_lease import LeaseKeeper
+from pypi_mirror.policy.deciding import Before
+
+log = logging.getLogger(__name__)
+
+# Pages that may be under way at once, over the number of requests: some wait until upstream has caught up.
+_PAGES_PER_WORKER = 2
+# Rows of the plan that are in memory at once.
+_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesRead:
+    """How many pages were asked for, and the projects that upstream gave none of that can be believed."""
+
+    asked: int
+    failed: tuple[Failed, ...]
+
+
+def read_pages(
+    mirror: Mirror,
+    run_id: int,
+    *,
+    again: bool = True,
+    should_stop: Callable[[], str | None] = lambda: None,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> PagesRead:
+    """Read the pages of the projects that run ``run_id`` takes; what a try before has read is not asked for,
+    and what failed in it is asked for ``again`` or not.
+
+    ``should_stop`` is asked again and again, ``on_read`` is told how many pages each recorded group has. What
+    cannot be read is on the backlog, and the catalogue has of it what it had.
+
+    Raises RunStopped under stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown
+    when upstream answers nothing any more, LeaseLost when another run has taken the mirror over.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    keeper = LeaseKeeper(mirror, run.request.label)
+    keeper.keep()
+    if again:
+        mirror.ledger.plan.reopen_unread(run_id)
+    mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
+    pages = mirror.ledger.plan.count_unread(run_id)
+    failed: list[Failed] = []
+    if not pages:
+        return PagesRead(asked=0, failed=())
+    limit = failure_limit(mirror, run_id)
+
+    def on_recorded(group: list[PageRead | Failed]) -> None:
+        lost = [each for each in group if isinstance(each, Failed)]
+        for each in lost:
+            log.warning("%s: its page cannot be read: %s", each.planned.project, each.reason)
+        failed.extend(lost)
+        limit.recorded(lost)
+        on_read(len(group))
+
+    async def read() -> None:
+        async with mirror.transport() as transport:
+            reader = mirror.page_reader(transport, run)
+
+            async def work(project: PlannedProject, before: Before) -> PageRead:
+                reading = await reader.read(project, before.project, before.entry)
+                return PageRead(planned=project, entry=reading.entry, confirmed=reading.confirmed)
+
+            # What was read, or has failed, is not unread any more.
+            while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE):
+                await Batch(
+                    work=work,
+                    look_up=lambda chunk: look_up(mirror, chunk),
+                    commit=ReadCommit(mirror.page_reads(run), on_recorded),
+                    parallel=mirror.settings.workers * _PAGES_PER_WORKER,
+                    should_stop=lambda: limit() or should_stop(),
+                    on_failed=limit.failed,
+                    keep_alive=keeper.keep,
+                    received=lambda: transport.received,
+                ).run(planned)
+
+    asyncio.run(read())
+    if (reason := limit()) is not None:
+        raise RunStopped(reason)
+    return PagesRead(asked=pages, failed=tuple(failed))

@@ -1,0 +1,48 @@
+"""Step 6: have nginx serve what was published, and look at it as a client would."""
+
+from dataclasses import dataclass
+
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.publishing.page_layout import tidy_layout
+from pypi_mirror.webserver.probe import Sample, probe
+from pypi_mirror.webserver.reload import reload_site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reloaded:
+    """``reloaded`` says whether nginx took up a new configuration, ``probed`` what was tried on the site."""
+
+    reloaded: bool
+    probed: tuple[str, ...]
+
+
+def reload_nginx(mirror: Mirror) -> Reloaded:
+    """Render the configuration, reload nginx if it changed, and probe the live server.
+
+    With ``[site] enabled = false`` somebody else serves the tree and nothing happens here. Raises
+    WebServerError when nginx refuses the configuration or serves something else than it should.
+    """
+    settings = mirror.settings
+    if not settings.site.enabled:
+        tidy_layout(mirror)
+        return Reloaded(reloaded=False, probed=())
+    site = reload_site(settings)
+    probed = probe(settings, _sample(mirror), fingerprint=site.fingerprint)
+    tidy_layout(mirror)
+    return Reloaded(reloaded=site.reloaded, probed=probed)
+
+
+def _sample(mirror: Mirror) -> Sample | None:
+    found = mirror.ledger.projects.sample()
+    if found is None:
+        return None
+    project, file = found
+    if file is None or not mirror.settings.release_files:
+        return Sample(project=project.project, display_name=project.display_name)
+    return Sample(
+        project=project.project,
+        display_name=project.display_name,
+        file=file.path,
+        metadata=file.metadata_sha256 is not None,
+        provenance=file.provenance,
+    )

@@ -1,0 +1,253 @@
+"""Step 7: say what came of the run: in the ledger, on the site, and to whoever called."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.disk import write_atomically
+from pypi_mirror.ledger.backlog import BacklogEntry
+from pypi_mirror.ledger.left_out import LeftOut
+from pypi_mirror.ledger.runs import Outcome, Run, names
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Failure, RunKind, RunState, Tally
+from pypi_mirror.observing.history import disk_forecast
+from pypi_mirror.observing.overview import overview
+from pypi_mirror.observing.sample import take_sample
+from pypi_mirror.planning.guard_removals import is_approved, settle_removals, waiting_for_approval
+from pypi_mirror.planning.pause import described, pause_of
+from pypi_mirror.planning.silent_losses import SilentLoss, note_silent_losses, silent_losses
+from pypi_mirror.planning.to_do import Left, left
+from pypi_mirror.planning.unknown_names import note_missing_pages
+from pypi_mirror.publishing.write_metrics import write_metrics
+from pypi_mirror.upstream.index_snapshot import remove_snapshots
+from pypi_mirror.webserver.site_page import write_client_files, write_site_files
+from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, Unannounced, WaitingPlan, render_status
+
+_REFUSED_SHOWN: Final = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What came of a run.
+
+    ``new_failures`` are projects that failed for the first time, ``known_failures`` those that were in the
+    backlog before; a run with new failures has failed. ``projects`` to ``dropped_bytes`` are the mirror's
+    totals: what it holds and what the filters left out. ``duration`` is in seconds. ``left`` estimates what
+    syncs have left to later runs, None when that is nothing. ``absent`` are projects that were asked for by
+    name and that upstream does not have. ``refused`` are parts of upstream's pages that this run left out,
+    the first of ``refused_parts``; ``silent_losses`` are what our pages lost as theirs did, unannounced.
+    """
+
+    run_id: int
+    label: str
+    state: RunState
+    source: str | None
+    planned: int
+    tally: Tally
+    new_failures: tuple[Failure, ...]
+    known_failures: tuple[Failure, ...]
+    cursor_from: int | None
+    cursor: int | None
+    duration: float
+    projects: int
+    files: int
+    bytes: int
+    dropped_files: int
+    dropped_bytes: int
+    backlog: int
+    reason: str | None
+    left: Left | None = None
+    absent: tuple[NormalizedName, ...] = ()
+    refused: tuple[LeftOut, ...] = ()
+    refused_parts: int = 0
+    silent_losses: tuple[SilentLoss, ...] = ()
+
+
+def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
+    """End the run: failed when ``reason`` says why or when it has new failures, paused when it has left a
+    part of its plan to a later one, successful otherwise.
+
+    Releases the lease. Asking again about a run that has ended gives the same answer.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    progress = mirror.ledger.plan.progress(run_id)
+    failures = _failures(mirror, run)
+    new = tuple(f for f in failures if f.new)
+    if reason is None and new:
+        reason = f"{len(new)} of {progress.planned} projects failed for the first time"
+    state = RunState.SUCCESS if reason is None else RunState.FAILED
+    pause = pause_of(mirror, run_id)
+    beyond = mirror.ledger.plan.left(run_id)
+    remaining = left(mirror, done=progress.tally if run.request.kind is RunKind.SYNC else None)
+    if state is RunState.SUCCESS and (
+        beyond or (pause is not None and mirror.ledger.plan.unfinished(run_id))
+    ):
+        state = RunState.PAUSED
+        done, planned = progress.tally.projects_done, progress.planned + beyond
+        reason = described(mirror, run_id, done=done, planned=planned, left=remaining)
+    mirror.ledger.runs.finish(
+        run_id,
+        state,
+        Outcome(
+            tally=progress.tally,
+            planned=progress.planned,
+            new_failures=len(new),
+            reason=reason,
+            approved=is_approved(mirror, run_id),
+        ),
+    )
+    settle_removals(mirror, run)
+    waiting = waiting_for_approval(mirror)
+    mirror.ledger.runs.forget_plans_before(run_id, keep=[] if waiting is None else [waiting.run_id])
+    mirror.ledger.lease.release(run.request.label)
+    note_missing_pages(mirror, run_id)
+    lost = note_silent_losses(mirror, run_id)
+    take_sample(mirror)
+    show_site(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
+    write_metrics(mirror)
+    totals = mirror.ledger.projects.totals()
+    refused = mirror.ledger.left_out.totals(run_id=run_id)
+    return Report(
+        run_id=run_id,
+        label=run.request.label,
+        state=state,
+        source=run.source,
+        planned=progress.planned,
+        tally=progress.tally,
+        new_failures=new,
+        known_failures=tuple(f for f in failures if not f.new),
+        cursor_from=run.cursor_from,
+        cursor=mirror.ledger.facts.cursor,
+        duration=mirror.clock() - run.started_at,
+        projects=totals.projects,
+        files=totals.files,
+        bytes=totals.bytes,
+        dropped_files=totals.dropped_files,
+        dropped_bytes=totals.dropped_bytes,
+        backlog=mirror.ledger.backlog.count(),
+        reason=reason,
+        left=remaining,
+        absent=_absent(mirror, run, failures),
+        refused=tuple(mirror.ledger.left_out.refused(run_id=run_id, limit=_REFUSED_SHOWN)),
+        refused_parts=refused.files + refused.fields,
+        silent_losses=lost,
+    )
+
+
+def end_dry_run(mirror: Mirror, run_id: int) -> None:
+    """End a dry run after its plan: all it leaves is what it has read, and the next run finds the same."""
+    run = mirror.ledger.runs.get(run_id)
+    settle_removals(mirror, run, dry=True)
+    mirror.ledger.runs.forget(run_id)
+    remove_snapshots(mirror.state)
+    mirror.ledger.lease.release(run.request.label)
+
+
+def fail_run(mirror: Mirror, label: str, reason: str) -> Report | None:
+    """End a run that died on the way: failed, its lease released. None when no such run is under way.
+
+    The site's page is left as it is where it cannot be written: what the run died of counts more.
+    """
+    run = mirror.ledger.runs.labelled(label)
+    if run is None or run.state is not RunState.RUNNING:
+        mirror.ledger.lease.release(label)
+        return None
+    with suppress(OSError):
+        return report(mirror, run.id, reason=reason)
+    return None
+
+
+def mirror_status(mirror: Mirror) -> MirrorStatus:
+    """How full and how fresh the mirror is, from the ledger."""
+    seen = overview(mirror)
+    waiting = seen.waiting
+    refused = mirror.ledger.left_out.totals()
+    return MirrorStatus(
+        cursor=seen.cursor,
+        upstream_serial=seen.upstream_serial,
+        lag_seconds=seen.lag_seconds,
+        upstream_silent_since=seen.upstream_silent_since,
+        updated_at=seen.updated_at,
+        checked_at=seen.checked_at,
+        projects=seen.projects,
+        files=seen.files,
+        bytes=seen.bytes,
+        dropped_files=seen.dropped_files,
+        dropped_bytes=seen.dropped_bytes,
+        last_run=seen.last_run,
+        paused_until=seen.paused_until,
+        left=None if seen.left is None else LeftToDo(projects=seen.left.projects, bytes=seen.left.bytes),
+        backlog=seen.backlog,
+        parked=seen.parked,
+        waiting=None
+        if waiting is None
+        else WaitingPlan(
+            plan=waiting.plan,
+            projects=waiting.projects,
+            files=waiting.files,
+            bytes=waiting.bytes,
+            exceeded=waiting.exceeded,
+        ),
+        clock_ahead=seen.clock_ahead,
+        disk_free=seen.disk.free,
+        disk_full_at=disk_forecast(mirror).full_at,
+        unknown_names=seen.unknown_names,
+        refused_files=refused.files,
+        refused_fields=refused.fields,
+        silent_losses=tuple(
+            Unannounced(
+                project=each.project,
+                files=each.files,
+                bytes=each.bytes,
+                is_gone=each.is_gone,
+                at=datetime.fromtimestamp(each.at, UTC),
+            )
+            for each in silent_losses(mirror)
+        ),
+    )
+
+
+def _failures(mirror: Mirror, run: Run) -> list[Failure]:
+    """What failed in this run, also where a later try of a batch was to mend it and had no time to."""
+    failed = set(mirror.ledger.plan.failed(run.id))
+    return [
+        _failure(entry, run.id)
+        for entry in mirror.ledger.backlog.failed()
+        if entry.project in failed or entry.first_run_id == run.id
+    ]
+
+
+def _absent(mirror: Mirror, run: Run, failures: Sequence[Failure]) -> tuple[NormalizedName, ...]:
+    """A misspelt name would otherwise look like a project that was synced."""
+    if run.request.kind is not RunKind.SELECTED:
+        return ()
+    asked_for = names(run.request)
+    known = mirror.ledger.projects.known(asked_for)
+    there = {name for name, project in known.items() if project.present}
+    there.update(failure.project for failure in failures)
+    return tuple(name for name in asked_for if name not in there)
+
+
+def _failure(entry: BacklogEntry, run_id: int) -> Failure:
+    return Failure(
+        project=entry.project,
+        error=entry.error,
+        reason=entry.reason,
+        new=entry.first_run_id == run_id,
+    )
+
+
+def show_site(mirror: Mirror, *, changed: bool = True) -> None:
+    """Bring the site's page up to date; a run that changed nothing only says that it looked, unless the site
+    has another address.
+    """
+    status = mirror_status(mirror)
+    page = mirror.settings.web / "index.html"
+    if write_client_files(mirror.settings) or changed or not page.exists():
+        write_site_files(mirror.settings, status)
+    else:
+        write_atomically(mirror.settings.web / "mirror.json", render_status(status))

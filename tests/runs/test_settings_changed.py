@@ -1,0 +1,285 @@
+"""An administrator edits mirror.conf between two runs: the next run makes the mirror what it says."""
+
+from dataclasses import replace
+
+import pytest
+
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.model import RunState
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.reload_nginx import reload_nginx
+from pypi_mirror.runs.report import report
+from pypi_mirror.settings.values import Environment, Selection, Site
+from tests.runs.audit import audit, compare
+from tests.runs.bench import Bench, MakeBench
+from tests.warehouse import RemoveFile, Scenario, Upload, Wheel, small
+
+LINUX = Environment(
+    system="linux", machine="x86_64", implementation="cpython", pythons=((3, 11),), libc=("glibc", 2, 28)
+)
+WINDOWS = Environment(system="windows", machine="amd64", implementation="cpython", pythons=((3, 11),))
+
+
+@pytest.fixture
+def synced(bench: MakeBench) -> Bench:
+    made = bench(scenario=small())
+    assert made.sync().state is RunState.SUCCESS
+    audit(made)
+    made.server.requests.reset()
+    return made
+
+
+def foreign(made: Bench) -> list[str]:
+    """Wheels for Windows and macOS in the pool or on a page."""
+    text = "".join(
+        path.read_text() for path in (made.web / "simple").rglob("index.*") if path.suffix != ".gz"
+    )
+    pool = [path.name for path in (made.web / "packages").rglob("*")]
+    return [tag for tag in ("macosx", "win32", "win_amd64") if tag in text or any(tag in n for n in pool)]
+
+
+def test_the_default_filter_keeps_every_windows_and_macos_wheel_out(synced: Bench) -> None:
+    assert foreign(synced) == []
+    with synced.open() as mirror:
+        totals = mirror.ledger.projects.totals()
+    files = synced.server.warehouse.files.values()
+    dropped = [file for file in files if file.filename.endswith(("win_amd64.whl", "macosx_11_0_arm64.whl"))]
+    assert totals.dropped_files == len(dropped) == 2
+    assert totals.dropped_bytes == sum(file.size for file in dropped) > 0
+    recheck = synced.sync(recheck=True)
+    assert (recheck.dropped_files, recheck.dropped_bytes) == (totals.dropped_files, totals.dropped_bytes)
+
+
+def test_a_filter_taken_away_brings_its_files_and_nothing_else(synced: Bench) -> None:
+    synced.select(exclude_filename=None)
+    result = synced.sync()
+    assert result.source == "index"
+    assert synced.downloads() == [
+        "compiled-1.0-cp311-cp311-macosx_11_0_arm64.whl",
+        "compiled-1.0-cp311-cp311-win_amd64.whl",
+    ]
+    assert result.dropped_files == 0
+    audit(synced)
+    compare(synced)
+
+
+def test_a_filter_added_takes_files_off_the_pages_at_once_and_off_the_disk_later(bench: MakeBench) -> None:
+    made = bench(scenario=small(), exclude=None)
+    made.sync()
+    made.select(exclude_filename="win_amd64")
+    made.server.requests.reset()
+    made.sync()
+    assert made.downloads() == []
+    assert "compiled-1.0-cp311-cp311-win_amd64.whl" not in made.listed("compiled")
+    assert made.pooled("compiled-1.0-cp311-cp311-win_amd64.whl") is not None
+    audit(made)
+    compare(made)
+    made.clock.advance(days=8)
+    made.sync()
+    assert made.pooled("compiled-1.0-cp311-cp311-win_amd64.whl") is None
+    audit(made)
+
+
+def test_an_environment_added_or_removed(bench: MakeBench) -> None:
+    made = bench(scenario=small(), exclude=None, selection=Selection(environments=(LINUX,)))
+    made.sync()
+    assert foreign(made) == []
+    made.select(environments=(LINUX, WINDOWS))
+    made.sync()
+    assert foreign(made) == ["win_amd64"]
+    made.select(environments=(LINUX,))
+    made.sync()
+    assert [f for f in made.listed("compiled") if "win" in f] == []
+    audit(made)
+    compare(made)
+
+
+def test_an_allowlist_that_grows_and_shrinks(bench: MakeBench) -> None:
+    made = bench(scenario=small())
+    made.allow("alpha")
+    made.sync()
+    assert made.downloads() == ["alpha-1.0-py3-none-any.whl", "alpha-1.0.tar.gz"]
+    made.allow("alpha", "beta-lib")
+    made.server.requests.reset()
+    made.sync()
+    assert made.downloads() == ["beta_lib-1.0-py3-none-any.whl", "beta_lib-1.1-py3-none-any.whl"]
+    # alpha's page is right as it is: nobody asked for it.
+    assert [each.path for each in made.server.requests.of("page")] == ["/simple/beta-lib/"]
+    audit(made)
+    compare(made)
+    made.allow("beta-lib")
+    result = made.sync()
+    assert result.tally.projects_removed == 1
+    assert not made.page_directory("alpha").exists()
+    assert "alpha" not in (made.web / "simple/index.html").read_text()
+    audit(made)
+    compare(made)
+
+
+def test_hash_index_switched(synced: Bench) -> None:
+    with synced.open() as mirror:
+        reload_nginx(mirror)
+    synced.change(hash_index=True)
+    synced.sync()
+    assert synced.downloads() == []
+    assert (synced.web / "simple/a/alpha/index.html").exists()
+    # Until the web server knows the new layout, the old one is served.
+    assert (synced.web / "simple/alpha/index.html").exists()
+    with synced.open() as mirror:
+        reload_nginx(mirror)
+    assert not (synced.web / "simple/alpha").exists()
+    audit(synced)
+    compare(synced)
+    synced.change(hash_index=False)
+    synced.sync()
+    with synced.open() as mirror:
+        reload_nginx(mirror)
+    assert not (synced.web / "simple/a").exists()
+    audit(synced)
+
+
+def test_hash_index_switched_before_the_first_reload(synced: Bench) -> None:
+    synced.change(hash_index=True)
+    synced.sync()
+    with synced.open() as mirror:
+        reload_nginx(mirror)
+    assert not (synced.web / "simple/alpha").exists()
+    audit(synced)
+
+
+@pytest.mark.parametrize("only", ["HTML", "JSON"])
+def test_simple_format_switched(synced: Bench, only: str) -> None:
+    synced.change(simple_format=only)
+    synced.sync()
+    assert synced.downloads() == []
+    audit(synced)
+    synced.change(simple_format="ALL")
+    synced.sync()
+    audit(synced)
+    compare(synced)
+
+
+def test_legacy_json_switched_on_and_off(synced: Bench) -> None:
+    document = synced.web / "pypi/alpha/json"
+    assert not document.exists()
+    synced.change(json=True)
+    synced.sync()
+    assert synced.downloads() == []
+    assert b'"name":"alpha"' in document.read_bytes().replace(b" ", b"")
+    audit(synced)
+    synced.change(json=False)
+    synced.sync()
+    assert not (synced.web / "pypi/alpha").exists()
+    audit(synced)
+
+
+def test_core_metadata_switched_off_and_on(synced: Bench) -> None:
+    assert synced.page("alpha")["files"][0]["core-metadata"]
+    synced.change(core_metadata=False)
+    synced.sync()
+    assert synced.page("alpha")["files"][0]["core-metadata"] is False
+    assert "data-core-metadata" not in (synced.page_directory("alpha") / "index.html").read_text()
+    audit(synced)
+    synced.change(core_metadata=True)
+    synced.sync()
+    assert synced.downloads() == []
+    audit(synced)
+    compare(synced)
+
+
+def test_root_uri_moves_the_links_and_nothing_else(synced: Bench) -> None:
+    synced.change(root_uri="https://files.example/mirror")
+    synced.sync()
+    assert synced.downloads() == []
+    urls = [file["url"] for file in synced.page("alpha")["files"]]
+    assert all(url.startswith("https://files.example/mirror/packages/") for url in urls)
+
+
+def test_a_new_public_url_changes_only_pages(synced: Bench) -> None:
+    synced.change(site=Site(enabled=False, public_url="https://pypi.example"))
+    assert synced.sync().state is RunState.SUCCESS
+    assert synced.downloads() == []
+    audit(synced)
+
+
+def test_without_release_files_pages_lead_elsewhere_and_nothing_is_downloaded(bench: MakeBench) -> None:
+    made = bench(scenario=small(), release_files=False, root_uri="https://files.example")
+    result = made.sync()
+    assert result.state is RunState.SUCCESS
+    assert made.downloads() == []
+    assert made.server.requests.count("metadata") == 0
+    assert [path.name for path in (made.web / "packages").iterdir()] == [".identity"]
+    urls = [file["url"] for file in made.page("alpha")["files"]]
+    assert all(url.startswith("https://files.example/packages/") for url in urls)
+    audit(made)
+    compare(made)
+    made.server.apply(RemoveFile(project="alpha", filename="alpha-1.0.tar.gz"))
+    made.sync()
+    audit(made)
+    compare(made)
+
+
+def test_release_files_switched_on_later(bench: MakeBench) -> None:
+    made = bench(scenario=small(), release_files=False, root_uri="https://files.example")
+    made.sync()
+    made.change(release_files=True, root_uri=None)
+    result = made.sync()
+    assert result.state is RunState.SUCCESS
+    assert result.tally.files_downloaded == result.files > 0
+    audit(made)
+    compare(made)
+
+
+def test_filters_set_back_after_a_run_that_died_leave_nothing_behind(synced: Bench) -> None:
+    """The changelog would not name the projects whose pages that run made."""
+    original = synced.settings
+    synced.select(exclude_filename=None)
+    with synced.open() as mirror:
+        run = fetch_changelog(mirror, synced.request()).run_id
+        for batch in partition_projects(mirror, run).batches:
+            download_projects(mirror, run, batch.number)
+    assert foreign(synced) == ["macosx", "win_amd64"]
+    synced.settings = original
+    synced.sync(clock_step=20)
+    synced.clock.advance(days=8)
+    synced.sync()
+    assert foreign(synced) == []
+    audit(synced)
+    compare(synced)
+
+
+def test_filters_changed_in_the_middle_of_a_run_are_taken_up_by_the_next(synced: Bench) -> None:
+    synced.server.apply(Upload(distribution=Wheel(name="newcomer")))
+    with synced.open() as mirror:
+        run = fetch_changelog(mirror, synced.request()).run_id
+        partition_projects(mirror, run)
+    synced.select(exclude_filename=None)
+    with synced.open() as mirror:
+        download_projects(mirror, run, 0)
+        rebuild_index(mirror, run)
+        report(mirror, run)
+    assert foreign(synced) == []
+    synced.sync()
+    assert foreign(synced) == ["macosx", "win_amd64"]
+    audit(synced)
+    compare(synced)
+
+
+def test_a_project_asked_for_by_name_must_be_one_that_is_selected(synced: Bench) -> None:
+    synced.allow("alpha")
+    with pytest.raises(MirrorError, match="old was asked for, but the filters leave it out"):
+        synced.selected("old")
+    with synced.open() as mirror:
+        assert len(mirror.ledger.runs.latest(10)) == 1, "the mistake is no failed run of the mirror"
+
+
+def test_another_selection_of_the_same_meaning_asks_for_no_comparison(bench: MakeBench) -> None:
+    made = bench(
+        scenario=Scenario(events=small().events), selection=Selection(blocked_platforms=("windows", "macos"))
+    )
+    made.sync()
+    made.settings = replace(made.settings, selection=Selection(blocked_platforms=("macos", "windows")))
+    assert made.sync().source == "changelog"
