@@ -182,7 +182,7 @@ def test_a_group_of_pages_is_recorded_whole_or_not_at_all(ledger: Ledger, clock:
     ledger.lease.take("another run")
     with pytest.raises(LeaseLost, match="another run"):
         reads(ledger, run, clock).record([good, failed(planned("b"))])
-    assert ledger.catalogue.heads([name("a")]) == {}
+    assert ledger.catalogue.entries([name("a")]) == {}
     assert unread(ledger, run) == ["a", "b"]
     assert ledger.backlog.all() == []
 

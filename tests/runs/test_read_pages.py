@@ -431,7 +431,7 @@ def test_slow_pages_do_not_keep_the_lease_from_being_renewed(bench: MakeBench) -
 def test_the_page_of_a_project_that_no_rule_selects_is_forgotten_after_90_days(synced: Bench) -> None:
     def is_known() -> bool:
         with synced.open() as mirror:
-            return bool(mirror.ledger.catalogue.heads([NormalizedName("alpha")]))
+            return bool(mirror.ledger.catalogue.entries([NormalizedName("alpha")]))
 
     everything = synced.settings.selection
     synced.select(blocked_projects=frozenset({NormalizedName("alpha")}))

@@ -12,7 +12,6 @@ from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pypi_mirror.catalogue import EntryState
 from pypi_mirror.cli.interruption import check, held_back, interruptible
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.plan_report import report_plan
@@ -220,14 +219,8 @@ def _dry_run(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace)
 def _absent(mirror: Mirror, request: RunRequest) -> list[NormalizedName]:
     """The projects asked for that neither the mirror nor, by what was just read, upstream has."""
     asked = names(request)
-    entries, known = mirror.ledger.catalogue.heads(asked), mirror.ledger.projects.known(asked)
-    return [
-        name
-        for name in asked
-        if name in entries
-        and entries[name].state is EntryState.GONE
-        and not (name in known and known[name].present)
-    ]
+    gone, known = mirror.ledger.catalogue.gone(asked), mirror.ledger.projects.known(asked)
+    return [name for name in asked if name in gone and not (name in known and known[name].present)]
 
 
 def _who() -> str:

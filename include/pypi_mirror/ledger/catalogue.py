@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, bindparam, case, delete, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, delete, func, select, update
 
 from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
@@ -17,6 +17,8 @@ CATALOGUED: Final = "catalogued"
 _CHUNK: Final = 5_000
 # Seconds that the entry of a project stays which no rule selects any more.
 KEEP_UNSELECTED: Final = 90 * 86_400
+# A larger page is read by itself: one of ten thousand files has a megabyte.
+SMALL: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,30 +35,24 @@ class Catalogue:
         self._engine = engine
 
     def entries(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, Entry]:
-        """Those of ``names`` that have an entry, with their pages; ask for as many as may be in memory."""
-        statement = (
-            select(*_COLUMNS, catalogue_bodies.c.body)
-            .join(catalogue_bodies, catalogue_bodies.c.name == catalogue.c.name, isouter=True)
-            .where(catalogue.c.name.in_(names))
-        )
+        """Those of ``names`` that have an entry, with their pages up to ``SMALL`` bytes; of a few hundred."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            return {entry.project: entry for entry in map(_entry, connection.execute(statement))}
-
-    def heads(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, Entry]:
-        """Those of ``names`` that have an entry, without their pages."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(select(*_COLUMNS).where(catalogue.c.name.in_(names)))
-            return {entry.project: entry for entry in (_entry([*row, None]) for row in rows)}
+            return {
+                entry.project: entry for entry in map(_entry, connection.execute(_ENTRIES, {"names": names}))
+            }
 
     def body(self, name: NormalizedName) -> bytes:
-        """The page of an entry, empty where it has none."""
-        return self.bodies([name]).get(name, b"")
-
-    def bodies(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, bytes]:
-        """The pages of those of ``names`` that have one; ask for as many as may be in memory."""
+        """The page of an entry whatever its size, empty where it has none."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(_BODIES, {"names": names})
-            return {NormalizedName(name): body for name, body in rows}
+            return connection.execute(_BODY, {"name_": name}).scalar() or b""
+
+    def gone(self, names: Sequence[NormalizedName]) -> set[NormalizedName]:
+        """Those of ``names`` that upstream has no page of, as was last read."""
+        statement = select(catalogue.c.name).where(
+            catalogue.c.name.in_(names), catalogue.c.state == EntryState.GONE.value
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return {NormalizedName(name) for name in connection.scalars(statement)}
 
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Drop the entries of ``names``: their pages have to be read again."""
@@ -110,11 +106,8 @@ def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, n
         connection.execute(_CONFIRM, rows)
 
 
-# Made once: a sync asks for each page by itself.
-_BODIES: Final = select(catalogue_bodies.c.name, catalogue_bodies.c.body).where(
-    catalogue_bodies.c.name.in_(bindparam("names", expanding=True))
-)
-_COLUMNS: Final = (
+_BODY: Final = select(catalogue_bodies.c.body).where(catalogue_bodies.c.name == bindparam("name_"))
+_ENTRY: Final = (
     catalogue.c.name,
     catalogue.c.state,
     catalogue.c.serial,
@@ -123,6 +116,12 @@ _COLUMNS: Final = (
     catalogue.c.etag,
     catalogue.c.digest,
     catalogue.c.encoding,
+    case((func.length(catalogue_bodies.c.body) <= SMALL, catalogue_bodies.c.body)),
+)
+_ENTRIES: Final = (
+    select(*_ENTRY)
+    .join(catalogue_bodies, catalogue_bodies.c.name == catalogue.c.name, isouter=True)
+    .where(catalogue.c.name.in_(bindparam("names", expanding=True)))
 )
 _UNSELECTED: Final = catalogue.c.unselected_since
 

@@ -139,7 +139,8 @@ def _page_as_read(mirror: Mirror, name: NormalizedName) -> tuple[ProjectPage | N
     if entry.state is EntryState.GONE:
         return None, entry.checked_at, None
     try:
-        return decode_page(entry.body, project=name, etag=entry.etag), entry.checked_at, None
+        body = entry.body or mirror.ledger.catalogue.body(name)
+        return decode_page(body, project=name, etag=entry.etag), entry.checked_at, None
     except UnreadableEntry as error:
         return None, 0, f"{error}; `pypi-mirror explain {name} --online` asks upstream for it"
 

@@ -6,8 +6,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from packaging.utils import NormalizedName
-
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
 from pypi_mirror.ledger.losses import Losses
@@ -22,9 +20,8 @@ from pypi_mirror.policy.deciding import Before, Work
 
 log = logging.getLogger(__name__)
 
-# Projects whose rows are in memory at once, and whose pages, which can be large.
+# Projects whose rows, and small pages, are in memory at once.
 _CHUNK: Final = 200
-_PAGES: Final = 20
 
 
 def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
@@ -48,7 +45,7 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
     known = mirror.ledger.projects.known(names)
     files = mirror.ledger.projects.files_of([k.id for k in known.values()])
     past = mirror.ledger.projects.past_files(names)
-    entries = mirror.ledger.catalogue.heads(names)
+    entries = mirror.ledger.catalogue.entries(names)
     found = []
     for name in names:
         project = known.get(name)
@@ -69,8 +66,8 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
     remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
     while chunk := list(islice(remaining, _CHUNK)):
         keeper.keep()
-        for planned, before, body in _with_bodies(mirror, chunk):
-            page, work = _work(mirror, planned, before, body)
+        for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
+            page, work = _work(mirror, planned, before)
             if work.silent is not None:
                 losing.append(
                     Losing(
@@ -93,26 +90,13 @@ def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[Planned
             )
 
 
-def _with_bodies(
-    mirror: Mirror, chunk: Sequence[PlannedProject]
-) -> Iterator[tuple[PlannedProject, Before, bytes]]:
-    """Each of ``chunk`` with what the ledger has of it, and with the page of its entry, encoded."""
-    looked_up = zip(chunk, look_up(mirror, chunk), strict=True)
-    while some := list(islice(looked_up, _PAGES)):
-        bodies = mirror.ledger.catalogue.bodies([planned.project for planned, _ in some])
-        for planned, before in some:
-            yield planned, before, bodies.get(planned.project, b"")
-
-
-def _work(
-    mirror: Mirror, planned: PlannedProject, before: Before, body: bytes
-) -> tuple[ProjectPage | None, Work]:
+def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[ProjectPage | None, Work]:
     """Upstream's page, as far as it was read, and what the project comes to."""
     if planned.action is Action.REMOVE or (planned.gone and planned.unread):
         return None, mirror.decider.work(planned, before, None)
     if not planned.unread:
         try:
-            page = _page(planned.project, before.entry, body)
+            page = _page(mirror, before.entry)
             return page, mirror.decider.work(planned, before, page)
         except UnreadableEntry as error:
             log.warning("%s; upstream is asked for it again", error)
@@ -121,10 +105,11 @@ def _work(
     return None, mirror.decider.unread_work(before)
 
 
-def _page(project: NormalizedName, entry: Entry | None, body: bytes) -> ProjectPage | None:
+def _page(mirror: Mirror, entry: Entry | None) -> ProjectPage | None:
     if entry is None or entry.state is EntryState.GONE:
         return None
-    return decode_page(body, project=project, etag=entry.etag)
+    body = entry.body or mirror.ledger.catalogue.body(entry.project)
+    return decode_page(body, project=entry.project, etag=entry.etag)
 
 
 def _withheld(mirror: Mirror, run: Run, losing: list[Losing]) -> list[Failed]:
