@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from pypi_mirror.errors import MirrorError
-from pypi_mirror.model import RunState
+from pypi_mirror.errors import MirrorError, RunStopped
+from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -30,6 +30,11 @@ def synced(bench: MakeBench) -> Bench:
     audit(made)
     made.server.requests.reset()
     return made
+
+
+def served(made: Bench) -> dict[str, bytes]:
+    """The project pages on the disk."""
+    return {str(path): path.read_bytes() for path in (made.web / "simple").glob("*/index.*")}
 
 
 def foreign(made: Bench) -> list[str]:
@@ -251,21 +256,38 @@ def test_filters_set_back_after_a_run_that_died_leave_nothing_behind(synced: Ben
     compare(synced)
 
 
-def test_filters_changed_in_the_middle_of_a_run_are_taken_up_by_the_next(synced: Bench) -> None:
-    synced.server.apply(Upload(distribution=Wheel(name="newcomer")))
+def test_rules_edited_in_the_middle_of_a_run_wait_for_the_next_plan(synced: Bench) -> None:
+    """A batch that went on by rules that nobody has weighed would take off the pages what the guard keeps."""
+    before = served(synced)
+    synced.server.apply(
+        Upload(distribution=Wheel(name="newcomer")), Upload(distribution=Wheel(name="alpha", version="7"))
+    )
     with synced.open() as mirror:
         run = fetch_changelog(mirror, synced.request()).run_id
         partition_projects(mirror, run)
     synced.select(exclude_filename=None)
     with synced.open() as mirror:
-        download_projects(mirror, run, 0)
+        assert download_projects(mirror, run, 0).waiting == 2
         rebuild_index(mirror, run)
-        report(mirror, run)
+        ended = report(mirror, run)
+    assert ended.state is RunState.PAUSED
+    assert "mirror.conf was edited" in (ended.reason or "")
+    assert served(synced) == before
     assert foreign(synced) == []
     synced.sync()
     assert foreign(synced) == ["macosx", "win_amd64"]
     audit(synced)
     compare(synced)
+
+
+def test_rules_edited_in_the_middle_of_a_run_for_named_projects_end_it(synced: Bench) -> None:
+    synced.server.apply(Upload(distribution=Wheel(name="alpha", version="7")))
+    with synced.open() as mirror:
+        run = fetch_changelog(mirror, synced.request(RunKind.SELECTED, projects=("alpha",))).run_id
+        partition_projects(mirror, run)
+    synced.select(exclude_filename=None)
+    with synced.open() as mirror, pytest.raises(RunStopped, match=r"edited after this run planned; start it"):
+        download_projects(mirror, run, 0)
 
 
 def test_a_project_asked_for_by_name_must_be_one_that_is_selected(synced: Bench) -> None:

@@ -1,4 +1,6 @@
-"""A run that leaves downloads to a later one is paused: download-window is closed, or it takes a part."""
+"""A run that leaves a part of its plan to a later one is paused: download-window is closed, the plan is
+larger than a run takes, or the rules were edited meanwhile.
+"""
 
 from datetime import UTC, datetime
 from typing import Final
@@ -18,7 +20,7 @@ _FACT: Final = "paused"
 
 
 class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the run ``run_id``, by download-window, ``until`` seconds since 1970."""
+    """Of the run ``run_id``: ``until`` (seconds since 1970) by download-window, None for edited rules."""
 
     run_id: int
     until: int | None = None
@@ -45,6 +47,11 @@ class PauseWatch:
             if until is not None:
                 self.pause = Pause(run_id=self._run_id, until=int(until.timestamp()))
         return None if self.pause is None else "the download window is closed"
+
+
+def is_edited(mirror: Mirror, run: Run) -> bool:
+    """Whether the rules were edited since the run was planned: what it does by them, nobody has weighed."""
+    return run.policy not in (None, mirror.selection)
 
 
 def note_pause(mirror: Mirror, pause: Pause) -> None:
@@ -75,13 +82,15 @@ def paused_until(mirror: Mirror) -> datetime | None:
 def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Left | None) -> str:
     """``paused until 2026-11-22 22:00 CET ([schedule] download-window): 512 of 2,000 projects done``, or
     ``paused by [schedule] projects-per-run: 500 of 2,000 projects done; left are 1,500 projects, about
-    2.3 GB, 3 more runs``.
+    2.3 GB, 3 more runs``, or ``paused because mirror.conf was edited; …``.
     """
     of_all = f"{done:,} of {planned:,} projects done"
     pause = pause_of(mirror, run_id)
     if pause is not None and pause.until is not None:
         until = datetime.fromtimestamp(pause.until, pendulum.timezone(mirror.settings.schedule.timezone))
         return f"paused until {until:%Y-%m-%d %H:%M %Z} ([schedule] download-window): {of_all}"
+    if pause is not None:
+        return f"paused because mirror.conf was edited; the next run plans with the new rules: {of_all}"
     rest = "" if left is None else f"; {described_left(left)}"
     return f"paused by [schedule] {bounding_option(mirror, run_id)}: {of_all}{rest}"
 

@@ -20,7 +20,7 @@ from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.failures_allowed import failure_limit
 from pypi_mirror.planning.guard_removals import require_approval
 from pypi_mirror.planning.keep_lease import LeaseKeeper
-from pypi_mirror.planning.pause import PauseWatch, note_pause
+from pypi_mirror.planning.pause import Pause, PauseWatch, is_edited, note_pause
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,9 @@ def download_projects(
     what the settings allow the run. ``should_stop`` is asked before each project and every second,
     ``on_progress`` is told what each recorded group has done.
 
-    Outside download-window only what needs no file is done; the rest stays planned, and the run is noted as
-    paused.
+    Nothing is done where the rules were edited since the run planned: a sync is noted as paused, for the next
+    one plans with the new rules; other runs end with RunStopped. Outside download-window only what needs no
+    file is done; the rest stays planned, and the run is noted as paused.
 
     Raises RemovalsHeld when the plan needs a person's approval and the ledger has none, RunStopped under
     stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown when upstream answers
@@ -72,6 +73,8 @@ def download_projects(
     keeper.keep()
     if run.request.kind is not RunKind.AUDIT:
         require_approval(mirror, run_id)
+    if is_edited(mirror, run):
+        return _left_to_the_next(mirror, run, batch)
     _note_selection(mirror)
     watch = PauseWatch(mirror, run)
     limit = _begin_again(mirror, run_id, batch, may_download=watch() is None, again=again)
@@ -102,6 +105,21 @@ def download_projects(
         failures=tuple(recorder.failures),
         waiting=waiting,
     )
+
+
+def _left_to_the_next(mirror: Mirror, run: Run, batch: int) -> BatchResult:
+    """What a batch comes to whose run was planned by other rules than those in force."""
+    waiting = len(mirror.ledger.plan.pending(run.id, batch))
+    if waiting:
+        if run.request.kind is not RunKind.SYNC:
+            raise RunStopped("mirror.conf was edited after this run planned; start it again")
+        note_pause(mirror, Pause(run_id=run.id))
+        log.warning(
+            "mirror.conf was edited after this run planned: the %d projects left of this batch wait for the "
+            "next run, which plans with the new rules",
+            waiting,
+        )
+    return BatchResult(tally=mirror.ledger.plan.outcome(run.id, batch), failures=(), waiting=waiting)
 
 
 def _begin_again(mirror: Mirror, run_id: int, batch: int, *, may_download: bool, again: bool) -> FailureLimit:
