@@ -19,15 +19,13 @@ _IMPORTING = ("<frozen importlib", "<frozen zipimport")
 # The engine's folders and modules, by what they do for a project; the first that fits.
 _PARTS: Mapping[str, str] = {
     "transport/": "transfers (libcurl)",
-    "concurrency.py": "transfers (libcurl)",
-    "retries.py": "transfers (libcurl)",
     "pool/": "files: digest and write",
-    "disk": "disk: temporary files, renames, flushes",
+    "disk/": "disk: temporary files, renames, flushes",
     "pages/": "pages: rendering and compressing",
     "upstream/": "upstream's pages: reading and checking",
     "policy/": "policy",
     "ledger/": "ledger",
-    "sync/": "projects: deciding and ordering",
+    "fetching/": "projects: deciding and ordering",
     "settings/": "settings",
     "cli/": "command line and its processes",
 }

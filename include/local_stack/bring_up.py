@@ -22,7 +22,7 @@ from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.changes.watch import look_upstream
 from pypi_mirror.cli.label import is_dead
-from pypi_mirror.disk import make_directories
+from pypi_mirror.disk.files import make_directories
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.runs.report import fail_run

@@ -7,8 +7,8 @@ from airflow.sdk import RetryDecision, RetryPolicy
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from pypi_mirror.errors import MirrorBusy, MirrorError, UpstreamUnavailable
-from pypi_mirror.patience import LONGEST_PAUSE
 from pypi_mirror.settings.values import Schedule
+from pypi_mirror.transport.patience import LONGEST_PAUSE
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

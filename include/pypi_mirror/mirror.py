@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
-from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.clock import Clock, SystemClock
-from pypi_mirror.disk import flush_filesystem, is_disk_fault, make_directories, make_path_readable
-from pypi_mirror.disk_faults import named_disk_faults
-from pypi_mirror.disk_identity import identity_files, mark_disk, require_own_disk
-from pypi_mirror.disk_room import RoomGuard
+from pypi_mirror.disk.faults import named_disk_faults
+from pypi_mirror.disk.files import flush_filesystem, is_disk_fault, make_directories, make_path_readable
+from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
+from pypi_mirror.disk.room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader
@@ -29,23 +28,25 @@ from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
-from pypi_mirror.login import Logins, netrc_logins
 from pypi_mirror.model import RunKind
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
-from pypi_mirror.patience import Patience
 from pypi_mirror.policy import Selector, build_selector
 from pypi_mirror.policy.deciding import Decider
 from pypi_mirror.pool import Pool
-from pypi_mirror.retries import Retries
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.transport import CurlTransport, Transport
+from pypi_mirror.transport.bandwidth import Bandwidth
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.login import Logins, netrc_logins
+from pypi_mirror.transport.messages import Transport
+from pypi_mirror.transport.patience import Patience
+from pypi_mirror.transport.retries import Retries
+from pypi_mirror.transport.zones import Border
 from pypi_mirror.upstream.changelog import Changelog
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ProjectPages
 from pypi_mirror.upstream.simple_root import standard_root
-from pypi_mirror.zones import Border
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from pypi_mirror.clock import SystemClock
-from pypi_mirror.disk_faults import named_disk_faults
+from pypi_mirror.disk.faults import named_disk_faults
 from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.ledger.backup import file_of
 from pypi_mirror.ledger.connection import create_engine, shown_address

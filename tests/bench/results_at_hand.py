@@ -54,7 +54,10 @@ def made_up() -> Results:
                 title="case A",
                 units=10_000,
                 parts={"ledger": 3.0, "event loop": 1.0},
-                functions={"write (pypi_mirror/disk.py)": 2.0, "rare (pypi_mirror/disk.py)": 0.01},
+                functions={
+                    "write (pypi_mirror/disk/files.py)": 2.0,
+                    "rare (pypi_mirror/disk/files.py)": 0.01,
+                },
             ),
         ),
     )

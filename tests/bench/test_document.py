@@ -51,8 +51,8 @@ def test_more_workers_are_shown_with_what_limits_them(row: str, speed_up: str, l
 def test_a_profile_is_told_per_file_and_leaves_out_what_takes_nothing() -> None:
     page = _page()
     assert "| ledger | 75% | 300 |" in page
-    assert "| `write (pypi_mirror/disk.py)` | 50% | 200 |" in page
-    assert "rare (pypi_mirror/disk.py)" not in page
+    assert "| `write (pypi_mirror/disk/files.py)` | 50% | 200 |" in page
+    assert "rare (pypi_mirror/disk/files.py)" not in page
 
 
 def test_a_smaller_benchmark_says_so() -> None:

@@ -19,15 +19,15 @@ from bench.flames import (
 
 _LOOPING = ("run (pypi_mirror/runs/download_projects.py)", "run_forever (asyncio/base_events.py)")
 _RAW = """\
-process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:80);_write (pypi_mirror/disk.py:3) 7
-process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:99);_write (pypi_mirror/disk.py:9) 2
+process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:80);_write (pypi_mirror/disk/files.py:3) 7
+process 12:"/home/somebody/python";run (pypi_mirror/runs/report.py:99);_write (pypi_mirror/disk/files.py:9) 2
 process 13:"/home/somebody/python" 5
 """
 
 
 def test_stacks_that_differ_in_lines_alone_are_one() -> None:
     assert parse_stacks(_RAW) == {
-        ("run (pypi_mirror/runs/report.py)", "_write (pypi_mirror/disk.py)"): 9,
+        ("run (pypi_mirror/runs/report.py)", "_write (pypi_mirror/disk/files.py)"): 9,
         (INTERPRETER,): 5,
     }
 
@@ -59,11 +59,11 @@ def test_parts_are_summed_the_largest_first() -> None:
 
 def test_a_function_answers_for_what_it_calls_outside_of_the_engine() -> None:
     stacks = {
-        ("_write (pypi_mirror/disk.py)", "fsync (os.py)"): 3,
-        ("_write (pypi_mirror/disk.py)",): 2,
-        ("<module> (pypi_mirror/disk.py)",): 9,
+        ("_write (pypi_mirror/disk/files.py)", "fsync (os.py)"): 3,
+        ("_write (pypi_mirror/disk/files.py)",): 2,
+        ("<module> (pypi_mirror/disk/files.py)",): 9,
     }
-    assert by_function(stacks, 5) == {"_write (pypi_mirror/disk.py)": 5}
+    assert by_function(stacks, 5) == {"_write (pypi_mirror/disk/files.py)": 5}
 
 
 def test_a_picture_has_a_box_as_wide_as_its_share() -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 
-from pypi_mirror.disk_room import room_of
+from pypi_mirror.disk.room import room_of
 from pypi_mirror.ledger.runs import Outcome, RunRequest, Runs
 from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror

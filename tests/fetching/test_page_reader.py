@@ -15,7 +15,7 @@ from pypi_mirror.fetching.page_reader import FRESH, PageReader, Reading
 from pypi_mirror.ledger.catalogue import Confirmed
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, KnownProject
 from pypi_mirror.model import Action, PlannedProject, ProjectPage, RemoteFile
-from pypi_mirror.transport import Response
+from pypi_mirror.transport.messages import Response
 from pypi_mirror.upstream.project_pages import ProjectPages
 from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
 

@@ -11,7 +11,7 @@ from pypi_mirror.ledger.lease import SECONDS, Lease, hold
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
-from pypi_mirror.patience import LONGEST_PAUSE
+from pypi_mirror.transport.patience import LONGEST_PAUSE
 from tests.ledger.samples import NOON, Hands, begin, planned, pooled, synced
 
 

@@ -16,8 +16,8 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
     WebServerError,
 )
-from pypi_mirror.patience import LONGEST_PAUSE
 from pypi_mirror.settings.values import Schedule
+from pypi_mirror.transport.patience import LONGEST_PAUSE
 
 POLICY = RetryWhatCanBeMended(tries=3, delay=60)
 URL = "https://index.example/simple/"

@@ -13,11 +13,11 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import FileBusy, MirrorError
 from pypi_mirror.model import RemoteFile, path_of
-from pypi_mirror.patience import Patience
 from pypi_mirror.pool import Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.pool.part import Part, download_once
-from pypi_mirror.transport import Request, Response
+from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.patience import Patience
 from tests.upstream.fakes import FakeTransport, retries, said
 
 DATA = os.urandom(1024) * 4096  # half of it is worth keeping

@@ -17,7 +17,7 @@ import pypi_simple
 import requests
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import size_of
+from pypi_mirror.disk.files import size_of
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror

@@ -16,7 +16,6 @@ from packaging.utils import NormalizedName
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.patience import Patience
 from pypi_mirror.planning.guard_removals import guard_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
@@ -24,6 +23,7 @@ from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, fail_run, report
 from pypi_mirror.settings.values import Selection, Settings, Site
+from pypi_mirror.transport.patience import Patience
 from tests.warehouse import Behaviour, Fault, Scenario, Server, Warehouse, running
 from tests.warehouse.behaviour import PYPI
 

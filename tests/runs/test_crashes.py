@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror import disk
+from pypi_mirror.disk import files as disk
 from pypi_mirror.errors import DiskFault
 from pypi_mirror.fetching import group_commit
 from pypi_mirror.ledger import results

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror import disk_room
-from pypi_mirror.disk_room import Room
+from pypi_mirror.disk import room as disk_room
+from pypi_mirror.disk.room import Room
 from pypi_mirror.errors import DiskFull
 from pypi_mirror.settings.values import DiskReserve
 from tests.runs.bench import MakeBench

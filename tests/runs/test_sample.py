@@ -1,6 +1,6 @@
 """Samples are taken by whoever is at work, once a minute, and say what the mirror was like."""
 
-from pypi_mirror.disk_room import room_of
+from pypi_mirror.disk.room import room_of
 from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.model import RunKind
 from pypi_mirror.observing.sample import take_sample

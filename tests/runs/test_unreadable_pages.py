@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror import disk
 from pypi_mirror.audit.findings import Kind
+from pypi_mirror.disk import files as disk
 from pypi_mirror.errors import DiskFault
 from tests.runs.bench import Bench, make_bench
 from tests.runs.test_audit import EVENTS, audited

@@ -10,9 +10,11 @@ from typing import Any
 import certifi
 import pytest
 
-from pypi_mirror.bandwidth import Bandwidth
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.transport import USER_AGENT, CurlTransport, Request, Response, ca_bundle
+from pypi_mirror.transport.bandwidth import Bandwidth
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.transfer import USER_AGENT, ca_bundle
 from tests.upstream.raw_server import Heard, Say, answer, saying
 
 

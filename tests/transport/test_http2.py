@@ -13,8 +13,9 @@ import certifi
 import pytest
 
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.transport import CurlTransport, Request
-from pypi_mirror.zones import Border
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request
+from pypi_mirror.transport.zones import Border
 from tests.certificates import certificate
 from tests.cli.process import CommandLine, wait_until
 from tests.requirements_present import require

@@ -5,7 +5,8 @@ import gzip
 
 import pytest
 
-from pypi_mirror.transport import CurlTransport, Request, Response
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request, Response
 from tests.upstream.raw_server import answer, saying
 
 MB = 1024 * 1024

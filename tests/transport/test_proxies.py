@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed
-from pypi_mirror.patience import Patience
-from pypi_mirror.transport import CurlTransport, Request
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request
+from pypi_mirror.transport.patience import Patience
 from pypi_mirror.transport.proxies import Proxies, Proxy
+from pypi_mirror.transport.zones import Border
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.zones import Border
 from tests.transport.names import Leads
 from tests.upstream.raw_server import RawServer, answer, saying
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.transport import CurlTransport, Request
-from pypi_mirror.zones import Border
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request
+from pypi_mirror.transport.zones import Border
 from tests.transport.names import Leads
 from tests.upstream.raw_server import RawServer, answer, saying
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Self
 
-from pypi_mirror.patience import Patience
-from pypi_mirror.retries import Retries
-from pypi_mirror.transport import Request, Response, Transport
+from pypi_mirror.transport.messages import Request, Response, Transport
+from pypi_mirror.transport.patience import Patience
+from pypi_mirror.transport.retries import Retries
 
 Answer = Response | Exception
 INDEX = "https://index.example/simple/"

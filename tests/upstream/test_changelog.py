@@ -10,8 +10,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import Event
-from pypi_mirror.patience import Patience
-from pypi_mirror.transport import Head, Response
+from pypi_mirror.transport.messages import Head, Response
+from pypi_mirror.transport.patience import Patience
 from pypi_mirror.upstream import changelog
 from pypi_mirror.upstream.changelog import (
     Changelog,

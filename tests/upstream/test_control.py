@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.patience import Patience
-from pypi_mirror.transport import USER_AGENT, Response
+from pypi_mirror.transport.answers import Lead
+from pypi_mirror.transport.messages import Response
+from pypi_mirror.transport.patience import Patience
+from pypi_mirror.transport.transfer import USER_AGENT
+from pypi_mirror.transport.zones import Border
 from pypi_mirror.upstream.control import Control
-from pypi_mirror.zones import Border
 from tests.transport.names import Leads
 from tests.upstream.raw_server import Heard, Say, answer, saying
 

@@ -9,8 +9,9 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import StalePage, UpstreamError, UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.model import ProjectPage
-from pypi_mirror.retries import NO_CACHE
-from pypi_mirror.transport import CurlTransport, Response, Transport
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Response, Transport
+from pypi_mirror.transport.retries import NO_CACHE
 from pypi_mirror.upstream.project_pages import ACCEPT, Gone, NotModified, PageAnswer, ProjectPages
 from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
 from tests.warehouse import (
@@ -139,7 +140,7 @@ class TestStalePages:
         assert [NO_CACHE in request.headers for request in transport.asked] == [False, True, True]
 
     def test_are_not_asked_for_again_beyond_the_budget(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("pypi_mirror.retries._FLOOR", 0)
+        monkeypatch.setattr("pypi_mirror.transport.retries._FLOOR", 0)
         waits, transport = Waits(), FakeTransport({URL: [page(5)]})
         pages = ProjectPages(MASTER, transport, retries(transport, waits.patience()))
         with pytest.raises(StalePage):
@@ -198,7 +199,7 @@ class TestMissingPages:
         assert sum(waits.seconds) == pytest.approx(waited, rel=0.2)
 
     def test_prove_nothing_where_nobody_may_ask_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("pypi_mirror.retries._FLOOR", -1)
+        monkeypatch.setattr("pypi_mirror.transport.retries._FLOOR", -1)
         waits, transport = Waits(), FakeTransport({URL: [said(status=404)]})
         pages = ProjectPages(MASTER, transport, retries(transport, waits.patience()))
         with pytest.raises(UpstreamError, match="answered 404 once"):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed
-from pypi_mirror.patience import Patience
+from pypi_mirror.transport.patience import Patience
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.root_index import fetch_root_index
 from tests.upstream.raw_server import answer, saying

@@ -8,7 +8,7 @@ from pypi_mirror.audit.files import FileLook, look_at_file
 from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.audit.pages import PageAudit, PageLook
 from pypi_mirror.audit.reading import require_theirs
-from pypi_mirror.disk import closed_mode
+from pypi_mirror.disk.files import closed_mode
 from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
 from pypi_mirror.ledger.projects import KnownProject
 

@@ -13,7 +13,7 @@ from typing import Final
 from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.audit.pool_walk import PARTS, Known, PoolWalk
 from pypi_mirror.audit.reading import require_theirs
-from pypi_mirror.disk import remove_directory_if_empty, remove_file
+from pypi_mirror.disk.files import remove_directory_if_empty, remove_file
 from pypi_mirror.ledger.projects import REMOVING
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pypi_mirror.cli.hints import say, warn
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.clock import SystemClock
-from pypi_mirror.disk_identity import adopt_disk
+from pypi_mirror.disk.identity import adopt_disk
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backup import back_up
 from pypi_mirror.ledger.store import Ledger

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final, Generic, Protocol, TypeVar
 
-from pypi_mirror.disk import is_disk_fault
-from pypi_mirror.disk_faults import said_of
+from pypi_mirror.disk.faults import said_of
+from pypi_mirror.disk.files import is_disk_fault
 from pypi_mirror.errors import (
     DiskFault,
     LeaseLost,

@@ -15,7 +15,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 from packaging.version import Version
 
-from pypi_mirror.disk import is_disk_fault, served_size_of
+from pypi_mirror.disk.files import is_disk_fault, served_size_of
 from pypi_mirror.errors import (
     FileBusy,
     FileRefused,

@@ -13,7 +13,7 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LeaseLost, MirrorBusy
 from pypi_mirror.ledger.tables import lease, runs
 from pypi_mirror.ledger.writing import insert
-from pypi_mirror.patience import LONGEST_PAUSE
+from pypi_mirror.transport.patience import LONGEST_PAUSE
 from pypi_mirror.wording import moment_of
 
 # Long enough for the slowest stretch between two renewals, short enough to wait out a dead owner.

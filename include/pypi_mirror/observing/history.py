@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pypi_mirror.disk_room import reserved
+from pypi_mirror.disk.room import reserved
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror

@@ -6,7 +6,7 @@ from datetime import datetime
 from packaging.utils import NormalizedName
 
 from pypi_mirror.changes.watch import lag_of, last_look
-from pypi_mirror.disk_room import reserved, room_of
+from pypi_mirror.disk.room import reserved, room_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState

@@ -1,7 +1,7 @@
 """A sample of the mirror's size, disk and lag, for charts and for the forecast of its disk."""
 
 from pypi_mirror.changes.watch import lag_of
-from pypi_mirror.disk_room import room_of
+from pypi_mirror.disk.room import room_of
 from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.under_way import run_under_way

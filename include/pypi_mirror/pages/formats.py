@@ -13,7 +13,7 @@ import os
 import time
 import zlib
 
-from pypi_mirror.disk import StrPath, make_readable, name_failure, remove_file
+from pypi_mirror.disk.files import StrPath, make_readable, name_failure, remove_file
 from pypi_mirror.settings.values import SimpleFormat
 
 HTML_NAME = "index.html"

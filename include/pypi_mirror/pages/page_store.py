@@ -16,7 +16,7 @@ from typing import overload
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import (
+from pypi_mirror.disk.files import (
     TEMPORARY_PREFIX,
     StagedFile,
     holds,

@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from pypi_mirror.disk import AtomicFile, flush_filesystem, open_temporary
+from pypi_mirror.disk.files import AtomicFile, flush_filesystem, open_temporary
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,

@@ -9,7 +9,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry
-from pypi_mirror.disk import served_size_of
+from pypi_mirror.disk.files import served_size_of
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
 from pypi_mirror.policy import Decision, Selector

@@ -14,9 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, Final
 
-from pypi_mirror.answers import failure
 from pypi_mirror.digests import checkable, hashers
-from pypi_mirror.disk import (
+from pypi_mirror.disk.files import (
     MODE,
     TEMPORARY_PREFIX,
     make_directories,
@@ -35,8 +34,9 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.retries import NO_CACHE
-from pypi_mirror.transport import Request, Transport
+from pypi_mirror.transport.answers import failure
+from pypi_mirror.transport.messages import Request, Transport
+from pypi_mirror.transport.retries import NO_CACHE
 
 # More than upstream ever takes; for files whose size the page does not say.
 MAX_FILE: Final = 20 * 1024**3

@@ -10,7 +10,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.digests import checkable, remembered
-from pypi_mirror.disk import (
+from pypi_mirror.disk.files import (
     FILE_READABLE,
     digests_of,
     link_file,
@@ -27,7 +27,6 @@ from pypi_mirror.errors import (
 )
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import PooledFile, Refused, RemoteFile, path_of
-from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.layout import (
     is_own_place,
     location_of,
@@ -36,9 +35,10 @@ from pypi_mirror.pool.layout import (
 )
 from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, bytes_to_come, download_once
 from pypi_mirror.pool.sidecars import Sidecars, beside_known
-from pypi_mirror.retries import Retries
 from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
-from pypi_mirror.transport import Transport
+from pypi_mirror.transport.messages import Transport
+from pypi_mirror.transport.patience import WRONG_BYTES
+from pypi_mirror.transport.retries import Retries
 
 _SHA256: Final = "sha256"
 

@@ -11,9 +11,8 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.answers import failure
 from pypi_mirror.digests import checkable, hashers
-from pypi_mirror.disk import remove_file, replace_atomically, sha256_of, write_atomically
+from pypi_mirror.disk.files import remove_file, replace_atomically, sha256_of, write_atomically
 from pypi_mirror.errors import (
     DigestMismatch,
     FileRefused,
@@ -24,11 +23,12 @@ from pypi_mirror.errors import (
 )
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import Refused, RemoteFile
-from pypi_mirror.patience import WRONG_BYTES
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL
-from pypi_mirror.retries import NO_CACHE, Retries
-from pypi_mirror.transport import Request, Transport
+from pypi_mirror.transport.answers import failure
+from pypi_mirror.transport.messages import Request, Transport
+from pypi_mirror.transport.patience import WRONG_BYTES
+from pypi_mirror.transport.retries import NO_CACHE, Retries
 
 _MAX_DOCUMENT: Final = 32 * 1024**2
 # Every core metadata document has this field among its headers (PEP 241 and all after it). What comes before

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from math import ceil
 from typing import Final
 
-from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.transport.answers import Lead
 from pypi_mirror.wording import duration
 
 log = logging.getLogger(__name__)

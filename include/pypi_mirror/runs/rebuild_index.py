@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pypi_mirror.changes.upstream_identity import ANOTHER
-from pypi_mirror.disk import (
+from pypi_mirror.disk.files import (
     make_directories,
     remove_directory_if_empty,
     remove_file,

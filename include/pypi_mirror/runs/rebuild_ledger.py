@@ -19,7 +19,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.digests import remembered
-from pypi_mirror.disk import remove_file, sha256_of, size_of
+from pypi_mirror.disk.files import remove_file, sha256_of, size_of
 from pypi_mirror.errors import LedgerError, MirrorError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.replacement import Condition, examine, replacing

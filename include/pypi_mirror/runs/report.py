@@ -8,7 +8,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk import write_atomically
+from pypi_mirror.disk.files import write_atomically
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Outcome, Run, names

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pypi_mirror.errors import ConfigurationError, Mistake
-from pypi_mirror.login import LOGIN_VARIABLE
 from pypi_mirror.settings.bandersnatch import (
     FOREIGN_KEYS,
     FOREIGN_SECTIONS,
@@ -33,6 +32,7 @@ from pypi_mirror.settings.syntax import (
 )
 from pypi_mirror.settings.texts import BadValue, nearest
 from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Selection, Settings, Site
+from pypi_mirror.transport.login import LOGIN_VARIABLE
 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:

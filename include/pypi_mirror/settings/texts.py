@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
-from pypi_mirror.login import LOGIN_VARIABLE
+from pypi_mirror.transport.login import LOGIN_VARIABLE
 
 T = TypeVar("T")
 Parser = Callable[[str], T]

@@ -11,18 +11,18 @@ from urllib.parse import urlsplit
 
 import pycurl
 
-from pypi_mirror.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
-from pypi_mirror.bandwidth import Bandwidth
-from pypi_mirror.concurrency import Controller, Gate
 from pypi_mirror.errors import UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.login import Logins
 from pypi_mirror.plain_text import without_secrets
+from pypi_mirror.transport.answers import MAX_REDIRECTS, REDIRECTS, redirect_target
+from pypi_mirror.transport.bandwidth import Bandwidth
+from pypi_mirror.transport.concurrency import Controller, Gate
+from pypi_mirror.transport.login import Logins
 from pypi_mirror.transport.memory import Memory
 from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.proxies import Proxies
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_proxy, set_up, translated
-from pypi_mirror.zones import Border
+from pypi_mirror.transport.zones import Border
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
-from pypi_mirror.answers import parse_retry_after
+from pypi_mirror.transport.answers import parse_retry_after
 from pypi_mirror.transport.memory import Hold
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")

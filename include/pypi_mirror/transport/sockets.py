@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import pycurl
 
-from pypi_mirror.zones import Border
+from pypi_mirror.transport.zones import Border
 
 _FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 

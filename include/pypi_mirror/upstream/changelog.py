@@ -18,7 +18,7 @@ from pypi_mirror.errors import (
     UpstreamUnavailable,
 )
 from pypi_mirror.model import Event
-from pypi_mirror.transport import Response
+from pypi_mirror.transport.messages import Response
 from pypi_mirror.upstream.checks import MAX_SERIAL, checked_name
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.serials import is_absurd

@@ -14,7 +14,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.digests import LENGTHS
 from pypi_mirror.errors import FileRefused, UpstreamMalformed
-from pypi_mirror.zones import leads_inside
+from pypi_mirror.transport.zones import leads_inside
 
 # Bytes in UTF-8. PyPI takes as many; with ".metadata" behind it, it fills the 255 that file systems have.
 MAX_FILENAME: Final = 246

@@ -5,13 +5,13 @@ import math
 import time
 from collections.abc import Callable, Mapping
 
-from pypi_mirror.answers import failure, passes
-from pypi_mirror.clock import Lead
 from pypi_mirror.errors import UpstreamUnavailable
-from pypi_mirror.login import Logins
-from pypi_mirror.patience import Patience, Tries
-from pypi_mirror.transport import CurlTransport, Request, Response
-from pypi_mirror.zones import Border
+from pypi_mirror.transport.answers import Lead, failure, passes
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.login import Logins
+from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.patience import Patience, Tries
+from pypi_mirror.transport.zones import Border
 
 
 class Control:

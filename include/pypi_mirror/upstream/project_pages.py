@@ -9,7 +9,6 @@ from urllib.parse import quote
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.answers import failure
 from pypi_mirror.errors import (
     CutOff,
     MirrorError,
@@ -19,9 +18,10 @@ from pypi_mirror.errors import (
     UpstreamMalformed,
 )
 from pypi_mirror.model import ProjectPage
-from pypi_mirror.patience import WRONG_BYTES
-from pypi_mirror.retries import NO_CACHE, Retries
-from pypi_mirror.transport import Request, Response, Transport
+from pypi_mirror.transport.answers import failure
+from pypi_mirror.transport.messages import Request, Response, Transport
+from pypi_mirror.transport.patience import WRONG_BYTES
+from pypi_mirror.transport.retries import NO_CACHE, Retries
 from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag, checked_name, checked_serial
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from pypi_mirror.answers import failure
 from pypi_mirror.errors import NoProjectList, UpstreamError, UpstreamMalformed
-from pypi_mirror.login import LOGIN_ADVICE
 from pypi_mirror.model import IndexEntry
+from pypi_mirror.transport.answers import failure
+from pypi_mirror.transport.login import LOGIN_ADVICE
 from pypi_mirror.upstream import simple_json
 from pypi_mirror.upstream.checks import checked_etag
 from pypi_mirror.upstream.control import Control

@@ -11,7 +11,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import UpstreamError, UpstreamRefused
-from pypi_mirror.login import LOGIN_ADVICE
+from pypi_mirror.transport.login import LOGIN_ADVICE
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ACCEPT, MAX_PAGE
 

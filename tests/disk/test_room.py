@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror import disk_room
-from pypi_mirror.disk_room import Room, RoomGuard, room_of
+from pypi_mirror.disk import room as disk_room
+from pypi_mirror.disk.room import Room, RoomGuard, room_of
 from pypi_mirror.errors import DiskFull
 from pypi_mirror.settings.values import DiskReserve
 
@@ -22,7 +22,7 @@ class Disk:
         self.looks = 0
         self.now = 1000.0
         monkeypatch.setattr(disk_room, "room_of", self)
-        monkeypatch.setattr("pypi_mirror.disk_room.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("pypi_mirror.disk.room.time.monotonic", lambda: self.now)
 
     def __call__(self, _path: Path) -> Room:
         self.looks += 1

@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pypi_mirror.disk import is_disk_fault
-from pypi_mirror.disk_room import room_of
+from pypi_mirror.disk.files import is_disk_fault
+from pypi_mirror.disk.room import room_of
 from pypi_mirror.errors import DiskFault
 
 _ADVICE: Final = {

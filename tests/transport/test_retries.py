@@ -19,8 +19,8 @@ from pypi_mirror.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from pypi_mirror.patience import Patience
-from pypi_mirror.retries import NO_CACHE, Retries
+from pypi_mirror.transport.patience import Patience
+from pypi_mirror.transport.retries import NO_CACHE, Retries
 from tests.upstream.fakes import INDEX, Answer, FakeTransport, Waits, said
 
 URL = "https://files.example/a"

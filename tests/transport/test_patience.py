@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.patience import Patience
+from pypi_mirror.transport.patience import Patience
 
 positive = st.floats(min_value=0.001, max_value=1000)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.clock import Lead
+from pypi_mirror.transport.answers import Lead
 
 NOON = 1_445_412_480.0
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.login import Logins, netrc_logins, parse_login
+from pypi_mirror.transport.login import Logins, netrc_logins, parse_login
 
 HOME = "https://index.example/root/dev"
 NETRC = {"index.example": ("ned", "n"), "files.example": ("flo", "f")}

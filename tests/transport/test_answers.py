@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.answers import failure, parse_retry_after, passes, redirect_target
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
+from pypi_mirror.transport.answers import failure, parse_retry_after, passes, redirect_target
 
 PAGE = "https://index.example/simple/alpha/"
 

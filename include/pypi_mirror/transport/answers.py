@@ -4,16 +4,17 @@ One set of rules for both ways to upstream, the bulk transport and the control c
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
-from pypi_mirror.login import LOGIN_ADVICE
 from pypi_mirror.plain_text import without_secrets
-from pypi_mirror.zones import leads_inside
+from pypi_mirror.transport.login import LOGIN_ADVICE
+from pypi_mirror.transport.zones import leads_inside
 
 MAX_REDIRECTS: Final = 5
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -65,7 +66,7 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
     """The address that an answer from ``url`` sends us to; ``location`` is the header, as Latin-1 text.
 
     Raises UpstreamMalformed for one that a mirror does not follow: no http(s), https left without
-    ``allow_non_https``, a user name or password in it, an internal address (see :mod:`pypi_mirror.zones`).
+    ``allow_non_https``, a user name or password in it, an internal address (see ``zones``).
     """
     # Some servers put raw UTF-8 or spaces there; an address is ASCII (RFC 3986).
     encoded = quote(location.encode("latin-1", "replace"), safe="%/:=&?~#+!$,;'@()*[]")
@@ -88,3 +89,32 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
             url=url,
         )
     return target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lead:
+    """By how many seconds a clock of ours is ahead of a server's: by ``least`` at least, ``most`` at most.
+
+    The two differ for an answer out of a cache: some caches leave the Date of the time when they got it
+    (RFC 9111, 4.2.3), others put the present time there, and both say beside it how old it is.
+    """
+
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str], now: float) -> "Lead | None":
+        """What an answer that came at ``now`` tells; None when it has no date."""
+        date = parse_date(headers.get("Date", ""))
+        if date is None:
+            return None
+        age = headers.get("Age", "").strip()
+        # RFC 9111, 1.2.2: a number of any length.
+        old = float(age[:10]) if age.isascii() and age.isdigit() else 0.0
+        return cls(least=now - date - old, most=now - date)
+
+    def merged(self, other: "Lead | None") -> "Lead":
+        """What two answers of about the same time tell: the clock is no further ahead than either says."""
+        if other is None:
+            return self
+        return Lead(least=min(self.least, other.least), most=min(self.most, other.most))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.bandwidth import Bandwidth
+from pypi_mirror.transport.bandwidth import Bandwidth
 
 RATE = 1_000_000.0
 

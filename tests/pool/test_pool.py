@@ -30,9 +30,10 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import RemoteFile, path_of
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of, owner_of, place_of_part
-from pypi_mirror.retries import NO_CACHE
 from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
-from pypi_mirror.transport import CurlTransport, Request, Response
+from pypi_mirror.transport.curl import CurlTransport
+from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.retries import NO_CACHE
 from pypi_mirror.upstream.simple_json import parse_project_page
 from tests.upstream.fakes import Answer, FakeTransport, Waits, retries, said
 from tests.warehouse import (

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror import disk
-from pypi_mirror.disk import (
+from pypi_mirror.disk import files as disk
+from pypi_mirror.disk.files import (
     TEMPORARY_PREFIX,
     flush_filesystem,
     open_temporary,
@@ -69,7 +69,7 @@ class TestWriteAtomically:
     def test_readers_may_read_whatever_the_umask_and_it_says_who_may_write(self, tmp_path: Path) -> None:
         # In a process of its own: the umask is shared by all threads.
         program = (
-            "import os, sys; from pypi_mirror.disk import write_atomically; "
+            "import os, sys; from pypi_mirror.disk.files import write_atomically; "
             "os.umask(int(sys.argv[2], 8)); write_atomically(sys.argv[1], b'x')"
         )
         include = str(Path(disk.__file__).parents[1])
@@ -430,7 +430,7 @@ class TestSweepLeftovers:
 
     def test_clears_what_a_killed_writer_left(self, tmp_path: Path) -> None:
         program = (
-            "import os, sys; from pathlib import Path; from pypi_mirror.disk import open_temporary; "
+            "import os, sys; from pathlib import Path; from pypi_mirror.disk.files import open_temporary; "
             "open_temporary(Path(sys.argv[1])).write(b'half'); os.abort()"
         )
         include = str(Path(disk.__file__).parents[1])

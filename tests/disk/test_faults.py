@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror import disk_faults
-from pypi_mirror.disk import _DISK_FAULTS
-from pypi_mirror.disk_faults import named_disk_faults
-from pypi_mirror.disk_room import Room
+from pypi_mirror.disk import faults as disk_faults
+from pypi_mirror.disk.faults import named_disk_faults
+from pypi_mirror.disk.files import _DISK_FAULTS
+from pypi_mirror.disk.room import Room
 from pypi_mirror.errors import DiskFault
 
 

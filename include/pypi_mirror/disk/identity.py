@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from pypi_mirror.disk import link_file, remove_file, write_atomically
+from pypi_mirror.disk.files import link_file, remove_file, write_atomically
 from pypi_mirror.errors import WrongDisk
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.settings.values import Settings

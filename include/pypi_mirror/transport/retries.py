@@ -11,7 +11,6 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Final, TypeVar
 
-from pypi_mirror.answers import failure
 from pypi_mirror.errors import (
     MirrorError,
     UpstreamDown,
@@ -19,8 +18,9 @@ from pypi_mirror.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from pypi_mirror.patience import Patience, Tries
-from pypi_mirror.transport import Request, Transport
+from pypi_mirror.transport.answers import failure
+from pypi_mirror.transport.messages import Request, Transport
+from pypi_mirror.transport.patience import Patience, Tries
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.concurrency import START, Controller, Gate
+from pypi_mirror.transport.concurrency import START, Controller, Gate
 
 
 class Upstream:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.zones import Border, Zone, leads_inside, zone_of
+from pypi_mirror.transport.zones import Border, Zone, leads_inside, zone_of
 
 HOME = "https://index.example"
 FILE = "https://files.example/a.whl"
