@@ -4,6 +4,7 @@ import functools
 import http.server
 import ssl
 import threading
+import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -110,6 +111,25 @@ def test_a_changelog_that_is_gone_or_busy_falls_back_to_the_root_index(bench: Ma
     made.sync()
     made.server.apply(Upload(distribution=Wheel(name="alpha", version="5.0")))
     made.server.inject(Fault(path="/pypi", effect=Status(code=code), times=None))
+    result = made.sync()
+    assert (result.state, result.source) == (RunState.SUCCESS, "index")
+    assert result.cursor == made.server.warehouse.serial
+    audit(made)
+    compare(made)
+
+
+_FAULT = xmlrpc.client.dumps(xmlrpc.client.Fault(-32500, "RuntimeError: see the blog"))
+_NO_LIST = xmlrpc.client.dumps(("no events today",), methodresponse=True)
+
+
+@pytest.mark.parametrize("answer", [_NO_LIST, _FAULT, "<!DOCTYPE html><p>Welcome</p>", ""])
+def test_an_unreadable_changelog_falls_back_to_the_root_index(bench: MakeBench, answer: str) -> None:
+    """Earlier methods of the changelog ended so, without any notice."""
+    made = bench(scenario=small())
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="5.0")))
+    said = Instead(body=answer, content_type="text/xml")
+    made.server.inject(Fault(path="/pypi", effect=said, times=None))
     result = made.sync()
     assert (result.state, result.source) == (RunState.SUCCESS, "index")
     assert result.cursor == made.server.warehouse.serial

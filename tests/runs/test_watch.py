@@ -194,7 +194,10 @@ def test_a_run_that_fails_later_leaves_what_it_heard(made: Bench) -> None:
 
 
 def test_an_answer_that_is_none_is_trouble_and_no_error(made: Bench) -> None:
-    made.server.inject(Fault(path="/pypi", effect=Instead(body="<methodResponse>", content_type="text/xml")))
+    no_answer = Instead(body="<methodResponse>", content_type="text/xml")
+    made.server.inject(Fault(path="/pypi", effect=no_answer, times=2))
+    assert look(made).trouble is None  # the root index says it as well
+    made.server.inject(Fault(path="/simple/", effect=no_answer))
     assert look(made).trouble is not None
 
 

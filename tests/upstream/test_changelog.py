@@ -16,6 +16,7 @@ from pypi_mirror.upstream import changelog
 from pypi_mirror.upstream.changelog import (
     Changelog,
     ChangelogBusy,
+    ChangelogUnreadable,
     NoChangelog,
     TooFarBehind,
     changes_content,
@@ -311,7 +312,7 @@ class TestFaults:
     def test_another_is_an_error_with_its_text(self) -> None:
         with pytest.raises(UpstreamError, match="Input should be a valid integer") as caught:
             since(5, fault(-32602, "client error; serial: Input should be a valid integer"))
-        assert type(caught.value) is UpstreamError
+        assert type(caught.value) is ChangelogUnreadable
 
     @pytest.mark.parametrize("text", [7, ["a"], {"a": "b"}])
     def test_one_without_a_text_is_an_error(self, text: Any) -> None:

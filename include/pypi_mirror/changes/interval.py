@@ -6,7 +6,7 @@ from pypi_mirror.changes.upstream_index import upstream_index
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.upstream.changelog import ChangelogBusy, NoChangelog, TooFarBehind
+from pypi_mirror.upstream.changelog import NO_EVENTS, NoChangelog
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.index_snapshot import save_snapshot
 from pypi_mirror.upstream.root_index import check_not_older
@@ -37,7 +37,7 @@ def fetch_events(mirror: Mirror, control: Control, run: Run) -> int:
             count += len(events)
     except NoChangelog:
         pass
-    except (TooFarBehind, ChangelogBusy) as error:
+    except NO_EVENTS as error:
         log.warning("%s; what the ledger and upstream's index say of it has to do", error)
     return count
 

@@ -18,10 +18,8 @@ from pypi_mirror.errors import UpstreamError
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event
 from pypi_mirror.upstream.changelog import (
+    NO_EVENTS,
     Changelog,
-    ChangelogBusy,
-    NoChangelog,
-    TooFarBehind,
     changes_content,
 )
 from pypi_mirror.upstream.control import Control
@@ -117,7 +115,7 @@ def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
     changelog = mirror.changelog(control)
     try:
         serial = changelog.last_serial()
-    except (NoChangelog, ChangelogBusy):
+    except NO_EVENTS:
         return _asked_index(mirror, control, before, cursor)
     if cursor is not None and is_absurd(serial, cursor):
         log.warning("upstream says it is at serial %d, which is absurd; the mirror is at %d", serial, cursor)
@@ -164,7 +162,7 @@ def _first_missed_upstream(mirror: Mirror, changelog: Changelog, start: int) -> 
             if missed is not None:
                 return missed
             read = events[-1]
-    except (TooFarBehind, ChangelogBusy):
+    except NO_EVENTS:
         # A mirror that far behind compares root indexes; until then it counts as behind.
         return None if read is None else (read.serial, _happened(mirror, read))
     return None

@@ -28,7 +28,7 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.publishing.grace import note_clock
 from pypi_mirror.settings.first import read_first
-from pypi_mirror.upstream.changelog import ChangelogBusy, NoChangelog, TooFarBehind
+from pypi_mirror.upstream.changelog import NO_EVENTS, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.index_snapshot import save_snapshot
 from pypi_mirror.upstream.root_index import check_not_older
@@ -141,8 +141,8 @@ def _fetch_since(
         try:
             return _from_changelog(mirror, control, run, serial)
         except (NoChangelog, TooFarBehind):
-            pass  # The root index says the same, at a greater cost.
-        except ChangelogBusy as error:
+            pass
+        except NO_EVENTS as error:
             log.warning("%s; the root index says the same", error)
         except AnotherUpstream as error:
             begin_with_another(mirror, str(error))
@@ -154,7 +154,7 @@ def _note_events(mirror: Mirror, control: Control, run: Run, serial: int) -> Non
     """Keep upstream's events after ``serial``, if it tells them: no index says which files it removed."""
     try:
         _from_changelog(mirror, control, run, serial)
-    except (NoChangelog, TooFarBehind, ChangelogBusy, AnotherUpstream) as error:
+    except (*NO_EVENTS, AnotherUpstream) as error:
         log.debug("no events: %s", error)
 
 

@@ -65,8 +65,16 @@ class ChangelogBusy(UpstreamUnavailable):
     """Upstream answers, but has no changelog for us for now: 429, 5xx, or a limit that resets too late."""
 
 
+class ChangelogUnreadable(UpstreamMalformed):
+    """Upstream answers with what is no changelog, or with a fault that nobody has foreseen."""
+
+
 class TooFarBehind(MirrorError):
     """There are more events than are worth reading; compare root indexes instead."""
+
+
+# Upstream answers, and has no events for us now: its root index says the same, at a greater cost.
+NO_EVENTS: Final = (NoChangelog, ChangelogBusy, ChangelogUnreadable, TooFarBehind)
 
 
 def changes_content(action: str) -> bool:
@@ -120,7 +128,7 @@ class Changelog:
         """The events after ``serial`` in order of serial, a list a call, until upstream has no more.
 
         An event whose project has no possible name is left out: nothing could be asked for, and the cursor
-        has to get past it. Raises NoChangelog, TooFarBehind after MAX_CALLS calls, and UpstreamError;
+        has to get past it. Raises NO_EVENTS, TooFarBehind of them after MAX_CALLS calls, and UpstreamError:
         UpstreamUnavailable when upstream's own serial is lower than ``serial``. ``check`` is told of
         upstream's event at ``serial``, None where it has none, before anything is given. Events whose serial
         is absurd are not given; ``absurd`` has them afterwards.
@@ -170,7 +178,7 @@ class Changelog:
 
         Upstream can be asked by serial alone. ``after`` gives, for a time, the serial of an earlier event,
         where one is known; else the place is searched for, in some ten calls for all of its history. Raises
-        NoChangelog, TooFarBehind after MAX_CALLS calls for the events, and UpstreamError.
+        NO_EVENTS, TooFarBehind of them after MAX_CALLS calls, and UpstreamError.
         """
         if start >= end:
             return
@@ -202,16 +210,16 @@ class Changelog:
         return low
 
     def last_serial(self) -> int:
-        """The serial of upstream's newest event, of whatever kind. Raises NoChangelog and UpstreamError."""
+        """The serial of upstream's newest event, of whatever kind. Raises as ``since``."""
         last = self._call("changelog_last_serial")
         if not _is_number(last) or not 0 <= last <= MAX_SERIAL:
-            raise UpstreamMalformed(f"{reprlib.repr(last)} is no serial", url=self._url)
+            raise ChangelogUnreadable(f"{reprlib.repr(last)} is no serial", url=self._url)
         return last
 
     def _next(self, asked: int, rows: list[_Row]) -> int:
         """The serial to ask for after ``rows``, which came for ``asked``."""
         if rows[0][4] <= asked:
-            raise UpstreamMalformed(
+            raise ChangelogUnreadable(
                 f"asked for events after {asked}, upstream gives event {rows[0][4]}", url=self._url
             )
         return rows[-1][4]
@@ -229,10 +237,10 @@ class Changelog:
     def _rows(self, serial: int) -> list[_Row]:
         rows = self._call("changelog_since_serial", serial)
         if not isinstance(rows, list):
-            raise UpstreamMalformed("the changelog is not a list", url=self._url)
+            raise ChangelogUnreadable("the changelog is not a list", url=self._url)
         read = sorted((row for each in rows if (row := self._row(each)) is not None), key=itemgetter(4))
         if rows and not any(row[4] <= MAX_SERIAL for row in read):
-            raise UpstreamMalformed(f"{reprlib.repr(rows[0])} is no changelog event", url=self._url)
+            raise ChangelogUnreadable(f"{reprlib.repr(rows[0])} is no changelog event", url=self._url)
         return _dated(read)
 
     def _row(self, row: object) -> _Row | None:
@@ -265,7 +273,7 @@ class Changelog:
         )
 
     def _call(self, method: str, *params: int) -> object:
-        """What ``method`` returns. Raises NoChangelog, ChangelogBusy and UpstreamError."""
+        """What ``method`` returns. Raises NO_EVENTS, but for TooFarBehind, and UpstreamError."""
         if not self._beside:
             raise NoChangelog("upstream's pages are not at …/simple/ beside it", url=self._url)
         try:
@@ -308,7 +316,7 @@ class Changelog:
         except xmlrpc.client.Fault as fault:
             raise self._translated(fault, answer.headers.get("RateLimit", "")) from fault
         except BadAnswer as error:
-            raise UpstreamMalformed(f"no XML-RPC answer: {error}", url=self._url) from error
+            raise ChangelogUnreadable(f"no XML-RPC answer: {error}", url=self._url) from error
 
     def _translated(self, fault: xmlrpc.client.Fault, limit: str) -> UpstreamError:
         # The text is whatever upstream put there, a string in good faith only.
@@ -320,4 +328,4 @@ class Changelog:
             return UpstreamUnavailable(text, url=self._url, retry_after=after, answered=True)
         if fault.faultCode == -32601 or _RETIRED.search(text):
             return NoChangelog(text, url=self._url)
-        return UpstreamError(text, url=self._url)
+        return ChangelogUnreadable(text, url=self._url)
