@@ -21,6 +21,7 @@ from pypi_mirror.disk.files import flush_filesystem, is_disk_fault, make_directo
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk.room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
+from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader
 from pypi_mirror.fetching.project_sync import ProjectSync
@@ -28,13 +29,14 @@ from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
-from pypi_mirror.model import RunKind
+from pypi_mirror.model import PlanState, RunKind
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Selector, build_selector
 from pypi_mirror.policy.deciding import Decider
 from pypi_mirror.pool import Pool
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
+from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.transport.bandwidth import Bandwidth
 from pypi_mirror.transport.curl import CurlTransport
@@ -231,6 +233,20 @@ class Mirror:
     def results(self, run_id: int) -> Results:
         return Results(self.ledger.engine, self.clock, run_id)
 
+    def failure_limit(self, run_id: int) -> FailureLimit:
+        """The limit of stop-on-error or max-failures, over all that has failed in run ``run_id``."""
+        plan, most = self.ledger.plan, self.settings.max_failures
+
+        def in_ledger() -> int:
+            return plan.count(run_id, PlanState.FAILED)
+
+        if self.settings.stop_on_error:
+            return FailureLimit(0, in_ledger)
+        if most is None:
+            return FailureLimit(None, in_ledger)
+        option = f"max-failures = {format_max_failures(most)}"
+        return FailureLimit(most.of(plan.count(run_id)), in_ledger, option=option)
+
 
 def _refuse_download(_size: int) -> None:
     raise WindowClosed("it needs a file, and [schedule] download-window is closed")
@@ -279,12 +295,13 @@ def open_mirror(
             _make_places(settings, is_ours=not must_exist)
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
-        require_own_disk(settings, ledger)
+        ours = ledger.facts.get("identity")
+        require_own_disk(settings, ours, has_projects=lambda: ledger.projects.totals().projects)
         with named_disk_faults((settings.directory,)):
             _make_places(settings, is_ours=not must_exist)
         with named_disk_faults(mirror.places):
-            if not must_exist:
-                mark_disk(settings, ledger)
+            if not must_exist and ours is None:
+                ledger.facts.put({"identity": mark_disk(settings)})
             yield mirror
 
 

@@ -24,6 +24,7 @@ from pypi_mirror.audit import turns as audit_turns
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.report import AuditReport
 from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.ledger import lease
 from pypi_mirror.ledger.audits import AuditedProject, Audits
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.runs import RunRequest
@@ -571,7 +572,7 @@ def test_an_audit_that_was_cut_off_is_made_good_by_the_next_sync(
         raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr("pypi_mirror.audit.repair.look_again", cut)
+        patched.setattr("pypi_mirror.runs.audit.sync_now", cut)
         patched.setattr("pypi_mirror.audit.repair.Repair._withhold", lambda *_: None)
         patched.setattr(audit_step, "fail_run", lambda *_: None)
         with pytest.raises(PowerCut):
@@ -702,7 +703,7 @@ def test_the_status_tells_of_syncs_and_not_of_audits(synced: Bench) -> None:
 
 
 def test_the_lease_is_renewed_while_nothing_is_found(synced: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_turns, "_RENEW_SECONDS", -1.0)
+    monkeypatch.setattr(lease, "_RENEW_SECONDS", -1.0)
     renewed: list[str] = []
     monkeypatch.setattr(Lease, "renew", lambda _, owner: renewed.append(owner))
     assert audited(synced).found == {}

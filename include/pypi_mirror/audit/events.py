@@ -10,11 +10,11 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Finding, Kind
+from pypi_mirror.audit.repair import SyncNow
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.planning.plan import candidates
-from pypi_mirror.runs.look_again import look_again
 
 _CHUNK: Final = 1_000
 
@@ -65,7 +65,7 @@ def behind_events(
 
 
 def follow_events(
-    mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject], *, most_gone: int
+    mirror: Mirror, tally: Tallying, planned: Sequence[PlannedProject], sync_now: SyncNow, *, most_gone: int
 ) -> None:
     """Sync what :func:`behind_events` found.
 
@@ -75,7 +75,7 @@ def follow_events(
     todo = [project for project in planned if not project.gone or gone <= most_gone]
     if not todo:
         return
-    for failure in look_again(mirror, run_id, todo, replace=True):
+    for failure in sync_now(todo, replace=True):
         tally.failures[failure.project] = failure
     still = {finding.project for finding, _ in behind_events(mirror, names=[p.project for p in todo])}
     tally.repaired += len({p.project for p in todo} - still)

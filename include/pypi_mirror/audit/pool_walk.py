@@ -80,7 +80,7 @@ class PoolWalk:
     ``keep_alive`` is called for each directory of directories: hours can pass without a finding.
     """
 
-    def __init__(self, web: str, known: Known, keep_alive: Callable[[], None]) -> None:
+    def __init__(self, web: str, known: Known, keep_alive: Callable[[], object]) -> None:
         self._web = web
         self._known = known
         self._keep_alive = keep_alive

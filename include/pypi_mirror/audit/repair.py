@@ -8,6 +8,7 @@ it up. What cannot be had from upstream now is taken off the page.
 
 import logging
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from packaging.utils import NormalizedName
 
@@ -18,20 +19,31 @@ from pypi_mirror.audit.report import Tallying
 from pypi_mirror.disk.files import flush_filesystem, make_path_readable, remove_file, size_of
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Action, PlannedProject
+from pypi_mirror.model import Action, Failure, PlannedProject
 from pypi_mirror.pages.page_store import StagedPage, page_digest
-from pypi_mirror.runs.look_again import look_again
 
 log = logging.getLogger(__name__)
+
+
+class SyncNow(Protocol):
+    """Reads, decides and syncs projects within the audit's run; returns what failed, which is on the backlog.
+
+    What the run has synced before is synced once more with ``replace`` alone.
+    """
+
+    def __call__(
+        self, planned: Sequence[PlannedProject], /, *, replace: bool = False
+    ) -> Sequence[Failure]: ...
 
 
 class Repair:
     """Repairs projects within run ``run_id``, which holds the lease."""
 
-    def __init__(self, mirror: Mirror, run_id: int, tally: Tallying) -> None:
+    def __init__(self, mirror: Mirror, run_id: int, tally: Tallying, sync_now: SyncNow) -> None:
         self._mirror = mirror
         self._run_id = run_id
         self._tally = tally
+        self._sync_now = sync_now
 
     def projects(self, looks: Sequence[ProjectLook], lost: Iterable[NormalizedName] = ()) -> None:
         """Repair what ``looks`` found; ``lost`` are names of projects that only pages know of.
@@ -123,7 +135,7 @@ class Repair:
         """Sync the projects; the names of those that failed."""
         if not planned:
             return set()
-        failures = look_again(self._mirror, self._run_id, planned)
+        failures = self._sync_now(planned)
         for failure in failures:
             self._tally.failures[failure.project] = failure
         return {failure.project for failure in failures}
@@ -180,10 +192,10 @@ def _cannot_be_written(look: ProjectLook, error: OSError) -> None:
     look.needs_upstream = True
 
 
-def recheck(mirror: Mirror, run_id: int, tally: Tallying, planned: Sequence[PlannedProject]) -> None:
+def recheck(mirror: Mirror, tally: Tallying, planned: Sequence[PlannedProject], sync_now: SyncNow) -> None:
     """Ask upstream for the pages of ``planned``, conditionally; what has changed is synced."""
     known = mirror.ledger.projects.known([p.project for p in planned])
-    failures = look_again(mirror, run_id, planned)
+    failures = sync_now(planned)
     after = mirror.ledger.projects.known([p.project for p in planned])
     for failure in failures:
         tally.failures[failure.project] = failure

@@ -80,13 +80,6 @@ class AuditReport:
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-def needed_bytes(held: int, interval: float | None, window: float) -> int | None:
-    """What each audit has to read for all ``held`` bytes to have a turn within ``window`` seconds, where
-    audits are ``interval`` seconds apart; None before that is known.
-    """
-    return None if interval is None else int(held * min(1.0, interval / window))
-
-
 @dataclass(slots=True, kw_only=True)
 class Tallying:
     """Counts while an audit runs; memory does not grow with what is found."""

@@ -63,7 +63,7 @@ class PoolTurn:
         mirror.ledger.facts.put({_POOL_TURN: f"{following} {int(mirror.clock())}"})
 
 
-def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], None]) -> Iterator[Finding]:
+def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], object]) -> Iterator[Finding]:
     """What lies in these parts of the pool that no row accounts for, and was not known to.
 
     One pass through the ledger's files for each 600,000 of them that lie in these parts: for all of PyPI and
@@ -105,7 +105,7 @@ def remove_leftovers(mirror: Mirror, findings: Sequence[Finding]) -> int:
     return sum(_remove(mirror.settings.web, path) for path in paths)
 
 
-def sweep_orphans(mirror: Mirror, keep_alive: Callable[[], None]) -> int:
+def sweep_orphans(mirror: Mirror, keep_alive: Callable[[], object]) -> int:
     """Delete what no row has accounted for through the grace period; return how many files that were.
 
     What a row accounts for by now is forgotten instead.
@@ -143,7 +143,7 @@ def _remove_emptied(web: Path, path: str) -> None:
             return
 
 
-def stray_pages(mirror: Mirror, keep_alive: Callable[[], None]) -> Iterator[Finding]:
+def stray_pages(mirror: Mirror, keep_alive: Callable[[], object]) -> Iterator[Finding]:
     """Pages of projects that are not in the ledger, or were removed; and what cannot be read, without a
     project.
     """

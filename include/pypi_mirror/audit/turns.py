@@ -4,8 +4,7 @@ Page, rows and files of a project are looked at together: so a file is read once
 near each other on the disk and in the ledger, and where a run ends the next begins.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from packaging.utils import NormalizedName
@@ -13,17 +12,17 @@ from packaging.utils import NormalizedName
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.pages import PageAudit
 from pypi_mirror.audit.projects import ProjectLook, look_at_project
-from pypi_mirror.audit.repair import Repair
+from pypi_mirror.audit.repair import Repair, SyncNow
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.audits import AuditedProject
+from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, PlanState
 from pypi_mirror.publishing.page_layout import is_tidy
 
 _DAY: Final = 24 * 3600
-_RENEW_SECONDS: Final = 60.0
 # Rows that are looked at between two notes in the ledger, and bytes: what a crash makes the next run repeat.
 _FILES_A_CHUNK: Final = 5_000
 # Damaged projects that are held in memory before they are repaired.
@@ -46,6 +45,7 @@ class Turns:
         mirror: Mirror,
         tally: Tallying,
         run: Run | None,
+        sync_now: SyncNow | None,
         *,
         budget: int | None,
         under_way: Run | None = None,
@@ -53,13 +53,16 @@ class Turns:
         self._mirror = mirror
         self._tally = tally
         self._run = run
-        self._repair = None if run is None else Repair(mirror, run.id, tally)
+        self._repair = None
+        self.keep_lease: Callable[[], object] = _hold_nothing
+        if run is not None and sync_now is not None:
+            self._repair = Repair(mirror, run.id, tally, sync_now)
+            self.keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
         self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
         self._budget = budget
         self._under_way = under_way
         self._damaged: list[ProjectLook] = []
         self._gone = 0
-        self._renewed = time.monotonic()
         # Project and time of the fact.
         noted = None if budget is None else mirror.ledger.facts.get(_RESUME)
         self._resume = None if noted is None else tuple(map(int, noted.split()))
@@ -156,12 +159,6 @@ class Turns:
         ledger = self._mirror.ledger
         return ledger.facts.get("selection") is not None and ledger.to_do.is_empty()
 
-    def keep_lease(self) -> None:
-        now = time.monotonic()
-        if self._run is not None and now - self._renewed > _RENEW_SECONDS:
-            self._mirror.ledger.lease.renew(self._run.request.label)
-            self._renewed = now
-
     def _look_at(self, audited: AuditedProject) -> ProjectLook:
         since = self._resumed(audited)
         web, has_files = str(self._mirror.settings.web), self._mirror.settings.release_files
@@ -234,3 +231,7 @@ class Turns:
         elif last.complete and self._resume is not None:
             self._resume = None
             self._mirror.ledger.facts.put({_RESUME: None})
+
+
+def _hold_nothing() -> None:
+    """A dry run goes on beside whatever run has the lease."""

@@ -107,7 +107,7 @@ def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
 def run_adopt(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     with Ledger.open(settings.ledger, SystemClock(), upgrade=False) as ledger:
-        adopt_disk(settings, ledger)
+        ledger.facts.put({"identity": adopt_disk(settings, ledger.facts.get("identity"))})
     print(f"{settings.directory} is the mirror's. `pypi-mirror audit` finds what is missing there.")
     return 0
 

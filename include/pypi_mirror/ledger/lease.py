@@ -5,6 +5,7 @@ name is in it, its lease expired or given up, may go on, since nobody has touche
 whose name was replaced may not, since its plan and its cursor are those of the past.
 """
 
+import time
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, case, or_, select, update
@@ -20,6 +21,8 @@ from pypi_mirror.wording import moment_of
 SECONDS: Final = 900
 # Clocks of different hosts agree within this many seconds, or leases mean nothing at all.
 _CLOCK_ERROR: Final = SECONDS
+# Between two renewals by one that is at work.
+_RENEW_SECONDS: Final = 60.0
 # No expiry lies further ahead than this, but for one that a wrong clock made.
 _LATEST: Final = LONGEST_PAUSE + SECONDS + _CLOCK_ERROR
 
@@ -90,6 +93,24 @@ class Lease:
         """Give the lease up; nothing happens when ``owner`` does not hold it."""
         with self._engine.begin() as connection:
             connection.execute(update(lease).where(lease.c.owner == owner).values(expires_at=0))
+
+
+class LeaseKeeper:
+    """Keeps ``owner``'s lease while it is at work: to be called now and then, by who takes long."""
+
+    def __init__(self, lease: Lease, owner: str) -> None:
+        self._lease = lease
+        self._owner = owner
+        self._renewed: float | None = None
+
+    def __call__(self) -> bool:
+        """Renew the lease if that is due, and say whether it was; LeaseLost when another run has it."""
+        now = time.monotonic()
+        if self._renewed is not None and now - self._renewed <= _RENEW_SECONDS:
+            return False
+        self._lease.renew(self._owner)
+        self._renewed = now
+        return True
 
 
 def holder_in(connection: Connection, now: float) -> MirrorBusy | None:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Final
 
 from pypi_mirror.audit.last_findings import Findings, findings
-from pypi_mirror.audit.report import needed_bytes
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
@@ -79,6 +78,13 @@ def coverage(mirror: Mirror) -> Coverage:
         suffices=None if needed is None else settings.bytes_per_run >= needed,
         audits=tuple(_audit(run, noted.get(run.id)) for run in audits),
     )
+
+
+def needed_bytes(held: int, interval: float | None, window: float) -> int | None:
+    """What each audit has to read for all ``held`` bytes to have a turn within ``window`` seconds, where
+    audits are ``interval`` seconds apart; None before that is known.
+    """
+    return None if interval is None else int(held * min(1.0, interval / window))
 
 
 def _audit(run: Run, found: Findings | None) -> PastAudit:

@@ -8,6 +8,7 @@ from typing import Final
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
+from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.losses import Losses
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import Run
@@ -15,7 +16,6 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.planning.guard import Losing, described, unannounced, weigh_silent, withheld
 from pypi_mirror.planning.guard_removals import removed_lately
-from pypi_mirror.planning.keep_lease import LeaseKeeper
 from pypi_mirror.policy.deciding import Before, Work
 
 log = logging.getLogger(__name__)
@@ -62,10 +62,10 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
 
 def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[PlannedProject]:
     """The plan's projects with what they come to; those that lose something unannounced go to ``losing``."""
-    keeper = LeaseKeeper(mirror, run.request.label)
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
     remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
     while chunk := list(islice(remaining, _CHUNK)):
-        keeper.keep()
+        keep_lease()
         for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
             page, work = _work(mirror, planned, before)
             if work.silent is not None:

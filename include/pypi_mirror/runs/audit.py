@@ -7,7 +7,9 @@ later).
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -18,7 +20,7 @@ from pypi_mirror.audit.events import behind_events, follow_events
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.last_findings import note_findings
 from pypi_mirror.audit.repair import recheck
-from pypi_mirror.audit.report import AuditCoverage, AuditReport, Tallying, needed_bytes
+from pypi_mirror.audit.report import AuditCoverage, AuditReport, Tallying
 from pypi_mirror.audit.tree import (
     PoolTurn,
     look_at_name_map,
@@ -33,13 +35,18 @@ from pypi_mirror.audit.tree import (
 from pypi_mirror.audit.turns import Turns
 from pypi_mirror.changes.upstream_identity import require_same
 from pypi_mirror.errors import DiskFault
-from pypi_mirror.ledger.results import UNPUBLISHED
+from pypi_mirror.ledger.cutting import UNCUT
+from pypi_mirror.ledger.results import UNPUBLISHED, Failed
 from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Action, PlannedProject, RunKind
+from pypi_mirror.model import Action, Failure, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import require_held
+from pypi_mirror.observing.coverage import needed_bytes
 from pypi_mirror.observing.under_way import run_under_way
+from pypi_mirror.planning.decide_plan import decide_plan
 from pypi_mirror.planning.guard_removals import require_none_waits
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.read_pages import read_pages
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import fail_run, report
 
@@ -135,6 +142,7 @@ class _Audit:
         self._request = request
         self._tally = tally
         self._run = run
+        self._sync_now = None if run is None else partial(sync_now, mirror, run.id)
         # What belongs to no one project is of that run until it has ended.
         self._whole = not request.projects and under_way is None
         unlimited = request.everything or bool(request.projects)
@@ -143,6 +151,7 @@ class _Audit:
             mirror,
             tally,
             run,
+            self._sync_now,
             budget=None if unlimited and request.budget is None else budget,
             under_way=under_way,
         )
@@ -163,14 +172,9 @@ class _Audit:
         while chunk := list(islice(found, _RECHECKED_AT_ONCE)):
             for finding, _ in chunk:
                 self._tally.add(finding)
-            if self._run is not None:
-                follow_events(
-                    self._mirror,
-                    self._run.id,
-                    self._tally,
-                    [planned for _, planned in chunk],
-                    most_gone=_MOST_GONE,
-                )
+            if self._sync_now is not None:
+                planned = [each for _, each in chunk]
+                follow_events(self._mirror, self._tally, planned, self._sync_now, most_gone=_MOST_GONE)
 
     def _look_at_tree(self) -> list[str]:
         """Returns the places, relative to ``web/``, for which pages list two files."""
@@ -238,7 +242,7 @@ class _Audit:
 
     def _recheck(self) -> str | None:
         """Ask upstream for the pages that it was asked for longest ago; why that ended early, else None."""
-        if self._run is None:
+        if self._sync_now is None:
             return None
         mirror, settings = self._mirror, self._mirror.settings.audit
         if self._request.projects:
@@ -250,7 +254,7 @@ class _Audit:
             chosen = mirror.ledger.audits.asked_longest_ago(before=before, limit=limit)
             planned = [_asked_again(p.project, p.display_name) for p in chosen]
         for start in range(0, len(planned), _RECHECKED_AT_ONCE):
-            recheck(mirror, self._run.id, self._tally, planned[start : start + _RECHECKED_AT_ONCE])
+            recheck(mirror, self._tally, planned[start : start + _RECHECKED_AT_ONCE], self._sync_now)
             if self._tally.removed > _MOST_GONE:
                 return (
                     f"{self._tally.removed} projects that were asked for again are gone upstream; no more "
@@ -281,4 +285,24 @@ def _coverage(mirror: Mirror, request: AuditRequest) -> AuditCoverage:
         share_of_bytes=found.bytes_covered / found.bytes if found.bytes else 1.0,
         needed_bytes=needed,
         suffices=None if needed is None else budget >= needed,
+    )
+
+
+def sync_now(
+    mirror: Mirror, run_id: int, planned: Sequence[PlannedProject], *, replace: bool = False
+) -> list[Failure]:
+    """Read, decide and sync ``planned``; returns what failed or was withheld, which is on the backlog.
+
+    What the run has looked at before is looked at once more with ``replace`` alone.
+    """
+    mirror.ledger.plan.add(run_id, planned, replace=replace)
+    read = read_pages(mirror, run_id, again=False)
+    withheld = decide_plan(mirror, mirror.ledger.runs.get(run_id))
+    synced = download_projects(mirror, run_id, UNCUT, again=False)
+    return [*map(_as_failure, (*read.failed, *withheld)), *synced.failures]
+
+
+def _as_failure(failed: Failed) -> Failure:
+    return Failure(
+        project=failed.planned.project, error=failed.error, reason=failed.reason, files=failed.files
     )

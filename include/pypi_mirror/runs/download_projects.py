@@ -11,15 +11,14 @@ from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.batch import Batch
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.group_commit import GroupCommit
+from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.planning.failures_allowed import failure_limit
 from pypi_mirror.planning.guard_removals import require_approval
-from pypi_mirror.planning.keep_lease import LeaseKeeper
 from pypi_mirror.planning.pause import Pause, PauseWatch, is_edited, note_pause
 
 log = logging.getLogger(__name__)
@@ -69,8 +68,8 @@ def download_projects(
     Projects that fail are in the result and in the backlog.
     """
     run = mirror.ledger.runs.get(run_id)
-    keeper = LeaseKeeper(mirror, run.request.label)
-    keeper.keep()
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+    keep_lease()
     if run.request.kind is not RunKind.AUDIT:
         require_approval(mirror, run_id)
     if is_edited(mirror, run):
@@ -83,7 +82,7 @@ def download_projects(
     def sync(planned: list[PlannedProject], should_stop: Callable[[], str | None]) -> None:
         with _rare_collections():
             downloads = watch.pause is None
-            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, keeper, downloads))
+            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, keep_lease, downloads))
 
     if watch.pause is None:
         try:
@@ -130,7 +129,7 @@ def _begin_again(mirror: Mirror, run_id: int, batch: int, *, may_download: bool,
     if may_download and again:
         mirror.ledger.plan.reopen_failed(run_id, batch)
     # After that: what fails once more counts, and what has not yet does not.
-    limit = failure_limit(mirror, run_id)
+    limit = mirror.failure_limit(run_id)
     if again and (reason := limit.reached(mirror.ledger.plan.failed(run_id, batch))) is not None:
         raise RunStopped(reason)
     return limit
@@ -155,11 +154,11 @@ async def _run(
     sharers: int,
     should_stop: Callable[[], str | None],
     recorder: "_Recorder",
-    keeper: LeaseKeeper,
+    keep_lease: LeaseKeeper,
     downloads: bool,
 ) -> None:
     def keep_alive() -> None:
-        if keeper.keep():
+        if keep_lease():
             # Once a minute or so, as samples are taken.
             take_sample(mirror)
         mirror.room.meanwhile()

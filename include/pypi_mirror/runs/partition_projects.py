@@ -6,7 +6,6 @@ from pypi_mirror.errors import RunStopped
 from pypi_mirror.ledger.plan import BatchSize
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.planning.decide_plan import decide_plan
-from pypi_mirror.planning.failures_allowed import failure_limit
 from pypi_mirror.planning.guard_removals import Removals, weigh_removals
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.pause import forget_pause, pause_of
@@ -73,7 +72,7 @@ def partition_projects(
         list_projects(mirror, run_id)
     if read:
         read_pages(mirror, run_id, again=not listed)
-    limit = failure_limit(mirror, run_id)
+    limit = mirror.failure_limit(run_id)
     limit.recorded(decide_plan(mirror, run))
     if (reason := limit()) is not None:
         raise RunStopped(reason)

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.batch import Batch
 from pypi_mirror.fetching.read_commit import ReadCommit
+from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.page_reads import PageRead
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.planning.failures_allowed import failure_limit
-from pypi_mirror.planning.keep_lease import LeaseKeeper
 from pypi_mirror.policy.deciding import Before
 
 log = logging.getLogger(__name__)
@@ -51,8 +50,8 @@ def read_pages(
     when upstream answers nothing any more, LeaseLost when another run has taken the mirror over.
     """
     run = mirror.ledger.runs.get(run_id)
-    keeper = LeaseKeeper(mirror, run.request.label)
-    keeper.keep()
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+    keep_lease()
     if again:
         mirror.ledger.plan.reopen_unread(run_id)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
@@ -60,7 +59,7 @@ def read_pages(
     failed: list[Failed] = []
     if not pages:
         return PagesRead(asked=0, failed=())
-    limit = failure_limit(mirror, run_id)
+    limit = mirror.failure_limit(run_id)
 
     def on_recorded(group: list[PageRead | Failed]) -> None:
         lost = [each for each in group if isinstance(each, Failed)]
@@ -87,7 +86,7 @@ def read_pages(
                     parallel=mirror.settings.workers * _PAGES_PER_WORKER,
                     should_stop=lambda: limit() or should_stop(),
                     on_failed=limit.failed,
-                    keep_alive=keeper.keep,
+                    keep_alive=keep_lease,
                     received=lambda: transport.received,
                 ).run(planned)
 
