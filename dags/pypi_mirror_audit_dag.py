@@ -4,10 +4,10 @@ from datetime import timedelta
 
 from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
 
-from mirror_airflow.audit_run import audit_form, audit_page, tell_of_failed_audit
+from mirror_airflow.audit_run import audit_form, audit_page, notify_failed_audit
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.places import AUDITING, LONGEST_AUDIT
-from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
+from mirror_airflow.scheduling import AUDITING, LONGEST_AUDIT
 from mirror_airflow.task_mirror import task_mirror
 
 CONFIGURATION = load_configuration()
@@ -20,18 +20,18 @@ CRON = CONFIGURATION.audit.cron
     catchup=False,
     max_active_runs=1,
     params=audit_form(),
-    on_failure_callback=tell_of_failed_audit,
+    on_failure_callback=notify_failed_audit,
     description="Finds damage in the mirror and repairs it, a part of the mirror a run",
     doc_md=audit_page(CONFIGURATION),
     tags=["mirror"],
 )
 def pypi_mirror_audit() -> None:
     @task(
-        retries=SCHEDULE.retries + LOST_WHILE_WAITING,
+        retries=SCHEDULE.retries + RETRIES_WHILE_WAITING,
         retry_delay=timedelta(seconds=SCHEDULE.retry_delay),
         retry_exponential_backoff=2.0,
         max_retry_delay=LONGEST_PAUSE_OF_KILLED,
-        retry_policy=RetryWhatCanBeMended.of(SCHEDULE),
+        retry_policy=RetryTransientErrors.of(SCHEDULE),
         weight_rule="absolute",
         priority_weight=AUDITING,
         execution_timeout=LONGEST_AUDIT,

@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
-from mirror_airflow.places import (
+from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
+from mirror_airflow.scheduling import (
     DOWNLOADING,
     LONGEST_BATCH,
     LONGEST_TASK,
@@ -23,8 +24,6 @@ from mirror_airflow.places import (
     PUBLISHING,
     batch_pool,
 )
-from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, LOST_WHILE_WAITING, RetryWhatCanBeMended
-from mirror_airflow.run_overdue import run_deadline
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.task_name import TASK_NAME, name_task
 from mirror_airflow.trigger_form import trigger_form
@@ -38,10 +37,10 @@ BATCHES_AT_ONCE = CONFIGURATION.batches_at_once
 RUN_ID = "run"
 
 
-def tell_of_failed_run(context: Context) -> None:
-    from mirror_airflow import run_failed
+def notify_failed_run(context: Context) -> None:
+    from mirror_airflow.alerts import failed_run
 
-    run_failed.tell_of_failed_run(context)
+    failed_run.notify_failed_run(context)
 
 
 @dag(
@@ -49,8 +48,7 @@ def tell_of_failed_run(context: Context) -> None:
     catchup=False,
     max_active_runs=1,
     params=trigger_form(SCHEDULE.batch_size),
-    on_failure_callback=tell_of_failed_run,
-    deadline=run_deadline(CONFIGURATION.alerts),
+    on_failure_callback=notify_failed_run,
     description="Keeps the mirror in step with upstream and has nginx serve it",
     doc_md=dag_page(CONFIGURATION),
     tags=["mirror"],
@@ -59,14 +57,14 @@ def tell_of_failed_run(context: Context) -> None:
         "retry_delay": timedelta(seconds=SCHEDULE.retry_delay),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": LONGEST_PAUSE_OF_KILLED,
-        "retry_policy": RetryWhatCanBeMended.of(SCHEDULE),
+        "retry_policy": RetryTransientErrors.of(SCHEDULE),
         "weight_rule": "absolute",
         "priority_weight": PLANNING,
         "execution_timeout": LONGEST_TASK,
     },
 )
 def pypi_mirror() -> None:
-    @task(retries=SCHEDULE.retries + LOST_WHILE_WAITING)
+    @task(retries=SCHEDULE.retries + RETRIES_WHILE_WAITING)
     def fetch_changelog() -> list[int]:
         """Begin the run in the ledger, as soon as no other run is at work, and leave its id.
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, task
 
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.retry import RetryWhatCanBeMended
+from mirror_airflow.retry import RetryTransientErrors
 from mirror_airflow.watch_run import TRIES, watch_form, watch_page
 
 CONFIGURATION = load_configuration()
@@ -27,7 +27,7 @@ def pypi_mirror_watch() -> None:
     @task(
         retries=TRIES,
         retry_delay=timedelta(seconds=30),
-        retry_policy=RetryWhatCanBeMended(tries=TRIES, delay=30),
+        retry_policy=RetryTransientErrors(tries=TRIES, delay=30),
         execution_timeout=timedelta(minutes=30),
         # Before the batches of a run, however many wait for a slot.
         priority_weight=1_000_000,

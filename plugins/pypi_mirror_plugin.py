@@ -41,13 +41,6 @@ class PypiMirrorPlugin(AirflowPlugin):
         return [MirrorPage()]
 
     @cached_property
-    def deadline_references(self) -> list[Any]:  # type: ignore[override]
-        """What the deadline of a run counts from; without it Airflow refuses to start the DAG's runs."""
-        from mirror_airflow.run_overdue import WhenCreated
-
-        return [WhenCreated]
-
-    @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """What the API server mounts."""
         from pypi_mirror_page.app import create_app

@@ -15,7 +15,7 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.services import Service
-from mirror_airflow.places import POOL, POOL_VARIABLE
+from mirror_airflow.scheduling import POOL, POOL_VARIABLE
 
 ADMINISTRATOR = "admin"
 

@@ -13,7 +13,7 @@ from local_stack.parts import index_from_here
 from local_stack.stack import Stack
 from local_stack.trial import Installed, find_installable, install
 from local_stack.watch import watch
-from mirror_airflow.message import ERROR_KEY
+from mirror_airflow.alerts.message import ERROR_KEY
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import open_mirror

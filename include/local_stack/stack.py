@@ -17,7 +17,7 @@ from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.ports import LOOPBACK
 from local_stack.services import Service, Services
-from mirror_airflow.places import POOL
+from mirror_airflow.scheduling import POOL
 
 # A machine that does much else needs minutes for what takes fifteen seconds.
 START_PATIENCE = 600.0

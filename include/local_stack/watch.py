@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from local_stack.airflow_api import AirflowApi, AirflowSilent, Task
-from mirror_airflow.message import ERROR_KEY, NEXT_TRY_KEY
+from mirror_airflow.alerts.message import ERROR_KEY, NEXT_TRY_KEY
 from pypi_mirror.ledger.plan import Progress
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Tally

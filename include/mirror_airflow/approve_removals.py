@@ -1,7 +1,7 @@
-"""The task between the plan and its batches: a plan that removes too much waits for a person in the UI.
+"""The task between the plan and its batches: a plan that removes too much needs a person's approval.
 
-It waits without a process, a worker's slot or the mirror's lease (Airflow's ``awaiting_input``); a run that
-takes the mirror meanwhile makes the plan void, which is noticed before anything is removed.
+It waits without a process, a slot or the mirror's lease (Airflow's state ``awaiting_input``). A run that
+takes the mirror meanwhile makes the plan void, which is checked before anything is removed.
 """
 
 import logging
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import TaskAwaitingInput
 
+from mirror_airflow.links import link_to_question
 from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.task_mirror import task_mirror
+from pypi_mirror.wording import count
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -29,7 +31,7 @@ MOST_LISTED = 100
 class ApproveRemovals(ApprovalOperator):
     """Succeeds when the plan of ``run``, the id of a run in the ledger, may run; else the run fails.
 
-    ``hours`` is how long it waits for an answer.
+    ``hours`` is the timeout of the approval.
     """
 
     template_fields = ("run",)
@@ -42,8 +44,8 @@ class ApproveRemovals(ApprovalOperator):
         self.hours = hours
 
     def execute(self, context: "Context") -> None:
-        """Let the plan pass, or ask; then ``execute_complete`` goes on with the answer."""
-        from mirror_airflow.waiting import tell_of_waiting
+        """Let the plan pass, or ask for approval; ``execute_complete`` gets the answer."""
+        from mirror_airflow.alerts.notify import ApprovalNotifier
         from pypi_mirror.errors import RemovalsHeld
         from pypi_mirror.planning.guard_removals import guard_removals, removals_of
 
@@ -59,7 +61,9 @@ class ApproveRemovals(ApprovalOperator):
             self.subject = f"Remove {removals.described()}?"
             self.body = _body(mirror, removals)
             mirror.ledger.lease.release(mirror.ledger.runs.get(self.run).request.label)
-        tell_of_waiting(context, removals)
+        # After Airflow has the question, so that the link leads to it.
+        link = link_to_question(context["dag"].dag_id, context["run_id"], self.task_id)
+        self.notifiers = (ApprovalNotifier(removals, link=link),)
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
@@ -67,41 +71,39 @@ class ApproveRemovals(ApprovalOperator):
             raise
 
     def execute_complete(self, context: "Context", event: dict[str, Any], plan: str = "") -> None:
-        """Let ``plan`` pass if that was the answer; raises RunFailed if it was not, or if none came."""
+        """Let ``plan`` pass if it was approved; else raise RunFailed."""
         from pypi_mirror.planning.guard_removals import guard_removals
 
         with task_mirror() as mirror:
             if event.get("error_type") == "timeout":
                 raise RunFailed(
-                    f"nobody approved within {self.hours:g} hours what the plan {plan} removes; nothing was "
-                    "removed, the next run makes a new plan"
+                    f"the approval timed out after {self.hours:g} hours; plan {plan} removed nothing, and "
+                    "the next run makes a new plan"
                 )
             if event.get("chosen_options") != [self.APPROVE]:
-                raise RunFailed(
-                    f"{_person(event)} rejected what the plan {plan} removes; nothing was removed"
-                )
-            # The engine records it, and the tasks after this one go by that record, not by this task's state.
+                raise RunFailed(f"{_person(event)} rejected plan {plan}; nothing was removed")
+            # The engine records the approval; later tasks rely on that record, not on this task's state.
             guard_removals(mirror, self.run, approved=plan, by=_person(event))
-        log.info("%s approved the plan %s", _person(event), plan)
+        log.info("%s approved plan %s", _person(event), plan)
 
 
 def _person(event: dict[str, Any]) -> str:
     user = event.get("responded_by_user")
-    return str(user["name"]) if user else "somebody"
+    return str(user["name"]) if user else "somebody unnamed"
 
 
 def _body(mirror: "Mirror", removals: "Removals") -> str:
-    """What the person sees who decides, as Markdown. Reasons can quote upstream, so they are set as code."""
+    """What the approver sees, as Markdown. Reasons can quote upstream, so they are set as code."""
     note = (
-        "Removed files stay on the disk for `[removal] grace-days`. Until somebody answers, nothing of this "
-        "plan runs; another run that syncs makes it void, and asks again."
+        "Removed files stay on the disk for `[removal] grace-days`. Nothing of this plan runs before it is "
+        "approved. Another sync makes it void, and asks again."
     )
     limits = [f"- {limit}" for limit in removals.exceeded]
     lines = [f"The plan `{removals.plan}` would remove {removals.described()} from the pages:", *limits, ""]
     lines += [note, "", "```"]
     for planned in islice(mirror.ledger.plan.losing(removals.run_id), MOST_LISTED):
         reason = " ".join(planned.reason.split()).replace("`", "'")
-        lines.append(f"{planned.project}: {planned.loses_files} files, {reason}")
+        lines.append(f"{planned.project}: {count(planned.loses_files, 'file')}, {reason}")
     if removals.touched > MOST_LISTED:
-        lines.append(f"and {removals.touched - MOST_LISTED} projects more")
+        lines.append(f"and {count(removals.touched - MOST_LISTED, 'more project')}")
     return "\n".join((*lines, "```"))

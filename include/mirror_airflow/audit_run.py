@@ -109,9 +109,9 @@ def require_clean(report: "AuditReport") -> dict[str, int]:
     return {"found": found, "repaired": report.repaired, "rechecked": report.rechecked}
 
 
-def tell_of_failed_audit(context: Context) -> None:
+def notify_failed_audit(context: Context) -> None:
     """The DAG's ``on_failure_callback``."""
-    from mirror_airflow.run_failed import tell_of_failed_run
-    from pypi_mirror.alerts.conditions import AuditFails
+    from mirror_airflow.alerts.failed_run import notify_failed_run
+    from pypi_mirror.alerts.conditions import LastAuditFailed
 
-    tell_of_failed_run(context, label=audit_label(context["run_id"]), alert=AuditFails.key)
+    notify_failed_run(context, label=audit_label(context["run_id"]), alert=LastAuditFailed.key)

@@ -1,8 +1,8 @@
 """Which mirror.conf the DAGs use, and what they do when it cannot be used.
 
-A DAG file that raises disappears from Airflow's UI, its runs stop and nobody is told. So a mistake in
+A DAG file that raises disappears from Airflow's UI, its runs stop and nobody is notified. So a mistake in
 the configuration leaves the DAG there, on its default schedule, with the mistakes on its page; each run
-fails in its first task with the same words, and those are told that the file names as far as it can be read.
+fails in its first task with the same words, and the people are notified whom the file still names.
 """
 
 import os
@@ -38,6 +38,11 @@ class Configuration:
         return min(self.schedule.batches_at_once, workers)
 
     @property
+    def mirror_name(self) -> str:
+        """What people know the mirror by: its address, or its configuration file where that is unusable."""
+        return self.path.name if self.settings is None else self.settings.site.public_url
+
+    @property
     def guard(self) -> RemovalGuard:
         return RemovalGuard() if self.settings is None else self.settings.guard
 
@@ -46,7 +51,7 @@ def load_configuration() -> Configuration:
     """What the file says, for parsing a DAG; never raises for what an administrator wrote.
 
     With ``PYPI_MIRROR_UNSCHEDULED`` set, runs start by hand only: whoever starts Airflow for one run
-    does not want the schedule's run to come first.
+    does not want a scheduled run to come first.
     """
     path = configuration_path()
     try:
@@ -54,17 +59,17 @@ def load_configuration() -> Configuration:
     except ConfigurationError as error:
         return Configuration(
             path=path,
-            schedule=_heeded(Schedule()),
+            schedule=_as_scheduled(Schedule()),
             alerts=_watched(read_alerts(path)),
-            audit=_heeded(Audit()),
+            audit=_as_scheduled(Audit()),
             settings=None,
             mistakes=tuple(str(error).splitlines()),
         )
     return Configuration(
         path=path,
-        schedule=_heeded(settings.schedule),
+        schedule=_as_scheduled(settings.schedule),
         alerts=_watched(settings.alerts),
-        audit=_heeded(settings.audit),
+        audit=_as_scheduled(settings.audit),
         settings=settings,
     )
 
@@ -73,7 +78,7 @@ def _watched(alerts: Alerts) -> Alerts:
     return replace(alerts, watch_cron=None) if os.environ.get(UNSCHEDULED_VARIABLE) else alerts
 
 
-def _heeded(timed: Timed) -> Timed:
+def _as_scheduled(timed: Timed) -> Timed:
     if not os.environ.get(UNSCHEDULED_VARIABLE):
         return timed
     return replace(timed, cron=None)

@@ -1,4 +1,4 @@
-"""The button on each task of the mirror's DAGs that leads to the mirror's page in Airflow's UI."""
+"""Addresses in Airflow's UI, and the button on each task that leads to the mirror's page."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -29,4 +29,26 @@ class MirrorPage(BaseOperatorLink):
         del operator
         if not ti_key.dag_id.startswith(DAG_ID_PREFIX):
             return ""
-        return f"{conf.get('api', 'base_url', fallback='').rstrip('/')}{PAGE}"
+        return f"{_airflow()}{PAGE}"
+
+
+def link_to_run(dag_id: str, run_id: str) -> str:
+    """The run's page."""
+    return f"{_airflow()}/dags/{dag_id}/runs/{run_id}"
+
+
+def link_to_question(dag_id: str, run_id: str, task_id: str) -> str:
+    """Where a task that is awaiting input is answered.
+
+    Airflow's ``generate_link_to_ui`` leaves out the path of ``[api] base_url``.
+    """
+    return f"{link_to_run(dag_id, run_id)}/tasks/{task_id}/required_actions"
+
+
+def link_to_page() -> str:
+    """The mirror's page by itself, without Airflow's menu."""
+    return f"{_airflow()}/pypi-mirror/"
+
+
+def _airflow() -> str:
+    return str(conf.get("api", "base_url", fallback="")).rstrip("/")

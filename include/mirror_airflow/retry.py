@@ -1,4 +1,4 @@
-"""Which failures Airflow retries: those that the engine says a retry can mend, and no others."""
+"""Which failures Airflow retries: those that the engine calls transient, and no others."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,20 +13,20 @@ from pypi_mirror.transport.patience import LONGEST_PAUSE
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# A task that was killed is missed after five minutes. With these eight it is back before the mirror's lease
-# ends, which it could not have made last longer; a task that fails does that (see task_mirror).
+# Airflow misses a killed task after five minutes. With these eight it is retried before the mirror's lease
+# ends; a task that fails prolongs the lease itself (see task_mirror).
 LONGEST_PAUSE_OF_KILLED = timedelta(minutes=8)
-# A task that waits for its turn comes back as the same try. Where Airflow's scheduler is slower than that, it
-# takes the end of the earlier process for a task that was killed: these tries on top are for it.
-LOST_WHILE_WAITING = 20
+# A task that waits for another run is rescheduled as the same try. Where Airflow's scheduler is slow, it
+# takes the end of the earlier process for a killed task: these additional tries are for that.
+RETRIES_WHILE_WAITING = 20
 
 
-class RetryWhatCanBeMended(RetryPolicy):
-    """Asks each engine error whether a retry can help; retries it ``tries`` times at most.
+class RetryTransientErrors(RetryPolicy):
+    """Asks each engine error whether it is transient; retries it ``tries`` times at most.
 
     The pause is ``delay`` seconds, twice as long each time, or what upstream asks for (``Retry-After``) where
-    that is longer, and never more than LONGEST_PAUSE. An error that is not the engine's is a bug, a full disk
-    or the like: trying again changes nothing. What Airflow's own services did wrong is retried as well.
+    that is longer, and never more than LONGEST_PAUSE. Any other error is a bug, a full disk or the like,
+    which a retry does not change. Errors of Airflow's own services are retried as well.
     """
 
     def __init__(self, *, tries: int, delay: float) -> None:
@@ -34,7 +34,7 @@ class RetryWhatCanBeMended(RetryPolicy):
         self._delay = delay
 
     @classmethod
-    def of(cls, schedule: Schedule) -> "RetryWhatCanBeMended":
+    def of(cls, schedule: Schedule) -> "RetryTransientErrors":
         return cls(tries=schedule.retries, delay=schedule.retry_delay)
 
     def evaluate(
@@ -47,16 +47,16 @@ class RetryWhatCanBeMended(RetryPolicy):
         name = type(exception).__name__
         pause = self.pause(exception, try_number)
         if pause is not None:
-            return RetryDecision.retry(delay=timedelta(seconds=pause), reason=f"{name} may pass")
-        if _may_pass(exception):
+            return RetryDecision.retry(delay=timedelta(seconds=pause), reason=f"{name} is transient")
+        if _is_transient(exception):
             return RetryDecision.fail(reason=f"failed {try_number} times")
-        return RetryDecision.fail(reason=f"{name}: a retry cannot mend this")
+        return RetryDecision.fail(reason=f"{name} is not transient")
 
     def pause(self, exception: BaseException, try_number: int) -> float | None:
         """Seconds until the try after ``try_number``, which ended in ``exception``; None: there is none."""
-        if not _may_pass(exception) or try_number > self._tries:
+        if not _is_transient(exception) or try_number > self._tries:
             return None
-        # An exponent that a long number of retries makes is no float any more.
+        # A large number of retries would overflow the float.
         pause = self._delay * 2.0 ** min(try_number - 1, 30)
         if isinstance(exception, UpstreamUnavailable) and exception.retry_after is not None:
             # "Retry-After: 0" and a date in the past would use up all tries at once.
@@ -67,13 +67,13 @@ class RetryWhatCanBeMended(RetryPolicy):
         return {"tries": self._tries, "delay": self._delay}
 
     @classmethod
-    def deserialize(cls, data: dict[str, Any]) -> "RetryWhatCanBeMended":
+    def deserialize(cls, data: dict[str, Any]) -> "RetryTransientErrors":
         return cls(tries=data["tries"], delay=data["delay"])
 
 
-def _may_pass(exception: BaseException) -> bool:
+def _is_transient(exception: BaseException) -> bool:
     if isinstance(exception, MirrorBusy):
-        # A run that may wait for its turn does not fail of this.
+        # A run that may wait for the other one does not fail with this.
         return False
     if isinstance(exception, MirrorError):
         return exception.retryable

@@ -1,6 +1,6 @@
-"""Keeps a failed task's last words, so that the message about the run can quote them.
+"""Records the error of a failed task, so that the message about the run can quote it.
 
-The message is made in Airflow's DAG processor, where only XCom tells what happened in a task.
+The message is made in Airflow's DAG processor, where only XCom says what happened in a task.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from mirror_airflow.message import ERROR_KEY, LONGEST_REASON, FailedTask
+from mirror_airflow.alerts.message import ERROR_KEY, LONGEST_REASON, FailedTask
 
 
 class RunFailed(AirflowFailException):
-    """The run did all it could, and projects failed."""
+    """The run did what it could, and failed."""
 
 
 class TaskInstance(Protocol):
@@ -34,8 +34,8 @@ class TaskInstance(Protocol):
 
 
 @contextmanager
-def last_words(ti: TaskInstance) -> Iterator[None]:
-    """Note the error that ends the task, and let it pass."""
+def record_task_error(ti: TaskInstance) -> Iterator[None]:
+    """Record the error that ends the task, and let it pass."""
     try:
         yield
     except (AirflowSkipException, AirflowRescheduleException):
@@ -46,7 +46,7 @@ def last_words(ti: TaskInstance) -> Iterator[None]:
 
 
 def failed_tasks(ti: TaskInstance) -> tuple[FailedTask, ...]:
-    """The failed tasks of the run that ``ti`` belongs to, each with its last words."""
+    """The failed tasks of the run that ``ti`` belongs to, each with its error."""
     states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id]).get(ti.run_id, {})
     return tuple(_failed_task(ti, name) for name in sorted(states) if states[name] == "failed")
 
@@ -55,8 +55,8 @@ def _failed_task(ti: TaskInstance, name: str) -> FailedTask:
     """``name`` is Airflow's: the task's id, then an underscore and the map index where it is mapped."""
     task_id, _, index = name.rpartition("_")
     mapped = index.isdecimal()
-    words = ti.xcom_pull(task_id if mapped else name, key=ERROR_KEY, map_indexes=int(index) if mapped else -1)
+    error = ti.xcom_pull(task_id if mapped else name, key=ERROR_KEY, map_indexes=int(index) if mapped else -1)
     return FailedTask(
         task=f"{task_id} [{index}]" if mapped else name,
-        reason=str(words or "ended without an error of its own (killed?); its log may tell"),
+        reason=str(error or "ended without an error (killed?); see its log"),
     )

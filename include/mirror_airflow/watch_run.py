@@ -1,4 +1,4 @@
-"""A look at the mirror beside its runs: is a person needed, who does not know it yet?"""
+"""The watch: checks the mirror, with or without runs, and notifies people when one is needed."""
 
 import json
 import logging
@@ -8,36 +8,37 @@ from typing import TYPE_CHECKING
 from airflow.sdk import Context, Param, Variable
 from airflow.sdk.exceptions import AirflowException
 
-from mirror_airflow.channels import channels
+from mirror_airflow.alerts.channels import channels, not_sent, send, send_by
+from mirror_airflow.alerts.message import Message, Status
 from mirror_airflow.configuration import Configuration, load_configuration
-from mirror_airflow.message import Message, Status
+from mirror_airflow.links import link_to_page, link_to_run
 from mirror_airflow.run_label import run_of
 from mirror_airflow.task_errors import RunFailed
 
 if TYPE_CHECKING:
-    from pypi_mirror.alerts.notification_state import Notice
+    from pypi_mirror.alerts.notification_state import Notification
     from pypi_mirror.mirror import Mirror
 
 log = logging.getLogger(__name__)
 
-# Where a watch that cannot open the ledger remembers that it told so: not in the ledger.
-BLIND = "pypi_mirror_watch_blind"
+# The Airflow variable that remembers a failed watch: it cannot be in the ledger, which may be what failed.
+FAILED_VARIABLE = "pypi_mirror_watch_blind"
 WATCH_FAILED, TEST = "watch-failed", "test"
 TRIES = 2
 
 PAGE = """\
-Looks whether a person is needed: the mirror is behind upstream for too long (also when no run happens),
-upstream is out of reach, the disk fills up, a run failed or takes too long, a plan waits for approval,
-projects are parked. Each is told once when it begins, again every {repeat:g} hours while it lasts, and once
-when it is over. What could not be sent is tried again.
+Notifies people when one of them is needed: the mirror has been behind upstream for too long (also when no
+run happens), upstream is unreachable, the disk fills up, a run failed or takes too long, a plan is awaiting
+approval, projects are parked. They are notified when it starts, {reminders}and when it is over. Failed
+deliveries are retried.
 
 - configuration: `{path}`, section `[alerts]`
 - schedule: {cron}
-- told: {people}
+- notified by: {people}
 
-It takes no lease: runs and audits go on meanwhile. Trigger it with *Send a test message* to try the channels.
+Runs and audits go on meanwhile. To try the channels, trigger this DAG with *Send a test message*.
 
-Mistakes in the configuration; with any, nothing but themselves is told:
+Mistakes in the configuration; while there are any, people are notified of them alone:
 
 {mistakes}
 """
@@ -50,8 +51,8 @@ def watch_form() -> dict[str, Param]:
             False,
             type=["null", "boolean"],
             title="Send a test message",
-            description="Send a message by every channel that [alerts] names, and nothing else; the run "
-            "fails where one does not take it, and says why.",
+            description="Send a message by every channel in [alerts], and check nothing. If a channel fails, "
+            "the run fails and says why.",
         )
     }
 
@@ -63,7 +64,7 @@ def watch_page(configuration: Configuration) -> str:
         f"`{alerts.watch_cron}` ({configuration.schedule.timezone})" if alerts.watch_cron else "by hand only"
     )
     return PAGE.format(
-        repeat=alerts.repeat_after,
+        reminders=f"every {alerts.repeat_after:g} hours while it lasts, " if alerts.repeat_after else "",
         path=configuration.path,
         cron=cron,
         people=", ".join(channels(alerts)) or "nobody",
@@ -72,105 +73,101 @@ def watch_page(configuration: Configuration) -> str:
 
 
 def watch(context: Context) -> dict[str, int]:
-    """Tell what there is to tell; returns how many messages went out, and how many conditions hold.
+    """Notify people of what is due; return how many messages were sent, and how many alerts are active.
 
-    Raises RunFailed when a channel failed, and what keeps the ledger from being opened.
+    Raises RunFailed when a channel failed, and the error that keeps the ledger from being opened.
     """
     from pypi_mirror.errors import MirrorError
     from pypi_mirror.mirror import has_mirror
 
     configuration = load_configuration()
     if context["params"]["test_message"]:
-        return _test(configuration, context)
+        return _send_test(configuration, context)
     settings = configuration.settings
     try:
         if settings is not None and not has_mirror(settings):
-            log.info("%s: no mirror is here yet, there is nothing to watch", settings.directory)
-            return {"told": 0, "holds": 0}
-        figures = _watched(configuration, context)
+            log.info("%s: there is no mirror yet, nothing to watch", settings.directory)
+            return {"notified": 0, "active": 0}
+        figures = _watch(configuration, context)
     except (MirrorError, OSError) as error:
         if not (getattr(error, "retryable", False) and context["ti"].try_number <= TRIES):
-            _tell_blind(configuration, error, context)
+            _notify_failed_watch(configuration, error, context)
         raise
-    _see_again(configuration, context)
+    _notify_recovered_watch(configuration, context)
     return figures
 
 
-def notice_message(notice: "Notice", mirror: str) -> Message:
-    """What people are told of ``notice``."""
-    from mirror_airflow.run_failed import link_to_page, link_to_run
+def notification_message(notification: "Notification", mirror: str) -> Message:
+    """The message of ``notification`` about the mirror that people know as ``mirror``."""
     from pypi_mirror.alerts.conditions import BY_KEY
     from pypi_mirror.alerts.notification_state import Phase
     from pypi_mirror.wording import moment_of
 
-    since = moment_of(notice.since)
-    if notice.condition is None:
-        over = BY_KEY[notice.key].ended
+    condition, since = notification.condition, moment_of(notification.since)
+    if condition is None:
+        over = BY_KEY[notification.key].ended
         return Message(
-            alert=notice.key,
+            alert=notification.key,
             status=Status.RESOLVED,
             title=over,
             summary=f"The mirror {mirror}: {over}.",
             mirror=mirror,
             link=link_to_page(),
-            details=(f"first told at {since}: {notice.title}",),
+            details=(f"it was: {notification.title}", f"first notified: {since}"),
         )
-    label = getattr(notice.condition, "label", None)
+    label = getattr(condition, "label", None)
     run = None if label is None else run_of(label)
-    again = (f"first told at {since}",) if notice.phase is Phase.LASTS else ()
+    reminder = (f"first notified: {since}",) if notification.phase is Phase.ONGOING else ()
     return Message(
-        alert=notice.key,
-        title=notice.title,
-        summary=f"The mirror {mirror}: {notice.title}.",
+        alert=notification.key,
+        title=notification.title,
+        summary=f"The mirror {mirror}: {notification.title}.",
         mirror=mirror,
         link=link_to_page() if run is None else link_to_run(*run),
         run=label,
-        details=(*notice.condition.details, *again),
-        advice=(notice.condition.advice,),
+        details=(*condition.details, *reminder),
+        advice=(condition.advice,),
     )
 
 
-def _watched(configuration: Configuration, context: Context) -> dict[str, int]:
+def _watch(configuration: Configuration, context: Context) -> dict[str, int]:
     from mirror_airflow.task_mirror import task_mirror
 
     with task_mirror() as mirror:
-        return _told(mirror, configuration, context)
+        return _notify_due(mirror, configuration, context)
 
 
-def _told(mirror: "Mirror", configuration: Configuration, context: Context) -> dict[str, int]:
-    from mirror_airflow.alerts import send_by, unsent_words
-    from mirror_airflow.run_failed import mirror_name
-    from pypi_mirror.runs.raise_alerts import alert_state, raise_alerts, sent
+def _notify_due(mirror: "Mirror", configuration: Configuration, context: Context) -> dict[str, int]:
+    from pypi_mirror.runs.raise_alerts import note_delivery, notification_state, raise_alerts
+    from pypi_mirror.wording import count
 
-    alerts, name = mirror.settings.alerts, mirror_name(configuration)
-    waiting = raise_alerts(
+    alerts, name = mirror.settings.alerts, configuration.mirror_name
+    pending = raise_alerts(
         mirror,
-        compose=lambda notice: notice_message(notice, name).encoded(),
+        compose=lambda notification: notification_message(notification, name).encoded(),
         channels=channels(alerts),
     )
     failures: dict[str, str] = {}
-    for unsent in waiting:
-        message = Message.decoded(unsent.message)
+    for each in pending:
+        message = Message.decoded(each.message)
         log.warning("%s", message.text())
-        failed = send_by(unsent.channels, message, alerts, context)
-        sent(mirror, unsent, still=tuple(failed))
+        failed = send_by(each.channels, message, alerts, context)
+        note_delivery(mirror, each, failed=tuple(failed))
         failures |= failed
-    state = alert_state(mirror)
-    for key, told in state.told.items():
-        log.info("holds: %s: %s", key, told.title)
+    active = notification_state(mirror).notified
+    log.info("%s sent, %s", count(len(pending), "message"), count(len(active), "active alert"))
+    for key, known in active.items():
+        log.info("active: %s: %s", key, known.title)
     if failures:
-        raise RunFailed(f"{unsent_words(failures)}; the next watch tries it again")
-    return {"told": len(waiting), "holds": len(state.told)}
+        raise RunFailed(f"{not_sent(failures)}; the next watch retries it")
+    return {"notified": len(pending), "active": len(active)}
 
 
-def _test(configuration: Configuration, context: Context) -> dict[str, int]:
-    from mirror_airflow.alerts import send
-    from mirror_airflow.run_failed import link_to_page, mirror_name
-
+def _send_test(configuration: Configuration, context: Context) -> dict[str, int]:
     names = channels(configuration.alerts)
     if not names:
-        raise RunFailed(f"{configuration.path}: [alerts] names nobody to send a test message to")
-    name = mirror_name(configuration)
+        raise RunFailed(f"{configuration.path}: [alerts] has no channel for a test message")
+    name = configuration.mirror_name
     message = Message(
         alert=TEST,
         status=Status.TEST,
@@ -185,21 +182,19 @@ def _test(configuration: Configuration, context: Context) -> dict[str, int]:
     except AirflowException as error:
         raise RunFailed(str(error)) from error
     log.info("a test message was sent by %s", ", ".join(names))
-    return {"told": len(names), "holds": 0}
+    return {"notified": len(names), "active": 0}
 
 
-def _tell_blind(configuration: Configuration, error: Exception, context: Context) -> None:
-    """Tell that the mirror cannot be watched, once and again after a time."""
-    from mirror_airflow.advice import advice_for
-    from mirror_airflow.alerts import send
-    from mirror_airflow.run_failed import link_to_run, mirror_name
+def _notify_failed_watch(configuration: Configuration, error: Exception, context: Context) -> None:
+    """Notify people that the mirror cannot be watched, with reminders."""
+    from mirror_airflow.alerts.advice import advice_for
 
-    now, known = time.time(), Variable.get(BLIND, default=None)
+    now, known = time.time(), Variable.get(FAILED_VARIABLE, default=None)
     before = None if known is None else json.loads(known)
     repeat_after = configuration.alerts.repeat_after * 3600
     if before is not None and not (repeat_after and now - before["told_at"] >= repeat_after):
         return
-    name, reason = mirror_name(configuration), f"{type(error).__name__}: {error}"
+    name, reason = configuration.mirror_name, f"{type(error).__name__}: {error}"
     message = Message(
         alert=WATCH_FAILED,
         title="the mirror cannot be watched",
@@ -212,20 +207,17 @@ def _tell_blind(configuration: Configuration, error: Exception, context: Context
     )
     try:
         send(message, configuration.alerts, context)
-    except AirflowException as unsent:
-        # Not remembered as told: the next watch that is blind tries again.
-        log.error("%s", unsent)
+    except AirflowException as failure:
+        # Not remembered, so the next watch that fails sends it.
+        log.error("%s", failure)
         return
-    Variable.set(BLIND, json.dumps({"told_at": now}))
+    Variable.set(FAILED_VARIABLE, json.dumps({"told_at": now}))
 
 
-def _see_again(configuration: Configuration, context: Context) -> None:
-    from mirror_airflow.alerts import send
-    from mirror_airflow.run_failed import link_to_page, mirror_name
-
-    if Variable.get(BLIND, default=None) is None:
+def _notify_recovered_watch(configuration: Configuration, context: Context) -> None:
+    if Variable.get(FAILED_VARIABLE, default=None) is None:
         return
-    name = mirror_name(configuration)
+    name = configuration.mirror_name
     message = Message(
         alert=WATCH_FAILED,
         status=Status.RESOLVED,
@@ -237,5 +229,5 @@ def _see_again(configuration: Configuration, context: Context) -> None:
     try:
         send(message, configuration.alerts, context)
     except AirflowException as error:
-        raise RunFailed(f"{error}; the next watch tries it again") from error
-    Variable.delete(BLIND)
+        raise RunFailed(f"{error}; the next watch retries it") from error
+    Variable.delete(FAILED_VARIABLE)

@@ -28,7 +28,8 @@ def duration(seconds: int) -> str:
         return f"{seconds} s"
     if minutes >= 2 * 24 * 60:
         return f"{minutes // (24 * 60):,} days"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min")) if number)
 
 
 def moment(time: datetime) -> str:

@@ -1,4 +1,4 @@
-"""What is told, and how often."""
+"""What people are notified of, and how often."""
 
 from dataclasses import replace
 
@@ -6,75 +6,81 @@ import msgspec
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.alerts.conditions import Condition, Parked, ProjectsParked, RunFails, UpstreamSilent
+from pypi_mirror.alerts.conditions import (
+    Condition,
+    LastRunFailed,
+    Parked,
+    ProjectsParked,
+    UpstreamUnreachable,
+)
 from pypi_mirror.alerts.notification_state import (
-    BEING_SENT,
-    GIVE_UP_AFTER,
-    MOST_UNSENT,
-    AlertState,
-    Notice,
+    IN_DELIVERY,
+    MOST_PENDING,
+    RETRIED_FOR,
+    Notification,
+    NotificationState,
+    PendingMessage,
     Phase,
-    Unsent,
-    after,
-    delivered,
-    due,
-    enqueued,
-    notices,
-    tell_once,
+    deliverable,
+    notifications_due,
+    with_delivery,
+    with_event,
+    with_notified,
+    with_pending,
 )
 
 DAY = 86_400
-SILENT = UpstreamSilent(since=0, now=0, master="https://index.example", trouble="refused")
+UNREACHABLE = UpstreamUnreachable(since=0, now=0, master="https://index.example", error="refused")
 ALPHA = Parked(project=NormalizedName("alpha"), error="StalePage", reason="it is old")
 BETA = replace(ALPHA, project=NormalizedName("beta"))
-UNSENT = Unsent(id="1", message="{}", channels=("mail", "slack"), at=1000)
+MESSAGE = PendingMessage(id="1", message="{}", channels=("mail", "slack"), created_at=1000)
 
 
 class Watching:
     """A state through a number of watches."""
 
     def __init__(self, repeat_after: int = DAY) -> None:
-        self.state = AlertState()
+        self.state = NotificationState()
         self.repeat_after = repeat_after
 
     def __call__(self, now: int, *conditions: Condition) -> list[tuple[str, Phase]]:
-        given = self.notices(now, *conditions)
-        self.state = after(self.state, conditions, given, now=now)
-        return [(notice.key, notice.phase) for notice in given]
+        due = self.due(now, *conditions)
+        self.state = with_notified(self.state, conditions, due, now=now)
+        return [(notice.key, notice.phase) for notice in due]
 
-    def notices(self, now: int, *conditions: Condition) -> tuple[Notice, ...]:
-        return notices(self.state, conditions, now=now, repeat_after=self.repeat_after)
+    def due(self, now: int, *conditions: Condition) -> tuple[Notification, ...]:
+        return notifications_due(self.state, conditions, now=now, repeat_after=self.repeat_after)
 
 
-def test_a_condition_is_told_once_again_after_a_time_and_once_when_it_ended() -> None:
+def test_people_are_notified_when_a_condition_starts_by_reminders_and_when_it_ends() -> None:
     watch = Watching()
-    assert watch(0, SILENT) == [(SILENT.key, Phase.BEGUN)]
-    assert watch(900, SILENT) == []
-    assert watch(DAY, SILENT) == [(SILENT.key, Phase.LASTS)]
-    assert watch(DAY + 900, SILENT) == []
-    (ended,) = watch.notices(2 * DAY - 1)
+    assert watch(0, UNREACHABLE) == [(UNREACHABLE.key, Phase.STARTED)]
+    assert watch(900, UNREACHABLE) == []
+    assert watch(DAY, UNREACHABLE) == [(UNREACHABLE.key, Phase.ONGOING)]
+    assert watch(DAY + 900, UNREACHABLE) == []
+    (ended,) = watch.due(2 * DAY - 1)
     assert (ended.phase, ended.since, ended.condition) == (Phase.ENDED, 0, None)
-    assert watch(2 * DAY - 1) == [(SILENT.key, Phase.ENDED)]
+    assert watch(2 * DAY - 1) == [(UNREACHABLE.key, Phase.ENDED)]
     assert watch(2 * DAY) == []
-    assert watch(3 * DAY, SILENT) == [(SILENT.key, Phase.BEGUN)]
+    assert watch(3 * DAY, UNREACHABLE) == [(UNREACHABLE.key, Phase.STARTED)]
 
 
 def test_it_is_not_repeated_where_once_is_enough() -> None:
     watch = Watching(repeat_after=0)
-    assert watch(0, SILENT)
-    assert watch(1000 * DAY, SILENT) == []
+    assert watch(0, UNREACHABLE)
+    assert watch(1000 * DAY, UNREACHABLE) == []
 
 
-def test_another_failed_run_is_news_and_the_trouble_as_old_as_it_is() -> None:
+def test_another_failed_run_is_news_of_a_condition_as_old_as_it_is() -> None:
     watch = Watching()
-    watch(0, RunFails(label="first", failed_at=0, reason="x"))
-    (notice,) = watch.notices(60, RunFails(label="second", failed_at=60, reason="x"))
-    assert (notice.phase, notice.since) == (Phase.BEGUN, 0)
+    watch(0, LastRunFailed(label="first", failed_at=0, reason="x"))
+    (notice,) = watch.due(60, LastRunFailed(label="second", failed_at=60, reason="x"))
+    assert (notice.phase, notice.since) == (Phase.STARTED, 0)
 
 
-def test_a_parked_project_is_told_again_only_for_another_reason() -> None:
+def test_a_parked_project_is_notified_again_only_for_another_reason() -> None:
     watch = Watching()
-    news = [("projects-parked", Phase.BEGUN)]
+    news = [("projects-parked", Phase.STARTED)]
     assert watch(0, ProjectsParked(projects=(ALPHA,))) == news
     assert watch(30 * DAY, ProjectsParked(projects=(ALPHA,))) == []
     assert watch(31 * DAY, ProjectsParked(projects=(ALPHA, BETA))) == news
@@ -87,54 +93,54 @@ def test_a_parked_project_is_told_again_only_for_another_reason() -> None:
     assert watch(36 * DAY) == [("projects-parked", Phase.ENDED)]
 
 
-def test_what_somebody_told_who_saw_it_is_not_told_again() -> None:
-    state = tell_once(AlertState(), "run-failed", about="a run", title="alpha failed", now=100)
+def test_what_a_run_reported_itself_is_not_notified_again() -> None:
+    state = with_event(NotificationState(), "run-failed", about="a run", title="alpha failed", now=100)
     assert state is not None
-    assert tell_once(state, "run-failed", about="a run", title="again", now=200) is None
+    assert with_event(state, "run-failed", about="a run", title="again", now=200) is None
     watch = Watching()
     watch.state = state
-    assert watch(200, RunFails(label="a run", failed_at=100, reason="x")) == []
-    other = tell_once(watch.state, "run-failed", about="the next", title="beta failed", now=300)
+    assert watch(200, LastRunFailed(label="a run", failed_at=100, reason="x")) == []
+    other = with_event(watch.state, "run-failed", about="the next", title="beta failed", now=300)
     assert other is not None
-    assert other.told["run-failed"].since == 100
+    assert other.notified["run-failed"].since == 100
 
 
-@pytest.mark.parametrize(("told_at", "stays"), [(999, False), (1000, True), (1002, True), (9999, False)])
-def test_what_is_told_while_a_watch_looks_has_not_ended(told_at: int, *, stays: bool) -> None:
-    """A run that begins to wait for approval tells of it itself; the watch looked a moment before."""
-    state = tell_once(AlertState(), "approval-needed", about="a plan", title="waits", now=told_at)
+@pytest.mark.parametrize(("notified_at", "stays"), [(999, False), (1000, True), (1002, True), (9999, False)])
+def test_what_is_reported_during_the_observation_has_not_ended(notified_at: int, *, stays: bool) -> None:
+    """A run that awaits approval reports it itself; the watch observed a moment before."""
+    state = with_event(NotificationState(), "approval-needed", about="a plan", title="waits", now=notified_at)
     assert state is not None
     watch = Watching()
     watch.state = state
     assert watch(1000) == ([] if stays else [("approval-needed", Phase.ENDED)])
-    assert ("approval-needed" in watch.state.told) == stays
+    assert ("approval-needed" in watch.state.notified) == stays
     assert watch(30_000) == ([("approval-needed", Phase.ENDED)] if stays else [])
 
 
 def test_a_state_goes_through_json() -> None:
-    state = enqueued(AlertState(), [UNSENT])
-    told = tell_once(state, "run-failed", about="a run", title="alpha failed", now=100)
-    assert msgspec.json.decode(msgspec.json.encode(told), type=AlertState) == told
+    state = with_pending(NotificationState(), [MESSAGE])
+    told = with_event(state, "run-failed", about="a run", title="alpha failed", now=100)
+    assert msgspec.json.decode(msgspec.json.encode(told), type=NotificationState) == told
 
 
-def test_a_message_waits_for_the_channels_that_failed() -> None:
-    state = enqueued(AlertState(), [UNSENT, replace(UNSENT, id="2")])
-    state = delivered(state, "1", still=("slack",), now=1001)
-    assert [u.channels for u in state.unsent] == [("slack",), ("mail", "slack")]
-    state = delivered(state, "2", still=(), now=1001)
-    assert [u.id for u in state.unsent] == ["1"]
-    assert delivered(state, "1", still=("slack",), now=1000 + GIVE_UP_AFTER).unsent == ()
+def test_a_message_is_retried_by_the_channels_that_failed() -> None:
+    state = with_pending(NotificationState(), [MESSAGE, msgspec.structs.replace(MESSAGE, id="2")])
+    state = with_delivery(state, "1", failed=("slack",), now=1001)
+    assert [u.channels for u in state.pending] == [("slack",), ("mail", "slack")]
+    state = with_delivery(state, "2", failed=(), now=1001)
+    assert [u.id for u in state.pending] == ["1"]
+    assert with_delivery(state, "1", failed=("slack",), now=1000 + RETRIED_FOR).pending == ()
 
 
-def test_a_message_that_somebody_is_sending_is_left_to_them() -> None:
-    state = enqueued(AlertState(), [UNSENT])
-    assert due(state, now=1000 + BEING_SENT - 1) == ()
-    assert due(state, now=1000 + BEING_SENT) == (UNSENT,)
+def test_a_message_in_delivery_is_left_to_its_sender() -> None:
+    state = with_pending(NotificationState(), [MESSAGE])
+    assert deliverable(state, now=1000 + IN_DELIVERY - 1) == ()
+    assert deliverable(state, now=1000 + IN_DELIVERY) == (MESSAGE,)
     # A clock that was set back does not keep it for ever.
-    assert due(state, now=0) == (UNSENT,)
+    assert deliverable(state, now=0) == (MESSAGE,)
 
 
 @pytest.mark.parametrize("more", [0, 5])
-def test_only_so_many_messages_wait(more: int) -> None:
-    many = [replace(UNSENT, id=str(number)) for number in range(MOST_UNSENT + more)]
-    assert [u.id for u in enqueued(AlertState(), many).unsent] == [u.id for u in many[more:]]
+def test_only_so_many_messages_are_pending(more: int) -> None:
+    many = [msgspec.structs.replace(MESSAGE, id=str(number)) for number in range(MOST_PENDING + more)]
+    assert [u.id for u in with_pending(NotificationState(), many).pending] == [u.id for u in many[more:]]

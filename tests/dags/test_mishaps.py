@@ -85,7 +85,7 @@ def test_a_run_that_hangs_and_is_marked_failed_does_not_hold_up_the_next(
     ended = airflow.ledger_run(hung)
     assert ended.state is RunState.FAILED
     assert ended.outcome is not None
-    assert ended.outcome.reason == "it was ended in Airflow while its tasks were at work"
+    assert ended.outcome.reason == "it was ended in Airflow while its tasks were running"
 
 
 @pytest.mark.database("postgresql")

@@ -179,7 +179,7 @@ def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) 
 
 
 @pytest.mark.database("postgresql")
-def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_path: Path) -> None:
+def test_a_plan_that_removes_much_awaits_approval(airflow: RealAirflow, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
         airflow.configure(mirror, upstream.url, always_allowed=0)
@@ -190,7 +190,7 @@ def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_p
         rejected, question = _asked(airflow)
         assert "1 project, 1 file" in question["subject"]
         assert "25 % of the mirror's projects" in question["body"]
-        assert "alpha: 1 files, upstream: remove project" in question["body"]
+        assert "alpha: 1 file, upstream: remove project" in question["body"]
         assert _expiry(airflow) == 0, "a run that waits for hours does not hold the lease"
         _answer(airflow, rejected, "Reject")
         assert airflow.wait(rejected) == "failed"
@@ -199,8 +199,9 @@ def test_a_plan_that_removes_much_waits_for_a_person(airflow: RealAirflow, tmp_p
         assert (pages(mirror), airflow.cursor()) == (before, cursor)
         airflow.until(lambda: len(_calls(airflow, rejected)) == 2, rejected)
         waits, failed = _calls(airflow, rejected)
-        assert "waits for approval to remove 1 project, 1 file" in waits["text"]
-        assert "rejected what the plan" in failed["tasks"][0]["reason"]
+        assert "a plan is awaiting approval to remove 1 project, 1 file" in waits["text"]
+        assert waits["url"].endswith(f"/runs/{rejected}/tasks/approve_removals/required_actions")
+        assert "rejected plan" in failed["tasks"][0]["reason"]
         assert airflow.ledger_run(rejected).state is RunState.FAILED
 
         approved, again = _asked(airflow)

@@ -1,4 +1,4 @@
-"""The watch's DAG, and the sync's deadline, as Airflow's scheduler gets to know them."""
+"""The watch's DAG as Airflow's scheduler gets to know it."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ dag = bag.dags["pypi_mirror_watch"]
 shown = DagSerialization.from_dict(DagSerialization.to_dict(dag))
 (task,) = shown.tasks
 others = [t for d in bag.dags.values() for t in d.tasks if d is not dag]
-deadlines = bag.dags["pypi_mirror"].deadline or []
 print(json.dumps({
     "errors": bag.import_errors,
     "imported": imported,
@@ -35,7 +34,6 @@ print(json.dumps({
     "params": {name: shown.params.get_param(name).schema["title"] for name in shown.params},
     "task": [task.task_id, task.retries, task.pool, task.priority_weight],
     "first": all(task.priority_weight > t.priority_weight for t in others),
-    "deadlines": [[d.interval.total_seconds(), d.callback.path] for d in deadlines],
 }))
 """
 
@@ -46,21 +44,19 @@ def describe(var: Path, alerts: str) -> Any:
     return in_airflow(var, DESCRIBE)
 
 
-def test_the_watch_and_the_deadline_are_those_of_the_settings(tmp_path: Path) -> None:
-    found = describe(tmp_path, "watch-cron = 5 4 * * *\nwebhook-connection = hook\nrun-deadline = 1.5")
+def test_the_watch_is_that_of_the_settings(tmp_path: Path) -> None:
+    found = describe(tmp_path, "watch-cron = 5 4 * * *\nwebhook-connection = hook")
     assert found["errors"] == {}
     assert found["imported"] == []
     assert found["timetable"] == "5 4 * * *"
     assert "`5 4 * * *` (Europe/Berlin)" in found["doc"]
-    assert "told: webhook" in found["doc"]
+    assert "notified by: webhook" in found["doc"]
     # It works from the first day on, and waits for no batch of a run.
     assert (found["paused"], found["runs"], found["first"]) == (False, 1, True)
     assert found["params"] == {"test_message": "Send a test message"}
     assert found["task"][:3] == ["watch", 2, "default_pool"]
-    assert found["deadlines"] == [[5400, "mirror_airflow.run_overdue.tell_of_overdue_run"]]
 
 
-def test_both_can_be_switched_off(tmp_path: Path) -> None:
-    found = describe(tmp_path, "watch-cron = none\nrun-deadline = 0")
+def test_it_can_be_switched_off(tmp_path: Path) -> None:
+    found = describe(tmp_path, "watch-cron = none")
     assert found["timetable"] == "None"
-    assert found["deadlines"] == []

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from mirror_airflow.places import POOL
+from mirror_airflow.scheduling import POOL
 from tests.deploy.airflow_options import unknown_options
 from tests.deploy.compose import ROOT, example, services
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror_airflow.places import POOL
+from mirror_airflow.scheduling import POOL
 from tests.deploy.airflow_options import unknown_options
 from tests.deploy.compose import ROOT, example, services
 from tests.requirements_present import require

@@ -69,7 +69,7 @@ def test_only_what_was_asked_about_is_approved(
 def test_no_answer_ends_the_run_with_a_sentence(
     opened: Callable[[], AbstractContextManager[Mirror]],
 ) -> None:
-    with pytest.raises(RunFailed, match=r"nobody approved within 2 hours what the plan cafe .* a new plan"):
+    with pytest.raises(RunFailed, match=r"the approval timed out after 2 hours; plan cafe .* a new plan"):
         answer(1, TIMEOUT, "cafe")
 
 
@@ -79,7 +79,7 @@ def test_what_is_asked_says_what_makes_the_plan_void_and_no_more(
     with opened() as mirror:
         run, _ = plan(mirror, "waits", 6)
         asked = approve_removals._body(mirror, removals_of(mirror, run))
-    assert "another run that syncs makes it void" in asked
+    assert "Another sync makes it void" in asked
     assert "dry run" not in asked
 
 

@@ -5,7 +5,7 @@ import pytest
 from airflow.sdk import RetryAction
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from mirror_airflow.retry import RetryWhatCanBeMended
+from mirror_airflow.retry import RetryTransientErrors
 from pypi_mirror.errors import (
     ConfigurationError,
     MirrorBusy,
@@ -19,7 +19,7 @@ from pypi_mirror.errors import (
 from pypi_mirror.settings.values import Schedule
 from pypi_mirror.transport.patience import LONGEST_PAUSE
 
-POLICY = RetryWhatCanBeMended(tries=3, delay=60)
+POLICY = RetryTransientErrors(tries=3, delay=60)
 URL = "https://index.example/simple/"
 
 
@@ -32,7 +32,7 @@ URL = "https://index.example/simple/"
         AirflowException("the API server did not answer"),
     ],
 )
-def test_what_a_retry_can_mend_is_tried_again_ever_later(error: Exception) -> None:
+def test_transient_errors_are_retried_ever_later(error: Exception) -> None:
     decisions = [POLICY.evaluate(error, try_number=number, max_tries=3) for number in (1, 2, 3)]
     assert {d.action for d in decisions} == {RetryAction.RETRY}
     assert [d.retry_delay for d in decisions] == [timedelta(seconds=s) for s in (60, 120, 240)]
@@ -45,14 +45,14 @@ def test_what_a_retry_can_mend_is_tried_again_ever_later(error: Exception) -> No
         ConfigurationError(Path("mirror.conf"), ()),
         WebServerError("nginx: [emerg]"),
         RunStopped("another batch failed"),
-        # Where a run is to wait for its turn, it never comes to this.
+        # Where runs wait for each other, it never comes to this.
         MirrorBusy(owner="a run", since="noon", expires="one"),
         AirflowFailException("the run has failed"),
         OSError(28, "No space left on device"),
         KeyError("a bug"),
     ],
 )
-def test_what_a_retry_cannot_mend_fails_at_once(error: Exception) -> None:
+def test_other_errors_fail_at_once(error: Exception) -> None:
     assert POLICY.evaluate(error, try_number=1, max_tries=3).action is RetryAction.FAIL
     assert POLICY.pause(error, 1) is None
 
@@ -79,13 +79,13 @@ def test_what_upstream_asks_for_never_shortens_our_own_pause(asked: float) -> No
 
 
 def test_no_pause_is_longer_than_the_lease_can_be_kept() -> None:
-    policy = RetryWhatCanBeMended(tries=5_000, delay=600)
+    policy = RetryTransientErrors(tries=5_000, delay=600)
     error = UpstreamUnavailable("lost", url=URL)
     assert policy.pause(error, 4) == policy.pause(error, 5_000) == LONGEST_PAUSE
 
 
 def test_the_policy_survives_serialization() -> None:
-    policy = RetryWhatCanBeMended.of(Schedule(retries=2, retry_delay=9))
-    again = RetryWhatCanBeMended.deserialize(policy.serialize())
+    policy = RetryTransientErrors.of(Schedule(retries=2, retry_delay=9))
+    again = RetryTransientErrors.deserialize(policy.serialize())
     error = UpstreamUnavailable("lost", url=URL)
     assert (again.pause(error, 1), again.pause(error, 2), again.pause(error, 3)) == (9, 18, None)

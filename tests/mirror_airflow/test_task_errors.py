@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSkipException
 
-from mirror_airflow.message import FailedTask
-from mirror_airflow.task_errors import failed_tasks, last_words
+from mirror_airflow.alerts.message import FailedTask
+from mirror_airflow.task_errors import failed_tasks, record_task_error
 from pypi_mirror.errors import WebServerError
 
 
@@ -14,35 +14,35 @@ class Ti:
 
     def __init__(self, states: dict[str, str | None] | None = None) -> None:
         self.states = states or {}
-        self.words: dict[tuple[str, int], str] = {}
+        self.errors: dict[tuple[str, int], str] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
-        self.words[key, -1] = value
+        self.errors[key, -1] = value
 
     def xcom_pull(self, task_ids: str, *, key: str, map_indexes: int) -> Any:
         assert key == "error"
-        return self.words.get((task_ids, map_indexes))
+        return self.errors.get((task_ids, map_indexes))
 
     def get_task_states(self, dag_id: str, *, run_ids: list[str]) -> dict[str, dict[str, str | None]]:
         assert dag_id == self.dag_id
         return {run_ids[0]: self.states}
 
 
-def test_the_error_that_ends_a_task_is_kept_and_passes_on() -> None:
+def test_the_error_that_ends_a_task_is_recorded_and_raised() -> None:
     ti = Ti()
-    with pytest.raises(WebServerError), last_words(ti):
+    with pytest.raises(WebServerError), record_task_error(ti):
         raise WebServerError("nginx does not run")
-    assert ti.words == {("error", -1): "WebServerError: nginx does not run"}
+    assert ti.errors == {("error", -1): "WebServerError: nginx does not run"}
 
 
-def test_a_skipped_task_leaves_no_words() -> None:
+def test_a_skipped_task_records_no_error() -> None:
     ti = Ti()
-    with pytest.raises(AirflowSkipException), last_words(ti):
+    with pytest.raises(AirflowSkipException), record_task_error(ti):
         raise AirflowSkipException("a dry run")
-    assert ti.words == {}
+    assert ti.errors == {}
 
 
-def test_failed_tasks_come_with_their_words_and_map_index() -> None:
+def test_failed_tasks_come_with_error_and_map_index() -> None:
     ti = Ti(
         {
             "fetch_changelog": "success",
@@ -52,7 +52,7 @@ def test_failed_tasks_come_with_their_words_and_map_index() -> None:
             "report": None,
         }
     )
-    ti.words["download_projects", 12] = "OSError: no space"
+    ti.errors["download_projects", 12] = "OSError: no space"
     assert failed_tasks(ti) == (FailedTask(task="download_projects [12]", reason="OSError: no space"),)
 
 

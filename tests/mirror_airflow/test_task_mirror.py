@@ -159,7 +159,7 @@ def test_a_run_that_airflow_has_ended_is_not_waited_for(
     assert ended is not None
     assert ended.state is RunState.FAILED
     assert ended.outcome is not None
-    assert ended.outcome.reason == "it was ended in Airflow while its tasks were at work"
+    assert ended.outcome.reason == "it was ended in Airflow while its tasks were running"
 
 
 @pytest.mark.parametrize("owner", ["manual__2026", "manual__unknown", "sync on a host"])

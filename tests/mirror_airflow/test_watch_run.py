@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from mirror_airflow import alerts, watch_run
+from mirror_airflow import watch_run
+from mirror_airflow.alerts.message import Message, Status
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.message import Message, Status
 from mirror_airflow.task_errors import RunFailed
-from mirror_airflow.watch_run import BLIND, TRIES, notice_message, watch, watch_page
-from pypi_mirror.alerts.conditions import AuditFails, RunFails, Stale
-from pypi_mirror.alerts.notification_state import Notice, Phase
+from mirror_airflow.watch_run import FAILED_VARIABLE, TRIES, notification_message, watch, watch_page
+from pypi_mirror.alerts.conditions import LastAuditFailed, LastRunFailed, Stale
+from pypi_mirror.alerts.notification_state import Notification, Phase
 from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable, WrongDisk
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.settings.read import read_settings
@@ -22,7 +22,7 @@ from pypi_mirror.settings.read import read_settings
 NAME = "http://mirror.example/pypi"
 CONF = "[mirror]\ndirectory = data\nmaster = https://index.example\n[alerts]\nwebhook-connection = hook\n"
 STALE = Stale(
-    since=0, now=7200, cursor=1, upstream_serial=2, last_run=None, running=None, waits_for_approval=False
+    since=0, now=7200, cursor=1, upstream_serial=2, last_run=None, running=None, awaits_approval=False
 )
 
 
@@ -69,14 +69,14 @@ class Watched:
     def see(self, *_: object) -> dict[str, int]:
         if self.error is not None:
             raise self.error
-        return {"told": 0, "holds": 0}
+        return {"notified": 0, "active": 0}
 
     def send(self, message: Message, *_: object) -> None:
         if self.refuses:
             raise AirflowException("the alert could not be sent: webhook: no")
         self.sent.append(message)
 
-    def told(self) -> list[tuple[str, Status]]:
+    def heard(self) -> list[tuple[str, Status]]:
         return [(message.title, message.status) for message in self.sent]
 
 
@@ -86,9 +86,9 @@ def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Watched:
     found.conf.write_text(CONF)
     (tmp_path / "data" / "web").mkdir(parents=True)
     monkeypatch.setenv("PYPI_MIRROR_CONF", str(found.conf))
-    monkeypatch.setattr(alerts, "send", found.send)
+    monkeypatch.setattr(watch_run, "send", found.send)
     monkeypatch.setattr(watch_run, "Variable", found.variables)
-    monkeypatch.setattr(watch_run, "_watched", found.see)
+    monkeypatch.setattr(watch_run, "_watch", found.see)
     return found
 
 
@@ -101,16 +101,16 @@ def test_that_it_cannot_see_is_told_once_again_after_a_time_and_when_it_can(watc
     for _ in range(2):
         with pytest.raises(LedgerError):
             watched()
-    assert watched.told() == [BEGUN]
+    assert watched.heard() == [BEGUN]
     assert watched.sent[0].details == ("LedgerError: the ledger is gone",)
-    watched.variables.kept[BLIND] = '{"told_at": 0}'
+    watched.variables.kept[FAILED_VARIABLE] = '{"told_at": 0}'
     with pytest.raises(LedgerError):
         watched()
-    assert watched.told() == [BEGUN, BEGUN]
+    assert watched.heard() == [BEGUN, BEGUN]
     watched.error = None
     watched()
     watched()
-    assert watched.told() == [BEGUN, BEGUN, ENDED]
+    assert watched.heard() == [BEGUN, BEGUN, ENDED]
 
 
 def test_what_a_retry_may_mend_is_told_after_the_last(watched: Watched) -> None:
@@ -120,7 +120,7 @@ def test_what_a_retry_may_mend_is_told_after_the_last(watched: Watched) -> None:
     assert watched.sent == []
     with pytest.raises(LedgerUnavailable):
         watched(try_number=TRIES + 1)
-    assert watched.told() == [BEGUN]
+    assert watched.heard() == [BEGUN]
 
 
 def test_a_broken_configuration_is_told_to_whom_it_still_names(watched: Watched) -> None:
@@ -128,7 +128,7 @@ def test_a_broken_configuration_is_told_to_whom_it_still_names(watched: Watched)
     watched.error = ConfigurationError(watched.conf, [])
     with pytest.raises(ConfigurationError):
         watched()
-    assert watched.told() == [BEGUN]
+    assert watched.heard() == [BEGUN]
     assert load_configuration().alerts.webhook_connection == "hook"
 
 
@@ -140,23 +140,23 @@ def test_what_nobody_heard_is_told_by_the_next_watch(watched: Watched) -> None:
     watched.refuses = False
     with pytest.raises(LedgerError):
         watched()
-    assert watched.told() == [BEGUN]
+    assert watched.heard() == [BEGUN]
     watched.error, watched.refuses = None, True
-    with pytest.raises(RunFailed, match="the next watch tries it again"):
+    with pytest.raises(RunFailed, match="the next watch retries it"):
         watched()
     watched.refuses = False
     watched()
-    assert watched.told() == [BEGUN, ENDED]
+    assert watched.heard() == [BEGUN, ENDED]
 
 
 def test_before_there_is_a_mirror_there_is_nothing_to_watch(watched: Watched, tmp_path: Path) -> None:
     (tmp_path / "data" / "web").rmdir()
     watched.error = LedgerError("it would be made")
-    assert watched() == {"told": 0, "holds": 0}
+    assert watched() == {"notified": 0, "active": 0}
 
 
 def test_a_test_message_says_that_nothing_is_wrong(watched: Watched) -> None:
-    assert watched(test=True) == {"told": 1, "holds": 0}
+    assert watched(test=True) == {"notified": 1, "active": 0}
     (message,) = watched.sent
     assert (message.status, message.run) == (Status.TEST, "manual__1")
     assert "nothing is wrong" in message.text()
@@ -164,48 +164,52 @@ def test_a_test_message_says_that_nothing_is_wrong(watched: Watched) -> None:
     with pytest.raises(RunFailed, match="webhook: no"):
         watched(test=True)
     watched.conf.write_text(CONF.replace("webhook-connection = hook", ""))
-    with pytest.raises(RunFailed, match="names nobody"):
+    with pytest.raises(RunFailed, match="has no channel"):
         watched(test=True)
 
 
 def test_a_condition_is_told_in_its_words_with_the_page_to_look_at() -> None:
-    begun = Notice(key="stale", phase=Phase.BEGUN, since=7200, title=STALE.title, condition=STALE)
-    message = notice_message(begun, NAME)
-    assert message.summary == f"The mirror {NAME}: the mirror has been behind upstream for 2 hours."
+    begun = Notification(key="stale", phase=Phase.STARTED, since=7200, title=STALE.title, condition=STALE)
+    message = notification_message(begun, NAME)
+    assert message.summary == f"The mirror {NAME}: the mirror has been behind upstream for 2 h."
     assert message.link.endswith("/pypi-mirror/")
     assert message.advice == (STALE.advice,)
-    assert "first told" not in message.text()
-    lasts = Notice(key="stale", phase=Phase.LASTS, since=0, title=STALE.title, condition=STALE)
-    assert "- first told at 1970-01-01 00:00 UTC" in notice_message(lasts, NAME).text()
+    assert "first notified" not in message.text()
+    lasts = Notification(key="stale", phase=Phase.ONGOING, since=0, title=STALE.title, condition=STALE)
+    assert "- first notified: 1970-01-01 00:00 UTC" in notification_message(lasts, NAME).text()
 
 
 def test_the_end_of_a_condition_says_what_it_was() -> None:
-    message = notice_message(Notice(key="stale", phase=Phase.ENDED, since=0, title="it was old"), NAME)
+    message = notification_message(
+        Notification(key="stale", phase=Phase.ENDED, since=0, title="it was old"), NAME
+    )
     assert (message.status, message.title) == (Status.RESOLVED, "the mirror is up to date again")
-    assert "- first told at 1970-01-01 00:00 UTC: it was old" in message.text()
+    assert "- it was: it was old\n- first notified: 1970-01-01 00:00 UTC" in message.text()
 
 
 @pytest.mark.parametrize(
     ("condition", "link"),
     [
-        (RunFails(label="manual__1", failed_at=0, reason="x"), "/dags/pypi_mirror/runs/manual__1"),
+        (LastRunFailed(label="manual__1", failed_at=0, reason="x"), "/dags/pypi_mirror/runs/manual__1"),
         (
-            AuditFails(label="audit scheduled__1", failed_at=0, reason="x"),
+            LastAuditFailed(label="audit scheduled__1", failed_at=0, reason="x"),
             "/dags/pypi_mirror_audit/runs/scheduled__1",
         ),
-        (RunFails(label="host, process 5", failed_at=0, reason="x"), "/pypi-mirror/"),
+        (LastRunFailed(label="host, process 5", failed_at=0, reason="x"), "/pypi-mirror/"),
     ],
 )
 def test_a_run_of_airflow_is_linked_and_one_of_the_command_line_is_not(
-    condition: RunFails, link: str
+    condition: LastRunFailed, link: str
 ) -> None:
-    notice = Notice(key=condition.key, phase=Phase.BEGUN, since=0, title=condition.title, condition=condition)
-    assert notice_message(notice, NAME).link.endswith(link)
+    notice = Notification(
+        key=condition.key, phase=Phase.STARTED, since=0, title=condition.title, condition=condition
+    )
+    assert notification_message(notice, NAME).link.endswith(link)
 
 
 def test_its_page_says_who_is_told_and_what_is_wrong_with_the_configuration(watched: Watched) -> None:
     page = watch_page(load_configuration())
-    assert "- told: webhook" in page
+    assert "- notified by: webhook" in page
     assert "`*/15 * * * *` (UTC)" in page
     watched.conf.write_text(CONF + "no-such-key = 1\n")
     assert "mirror.conf:6" in watch_page(load_configuration())
@@ -219,7 +223,7 @@ def test_a_disk_that_is_not_mounted_is_told_and_a_mirror_that_is_not_made_yet_is
     disk = tmp_path / "data"
     shutil.rmtree(disk)
     disk.mkdir()
-    assert watched() == {"told": 0, "holds": 0}
+    assert watched() == {"notified": 0, "active": 0}
     assert list(disk.iterdir()) == []
     assert not (tmp_path / "elsewhere.sqlite").exists()
     settings = read_settings(watched.conf)
@@ -228,20 +232,20 @@ def test_a_disk_that_is_not_mounted_is_told_and_a_mirror_that_is_not_made_yet_is
 
     def see(*_: object) -> dict[str, int]:
         with open_mirror(settings):
-            return {"told": 0, "holds": 0}
+            return {"notified": 0, "active": 0}
 
-    monkeypatch.setattr(watch_run, "_watched", see)
+    monkeypatch.setattr(watch_run, "_watch", see)
     watched()
     shutil.move(disk, tmp_path / "unmounted")
     disk.mkdir()
     for _ in range(2):
         with pytest.raises(WrongDisk):
             watched()
-    assert watched.told() == [BEGUN]
+    assert watched.heard() == [BEGUN]
     assert "the disk is not mounted" in watched.sent[0].details[0]
     assert "adopt-disk" in watched.sent[0].advice[0]
     assert list(disk.iterdir()) == []
     disk.rmdir()
     shutil.move(tmp_path / "unmounted", disk)
     watched()
-    assert watched.told() == [BEGUN, ENDED]
+    assert watched.heard() == [BEGUN, ENDED]

@@ -115,7 +115,7 @@ def test_a_project_that_is_there_again_with_other_bytes_is_not_listed(made: Benc
     made.sync()
     assert not made.page_directory("beta").exists()
     assert other.file_name in made.backlog()["beta"]
-    assert "files-replaced begun mail+hook" in watch(made)
+    assert "files-replaced started mail+hook" in watch(made)
 
 
 def test_follow_takes_the_new_bytes_and_ends_it(made: Bench) -> None:
@@ -158,12 +158,12 @@ def test_it_is_told_once_and_that_it_ended(made: Bench, how: str) -> None:
     assert watch(made) == []
     made.server.apply(Redeploy(distribution=OTHER))
     made.sync()
-    assert watch(made) == ["files-replaced begun mail+hook"]
+    assert watch(made) == ["files-replaced started mail+hook"]
     made.sync(clock_step=20)
     assert watch(made) == []
     made.server.apply(Redeploy(distribution=Wheel(name="alpha", version="1.1", summary="other bytes")))
     made.sync()
-    assert watch(made) == ["files-replaced begun mail+hook"], "it is another file"
+    assert watch(made) == ["files-replaced started mail+hook"], "it is another file"
     made.clock.advance(days=3)
     made.sync()
     assert not [told for told in watch(made) if told.startswith("files-replaced")]

@@ -1,4 +1,6 @@
-"""What a person has to hear of beside failed runs: conditions of the mirror, and what was told of them.
+"""Alerts: what is true of the mirror, what people must be notified of, and what was delivered.
 
-Everything here is pure. ``runs/raise_alerts.py`` looks at the mirror and keeps what was told in the ledger.
+Pure: ``conditions`` has each alert with its words, ``observation`` what the ``rules`` judge, and
+``notification_state`` remembers the notifications. ``runs/raise_alerts.py`` observes the mirror and keeps
+that state in the ledger; ``mirror_airflow/alerts`` sends the messages.
 """

@@ -1,6 +1,6 @@
-"""What can be wrong for longer than a moment: one frozen dataclass each, with the words for people.
+"""What people are alerted to: one frozen dataclass for each kind, with the words of its message.
 
-``key`` is stable: the runbook, silencers and programs behind the webhook go by it. Times are seconds since
+``key`` is stable: the runbook, silencers and programs behind the webhook use it. Times are seconds since
 1970.
 """
 
@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.wording import count, moment_of, size
+from pypi_mirror.wording import count, duration, moment_of, size
 
 MOST_NAMED: Final = 50
 
@@ -19,8 +19,8 @@ MOST_NAMED: Final = 50
 class Condition(ABC):
     """Something that lasts.
 
-    ``key`` names its kind, ``ended`` says that it is over. Without ``repeats`` it is told once, however
-    long it lasts.
+    ``key`` names its kind, ``ended`` says that it is over. Without ``repeats`` there are no reminders,
+    however long it lasts.
     """
 
     key: ClassVar[str]
@@ -40,17 +40,17 @@ class Condition(ABC):
     @property
     @abstractmethod
     def advice(self) -> str:
-        """Sentences: what to do, or why nothing has to be done."""
+        """Sentences: what to do, or why there is nothing to do."""
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What it is about, in names that stay; where one is new, it is told again."""
+        """What it is about, in stable names; a new one among them is a new notification."""
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stale(Condition):
-    """The mirror has been behind upstream ``since`` then, whether runs happen or not."""
+    """The mirror has been behind upstream ``since`` then, with or without runs."""
 
     key: ClassVar[str] = "stale"
     ended: ClassVar[str] = "the mirror is up to date again"
@@ -61,12 +61,12 @@ class Stale(Condition):
     upstream_serial: int | None
     last_run: str | None
     running: str | None
-    waits_for_approval: bool
+    awaits_approval: bool
     paused_until: int | None = None
 
     @property
     def title(self) -> str:
-        return f"the mirror has been behind upstream for {_duration(self.now - self.since)}"
+        return f"the mirror has been behind upstream for {duration(self.now - self.since)}"
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -76,46 +76,46 @@ class Stale(Condition):
 
     @property
     def advice(self) -> str:
-        if self.waits_for_approval:
-            return "A plan waits for approval: answer it under Required Actions, then the mirror goes on."
+        if self.awaits_approval:
+            return "A plan is awaiting approval: answer it under Required Actions, then the mirror continues."
         if self.paused_until is not None:
             return (
                 f"[schedule] download-window is closed until {moment_of(self.paused_until)}: nothing to do "
-                "if the mirror catches up then. [alerts] stale-after is what may be expected of it."
+                "if the mirror catches up then. [alerts] stale-after sets how far behind it may be."
             )
         if self.running is not None:
-            return f"The run {self.running} is at work: see its progress; nothing to do if it advances."
+            return f"The run {self.running} is in progress: nothing to do if it advances."
         return (
-            "No run is under way: see in Airflow whether the DAG pypi_mirror is paused and the scheduler is "
-            "alive, mend what the last run failed of, and trigger a run."
+            "No run is in progress. Check in Airflow whether the DAG pypi_mirror is paused and the scheduler "
+            "is running, fix what the last run failed for, and trigger a run."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamSilent(Condition):
-    """Upstream has not answered ``since`` then: nobody knows whether the mirror is fresh."""
+class UpstreamUnreachable(Condition):
+    """Upstream has not answered ``since`` then, so whether the mirror is up to date is unknown."""
 
     key: ClassVar[str] = "upstream-unreachable"
-    ended: ClassVar[str] = "upstream answers again"
+    ended: ClassVar[str] = "upstream is reachable again"
 
     since: int
     now: int
     master: str
-    trouble: str
+    error: str
 
     @property
     def title(self) -> str:
-        return f"upstream cannot be asked for {_duration(self.now - self.since)}"
+        return f"upstream has been unreachable for {duration(self.now - self.since)}"
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"{self.master} is silent since {moment_of(self.since)}: {self.trouble}",)
+        return (f"{self.master} has not answered since {moment_of(self.since)}: {self.error}",)
 
     @property
     def advice(self) -> str:
         return (
-            "The mirror goes on serving what it has, and catches up by itself once upstream answers. See "
-            "whether the network, the proxy ([mirror] proxy) or upstream is down: the first two are yours."
+            "The mirror still serves what it has and catches up by itself once upstream answers. Check "
+            "whether the network, the proxy ([mirror] proxy) or upstream is down."
         )
 
 
@@ -136,14 +136,14 @@ class DiskFilling(Condition):
     @property
     def title(self) -> str:
         if self.full_at is None:
-            return "the disk is down to its reserve, nothing more is downloaded"
-        return f"the disk is expected to be full in {_duration(max(0, self.full_at - self.now))}"
+            return "the disk is down to its reserve; downloads have stopped"
+        return f"the disk is expected to be full in {duration(max(0, self.full_at - self.now))}"
 
     @property
     def details(self) -> tuple[str, ...]:
-        lines = [f"{self.path} has {size(self.free)} free, {size(self.reserve)} of it are kept in reserve"]
+        lines = [f"{self.path} has {size(self.free)} free, of which {size(self.reserve)} are reserved"]
         if self.full_at is not None:
-            lines.append(f"no more than that will be left at {moment_of(self.full_at)}")
+            lines.append(f"only the reserve will be left at {moment_of(self.full_at)}")
         if self.bytes_a_day is not None:
             lines.append(f"it fills by {size(self.bytes_a_day)} a day")
         return tuple(lines)
@@ -151,15 +151,15 @@ class DiskFilling(Condition):
     @property
     def advice(self) -> str:
         return (
-            "Make the disk larger, or have the filters keep less ([allowlist], [blocklist], [platform]); "
-            "what they drop is deleted after [removal] grace-days. [mirror] disk-reserve is the room that "
+            "Enlarge the disk, or select less ([allowlist], [blocklist], [platform]); files that are no "
+            "longer selected are deleted after [removal] grace-days. [mirror] disk-reserve is the space that "
             "syncs leave free."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunFails(Condition):
-    """The last run that synced, ``label``, has failed; a good one ends it."""
+class LastRunFailed(Condition):
+    """The last sync, ``label``, failed; one that succeeds ends it."""
 
     key: ClassVar[str] = "run-failed"
     ended: ClassVar[str] = "a run has succeeded again"
@@ -170,15 +170,15 @@ class RunFails(Condition):
 
     @property
     def title(self) -> str:
-        return f"the last run has failed: {self.label}"
+        return f"the last run failed: {self.label}"
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"it failed at {moment_of(self.failed_at)}: {self.reason}",)
+        return (f"failed at {moment_of(self.failed_at)}: {self.reason}",)
 
     @property
     def advice(self) -> str:
-        return "The next run tries again; `pypi-mirror status` and the run's log say more."
+        return "The next run tries again. `pypi-mirror status` and the run's log have the details."
 
     @property
     def about(self) -> tuple[str, ...]:
@@ -186,28 +186,28 @@ class RunFails(Condition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditFails(RunFails):
-    """The last audit, ``label``, found damage that it could not repair, or could not do its work."""
+class LastAuditFailed(LastRunFailed):
+    """The last audit, ``label``, found damage that it could not repair, or did not finish."""
 
     key: ClassVar[str] = "audit-failed"
-    ended: ClassVar[str] = "an audit has found nothing wrong that it could not repair"
+    ended: ClassVar[str] = "an audit found nothing wrong that it could not repair"
 
     @property
     def title(self) -> str:
-        return f"the last audit has failed: {self.label}"
+        return f"the last audit failed: {self.label}"
 
     @property
     def advice(self) -> str:
         return (
-            "What is damaged is off its page, and its project is on the backlog, so that the next run "
-            "downloads it again. `pypi-mirror audit` repeats the audit and names what is left; when more "
-            "breaks again and again, look at the disk (the kernel's log, SMART)."
+            "Damaged files are off their pages, and their projects are in the backlog, so that the next run "
+            "downloads them again. `pypi-mirror audit` repeats the audit and lists what is left. If damage "
+            "keeps appearing, check the disk (kernel log, SMART)."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOverdue(Condition):
-    """The run ``label`` takes longer than ``hours``."""
+    """The run ``label`` has taken longer than ``hours``."""
 
     key: ClassVar[str] = "run-overdue"
     ended: ClassVar[str] = "the run that took too long has ended"
@@ -218,18 +218,18 @@ class RunOverdue(Condition):
 
     @property
     def title(self) -> str:
-        return f"a run takes longer than {self.hours:g} hours: {self.label}"
+        return f"a run has taken longer than {self.hours:g} hours: {self.label}"
 
     @property
     def details(self) -> tuple[str, ...]:
-        return (f"it began at {moment_of(self.started_at)}",)
+        return (f"started at {moment_of(self.started_at)}",)
 
     @property
     def advice(self) -> str:
         return (
-            "See whether it advances. A first sync takes its time: [schedule] projects-per-run cuts it into "
-            "runs. One that hangs is ended by marking it failed in Airflow; the next run goes on with what "
-            "is left. [alerts] run-deadline is what may be expected of a run."
+            "Check whether it advances. A first sync takes long: [schedule] projects-per-run splits it into "
+            "several runs. If the run hangs, mark it as failed in Airflow; the next run does the rest. "
+            "[alerts] run-deadline sets how long a run may take."
         )
 
     @property
@@ -239,10 +239,10 @@ class RunOverdue(Condition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalNeeded(Condition):
-    """The plan of the run ``label`` would remove ``removes``, and nobody has approved it."""
+    """The plan of the run ``label`` would remove ``removes``, and is awaiting approval."""
 
     key: ClassVar[str] = "approval-needed"
-    ended: ClassVar[str] = "no plan waits for approval any more"
+    ended: ClassVar[str] = "no plan is awaiting approval any more"
 
     label: str
     plan: str
@@ -251,7 +251,7 @@ class ApprovalNeeded(Condition):
 
     @property
     def title(self) -> str:
-        return f"waits for approval to remove {self.removes}"
+        return f"a plan is awaiting approval to remove {self.removes}"
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -260,9 +260,9 @@ class ApprovalNeeded(Condition):
     @property
     def advice(self) -> str:
         return (
-            "Answer it in Airflow under Required Actions of the run (the task approve_removals). If no run "
-            "waits any more, the next one asks again. Until then nothing is removed and nothing is synced. "
-            "The limits are in [removal]."
+            "Answer it in Airflow under Required Actions of the run (task approve_removals). If that run has "
+            "ended, the next one asks again. Until then nothing is removed and nothing is synced. The limits "
+            "are in [removal]."
         )
 
     @property
@@ -272,7 +272,7 @@ class ApprovalNeeded(Condition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parked:
-    """A project that failed so often that it is tried rarely; ``error`` is the class of its last error."""
+    """A project that failed so often that it is retried rarely; ``error`` is the class of its last error."""
 
     project: NormalizedName
     error: str
@@ -281,7 +281,7 @@ class Parked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectsParked(Condition):
-    """Projects have failed too often. Each is told once for each class of error it fails with."""
+    """Projects have failed too often. Each is notified once for each class of error it fails with."""
 
     key: ClassVar[str] = "projects-parked"
     ended: ClassVar[str] = "no project is parked any more"
@@ -303,9 +303,10 @@ class ProjectsParked(Condition):
     @property
     def advice(self) -> str:
         return (
-            "A parked project is tried once a week; what the mirror has of it stays served. If the cause is "
-            "mended, `pypi-mirror backlog retry PROJECT` tries it with the next run; if it is upstream's and "
-            "stays, put the project on [blocklist]. Nothing more is told of it until it fails otherwise."
+            "A parked project is retried once a week; what the mirror has of it stays served. Once the cause "
+            "is fixed, `pypi-mirror backlog retry PROJECT` retries it in the next run. If the cause is "
+            "upstream's and permanent, add the project to [blocklist]. You are notified again only if it "
+            "fails for another reason."
         )
 
     @property
@@ -315,7 +316,7 @@ class ProjectsParked(Condition):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replaced:
-    """Upstream offers other bytes under the name of a file that the mirror knows."""
+    """Upstream offers other bytes under the name of a file that the mirror has."""
 
     project: NormalizedName
     filename: str
@@ -358,18 +359,18 @@ class FilesReplaced(Condition):
 
 
 def about_approval(plan: str, label: str) -> str:
-    """How a plan is remembered as told of: one that was rejected has to be answered again in a later run."""
+    """How an approval is remembered: a plan that was rejected needs another answer in a later run."""
     return f"{plan} of {label}"
 
 
 def about_parked(project: str, error: str) -> str:
-    """How a parked project is remembered as told of."""
+    """How a parked project is remembered."""
     return f"{project}: {error}"
 
 
 _KINDS: Final[tuple[type[Condition], ...]] = (
-    Stale, UpstreamSilent, DiskFilling, RunFails, AuditFails, RunOverdue, ApprovalNeeded, ProjectsParked,
-    FilesReplaced,
+    Stale, UpstreamUnreachable, DiskFilling, LastRunFailed, LastAuditFailed, RunOverdue, ApprovalNeeded,
+    ProjectsParked, FilesReplaced,
 )  # fmt: skip
 
 BY_KEY: Final[dict[str, type[Condition]]] = {kind.key: kind for kind in _KINDS}
@@ -377,11 +378,3 @@ BY_KEY: Final[dict[str, type[Condition]]] = {kind.key: kind for kind in _KINDS}
 
 def _is(projects: tuple[Parked, ...]) -> str:
     return "is" if len(projects) == 1 else "are"
-
-
-def _duration(seconds: int) -> str:
-    """``45 minutes``, ``30 hours``, ``12 days``."""
-    for unit, length, least in (("day", 86_400, 3), ("hour", 3600, 2), ("minute", 60, 1)):
-        if seconds >= least * length:
-            return count(seconds // length, unit)
-    return count(seconds, "second")

@@ -1,64 +1,64 @@
-"""What people were told, and what is left to tell: once when a condition begins, again, once when it ended.
+"""What people were notified of, and what is due: when a condition starts, as a reminder, and when it ends.
 
-Pure; times are seconds since 1970. A message that could not be sent waits in ``unsent`` until it is.
+Pure; times are seconds since 1970. A message that was not delivered stays in ``pending`` until it is.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from pypi_mirror.alerts.conditions import BY_KEY, Condition
 
-# Messages that wait to be sent, the newest; a week is what a mail server takes to be mended.
-MOST_UNSENT: Final = 50
-GIVE_UP_AFTER: Final = 7 * 86_400
-# Whoever put a message there is still sending it.
-BEING_SENT: Final = 120
+# The newest messages that are retried. A week is enough to repair a mail server.
+MOST_PENDING: Final = 50
+RETRIED_FOR: Final = 7 * 86_400
+# The process that added a message still has it in hand.
+IN_DELIVERY: Final = 120
 
 
 class Phase(StrEnum):
-    """Something new of a known kind has ``BEGUN``, too: another failed run, another parked project."""
+    """Something new of a known kind has ``STARTED``, too: another failed run, another parked project."""
 
-    BEGUN = "begun"
-    LASTS = "lasts"
+    STARTED = "started"
+    ONGOING = "ongoing"
     ENDED = "ended"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A condition that people know of: since when, when it was last told, in which words, about what."""
+# Ledgers of earlier versions have these names in their JSON.
+class Notified(msgspec.Struct, frozen=True, kw_only=True, rename={"notified_at": "told_at"}):
+    """A condition that people were notified of: since when, when last, in which words, and about what."""
 
     since: int
-    told_at: int
+    notified_at: int
     title: str
     about: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsent:
-    """A message, opaque here, that has still to go to ``channels``; ``id`` is unique."""
+class PendingMessage(msgspec.Struct, frozen=True, kw_only=True, rename={"created_at": "at"}):
+    """A message, opaque here, that has not reached ``channels`` yet; ``id`` is unique."""
 
     id: str
     message: str
     channels: tuple[str, ...]
-    at: int
+    created_at: int
+
+
+class NotificationState(
+    msgspec.Struct, frozen=True, kw_only=True, rename={"notified": "told", "pending": "unsent"}
+):
+    """``notified`` is by the key of its condition."""
+
+    notified: Mapping[str, Notified] = {}
+    pending: tuple[PendingMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlertState:
-    """``told`` is by the key of its condition."""
-
-    told: Mapping[str, Told] = field(default_factory=dict)
-    unsent: tuple[Unsent, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One thing to tell. ``condition`` is None when it ended; ``title`` is then what it was.
-
-    ``about`` is what of the condition is new, all of it where it lasts.
-    """
+class Notification:
+    """What people are to be notified of. ``condition`` is None when it ended; ``title`` is then its last."""
 
     key: str
     phase: Phase
@@ -67,101 +67,102 @@ class Notice:
     condition: Condition | None = None
 
 
-def notices(
-    state: AlertState, conditions: Sequence[Condition], *, now: int, repeat_after: int
-) -> tuple[Notice, ...]:
-    """What there is to tell at ``now``, when ``conditions`` held; ``repeat_after`` is in seconds, 0: never
-    again.
+def notifications_due(
+    state: NotificationState, conditions: Sequence[Condition], *, now: int, repeat_after: int
+) -> tuple[Notification, ...]:
+    """What is due at ``now``, when ``conditions`` hold.
+
+    ``repeat_after`` is the interval of reminders in seconds; 0: none.
     """
-    found = []
+    due = []
     for condition in conditions:
-        phase = _phase(state.told.get(condition.key), condition, now=now, repeat_after=repeat_after)
+        known = state.notified.get(condition.key)
+        phase = _phase(known, condition, now=now, repeat_after=repeat_after)
         if phase is not None:
-            found.append(_notice(state, condition, phase, now))
-    present = {condition.key for condition in conditions}
-    found += [
-        Notice(key=key, phase=Phase.ENDED, since=told.since, title=told.title)
-        for key, told in state.told.items()
-        if key not in present and key in BY_KEY and not _is_newer(told, now)
+            since = now if known is None else known.since
+            due.append(
+                Notification(
+                    key=condition.key, phase=phase, since=since, title=condition.title, condition=condition
+                )
+            )
+    holding = {condition.key for condition in conditions}
+    due += [
+        Notification(key=key, phase=Phase.ENDED, since=known.since, title=known.title)
+        for key, known in state.notified.items()
+        if key not in holding and key in BY_KEY and not _is_newer(known, now)
     ]
-    return tuple(found)
+    return tuple(due)
 
 
-def after(
-    state: AlertState, conditions: Sequence[Condition], given: Sequence[Notice], *, now: int
-) -> AlertState:
-    """The state once the notices ``given`` are told, or wait in ``unsent``.
-
-    What is no longer so is forgotten, so that it is news when it comes back.
-    """
-    # Whoever tells of what they saw happen does so at any moment, also after we looked.
-    told = {key: each for key, each in state.told.items() if _is_newer(each, now)}
-    spoken = {notice.key for notice in given}
+def with_notified(
+    state: NotificationState,
+    conditions: Sequence[Condition],
+    notifications: Sequence[Notification],
+    *,
+    now: int,
+) -> NotificationState:
+    """The state once people are notified; a condition that no longer holds is forgotten, so it can return."""
+    # A run that reports its own failure does so at any moment, also after the mirror was observed.
+    notified = {key: known for key, known in state.notified.items() if _is_newer(known, now)}
+    renewed = {notification.key for notification in notifications}
     for condition in conditions:
-        before = state.told.get(condition.key)
-        told_at = now if before is None or condition.key in spoken else before.told_at
-        told[condition.key] = Told(
-            since=now if before is None else before.since,
-            told_at=told_at,
-            title=condition.title if before is None or condition.key in spoken else before.title,
+        known = state.notified.get(condition.key)
+        is_new = known is None or condition.key in renewed
+        notified[condition.key] = Notified(
+            since=now if known is None else known.since,
+            notified_at=now if known is None or is_new else known.notified_at,
+            title=condition.title if known is None or is_new else known.title,
             about=condition.about,
         )
-    return replace(state, told=told)
+    return replace(state, notified=notified)
 
 
-def tell_once(state: AlertState, key: str, *, about: str, title: str, now: int) -> AlertState | None:
-    """The state once somebody who saw it happen has told of ``about``; None when it was told before."""
-    before = state.told.get(key)
-    if before is not None and about in before.about:
+def with_event(
+    state: NotificationState, key: str, *, about: str, title: str, now: int
+) -> NotificationState | None:
+    """The state once a run has reported ``about`` itself; None when people know of it already."""
+    known = state.notified.get(key)
+    if known is not None and about in known.about:
         return None
-    since = now if before is None else before.since
-    told = {**state.told, key: Told(since=since, told_at=now, title=title, about=(about,))}
-    return replace(state, told=told)
+    since = now if known is None else known.since
+    event = Notified(since=since, notified_at=now, title=title, about=(about,))
+    return replace(state, notified={**state.notified, key: event})
 
 
-def enqueued(state: AlertState, messages: Sequence[Unsent]) -> AlertState:
-    """With ``messages`` to be sent; of too many, the oldest are given up."""
-    return replace(state, unsent=(*state.unsent, *messages)[-MOST_UNSENT:])
+def with_pending(state: NotificationState, messages: Sequence[PendingMessage]) -> NotificationState:
+    """With ``messages`` to be delivered; beyond MOST_PENDING the oldest are dropped."""
+    return replace(state, pending=(*state.pending, *messages)[-MOST_PENDING:])
 
 
-def due(state: AlertState, *, now: int) -> tuple[Unsent, ...]:
-    """The messages that somebody else did not get rid of."""
-    return tuple(unsent for unsent in state.unsent if not 0 <= now - unsent.at < BEING_SENT)
+def deliverable(state: NotificationState, *, now: int) -> tuple[PendingMessage, ...]:
+    """The pending messages that no other process is delivering at the moment."""
+    return tuple(each for each in state.pending if not 0 <= now - each.created_at < IN_DELIVERY)
 
 
-def delivered(state: AlertState, id_: str, *, still: Sequence[str], now: int) -> AlertState:
-    """After an attempt at a message: it has still to go to the channels ``still``, for a week at most."""
-    kept = []
-    for unsent in state.unsent:
-        if unsent.id != id_:
-            kept.append(unsent)
-        elif still and now - unsent.at < GIVE_UP_AFTER:
-            kept.append(replace(unsent, channels=tuple(still)))
-    return replace(state, unsent=tuple(kept))
+def with_delivery(
+    state: NotificationState, id_: str, *, failed: Sequence[str], now: int
+) -> NotificationState:
+    """After an attempt at a message: the channels ``failed`` are retried, for a week at most."""
+    pending = []
+    for each in state.pending:
+        if each.id != id_:
+            pending.append(each)
+        elif failed and now - each.created_at < RETRIED_FOR:
+            pending.append(replace(each, channels=tuple(failed)))
+    return replace(state, pending=tuple(pending))
 
 
-def _is_newer(told: Told, now: int) -> bool:
-    """Whether people were told while somebody looked at the mirror, who cannot know whether it is over.
+def _is_newer(known: Notified, now: int) -> bool:
+    """Whether people were notified while the mirror was being observed: too late to know whether it ended.
 
-    What a clock that was ahead left in the future is older than that.
+    A time further ahead comes from a clock that was wrong.
     """
-    return 0 <= told.told_at - now < BEING_SENT
+    return 0 <= known.notified_at - now < IN_DELIVERY
 
 
-def _phase(told: Told | None, condition: Condition, *, now: int, repeat_after: int) -> Phase | None:
-    if told is None or not set(condition.about) <= set(told.about):
-        return Phase.BEGUN
-    if condition.repeats and repeat_after and now - told.told_at >= repeat_after:
-        return Phase.LASTS
+def _phase(known: Notified | None, condition: Condition, *, now: int, repeat_after: int) -> Phase | None:
+    if known is None or not set(condition.about) <= set(known.about):
+        return Phase.STARTED
+    if condition.repeats and repeat_after and now - known.notified_at >= repeat_after:
+        return Phase.ONGOING
     return None
-
-
-def _notice(state: AlertState, condition: Condition, phase: Phase, now: int) -> Notice:
-    told = state.told.get(condition.key)
-    return Notice(
-        key=condition.key,
-        phase=phase,
-        since=now if told is None else told.since,
-        title=condition.title,
-        condition=condition,
-    )

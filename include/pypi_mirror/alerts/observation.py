@@ -1,4 +1,4 @@
-"""The mirror as the rules see it: plain values, so that a rule can be tried without ledger and upstream."""
+"""What the rules judge: the mirror at one moment, as plain values that need no ledger."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from pypi_mirror.alerts.conditions import Parked, Replaced
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndedRun:
-    """The newest run that has ended; one that paused has not failed."""
+    """The newest run that has ended; a paused one has not failed."""
 
     label: str
     failed: bool
@@ -23,7 +23,7 @@ class RunningRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingPlan:
-    """A plan that a person has to approve; ``label`` is its run's."""
+    """A plan that is awaiting approval; ``label`` is its run's."""
 
     label: str
     plan: str
@@ -32,7 +32,7 @@ class WaitingPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiskSight:
+class ObservedDisk:
     """The pool's disk, in bytes, and when only ``reserve`` will be left; None where it does not fill up."""
 
     path: str
@@ -43,22 +43,22 @@ class DiskSight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What there is to judge at ``now``; times are seconds since 1970.
+class Observation:
+    """The mirror at ``now``; times are seconds since 1970.
 
-    ``lag_seconds`` is how long the mirror has been behind, None where that cannot be told; ``silent_since``
-    and ``trouble`` are of an upstream that does not answer. ``last_sync`` and ``last_audit`` are the newest
-    that have ended, ``running`` is under way; until ``paused_until`` downloads wait for their window.
+    ``lag_seconds`` is how long the mirror has been behind, None where that is unknown. ``unreachable_since``
+    and ``upstream_error`` are None while upstream answers. ``last_sync`` and ``last_audit`` are the newest
+    that have ended, ``running`` is in progress; until ``paused_until`` downloads wait for their window.
     """
 
     now: int
     master: str
-    disk: DiskSight
+    disk: ObservedDisk
     cursor: int | None = None
     upstream_serial: int | None = None
     lag_seconds: int | None = None
-    silent_since: int | None = None
-    trouble: str | None = None
+    unreachable_since: int | None = None
+    upstream_error: str | None = None
     last_sync: EndedRun | None = None
     last_audit: EndedRun | None = None
     running: RunningRun | None = None

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from pypi_mirror.alerts.conditions import RunFails
+from pypi_mirror.alerts.conditions import LastRunFailed
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.hints import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -17,7 +17,7 @@ from pypi_mirror.planning.silent_losses import SilentLoss, silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import described
 from pypi_mirror.publishing.grace import clock_warning
-from pypi_mirror.runs.raise_alerts import sight_of
+from pypi_mirror.runs.raise_alerts import observe
 from pypi_mirror.runs.report import mirror_status
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.status import MirrorStatus, render_status
@@ -66,12 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
 def _problems(mirror: Mirror) -> tuple[str, ...]:
     """What people are alerted of, whether anybody was or not, and that no sync has ended well yet."""
     never = () if mirror.ledger.runs.last_success() else ("no sync has completed yet",)
-    found = conditions(sight_of(mirror), mirror.settings.alerts, {})
+    found = conditions(observe(mirror), mirror.settings.alerts, {})
     last = next(iter(mirror.ledger.runs.latest(audits=False)), None)
     failed = (
         (f"the last run failed{_why(last)}",) if last is not None and last.state is RunState.FAILED else ()
     )
-    return (*failed, *never, *(each.title for each in found if not (failed and isinstance(each, RunFails))))
+    return (
+        *failed,
+        *never,
+        *(each.title for each in found if not (failed and isinstance(each, LastRunFailed))),
+    )
 
 
 def next_try(entry: BacklogEntry) -> str:

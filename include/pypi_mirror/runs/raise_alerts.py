@@ -1,7 +1,7 @@
-"""Beside runs: whether a person is needed, and what people were told of that.
+"""Beside runs: observe the mirror, and keep in the ledger what people were notified of.
 
-A message is in the ledger before it is sent, and leaves it when it was: whoever dies in between leaves it to
-the next watch, and two that see the same send it once.
+A message is in the ledger before it is sent and leaves it once delivered: if the sender dies in between, the
+next watch delivers it; if two processes see the same thing, one of them sends it.
 """
 
 import uuid
@@ -13,19 +13,19 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.alerts.conditions import Parked, Replaced
+from pypi_mirror.alerts.conditions import Parked, ProjectsParked, Replaced
 from pypi_mirror.alerts.notification_state import (
-    AlertState,
-    Notice,
-    Unsent,
-    after,
-    delivered,
-    due,
-    enqueued,
-    notices,
-    tell_once,
+    Notification,
+    NotificationState,
+    PendingMessage,
+    deliverable,
+    notifications_due,
+    with_delivery,
+    with_event,
+    with_notified,
+    with_pending,
 )
-from pypi_mirror.alerts.observation import DiskSight, EndedRun, RunningRun, Sight, WaitingPlan
+from pypi_mirror.alerts.observation import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.changes.watch import last_look, look_upstream
 from pypi_mirror.errors import FileReplaced
@@ -43,8 +43,8 @@ _MOST_REPLACED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happened:
-    """Something that whoever saw it tells of: ``key`` is of the condition it begins, ``about`` names it."""
+class Event:
+    """What a run reports itself: ``key`` is the alert that it starts, ``about`` names the run or plan."""
 
     key: str
     about: str
@@ -52,79 +52,83 @@ class Happened:
 
 
 def raise_alerts(
-    mirror: Mirror, *, compose: Callable[[Notice], str], channels: Sequence[str]
-) -> tuple[Unsent, ...]:
-    """Ask upstream, take a sample, and see what people have to be told; returns what is to be sent now.
+    mirror: Mirror, *, compose: Callable[[Notification], str], channels: Sequence[str]
+) -> tuple[PendingMessage, ...]:
+    """Ask upstream, take a sample, and return the messages that are to be sent now.
 
-    ``compose`` makes the message of a notice. What is returned goes through ``sent`` after each attempt. No
-    lease is taken: runs go on meanwhile.
+    ``compose`` makes the message of a notification. After each attempt ``note_delivery`` is called. No lease
+    is taken: runs go on meanwhile.
     """
     look_upstream(mirror)
     take_sample(mirror)
-    sight, limits = sight_of(mirror), mirror.settings.alerts
-    to_send: tuple[Unsent, ...] = ()
+    observed, limits = observe(mirror), mirror.settings.alerts
+    to_send: tuple[PendingMessage, ...] = ()
 
-    def changed(state: AlertState) -> AlertState:
+    def changed(state: NotificationState) -> NotificationState:
         nonlocal to_send
-        found = conditions(sight, limits, state.told)
         if not channels:
-            # Nobody is told: what holds is news to the first channel that there is.
+            # Without a channel nobody is notified: what holds is news to the first channel.
             return state
-        given = notices(state, found, now=sight.now, repeat_after=round(limits.repeat_after * 3600))
-        new = tuple(_unsent(mirror, compose(notice), channels) for notice in given)
-        to_send = (*due(state, now=sight.now), *new)
-        return enqueued(after(state, found, given, now=sight.now), new)
+        found = conditions(observed, limits, state.notified)
+        due = notifications_due(
+            state, found, now=observed.now, repeat_after=round(limits.repeat_after * 3600)
+        )
+        new = tuple(_message(mirror, compose(notification), channels) for notification in due)
+        to_send = (*deliverable(state, now=observed.now), *new)
+        return with_pending(with_notified(state, found, due, now=observed.now), new)
 
     _change(mirror, changed)
-    # A full disk is told of, though it takes no figures any more.
+    # A full disk takes no metrics any more, and is alerted to all the same.
     with suppress(OSError):
         write_metrics(mirror)
     return to_send
 
 
-def tell(mirror: Mirror, happened: Happened, *, message: str, channels: Sequence[str]) -> Unsent | None:
-    """Note that ``message`` tells of what happened; None when that was told before."""
-    unsent = _unsent(mirror, message, channels)
+def note_event(
+    mirror: Mirror, event: Event, *, message: str, channels: Sequence[str]
+) -> PendingMessage | None:
+    """Note that ``message`` reports ``event``; None when people were notified of it before."""
+    pending = _message(mirror, message, channels)
     is_news = True
 
-    def changed(state: AlertState) -> AlertState:
+    def changed(state: NotificationState) -> NotificationState:
         nonlocal is_news
-        told = tell_once(state, happened.key, about=happened.about, title=happened.title, now=unsent.at)
-        is_news = told is not None
-        return state if told is None or not channels else enqueued(told, (unsent,))
+        notified = with_event(state, event.key, about=event.about, title=event.title, now=pending.created_at)
+        is_news = notified is not None
+        return state if notified is None or not channels else with_pending(notified, (pending,))
 
     _change(mirror, changed)
-    return unsent if is_news else None
+    return pending if is_news else None
 
 
-def sent(mirror: Mirror, unsent: Unsent, *, still: Sequence[str]) -> None:
-    """Note an attempt at a message: it has still to go to the channels ``still``."""
+def note_delivery(mirror: Mirror, message: PendingMessage, *, failed: Sequence[str]) -> None:
+    """Note an attempt at ``message``: it has not reached the channels ``failed``."""
     now = int(mirror.clock())
-    _change(mirror, lambda state: delivered(state, unsent.id, still=still, now=now))
+    _change(mirror, lambda state: with_delivery(state, message.id, failed=failed, now=now))
 
 
 def known_parked(mirror: Mirror) -> frozenset[str]:
-    """The parked projects that people were told of, as ``about_parked`` writes them."""
-    told = alert_state(mirror).told.get("projects-parked")
-    return frozenset() if told is None else frozenset(told.about)
+    """The parked projects that people were notified of, as ``about_parked`` writes them."""
+    known = notification_state(mirror).notified.get(ProjectsParked.key)
+    return frozenset() if known is None else frozenset(known.about)
 
 
-def alert_state(mirror: Mirror) -> AlertState:
+def notification_state(mirror: Mirror) -> NotificationState:
     return _decoded(mirror.ledger.facts.get(FACT))
 
 
-def sight_of(mirror: Mirror) -> Sight:
-    """The mirror as it was last seen; asks nobody."""
+def observe(mirror: Mirror) -> Observation:
+    """The mirror as it was last seen; asks upstream for nothing."""
     seen, forecast = overview(mirror), disk_forecast(mirror)
-    return Sight(
+    return Observation(
         now=int(mirror.clock()),
         master=mirror.settings.master,
         cursor=seen.cursor,
         upstream_serial=seen.upstream_serial,
         lag_seconds=seen.lag_seconds,
-        silent_since=_seconds(seen.upstream_silent_since),
-        trouble=last_look(mirror).trouble,
-        disk=DiskSight(
+        unreachable_since=_seconds(seen.upstream_silent_since),
+        upstream_error=last_look(mirror).trouble,
+        disk=ObservedDisk(
             path=seen.disk.path,
             free=seen.disk.free,
             reserve=seen.disk.reserve,
@@ -182,23 +186,24 @@ def _ended(run: Run | None) -> EndedRun | None:
         label=run.request.label,
         failed=run.state is RunState.FAILED,
         finished_at=run.finished_at,
-        reason=reason or "no reason is known",
+        reason=reason or "no reason was recorded",
     )
 
 
-def _unsent(mirror: Mirror, message: str, channels: Sequence[str]) -> Unsent:
-    return Unsent(id=uuid.uuid4().hex, message=message, channels=tuple(channels), at=int(mirror.clock()))
+def _message(mirror: Mirror, message: str, channels: Sequence[str]) -> PendingMessage:
+    now = int(mirror.clock())
+    return PendingMessage(id=uuid.uuid4().hex, message=message, channels=tuple(channels), created_at=now)
 
 
-def _change(mirror: Mirror, changed: Callable[[AlertState], AlertState]) -> None:
+def _change(mirror: Mirror, changed: Callable[[NotificationState], NotificationState]) -> None:
     def rewritten(text: str | None) -> str:
         return msgspec.json.encode(changed(_decoded(text))).decode()
 
     mirror.ledger.facts.change(FACT, rewritten)
 
 
-def _decoded(text: str | None) -> AlertState:
-    return AlertState() if text is None else msgspec.json.decode(text, type=AlertState)
+def _decoded(text: str | None) -> NotificationState:
+    return NotificationState() if text is None else msgspec.json.decode(text, type=NotificationState)
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from airflow.sdk import Connection
 
-from mirror_airflow.message import FailedProject, Message, Status
-from mirror_airflow.slack import LONGEST_HEADER, LONGEST_SECTION, slack_payload, slack_url
+from mirror_airflow.alerts.channels import LONGEST_HEADER, LONGEST_SECTION, slack_payload, slack_url
+from mirror_airflow.alerts.message import FailedProject, Message, Status
 
 MESSAGE = Message(
     alert="run-failed",

@@ -13,9 +13,8 @@ import msgspec
 
 from pypi_mirror.settings.locate import name_used_file
 
-# Under this key a failed task leaves its last words in XCom.
+# XCom keys: the error of a failed task, and when it is retried, as an RFC 3339 time.
 ERROR_KEY = "error"
-# And under this one when it is tried again, as an RFC 3339 time.
 NEXT_TRY_KEY = "next_try"
 MOST_LISTED = 50
 LONGEST_REASON = 500
@@ -23,7 +22,7 @@ RUNBOOK = "docs/operations.md"
 
 
 class Status(StrEnum):
-    """``FIRING``: a person may be needed; ``RESOLVED``: no more; ``TEST``: somebody tries the channels."""
+    """``FIRING``: a person may be needed; ``RESOLVED``: no more; ``TEST``: the channels are tested."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -32,17 +31,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedProject:
-    """A project that the run could not sync: the class of its error, why, and when it is tried again."""
+    """A project that the run could not sync: the class of its error, why, and when it is retried."""
 
     project: str
     error: str
     reason: str
-    again: str | None = None
+    retried_at: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedTask:
-    """A task that failed, by the name people see, and the last words of its error."""
+    """A task that failed, by the name people see, and its error."""
 
     task: str
     reason: str
@@ -54,8 +53,8 @@ class Message:
 
     ``run`` is the label of the run it is about, if it is about one; ``link`` leads there, else to the
     mirror's page. ``details`` are lines beside the projects and tasks that failed, ``advice`` sentences.
-    ``projects`` are the first of those that failed, and ``unlisted`` counts the others: half a million of
-    them would fit into no ledger's note, and no webhook takes a body of their size.
+    ``projects`` are the first of those that failed, and ``unlisted`` counts the others: no webhook takes a
+    body with half a million.
     """
 
     alert: str
@@ -72,7 +71,7 @@ class Message:
     advice: tuple[str, ...] = ()
 
     def for_people(self) -> "Message":
-        """With the configuration file in each command that it proposes, so that the command can be copied."""
+        """With the configuration file in each command, so that commands can be copied."""
         return replace(
             self,
             details=tuple(map(name_used_file, self.details)),
@@ -89,17 +88,17 @@ class Message:
 
     @property
     def runbook(self) -> str:
-        """Where the runbook speaks of it; each key is a heading there."""
+        """Its place in the runbook, where each key is a heading."""
         return RUNBOOK if self.status is Status.TEST else f"{RUNBOOK}#{self.alert}"
 
     def listed(self) -> Iterator[tuple[str, str]]:
         """(name, reason) of what failed, one line each, then the details, which have no name."""
         for project in self.projects:
-            again = "" if project.again is None else f" (tried again after {project.again})"
+            retried = "" if project.retried_at is None else f" (retried after {project.retried_at})"
             reason = _one_line(f"{project.error}: {project.reason}")[:LONGEST_REASON]
-            yield project.project, f"{reason}{again}"
+            yield project.project, f"{reason}{retried}"
         if self.unlisted:
-            yield "and", f"{self.unlisted} more projects; see the backlog"
+            yield "and", f"{self.unlisted:,} more projects; see the backlog"
         for task in self.tasks[:MOST_LISTED]:
             yield task.task, _one_line(task.reason)[:LONGEST_REASON]
         for line in self.details:
@@ -148,7 +147,7 @@ class Message:
         }
 
     def encoded(self) -> str:
-        """For the ledger, until it is sent."""
+        """For the ledger, until it is delivered."""
         return msgspec.json.encode(self).decode()
 
     @classmethod

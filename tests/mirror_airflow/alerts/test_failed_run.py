@@ -7,9 +7,9 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
+from mirror_airflow.alerts.failed_run import causes, failure_message, failures_to_report
+from mirror_airflow.alerts.message import MOST_LISTED, FailedProject, FailedTask, Message
 from mirror_airflow.configuration import Configuration
-from mirror_airflow.message import MOST_LISTED, FailedProject, FailedTask, Message
-from mirror_airflow.run_failed import causes, failure_message, worth_telling
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -53,17 +53,18 @@ BETA = replace(ENTRY, project=NormalizedName("beta"), parked=False, attempts=1)
 
 def test_a_silenced_project_and_a_parked_one_that_people_know_of_are_left_out() -> None:
     known = {"alpha: DigestMismatch"}
-    assert [p.project for p in worth_telling((ENTRY, BETA), silenced=(), known=()).told] == ["alpha", "beta"]
-    kept = worth_telling((ENTRY, BETA), silenced=(), known=known)
-    assert ([p.project for p in kept.told], kept.silenced) == (["beta"], 1)
-    none = worth_telling((ENTRY, BETA), silenced=("beta",), known=known)
-    assert (none.told, none.silenced) == ((), 2)
+    every = failures_to_report((ENTRY, BETA), silenced=(), known=())
+    assert [p.project for p in every.reported] == ["alpha", "beta"]
+    kept = failures_to_report((ENTRY, BETA), silenced=(), known=known)
+    assert ([p.project for p in kept.reported], kept.silenced) == (["beta"], 1)
+    none = failures_to_report((ENTRY, BETA), silenced=("beta",), known=known)
+    assert (none.reported, none.silenced) == ((), 2)
     # It fails for another reason now.
     other = replace(ENTRY, error="StalePage")
-    assert [p.project for p in worth_telling((other,), silenced=(), known=known).told] == ["alpha"]
-    # One that is not parked is told of each time.
+    assert [p.project for p in failures_to_report((other,), silenced=(), known=known).reported] == ["alpha"]
+    # One that is not parked is reported each time.
     unparked = replace(ENTRY, parked=False)
-    assert worth_telling((unparked,), silenced=(), known=known).told
+    assert failures_to_report((unparked,), silenced=(), known=known).reported
 
 
 def configuration() -> Configuration:
@@ -90,12 +91,12 @@ def said(**changes: Any) -> Message:
 
 
 def test_the_message_says_which_projects_what_to_do_and_when_the_next_run_is() -> None:
-    (project,) = worth_telling((ENTRY,), silenced=(), known=()).told
+    (project,) = failures_to_report((ENTRY,), silenced=(), known=()).reported
     assert said(projects=(project,)).text() == (
-        "The run manual__1 of the mirror mirror.conf has failed: 1 project failed: alpha.\n"
-        "- alpha: DigestMismatch: sha256 is x (tried again after 2023-11-14 22:13 UTC)\n"
-        "A file was not what its page announces: most often a cache or proxy on the way is broken, and a "
-        "later try brings it. If it lasts, ask upstream's operators; nothing of it was published.\n"
+        "The run manual__1 of the mirror mirror.conf failed: 1 project failed: alpha.\n"
+        "- alpha: DigestMismatch: sha256 is x (retried after 2023-11-14 22:13 UTC)\n"
+        "A file differs from what its page announces, mostly because a cache or proxy in between is broken. "
+        "Later runs retry it. If it lasts, ask upstream's operators; the file was not published.\n"
         "The next run by schedule is due at 2026-01-01 11:00 UTC.\n"
         "See: http://airflow.example\n"
         "Alert: run-failed (docs/operations.md#run-failed)"
@@ -106,8 +107,8 @@ def test_the_title_names_the_first_projects_or_the_first_task() -> None:
     many = tuple(FailedProject(project=f"p{n}", error="CutOff", reason="x") for n in range(5))
     assert said(projects=many).title == "5 projects failed: p0, p1, p2 and 2 more"
     assert said(tasks=(OTHER,)).title == "reload_nginx failed"
-    assert "nginx did not take up its configuration" in said(tasks=(OTHER,)).text()
-    assert said().title == "it ended without saying why"
+    assert "nginx did not load its configuration" in said(tasks=(OTHER,)).text()
+    assert said().title == "it ended without an error"
 
 
 def test_a_huge_backlog_makes_no_huge_message() -> None:

@@ -1,4 +1,4 @@
-"""Something that happened is told once; what does not get out is kept."""
+"""People are notified of an event once; what is not delivered is kept."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ import pytest
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 
-from mirror_airflow import alerts
+from mirror_airflow.alerts import channels
+from mirror_airflow.alerts.message import Message
+from mirror_airflow.alerts.notify import notify
 from mirror_airflow.configuration import Configuration, load_configuration
-from mirror_airflow.message import Message
-from mirror_airflow.telling import tell_people
 from pypi_mirror.mirror import open_mirror
-from pypi_mirror.runs.raise_alerts import Happened, alert_state
+from pypi_mirror.runs.raise_alerts import Event, notification_state
 from pypi_mirror.settings.read import read_settings
 
 MESSAGE = Message(
     alert="run-failed", title="alpha failed", summary="It failed.", mirror="m", link="http://a.example"
 )
-HAPPENED = Happened(key="run-failed", about="manual__1", title="alpha failed")
+EVENT = Event(key="run-failed", about="manual__1", title="alpha failed")
 
 
 @pytest.fixture
@@ -33,28 +33,28 @@ def configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configurat
 
 @pytest.fixture
 def heard(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
-    """By the webhook; Slack is out of order."""
+    """By the webhook; Slack fails."""
     messages: list[Message] = []
 
     def refuse(*_: object) -> None:
         raise ValueError("answered 503")
 
     deliver = {"slack": refuse, "webhook": lambda message, *_: messages.append(message)}
-    monkeypatch.setattr(alerts, "_DELIVER", deliver)
+    monkeypatch.setattr(channels, "_DELIVER", deliver)
     return messages
 
 
-def test_it_is_told_once_and_kept_for_the_channel_that_failed(
+def test_it_is_sent_once_and_kept_for_the_channel_that_failed(
     configuration: Configuration, heard: list[Message]
 ) -> None:
-    with pytest.raises(AirflowException, match="slack: answered 503; pypi_mirror_watch tries it again"):
-        tell_people(configuration, MESSAGE, HAPPENED, Context())
-    tell_people(configuration, MESSAGE, HAPPENED, Context())
+    with pytest.raises(AirflowException, match="slack: answered 503; pypi_mirror_watch retries it"):
+        notify(configuration, MESSAGE, EVENT, Context())
+    notify(configuration, MESSAGE, EVENT, Context())
     assert heard == [MESSAGE]
     with open_mirror(read_settings(configuration.path)) as mirror:
-        (unsent,) = alert_state(mirror).unsent
-    assert unsent.channels == ("slack",)
-    assert Message.decoded(unsent.message) == MESSAGE
+        (pending,) = notification_state(mirror).pending
+    assert pending.channels == ("slack",)
+    assert Message.decoded(pending.message) == MESSAGE
 
 
 def test_without_a_ledger_it_is_sent(
@@ -62,5 +62,5 @@ def test_without_a_ledger_it_is_sent(
 ) -> None:
     (tmp_path / "data").write_text("where the mirror was")
     with pytest.raises(AirflowException, match="slack: answered 503"):
-        tell_people(configuration, MESSAGE, HAPPENED, Context())
+        notify(configuration, MESSAGE, EVENT, Context())
     assert heard == [MESSAGE]

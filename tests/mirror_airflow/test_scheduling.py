@@ -1,6 +1,6 @@
 import pytest
 
-from mirror_airflow.places import batch_pool
+from mirror_airflow.scheduling import batch_pool
 
 
 def test_batches_are_in_a_pool_that_somebody_made(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror_airflow.advice import BY_ERROR, OTHER, advice_for, next_run
+from mirror_airflow.alerts.advice import BY_ERROR, OTHER, advice_for, next_run
 from pypi_mirror import errors
 from pypi_mirror.cli import _parser
 from pypi_mirror.settings.locate import name_used_file

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mirror_airflow.message import FailedProject, FailedTask, Message, Status
+from mirror_airflow.alerts.message import FailedProject, FailedTask, Message, Status
 
 
 def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> Message:
@@ -15,7 +15,7 @@ def message(projects: int = 0, tasks: int = 0, reason: str = "it broke") -> Mess
         run="manual__2025",
         projects=tuple(
             FailedProject(
-                project=f"project-{n:03}", error="CutOff", reason=reason, again="2026-01-01 10:00 UTC"
+                project=f"project-{n:03}", error="CutOff", reason=reason, retried_at="2026-01-01 10:00 UTC"
             )
             for n in range(projects)
         ),
@@ -28,7 +28,7 @@ def test_the_text_says_what_why_what_to_do_and_where_to_look() -> None:
     given = replace(message(projects=1, tasks=1), details=("limit: 5 projects",))
     assert given.text() == (
         "The run manual__2025 of the mirror http://mirror.example/pypi has failed.\n"
-        "- project-000: CutOff: it broke (tried again after 2026-01-01 10:00 UTC)\n"
+        "- project-000: CutOff: it broke (retried after 2026-01-01 10:00 UTC)\n"
         "- task_0: it broke\n"
         "- limit: 5 projects\n"
         "Nothing to do.\n"
@@ -41,7 +41,7 @@ def test_the_mail_says_the_same() -> None:
     link = "http://airflow.example/dags/pypi_mirror/runs/manual__2025"
     assert message(projects=1).html() == (
         "<p>The run manual__2025 of the mirror http://mirror.example/pypi has failed.</p>"
-        "<ul><li><b>project-000</b>: CutOff: it broke (tried again after 2026-01-01 10:00 UTC)</li></ul>"
+        "<ul><li><b>project-000</b>: CutOff: it broke (retried after 2026-01-01 10:00 UTC)</li></ul>"
         "<p>Nothing to do.</p>"
         f'<p>See: <a href="{link}">{link}</a><br>Alert: run-failed (docs/operations.md#run-failed)</p>'
     )
@@ -87,7 +87,7 @@ def test_upstreams_words_stay_words() -> None:
     assert "{{ 7 * 7 }}" in message(projects=1, reason="{{ 7 * 7 }}").html()
 
 
-def test_it_waits_in_the_ledger_as_it_is() -> None:
+def test_it_is_stored_in_the_ledger_as_it_is() -> None:
     given = message(projects=2, tasks=1)
     assert Message.decoded(given.encoded()) == given
 
