@@ -1,7 +1,7 @@
 """The text on the DAG's page in Airflow's UI."""
 
 from mirror_airflow.configuration import Configuration
-from pypi_mirror.settings.download_window import format_download_window
+from pypi_mirror.options.download_window import format_download_window
 from pypi_mirror.settings.values import Schedule, Settings
 
 STEPS = """

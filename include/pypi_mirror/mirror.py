@@ -21,6 +21,7 @@ from pypi_mirror.disk.files import flush_filesystem, is_disk_fault, make_directo
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk.room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
+from pypi_mirror.fetching.deciding import Decider
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader
@@ -30,13 +31,12 @@ from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import PlanState, RunKind
+from pypi_mirror.options.max_failures import format_max_failures
 from pypi_mirror.pages.links import PoolLinks
 from pypi_mirror.pages.page_store import PageStore
-from pypi_mirror.policy import Selector, build_selector
-from pypi_mirror.policy.deciding import Decider
+from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
-from pypi_mirror.settings.max_failures import format_max_failures
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.transport.bandwidth import Bandwidth
 from pypi_mirror.transport.curl import CurlTransport
@@ -69,9 +69,9 @@ class Mirror:
         """Where a run keeps what its steps hand on."""
         return self.scratch or self.settings.directory
 
-    @cached_property
-    def selector(self) -> Selector:
-        return build_selector(self.settings.selection)
+    @property
+    def policy(self) -> Policy:
+        return self.settings.policy
 
     @cached_property
     def selection(self) -> str:
@@ -179,7 +179,7 @@ class Mirror:
     def decider(self) -> Decider:
         s = self.settings
         return Decider(
-            self.selector,
+            self.policy,
             lambda project: files_on_our_page(self.pages.path_of(project), project),
             rendering=rendering_fingerprint(s),
             web=s.web if s.release_files else None,

@@ -52,11 +52,14 @@ def test_filters_can_be_tried_before_anything_was_synced(
     assert out.startswith("compiled: selected, for [allowlist] packages has compiled.\n")
     (windows,) = [line for line in out.splitlines() if "win_amd64.whl" in line]
     assert windows.startswith("left out  compiled-1.0-cp311-cp311-win_amd64.whl ")
-    assert "exclude-filename = macosx|win_amd64 finds 'win_amd64' in the filename; [blocklist]" in windows
+    assert (
+        "is win_amd64; [platform] exclude-filename = macosx|win_amd64 finds 'win_amd64' in the filename"
+        in windows
+    )
     assert "mirrored  compiled-1.0.tar.gz " in out
     assert "not here yet" in out
     assert "2 of 4 files mirrored, " in out
-    assert "; left out: 2 by [platform] exclude-filename, " in out
+    assert "; left out: 1 by [platform] exclude-filename, 1 by [blocklist] platforms, " in out
     assert err == ""
 
 
@@ -130,8 +133,8 @@ def test_json_has_every_verdict(conf: str, capsys: pytest.CaptureFixture[str]) -
     assert verdicts["1.0.tar.gz"] is True
     refused = next(file for file in document["files"] if "win_amd64" in file["filename"])
     assert [each["setting"] for each in refused["refusals"]] == [
-        "[platform] exclude-filename",
         "[blocklist] platforms",
+        "[platform] exclude-filename",
     ]
 
 

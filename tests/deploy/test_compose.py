@@ -168,7 +168,7 @@ def test_the_configuration_for_containers_is_right_for_them() -> None:
     assert settings.site.probe_url == f"http://nginx:{settings.site.port}{settings.site.prefix}"
     [published] = SERVICES["nginx"]["ports"]
     assert published.endswith(f":{settings.site.port}")
-    assert settings.selection.allowed_projects, "a first try must not mirror everything"
+    assert settings.policy.named_projects, "a first try must not mirror everything"
 
 
 def _words(value: Any) -> str:

@@ -8,7 +8,7 @@ import pytest
 from pypi_mirror.disk import room as disk_room
 from pypi_mirror.disk.room import Room, RoomGuard, room_of
 from pypi_mirror.errors import DiskFull
-from pypi_mirror.settings.values import DiskReserve
+from pypi_mirror.options.disk_reserve import DiskReserve
 
 GB = 10**9
 HALF = Room(free=50 * GB, size=100 * GB, free_inodes=500, inodes=1000, read_only=False)

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from pypi_mirror.settings.option import Option
+from pypi_mirror.options import Option
 from pypi_mirror.settings.options import OPTIONS, SECTIONS
 from tests.docs.fenced_blocks import ROOT
 from tests.golden import assert_golden
@@ -11,7 +11,7 @@ PAGE = ROOT / "docs/options.md"
 HEAD = """\
 # Option reference
 
-Made from `include/pypi_mirror/settings/options.py`; do not edit. The template
+Made from where the options are declared; do not edit. The template
 [`include/mirror.conf`](../include/mirror.conf) explains each option at more length.
 `pypi-mirror config check` shows the values in effect and names every mistake with its line.
 
@@ -19,18 +19,6 @@ The syntax of the file is bandersnatch's: sections, `key = value`, and lists wit
 line. Lines that begin with `#` or `;` are comments. A percent sign is written `%%`. Relative paths begin at
 the directory of the file. Secrets are never in the file: see [Secrets](security.md#secrets).
 """
-SUBJECTS = {
-    "mirror": "What is copied from where, and how.",
-    "allowlist": "What is mirrored; without it, everything. See [Filters](filters.md#projects-and-releases).",
-    "blocklist": "What is not mirrored. See [Filters](filters.md#projects-and-releases).",
-    "platform": "Which files are mirrored. See [Filters](filters.md#environments).",
-    "ledger": "The mirror's own database. See [Installation](installation.md#the-ledger-on-postgresql).",
-    "removal": "What needs approval, what is deleted. See [Approval](syncing.md#approval-of-removals).",
-    "site": "How nginx serves the mirror. See [Serving](serving.md).",
-    "schedule": "When runs start, and how much they do. See [Syncing](syncing.md).",
-    "audit": "How often everything is verified. See [Syncing](syncing.md#audits).",
-    "alerts": "Who is notified, and when. See [Monitoring and alerts](monitoring.md#messages).",
-}
 
 
 def reference() -> str:
@@ -39,7 +27,7 @@ def reference() -> str:
     for section in SECTIONS:
         rows = "".join(map(row, (option for option in OPTIONS if option.section == section)))
         parts.append(
-            f"## `[{section}]`\n\n{SUBJECTS[section]}\n\n"
+            f"## `[{section.name}]`\n\n{section.doc} See {section.see}.\n\n"
             f"| option | default | meaning |\n| --- | --- | --- |\n{rows}"
         )
     return "\n".join(parts)
@@ -53,7 +41,3 @@ def row(option: Option) -> str:
 
 def test_the_page_is_what_the_declarations_say() -> None:
     assert_golden(PAGE, reference().encode())
-
-
-def test_every_section_of_the_file_has_its_subject() -> None:
-    assert tuple(SUBJECTS) == SECTIONS

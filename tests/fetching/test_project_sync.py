@@ -6,11 +6,10 @@ from typing import Any, cast
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.fetching.project_sync import ProjectSync, _versions_left
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.policy import build_selector
-from pypi_mirror.policy.deciding import Before
-from pypi_mirror.settings.values import Selection
+from tests.policies import policy
 
 _NAME = NormalizedName("foo")
 
@@ -24,7 +23,7 @@ def _left(versions: tuple[str, ...], *filenames: str) -> tuple[str, ...]:
         versions=versions,
         files=tuple(RemoteFile(filename=name, url=f"https://files.example/{name}") for name in filenames),
     )
-    return _versions_left(page, build_selector(Selection(exclude_filename="win32")).decide(page))
+    return _versions_left(page, policy(exclude_filename="win32").decide(page))
 
 
 def test_a_version_goes_with_the_last_of_its_files() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.connection import create_engine, shown_address
-from pypi_mirror.settings.ledger_url import parse_ledger_url
-from pypi_mirror.settings.texts import BadValue
+from pypi_mirror.options.ledger_url import parse_ledger_url
+from pypi_mirror.options.parsers import BadValue
 
 URL = "postgresql+psycopg://me:hunter2@127.0.0.1:1/x"
 

@@ -4,8 +4,8 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.observing.explain import Explanation, FileState, explain
+from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.policy import Refusal
-from pypi_mirror.settings.values import ReleaseRule
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import (
     HTML_ONLY,
@@ -49,6 +49,7 @@ def test_the_verdict_is_that_of_a_sync(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.select(
         blocked_platforms=("windows",),
+        allowed_projects=("alpha", "compiled"),
         allowed_releases=(ReleaseRule(project=NormalizedName("beta-lib"), specifier=">=1.1"),),
     )
     for name in ("alpha", "beta-lib", "compiled"):
@@ -57,15 +58,15 @@ def test_the_verdict_is_that_of_a_sync(bench: MakeBench) -> None:
         assert made.listed(name) == wanted
 
 
-def test_each_setting_that_speaks_against_a_file_is_named(bench: MakeBench) -> None:
+def test_each_setting_that_excludes_a_file_is_named(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.select(blocked_platforms=("windows",))
     files = {file.filename.rpartition("-")[2]: file for file in explained(made, "compiled").files}
     windows = files["win_amd64.whl"]
     assert (windows.mirrored, windows.state, windows.version) == (False, FileState.ABSENT, "1.0")
     assert [each.setting for each in windows.refusals] == [
-        "[platform] exclude-filename",
         "[blocklist] platforms",
+        "[platform] exclude-filename",
     ]
     sdist = files["1.0.tar.gz"]
     assert (sdist.mirrored, sdist.refusals, sdist.admitted_by) == (True, (), None)

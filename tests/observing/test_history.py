@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.history import disk_forecast, history
+from pypi_mirror.options.disk_reserve import DiskReserve
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
-from pypi_mirror.settings.values import DiskReserve
 from tests.ledger.samples import sample
 from tests.runs.bench import MakeBench
 from tests.warehouse import Corrupt, Fault, Upload, Wheel, small

@@ -11,10 +11,11 @@ from pypi_mirror.changes.watch import look_upstream
 from pypi_mirror.errors import RemovalsHeld, UpstreamError
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview, overview
+from pypi_mirror.options.disk_reserve import DiskReserve
 from pypi_mirror.planning.guard_removals import guard_removals
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
-from pypi_mirror.settings.values import DiskReserve, RemovalGuard
+from pypi_mirror.settings.values import RemovalGuard
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, RemoveProject, Status, Upload, Wheel, small
 

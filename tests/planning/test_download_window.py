@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pypi_mirror.options.download_window import DownloadWindow, parse_download_window
 from pypi_mirror.planning.download_window import closed_until
-from pypi_mirror.settings.download_window import parse_download_window
-from pypi_mirror.settings.values import DownloadWindow
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]
 MINUTE = 60

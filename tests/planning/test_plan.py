@@ -34,7 +34,7 @@ class Refusing:
     def __init__(self, *refused: NormalizedName) -> None:
         self.refused = frozenset(refused)
 
-    def why_not(self, project: NormalizedName) -> str | None:
+    def rejection_reason(self, project: NormalizedName) -> str | None:
         return "blocked by a test" if project in self.refused else None
 
 

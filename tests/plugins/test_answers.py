@@ -204,7 +204,7 @@ def test_configuration_has_every_option_and_no_password(
     shown = get("configuration")
     assert shown["path"] == str(mirror.settings.path)
     found = {(s["name"], o["key"]): o for s in shown["sections"] for o in s["settings"]}
-    assert list(found) == [(option.section, option.key) for option in OPTIONS]
+    assert list(found) == [(option.section.name, option.key) for option in OPTIONS]
     assert found["mirror", "workers"]["value"] == "2"
     assert all(setting["doc"] for setting in found.values())
 

@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.policy.blocked_platforms import BlockedPlatforms
-from pypi_mirror.settings.platform_words import SYSTEM_TAGS, is_platform_word
+from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
+from pypi_mirror.policy.platform_words import SYSTEM_TAGS, is_platform_word
 
 PROJECT = canonicalize_name("example")
 
 
 def reason(filename: str, *words: str) -> str | None:
-    return BlockedPlatforms(words).reason_to_drop(PROJECT, RemoteFile(filename=filename, url=""))
+    return BlockedPlatforms(platforms=words).reject_file(PROJECT, RemoteFile(filename=filename, url=""))
 
 
 # The strings of bandersnatch's filter, as facts: each must be accepted and drop a wheel that bears it.

@@ -11,10 +11,9 @@ from packaging import tags
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.policy.environments import ServedEnvironments
+from pypi_mirror.options.environments import Environment, parse_environment
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.served_tags import environment_tags
-from pypi_mirror.settings.environments import parse_environment
-from pypi_mirror.settings.values import Environment
 
 PROJECT = canonicalize_name("example")
 LINUX = "linux x86_64, CPython 3.10 to 3.13, glibc 2.28"
@@ -26,8 +25,8 @@ FREE = "linux x86_64, CPython 3.13t, glibc 2.28"
 
 
 def keeps(filename: str, *lines: str) -> bool:
-    served = ServedEnvironments(map(parse_environment, lines))
-    return served.reason_to_drop(PROJECT, RemoteFile(filename=filename, url="")) is None
+    served = ServedEnvironments(environments=tuple(map(parse_environment, lines)))
+    return served.reject_file(PROJECT, RemoteFile(filename=filename, url="")) is None
 
 
 @pytest.mark.parametrize(
@@ -133,9 +132,9 @@ def test_files_other_than_wheels(filename: str, linux: bool, windows: bool) -> N
 
 
 def test_the_reason_names_the_setting_and_the_tags() -> None:
-    served = ServedEnvironments([parse_environment(LINUX)])
+    served = ServedEnvironments(environments=(parse_environment(LINUX),))
 
-    reason = served.reason_to_drop(PROJECT, RemoteFile(filename="a-1-cp312-cp312-win_amd64.whl", url=""))
+    reason = served.reject_file(PROJECT, RemoteFile(filename="a-1-cp312-cp312-win_amd64.whl", url=""))
 
     assert reason is not None
     assert "[platform] environments" in reason

@@ -6,15 +6,16 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.policy.releases import AllowedReleases, BlockedReleases
-from pypi_mirror.settings.values import ReleaseRule
+from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 
 PROJECT = canonicalize_name("my-lib")
 OTHER = canonicalize_name("other")
 
 
-def rules(*specifiers: str) -> list[ReleaseRule]:
-    return [ReleaseRule(project=PROJECT, specifier=specifier) for specifier in specifiers]
+def rules(*specifiers: str) -> tuple[ReleaseRule, ...]:
+    return tuple(ReleaseRule(project=PROJECT, specifier=specifier) for specifier in specifiers)
 
 
 def sdist(version: str) -> RemoteFile:
@@ -37,29 +38,32 @@ def sdist(version: str) -> RemoteFile:
 def test_allowed_keeps_what_a_rule_matches_and_blocked_drops_it(
     specifiers: list[str], version: str, matches: bool
 ) -> None:
-    allowed, blocked = AllowedReleases(rules(*specifiers)), BlockedReleases(rules(*specifiers))
+    allowed, blocked = (
+        AllowedPackages(packages=rules(*specifiers)),
+        BlockedPackages(packages=rules(*specifiers)),
+    )
 
-    assert (allowed.reason_to_drop(PROJECT, sdist(version)) is None) is matches
-    assert (blocked.reason_to_drop(PROJECT, sdist(version)) is not None) is matches
+    assert (allowed.reject_file(PROJECT, sdist(version)) is None) is matches
+    assert (blocked.reject_file(PROJECT, sdist(version)) is not None) is matches
 
 
 def test_the_variants_of_a_release_are_files_of_it() -> None:
     """PEP 825: an index lists them beside the variant wheels."""
     variants = RemoteFile(filename="my_lib-1.0-variants.json", url="")
 
-    assert AllowedReleases(rules("==1.0")).reason_to_drop(PROJECT, variants) is None
-    assert AllowedReleases(rules("==2.0")).reason_to_drop(PROJECT, variants) is not None
+    assert AllowedPackages(packages=rules("==1.0")).reject_file(PROJECT, variants) is None
+    assert AllowedPackages(packages=rules("==2.0")).reject_file(PROJECT, variants) is not None
 
 
 def test_a_file_without_a_version_is_neither_asked_for_nor_meant() -> None:
     file = RemoteFile(filename="readme.txt", url="")
 
-    assert AllowedReleases(rules(">=1")).reason_to_drop(PROJECT, file) is not None
-    assert BlockedReleases(rules(">=1")).reason_to_drop(PROJECT, file) is None
+    assert AllowedPackages(packages=rules(">=1")).reject_file(PROJECT, file) is not None
+    assert BlockedPackages(packages=rules(">=1")).reject_file(PROJECT, file) is None
 
 
 def test_reasons_name_the_rule_and_the_version() -> None:
-    assert BlockedReleases(rules("<2")).reason_to_drop(PROJECT, sdist("1.0")) == (
+    assert BlockedPackages(packages=rules("<2")).reject_file(PROJECT, sdist("1.0")) == (
         "[blocklist] packages has my-lib<2, and the file's version is 1.0"
     )
 
@@ -67,7 +71,7 @@ def test_reasons_name_the_rule_and_the_version() -> None:
 @given(st.text(max_size=20), st.sampled_from([".tar.gz", ".whl", ".egg", ".exe", ".rpm", ""]))
 def test_other_projects_are_left_alone_and_no_name_is_too_strange(stem: str, extension: str) -> None:
     file = RemoteFile(filename=f"my-lib-{stem}{extension}", url="")
-    for file_filter in (AllowedReleases(rules(">=1")), BlockedReleases(rules(">=1"))):
-        assert file_filter.reason_to_drop(OTHER, file) is None
-        reason = file_filter.reason_to_drop(PROJECT, file)
+    for file_filter in (AllowedPackages(packages=rules(">=1")), BlockedPackages(packages=rules(">=1"))):
+        assert file_filter.reject_file(OTHER, file) is None
+        reason = file_filter.reject_file(PROJECT, file)
         assert reason is None or "packages" in reason

@@ -22,7 +22,6 @@ from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage
-from pypi_mirror.policy import build_selector
 from pypi_mirror.upstream import simple_html, simple_json
 from pypi_mirror.upstream.changelog import changes_content
 from tests.runs.bench import Bench
@@ -92,8 +91,10 @@ def compare(bench: Bench) -> None:
         names = {p["name"] for p in upstream.json()["projects"]}
     else:
         names = set(pypi_simple.IndexPage.from_html(upstream.text).projects)
-    selector = build_selector(bench.settings.selection)
-    wanted = {name: _normalized(name) for name in names if selector.why_not(_normalized(name)) is None}
+    selector = bench.settings.policy
+    wanted = {
+        name: _normalized(name) for name in names if selector.rejection_reason(_normalized(name)) is None
+    }
     index = json.loads((bench.web / "simple/index.v1_json").read_bytes())
     assert {p["name"] for p in index["projects"]} == set(wanted)
     for name in wanted.values():
@@ -121,7 +122,7 @@ def compare_page(bench: Bench, name: str) -> None:
             answer.content, url=url, project=normalized, header_serial=None, etag=None
         )
         their_other = pypi_simple.ProjectPage.from_html(name, answer.text, base_url=url)
-    decision = build_selector(bench.settings.selection).decide(theirs)
+    decision = bench.settings.policy.decide(theirs)
     kept = {file.filename for file in decision.kept}
     ours, our_other = _our_json(bench, normalized)
     is_json = answer.headers["Content-Type"] == _JSON
@@ -308,7 +309,7 @@ def _audit_cursor(bench: Bench, mirror: Mirror, *, crashed: bool = False) -> Non
         if row.serial <= cursor and changes_content(row.action):
             told[_normalized(row.name)] = row.serial
     for name, project in bench.server.warehouse.projects.items():
-        if mirror.selector.why_not(name) is not None or name in backlog or name not in told:
+        if mirror.policy.rejection_reason(name) is not None or name in backlog or name not in told:
             continue
         known = mirror.ledger.projects.known([name]).get(name)
         if known is None and project.quarantined:

@@ -22,8 +22,9 @@ from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, fail_run, report
-from pypi_mirror.settings.values import Selection, Settings, Site
+from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.transport.patience import Patience
+from tests.policies import changed, policy
 from tests.warehouse import Behaviour, Fault, Scenario, Server, Warehouse, running
 from tests.warehouse.behaviour import PYPI
 
@@ -76,7 +77,7 @@ class Bench:
         self.settings = replace(self.settings, **changes)
 
     def select(self, **changes: Any) -> None:
-        self.change(selection=replace(self.settings.selection, **changes))
+        self.change(policy=changed(self.settings.policy, **changes))
 
     def allow(self, *names: str) -> None:
         self.select(allowed_projects=frozenset(NormalizedName(name) for name in names))
@@ -177,7 +178,7 @@ def make_bench(
                 master=server.master,
                 allow_non_https=True,
                 workers=settings.pop("workers", 8),
-                selection=settings.pop("selection", Selection(exclude_filename=exclude)),
+                policy=settings.pop("policy", policy(exclude_filename=exclude)),
                 site=settings.pop("site", Site(enabled=False)),
                 **settings,
             ),

@@ -29,11 +29,11 @@ from pypi_mirror.ledger.audits import AuditedProject, Audits
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.options.max_failures import MaxFailures
 from pypi_mirror.runs import audit as audit_step
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.report import mirror_status
-from pypi_mirror.settings.values import MaxFailures
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import (

@@ -8,7 +8,7 @@ import pytest
 from pypi_mirror.disk import room as disk_room
 from pypi_mirror.disk.room import Room
 from pypi_mirror.errors import DiskFull
-from pypi_mirror.settings.values import DiskReserve
+from pypi_mirror.options.disk_reserve import DiskReserve
 from tests.runs.bench import MakeBench
 from tests.warehouse import Behaviour, RemoveFile, RemoveProject, Upload, Wheel, Yank
 from tests.warehouse.behaviour import HTML_ONLY, PYPI

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.settings.values import Selection, Site
+from pypi_mirror.settings.values import Site
+from tests.policies import policy
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Fault, Instead, RemoveFile, RemoveRelease, Sdist, Upload, Wheel, Yank
 
@@ -120,7 +121,7 @@ def test_what_filters_leave_out_is_not_listed(
     whole = document(synced, "alpha")
     assert (set(whole["releases"]), whole["info"]["version"]) == (releases, described)
     check(synced, "alpha")
-    synced.change(selection=Selection())
+    synced.change(policy=policy())
     synced.sync()
     assert documents(synced, "alpha") == {"", "1.0", "2.0", "3.0rc1"}
     check(synced, "alpha")

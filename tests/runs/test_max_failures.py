@@ -7,10 +7,10 @@ import pytest
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching import failure_limit
 from pypi_mirror.model import PlanState, RunState
+from pypi_mirror.options.max_failures import MaxFailures
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
-from pypi_mirror.settings.values import MaxFailures
 from tests.runs.audit import audit, audit_served, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, many

@@ -6,6 +6,7 @@ from pypi_mirror.alerts.conditions import about_parked
 from pypi_mirror.alerts.notification_state import IN_DELIVERY, Notification
 from pypi_mirror.ledger.runs import Outcome, RunRequest
 from pypi_mirror.model import RunState
+from pypi_mirror.options.disk_reserve import DiskReserve
 from pypi_mirror.runs.raise_alerts import (
     FACT,
     Event,
@@ -16,7 +17,7 @@ from pypi_mirror.runs.raise_alerts import (
     observe,
     raise_alerts,
 )
-from pypi_mirror.settings.values import Alerts, DiskReserve
+from pypi_mirror.settings.values import Alerts
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Fault, Upload, Wheel
 from tests.warehouse.faults import Instead, Status

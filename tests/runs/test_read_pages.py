@@ -15,6 +15,8 @@ from pypi_mirror.errors import RemovalsHeld, RunStopped
 from pypi_mirror.ledger.plan import PlanTotals
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
 from pypi_mirror.model import PlannedProject, RunState
+from pypi_mirror.options.environments import Environment
+from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.planning.guard_removals import guard_removals
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.runs.download_projects import download_projects
@@ -23,7 +25,7 @@ from pypi_mirror.runs.partition_projects import Partition, partition_projects
 from pypi_mirror.runs.read_pages import read_pages
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
-from pypi_mirror.settings.values import Environment, ReleaseRule, RemovalGuard, Schedule
+from pypi_mirror.settings.values import RemovalGuard, Schedule
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.runs.test_unforeseen_losses import page_of
@@ -85,7 +87,7 @@ def test_a_filter_changed_and_back_asks_for_no_page_and_plans_the_bytes_that_the
     synced: Bench, changed: dict[str, Any]
 ) -> None:
     """With the grace period over, so that what comes back has to be downloaded again."""
-    before = synced.settings.selection
+    before = synced.settings.policy
     guard = RemovalGuard(max_percent=100)
     synced.change(guard=guard)
     synced.select(**changed)
@@ -101,7 +103,7 @@ def test_a_filter_changed_and_back_asks_for_no_page_and_plans_the_bytes_that_the
     compare(synced)
     synced.clock.advance(days=8)
     synced.sync()
-    synced.change(selection=before)
+    synced.change(policy=before)
     synced.server.requests.reset()
     _, totals, rows = planned(synced)
     assert totals.files > 0
@@ -297,7 +299,7 @@ def test_a_run_without_news_makes_two_requests_at_most_and_decides_nothing(
     def refuse(*_: object, **__: object) -> None:
         pytest.fail("it decides")
 
-    monkeypatch.setattr("pypi_mirror.policy.deciding.Decider.work", refuse)
+    monkeypatch.setattr("pypi_mirror.fetching.deciding.Decider.work", refuse)
     assert made.sync().state is RunState.SUCCESS
     assert made.server.requests.count() <= 2
 
@@ -433,13 +435,13 @@ def test_the_page_of_a_project_that_no_rule_selects_is_forgotten_after_90_days(s
         with synced.open() as mirror:
             return bool(mirror.ledger.catalogue.entries([NormalizedName("alpha")]))
 
-    everything = synced.settings.selection
+    everything = synced.settings.policy
     synced.select(blocked_projects=frozenset({NormalizedName("alpha")}))
     synced.sync()
     synced.clock.advance(days=89)
     synced.sync()
     assert is_known()
-    synced.change(selection=everything)
+    synced.change(policy=everything)
     synced.sync()
     assert "alpha" in {path.name for path in (synced.web / "simple").iterdir()}
     synced.clock.advance(days=89)

@@ -6,13 +6,15 @@ import pytest
 
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.options.environments import Environment
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.reload_nginx import reload_nginx
 from pypi_mirror.runs.report import report
-from pypi_mirror.settings.values import Environment, Selection, Site
+from pypi_mirror.settings.values import Site
+from tests.policies import policy
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import RemoveFile, Scenario, Upload, Wheel, small
@@ -89,7 +91,7 @@ def test_a_filter_added_takes_files_off_the_pages_at_once_and_off_the_disk_later
 
 
 def test_an_environment_added_or_removed(bench: MakeBench) -> None:
-    made = bench(scenario=small(), exclude=None, selection=Selection(environments=(LINUX,)))
+    made = bench(scenario=small(), exclude=None, policy=policy(environments=(LINUX,)))
     made.sync()
     assert foreign(made) == []
     made.select(environments=(LINUX, WINDOWS))
@@ -300,8 +302,8 @@ def test_a_project_asked_for_by_name_must_be_one_that_is_selected(synced: Bench)
 
 def test_another_selection_of_the_same_meaning_asks_for_no_comparison(bench: MakeBench) -> None:
     made = bench(
-        scenario=Scenario(events=small().events), selection=Selection(blocked_platforms=("windows", "macos"))
+        scenario=Scenario(events=small().events), policy=policy(blocked_platforms=("windows", "macos"))
     )
     made.sync()
-    made.settings = replace(made.settings, selection=Selection(blocked_platforms=("macos", "windows")))
+    made.settings = replace(made.settings, policy=policy(blocked_platforms=("macos", "windows")))
     assert made.sync().source == "changelog"

@@ -5,6 +5,10 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.options.packages import only_releases
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
 from pypi_mirror.settings.read import read_settings
 
 LAB = """\
@@ -94,9 +98,9 @@ def test_a_selective_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
     assert settings.workers == 3
     assert settings.json is True
     assert settings.proxy is None
-    assert settings.selection.allowed_projects == {"black", "pyaib"}
-    assert [r.project for r in settings.selection.allowed_releases] == ["black"]
-    assert settings.selection.blocked_platforms == ("windows", "macos", "freebsd", "py2.7")
+    assert settings.policy.of(AllowedPackages).projects == {"black", "pyaib"}
+    assert [r.project for r in only_releases(settings.policy.of(AllowedPackages).packages)] == ["black"]
+    assert settings.policy.of(BlockedPlatforms).platforms == ("windows", "macos", "freebsd", "py2.7")
 
 
 def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
@@ -107,8 +111,8 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
 
     assert settings.hash_index is True
     assert settings.root_uri == "https://files.example"
-    assert settings.selection.blocked_projects == {"example1"}
-    assert [r.project for r in settings.selection.blocked_releases] == ["example2"]
+    assert settings.policy.of(BlockedPackages).projects == {"example1"}
+    assert [r.project for r in only_releases(settings.policy.of(BlockedPackages).packages)] == ["example2"]
 
 
 @pytest.mark.parametrize(
@@ -167,4 +171,4 @@ def test_without_a_list_of_plugins_every_filter_applies(tmp_path: Path) -> None:
     path = tmp_path / "mirror.conf"
     path.write_text(before + after[after.index("[allowlist]") :])
 
-    assert read_settings(path, {}).selection.blocked_platforms
+    assert read_settings(path, {}).policy.of(BlockedPlatforms).platforms

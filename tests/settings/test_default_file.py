@@ -1,26 +1,65 @@
-"""``include/mirror.conf``: it holds every option, says its default, and loads."""
+"""``include/mirror.conf`` is made from the declarations; PYPI_MIRROR_RERECORD=1 writes it again."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import TextWrapper
 
 import pytest
 
 import pypi_mirror
-from pypi_mirror.settings.option import Option
-from pypi_mirror.settings.options import BY_PLACE, OPTIONS
+from pypi_mirror.options import Option
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
+from pypi_mirror.settings.options import OPTIONS, SECTIONS
 from pypi_mirror.settings.read import read_settings
+from tests.golden import assert_golden
 
 EXAMPLE = Path(pypi_mirror.__file__).resolve().parents[1] / "mirror.conf"
 TEXT = EXAMPLE.read_text()
-EXAMPLES = {
-    "[allowlist] packages",
-    "[blocklist] packages",
-    "[blocklist] platforms",
-    "[platform] environments",
-}
-"""Options whose commented line shows what one could write, not the default."""
+COMMENT = TextWrapper(108, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+HEAD = """\
+# What this mirror holds, how it is kept, and how it is served.
+#
+# The syntax is bandersnatch's: sections, `key = value`, lists with an item on each indented line. Lines
+# that begin with # or ; are comments. Here # explains, and ; is an option at its default or an example:
+# remove the semicolon to set it. A percent sign is written %%.
+# `pypi-mirror config check` names every mistake in this file with its line.
+# A bandersnatch.conf works here, too, as far as it asks for what this mirror has.
+#
+# No secrets in this file: those of the ledger and the proxy come from the environment variables
+# PYPI_MIRROR_LEDGER_URL and PYPI_MIRROR_PROXY, a login at upstream from PYPI_MIRROR_LOGIN or Airflow's
+# connection pypi_mirror_upstream, those of mail and webhook from Airflow's connections.
+#
+# Copy this file and name the copy: `pypi-mirror VERB -c FILE`, or the environment variable PYPI_MIRROR_CONF,
+# which Airflow's processes need too. Without either, /etc/pypi-mirror/mirror.conf counts, never this example.
+"""
+
+
+def template() -> str:
+    """The file as the declarations say: a section's subject, and each option explained above its line."""
+    parts = [HEAD]
+    for section in SECTIONS:
+        options = "\n".join(map(explained, (option for option in OPTIONS if option.section == section)))
+        parts.append(f"# {section.doc}\n[{section.name}]\n\n{options}")
+    return "\n".join(parts)
+
+
+def explained(option: Option) -> str:
+    """The comment of an option, and its line or lines."""
+    paragraphs = f"{option.doc} {option.more}".rstrip().split("\n")
+    comment = "\n".join(f"# {each}" if each.startswith(" ") else COMMENT.fill(each) for each in paragraphs)
+    if option.preset is not None:
+        lines = [f"{option.key} = {option.preset}"]
+    elif len(option.example) > 1:
+        lines = [f";{option.key} =", *(f";    {item}" for item in option.example)]
+    else:
+        lines = [f";{option.key} = {next(iter(option.example), option.default or '')}".rstrip()]
+    return "\n".join([comment, *lines, ""]).replace("%", "%%")
 
 
 def options_in(text: str) -> dict[str, str]:
@@ -37,33 +76,18 @@ def options_in(text: str) -> dict[str, str]:
     return found
 
 
+def test_it_is_what_the_declarations_say() -> None:
+    assert_golden(EXAMPLE, template().encode())
+
+
 def test_every_option_is_there_and_nothing_else_in_the_same_order() -> None:
-    sections = re.findall(r"^\[(\w+)\]", TEXT, re.MULTILINE)
-    in_sections = sorted(OPTIONS, key=lambda option: sections.index(option.section))
-
-    assert list(options_in(TEXT)) == [option.place for option in in_sections]
-
-
-def test_commented_options_show_the_defaults() -> None:
-    shown = {
-        place: value
-        for place, value in options_in(TEXT).items()
-        if place not in EXAMPLES and place not in {"[mirror] directory", "[platform] exclude-filename"}
-    }
-
-    defaults = {place: BY_PLACE[split(place)].default or "" for place in shown}
-    assert shown == {place: value.replace("%", "%%") for place, value in defaults.items()}
-
-
-def split(place: str) -> tuple[str, str]:
-    section, _, key = place.partition(" ")
-    return section.strip("[]"), key
+    assert list(options_in(TEXT)) == [option.place for option in OPTIONS]
 
 
 def test_it_loads_and_leaves_out_windows_and_macos() -> None:
     settings = read_settings(EXAMPLE, {})
 
-    assert settings.selection.exclude_filename == "macosx|win32|win_amd64|win_arm64"
+    assert settings.policy.of(ExcludedFilenames).exclude_filename == "macosx|win32|win_amd64|win_arm64"
     assert settings.directory.resolve() == EXAMPLE.parents[1] / "var" / "mirror"
 
 
@@ -74,10 +98,10 @@ def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> No
 
     settings = read_settings(path, {})
 
-    assert len(settings.selection.environments) == 4
-    assert settings.selection.allowed_projects == {"requests", "numpy", "django"}
-    assert settings.selection.blocked_projects == {"example-malware"}
-    assert settings.selection.blocked_platforms == ("windows", "macos", "freebsd", "py2.7")
+    assert len(settings.policy.of(ServedEnvironments).environments) == 4
+    assert settings.policy.of(AllowedPackages).projects == {"requests", "numpy", "django"}
+    assert settings.policy.of(BlockedPackages).projects == {"example-malware"}
+    assert settings.policy.of(BlockedPlatforms).platforms == ("windows", "macos", "freebsd", "py2.7")
 
 
 @pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.place)

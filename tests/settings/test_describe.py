@@ -9,22 +9,15 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.settings.describe import describe
-from pypi_mirror.settings.download_window import parse_download_window
-from pypi_mirror.settings.options import OPTIONS
+from pypi_mirror.options.disk_reserve import DiskReserve
+from pypi_mirror.options.download_window import parse_download_window
+from pypi_mirror.options.environments import Environment
+from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.policy import Policy
+from pypi_mirror.settings.options import OPTIONS, describe
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.settings.values import (
-    Alerts,
-    Audit,
-    DiskReserve,
-    Environment,
-    ReleaseRule,
-    RemovalGuard,
-    Schedule,
-    Selection,
-    Settings,
-    Site,
-)
+from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Settings, Site
+from tests.policies import policy
 
 NAMES = st.from_regex(r"[a-z][a-z0-9]{0,6}(-[a-z0-9]{1,4})?", fullmatch=True).map(canonicalize_name)
 MAILS = st.from_regex(r"[a-z]{1,5}@[a-z]{1,5}\.example", fullmatch=True)
@@ -44,11 +37,11 @@ ENVIRONMENTS = st.sampled_from(
 
 
 @st.composite
-def selections(draw: st.DrawFn) -> Selection:
+def policies(draw: st.DrawFn) -> Policy:
     allowed = tuple(sorted(draw(st.sets(RULES, max_size=3))))
     blocked = tuple(sorted(draw(st.sets(RULES, max_size=3))))
     partly_blocked = {rule.project for rule in blocked}
-    return Selection(
+    return policy(
         allowed_projects=draw(st.frozensets(NAMES, max_size=3)) | {rule.project for rule in allowed},
         allowed_releases=allowed,
         blocked_projects=draw(st.frozensets(NAMES, max_size=3)) - partly_blocked,
@@ -90,7 +83,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
             always_allowed=draw(st.integers(0, 10_000_000)),
             approval_hours=draw(st.integers(1, 7200)) / 10,
         ),
-        selection=draw(selections()),
+        policy=draw(policies()),
         site=Site(
             host=host,
             listen=draw(st.sampled_from([("127.0.0.1",), ("::",), ("10.0.0.7", "::1")])),
@@ -166,7 +159,7 @@ def test_every_option_is_described_once_and_passwords_are_not() -> None:
 
     described = describe(settings)
 
-    assert [(section, key) for section, key, _ in described] == [(o.section, o.key) for o in OPTIONS]
+    assert [(section, key) for section, key, _ in described] == [(o.section.name, o.key) for o in OPTIONS]
     values = {f"[{section}] {key}": value for section, key, value in described}
     assert values["[mirror] proxy"] == "http://me:***@proxy.example"
     assert values["[ledger] url"] == (

@@ -10,9 +10,11 @@ import pytest
 from packaging.utils import canonicalize_name
 
 import pypi_mirror
-from pypi_mirror.settings.environments import parse_environment
+from pypi_mirror.options.environments import parse_environment
+from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
-from pypi_mirror.settings.values import ReleaseRule, Selection, Settings, Site
+from pypi_mirror.settings.values import Settings, Site
+from tests.policies import policy
 
 A, B = canonicalize_name("a"), canonicalize_name("b")
 LINUX = parse_environment("linux x86_64, CPython 3.12, glibc 2.28")
@@ -30,15 +32,15 @@ LOOKS: list[dict[str, Any]] = [
     {"site": Site(public_url="https://mirror.example")},
 ]
 PROJECTS: list[dict[str, Any]] = [
-    {"selection": Selection(allowed_projects=frozenset({A}))},
-    {"selection": Selection(blocked_projects=frozenset({A}))},
+    {"policy": policy(allowed_projects=frozenset({A}))},
+    {"policy": policy(blocked_projects=frozenset({A}))},
 ]
 FILES: list[dict[str, Any]] = [
-    {"selection": Selection(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
-    {"selection": Selection(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
-    {"selection": Selection(blocked_platforms=("windows",))},
-    {"selection": Selection(environments=(LINUX,))},
-    {"selection": Selection(exclude_filename="win32")},
+    {"policy": policy(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
+    {"policy": policy(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
+    {"policy": policy(blocked_platforms=("windows",))},
+    {"policy": policy(environments=(LINUX,))},
+    {"policy": policy(exclude_filename="win32")},
 ]
 
 
@@ -69,19 +71,19 @@ def test_what_does_not_decide_leaves_it(change: dict[str, Any]) -> None:
 
 
 def test_the_order_of_lists_leaves_it() -> None:
-    one = Selection(
+    one = policy(
         allowed_projects=frozenset([A, B]),
         blocked_platforms=("linux", "py2.7"),
         environments=(LINUX, WINDOWS),
     )
-    other = Selection(
+    other = policy(
         allowed_projects=frozenset([B, A]),
         blocked_platforms=("py2.7", "linux"),
         environments=(WINDOWS, LINUX),
     )
 
-    assert selection_fingerprint(replace(SETTINGS, selection=one)) == selection_fingerprint(
-        replace(SETTINGS, selection=other)
+    assert selection_fingerprint(replace(SETTINGS, policy=one)) == selection_fingerprint(
+        replace(SETTINGS, policy=other)
     )
 
 
@@ -89,9 +91,9 @@ def test_it_is_the_same_in_every_process() -> None:
     """Neither Python's seeded hashes nor the order of a set gets into it."""
     program = (
         "from pathlib import Path; from pypi_mirror.settings.fingerprint import selection_fingerprint; "
-        "from pypi_mirror.settings.values import Selection, Settings; "
-        "selection = Selection(allowed_projects=frozenset('abcdefgh')); "
-        "print(selection_fingerprint(Settings(directory=Path('/a'), master='m', selection=selection)))"
+        "from pypi_mirror.settings.values import Settings; from tests.policies import policy; "
+        "chosen = policy(allowed_projects=frozenset('abcdefgh')); "
+        "print(selection_fingerprint(Settings(directory=Path('/a'), master='m', policy=chosen)))"
     )
     include = Path(pypi_mirror.__file__).resolve().parents[1]
 
@@ -102,7 +104,7 @@ def test_it_is_the_same_in_every_process() -> None:
             text=True,
             check=True,
             cwd=include,
-            env={"PYTHONHASHSEED": seed},
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(include.parent)},
             timeout=60,
         ).stdout
         for seed in ("1", "2")

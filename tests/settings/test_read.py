@@ -4,10 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.options.environments import Environment
+from pypi_mirror.options.packages import ReleaseRule, only_releases
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
 from pypi_mirror.settings.read import read_alerts, read_settings
-from pypi_mirror.settings.values import Alerts, Environment, ReleaseRule, RemovalGuard, Settings
+from pypi_mirror.settings.values import Alerts, RemovalGuard, Settings
 
 GOOD = "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\n"
 
@@ -410,20 +418,21 @@ silenced = Foo.Bar, numpy
     assert settings.release_files is False
     assert settings.simple_format == "JSON"
     assert settings.compare_method == "stat"
-    selection = settings.selection
-    assert selection.allowed_projects == {"foo-bar", "numpy", "django"}
-    assert {(r.project, r.specifier) for r in selection.allowed_releases} == {
-        ("numpy", "<3,>=2"),
-        ("numpy", "==1.26.*"),
-    }
-    assert selection.blocked_projects == {"evil"}
-    assert [(r.project, r.specifier) for r in selection.blocked_releases] == [("numpy", "==2.0.0")]
-    assert isinstance(selection.blocked_releases[0], ReleaseRule)
-    assert selection.blocked_platforms == ("windows", "py2.7", "macos")
-    assert selection.environments == (
+    allowed, blocked = settings.policy.of(AllowedPackages), settings.policy.of(BlockedPackages)
+    assert allowed.projects == {"foo-bar", "numpy", "django"}
+    assert only_releases(allowed.packages) == (
+        ReleaseRule(project=NormalizedName("numpy"), specifier="<3,>=2"),
+        ReleaseRule(project=NormalizedName("numpy"), specifier="==1.26.*"),
+    )
+    assert blocked.projects == {"evil"}
+    assert only_releases(blocked.packages) == (
+        ReleaseRule(project=NormalizedName("numpy"), specifier="==2.0.0"),
+    )
+    assert settings.policy.of(BlockedPlatforms).platforms == ("windows", "py2.7", "macos")
+    assert settings.policy.of(ServedEnvironments).environments == (
         Environment(system="windows", machine="amd64", implementation="cpython", pythons=((3, 12),)),
     )
-    assert selection.exclude_filename == "win32|50%"
+    assert settings.policy.of(ExcludedFilenames).exclude_filename == "win32|50%"
     assert settings.ledger == "postgresql+psycopg://me@db.example:5432/mirror"
     assert settings.grace_days == 0.5
     assert settings.guard == RemovalGuard(

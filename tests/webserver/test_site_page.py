@@ -13,12 +13,15 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RunState
-from pypi_mirror.settings.values import Environment, ReleaseRule, Selection, Settings, Site
+from pypi_mirror.options.environments import Environment, describe_environment
+from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.webserver import holdings
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
 from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, render_status
 from tests.golden import assert_golden
+from tests.policies import policy
 
 LINUX = Environment(
     system="linux",
@@ -30,7 +33,7 @@ LINUX = Environment(
 SETTINGS = Settings(
     directory=Path("/srv/mirror"),
     master="https://index.example",
-    selection=Selection(environments=(LINUX,), exclude_filename="macosx|win32|win_amd64"),
+    policy=policy(environments=(LINUX,), exclude_filename="macosx|win32|win_amd64"),
     site=Site(host="pypi.lab.example", public_url="http://pypi.lab.example:8080/pypi"),
 )
 STATUS = MirrorStatus(
@@ -188,7 +191,7 @@ def test_the_policy_permits_exactly_the_inline_script_and_style(tag: str, direct
 def test_what_the_settings_say_is_text_and_never_markup() -> None:
     evil = '</style><script>alert("x")</script>'
     settings = dataclasses.replace(
-        SETTINGS, master=evil, selection=Selection(exclude_filename=evil, blocked_platforms=(evil,))
+        SETTINGS, master=evil, policy=policy(exclude_filename=evil, blocked_platforms=(evil,))
     )
     page = read(settings)
     assert page.inline == read().inline
@@ -300,12 +303,12 @@ def test_events_behind(cursor: int | None, upstream: int | None, behind: int | N
     ],
 )
 def test_environments(environment: Environment, text: str) -> None:
-    assert holdings.environment(environment) == text
+    assert describe_environment(environment) == text
 
 
 def test_every_filter_gets_a_sentence() -> None:
     rule = ReleaseRule(project=canonicalize_name("django"), specifier=">=4")
-    selection = Selection(
+    filters = policy(
         allowed_projects=frozenset(canonicalize_name(f"p{n:02}") for n in range(14)),
         allowed_releases=(rule,),
         blocked_projects=frozenset({canonicalize_name("evil")}),
@@ -314,20 +317,20 @@ def test_every_filter_gets_a_sentence() -> None:
         environments=(LINUX,),
         exclude_filename="win32",
     )
-    names = ", ".join(f"p{n:02}" for n in range(12))
-    assert holdings.holdings(dataclasses.replace(SETTINGS, selection=selection, release_files=False)) == (
-        f"Only chosen projects: {names} and 2 others.",
+    names = ", ".join(["django", *(f"p{n:02}" for n in range(11))])
+    assert holdings.holdings(dataclasses.replace(SETTINGS, policy=filters, release_files=False)) == (
+        f"Only chosen projects: {names} and 3 others.",
         "Of some projects only these releases: django >=4.",
         "Left out on purpose: evil.",
         "Releases left out on purpose: django >=4.",
+        "No files for these platforms: windows, macos.",
         (
             "Binary wheels only for: Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer. "
             "Source distributions and pure Python wheels stay."
         ),
-        "No files for these platforms: windows, macos.",
         "No files whose name matches win32",
         "Pages only: files are not mirrored.",
     )
-    assert holdings.holdings(dataclasses.replace(SETTINGS, selection=Selection())) == (
+    assert holdings.holdings(dataclasses.replace(SETTINGS, policy=policy())) == (
         "Every project and every file of upstream; nothing is filtered out.",
     )

@@ -38,7 +38,7 @@ def behind_events(
         known = mirror.ledger.projects.known(chunk)
         waiting = mirror.ledger.backlog.those_of(chunk) | mirror.ledger.to_do.those_of(chunk)
         events = sorted(mirror.ledger.events.of(chunk), key=attrgetter("serial"))
-        for candidate in candidates((e for e in events if e.serial <= cursor), mirror.selector):
+        for candidate in candidates((e for e in events if e.serial <= cursor), mirror.policy):
             have = known.get(candidate.project)
             if candidate.project in waiting or have is None or not have.present:
                 continue

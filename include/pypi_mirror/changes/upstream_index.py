@@ -31,8 +31,7 @@ def upstream_index(
     try:
         index = fetch_root_index(master, control, etag=etag, first=mirror.simple_root)
     except NoProjectList as error:
-        selection = mirror.settings.selection
-        names = sorted(selection.allowed_projects - selection.blocked_projects)
+        names = sorted(mirror.policy.named_projects)
         if not names:
             raise
         find_simple_root(mirror, control, names, error)

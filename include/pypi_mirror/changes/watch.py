@@ -148,7 +148,7 @@ def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | N
             for entry in index.entries()
             if entry.serial is not None
             and entry.serial > cursor
-            and mirror.selector.why_not(entry.project) is None
+            and mirror.policy.rejection_reason(entry.project) is None
         ]
         still = (min(new), int(mirror.clock())) if new else None
     return _missing(look, still)
@@ -171,7 +171,7 @@ def _first_missed_upstream(mirror: Mirror, changelog: Changelog, start: int) -> 
 def _first_missed(mirror: Mirror, events: Iterable[Event]) -> tuple[int, int] | None:
     """(serial, time) of the first event that the mirror would have to follow."""
     for event in events:
-        if changes_content(event.action) and mirror.selector.why_not(event.project) is None:
+        if changes_content(event.action) and mirror.policy.rejection_reason(event.project) is None:
             return event.serial, _happened(mirror, event)
     return None
 

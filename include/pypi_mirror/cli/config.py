@@ -1,13 +1,17 @@
 """``pypi-mirror config check``: read the configuration and show what it comes to."""
 
 import argparse
+import os
 import sys
+from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
-from pypi_mirror.settings.describe import describe
-from pypi_mirror.settings.first import read_first
-from pypi_mirror.settings.places import require_places
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.options.first import read_first
+from pypi_mirror.settings.options import describe
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Settings
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -21,8 +25,8 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
-    read_first(settings)
-    require_places(settings)
+    read_first(settings.schedule.first, settings.path)
+    _require_directories(settings)
     section = ""
     for name, key, value in describe(settings):
         if name != section:
@@ -33,3 +37,27 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
     print(f"no mistakes in {arguments.config}", file=sys.stderr)
     return 0
+
+
+def _require_directories(settings: Settings) -> None:
+    """Raise ConfigurationError when this user cannot make ``directory``, or not write there."""
+    for place in (settings.directory, settings.web, settings.web / "simple", settings.web / "packages"):
+        trouble = _trouble(place)
+        if trouble is not None:
+            mistake = Mistake(line=None, key="[mirror] directory", message=trouble)
+            raise ConfigurationError(settings.path or Path("mirror.conf"), [mistake])
+
+
+def _trouble(place: Path) -> str | None:
+    existing = next(each for each in (place, *place.parents) if os.path.lexists(each))
+    verb = "written" if existing == place else "made"
+    try:
+        if not existing.is_dir():
+            raise NotADirectoryError(None, "Not a directory", str(existing))
+        # What permissions, read-only file systems and the likes of /proc come to only shows when one tries.
+        with TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        because = f"{existing}: {error.strerror or error}"
+        return f"{place} cannot be {verb} ({because}); choose another, or have this user write there"
+    return None

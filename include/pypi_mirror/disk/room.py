@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror.errors import DiskFull
-from pypi_mirror.settings.values import DiskReserve
+from pypi_mirror.options.disk_reserve import DiskReserve
 
 # So many bytes are worth a look at the disk of their own; of less, that of a second fits.
 _LARGE: Final = 16 * 1024**2

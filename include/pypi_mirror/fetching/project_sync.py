@@ -24,6 +24,7 @@ from pypi_mirror.errors import (
     UpstreamError,
     UpstreamUnavailable,
 )
+from pypi_mirror.fetching.deciding import Before, Decider
 from pypi_mirror.fetching.legacy_documents import LegacyDocuments
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader, Reading
@@ -43,7 +44,6 @@ from pypi_mirror.model import (
 )
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Decision
-from pypi_mirror.policy.deciding import Before, Decider
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in

@@ -46,6 +46,6 @@ def did_you_mean(mirror: Mirror, name: NormalizedName) -> str:
     """`` (did you mean numpy?)`` for the most similar name that the mirror knows; nothing without any."""
     held = mirror.ledger.listings.projects_beginning(name[0], None, _MOST)
     known = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
-    known |= mirror.settings.selection.allowed_projects
+    known |= mirror.policy.named_projects
     close = difflib.get_close_matches(name, sorted(known - {name}), n=1, cutoff=_SIMILAR)
     return f" (did you mean {close[0]}?)" if close else ""

@@ -14,7 +14,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
 from pypi_mirror.observing.times import utc
-from pypi_mirror.policy import Refusal, Selector
+from pypi_mirror.policy import Policy, Refusal
 from pypi_mirror.release_files import version_in
 
 __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
@@ -115,8 +115,8 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         project=name,
         at=utc(now),
         read_at=None if trouble is not None else utc(read_at),
-        selected=mirror.selector.why_not(name) is None,
-        why=mirror.selector.why(name),
+        selected=mirror.policy.rejection_reason(name) is None,
+        why=mirror.policy.reason_for(name),
         found=None if trouble is not None else page is not None,
         trouble=trouble,
         status=page.status.status if page is not None else None if held is None else held.status,
@@ -124,7 +124,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         upstream_serial=None if page is None else page.serial,
         files=tuple(
             replace(file, trouble=failed.get(file.filename)) if file.mirrored or not file.upstream else file
-            for file in _explained(mirror.selector, name, () if page is None else page.files, files)
+            for file in _explained(mirror.policy, name, () if page is None else page.files, files)
         ),
         refused=tuple(dict.fromkeys(refused)),
         backlog=waiting[0].reason if waiting else None,
@@ -158,7 +158,7 @@ async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> Project
 
 
 def _explained(
-    selector: Selector,
+    policy: Policy,
     name: NormalizedName,
     upstream: Sequence[RemoteFile],
     held: Mapping[str, KnownFile],
@@ -167,17 +167,24 @@ def _explained(
     listed = {file.filename for file in upstream}
     others = sorted(filename for filename in held if filename not in listed)
     own = [RemoteFile(filename=filename, url="", size=held[filename].size) for filename in others]
-    return (
-        *(_file(selector, name, file, held.get(file.filename), upstream=True) for file in upstream),
-        *(_file(selector, name, file, held.get(file.filename), upstream=False) for file in own),
+    return tuple(
+        _file(policy, name, file, held.get(file.filename), refusals.get(file.filename, ()), upstream=on_page)
+        for files, on_page in ((upstream, True), (own, False))
+        for refusals in [policy.refusals(name, files)]
+        for file in files
     )
 
 
 def _file(
-    selector: Selector, name: NormalizedName, file: RemoteFile, known: KnownFile | None, *, upstream: bool
+    policy: Policy,
+    name: NormalizedName,
+    file: RemoteFile,
+    known: KnownFile | None,
+    refusals: tuple[Refusal, ...],
+    *,
+    upstream: bool,
 ) -> FileExplained:
-    refused = selector.why_not(name) is not None
-    refusals = selector.refusals(name, file)
+    refused = policy.rejection_reason(name) is not None
     mirrored = upstream and not refused and not refusals
     return FileExplained(
         filename=file.filename,
@@ -186,7 +193,7 @@ def _file(
         upstream=upstream,
         mirrored=mirrored,
         refusals=refusals,
-        admitted_by=selector.admitted_by(name, file),
+        admitted_by=policy.admitted_by(name, file),
         state=_state(known, mirrored=mirrored),
     )
 

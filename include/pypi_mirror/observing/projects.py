@@ -14,6 +14,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.backlog import Behind, shown_entry
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
 from pypi_mirror.observing.times import utc, utc_or_none
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
 _EVENTS: Final = 20
 _SEPARATORS: Final = re.compile(r"[-_.]+")
@@ -113,15 +114,15 @@ def project(
     held = listings.project(name)
     entry = listings.entry(name)
     events = listings.events(name, _EVENTS)
-    asked_for = name in mirror.settings.selection.allowed_projects
+    asked_for = name in mirror.policy.of(AllowedPackages).projects
     if held is None and entry is None and not events and not asked_for:
         return None
     found = [] if held is None else listings.files(held[0], after, one_more(limit))
     return ProjectWhole(
         project=name,
         held=None if held is None else _project(held[1]),
-        selected=mirror.selector.why_not(name) is None,
-        why=mirror.selector.why(name),
+        selected=mirror.policy.rejection_reason(name) is None,
+        why=mirror.policy.reason_for(name),
         files=page_of(found, limit, show=_file, key=lambda each: each[0].filename),
         backlog=None if entry is None else shown_entry(entry),
         left_out=tuple(mirror.ledger.left_out.of([name]).get(name, ())),

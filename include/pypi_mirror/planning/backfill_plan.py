@@ -12,7 +12,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.projects import QUARANTINED, KnownProject
 from pypi_mirror.model import IndexEntry, PlannedProject
-from pypi_mirror.planning.plan import ProjectSelector, asked_for, gone, side_by_side, sync_of
+from pypi_mirror.planning.plan import ProjectPolicy, asked_for, gone, side_by_side, sync_of
 
 CHANGED: Final = "changed in the backfill's interval"
 
@@ -20,7 +20,7 @@ CHANGED: Final = "changed in the backfill's interval"
 def plan_backfill(
     entries: Iterable[IndexEntry],
     known: Iterable[KnownProject],
-    selector: ProjectSelector,
+    policy: ProjectPolicy,
     *,
     touched: Collection[NormalizedName],
     only: Collection[NormalizedName],
@@ -34,7 +34,7 @@ def plan_backfill(
     filters; before that, what it lacks has not had its turn yet, which is no difference to mend.
     """
     for project, entry, have in side_by_side(entries, known):
-        if (only and project not in only) or selector.why_not(project) is not None:
+        if (only and project not in only) or policy.rejection_reason(project) is not None:
             continue
         present = have if have is not None and have.present else None
         if entry is not None and project in touched:

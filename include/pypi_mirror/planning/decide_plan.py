@@ -8,6 +8,7 @@ from typing import Final
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
+from pypi_mirror.fetching.deciding import Before, Work
 from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.losses import Losses
 from pypi_mirror.ledger.results import Failed
@@ -16,7 +17,6 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.planning.guard import Losing, described, unannounced, weigh_silent, withheld
 from pypi_mirror.planning.guard_removals import removed_lately
-from pypi_mirror.policy.deciding import Before, Work
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import Final
 
 import pendulum
 
-from pypi_mirror.settings.values import DownloadWindow
+from pypi_mirror.options.download_window import DownloadWindow
 
 _MIDNIGHT: Final = 24 * 60
 # A weekly window that the clock's change leaves out entirely comes again a week later.

@@ -82,7 +82,7 @@ def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
         # Nobody makes a page without reading upstream's first; from now on there is nothing to look for.
         mirror.ledger.facts.put({CATALOGUED: str(ENCODING)})
     for known in found:
-        if mirror.selector.why_not(known.project) is None:
+        if mirror.policy.rejection_reason(known.project) is None:
             yield asked_for(known, "upstream's page was not read yet")
 
 
@@ -103,7 +103,7 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     if run.cursor_from is None or run.cursor_to is None:
         return
     events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
-    remaining = iter(candidates(events, mirror.selector))
+    remaining = iter(candidates(events, mirror.policy))
     while chunk := list(islice(remaining, _CHUNK)):
         chosen = [candidate.project for candidate in chunk]
         known = mirror.ledger.projects.known(chosen)
@@ -121,7 +121,7 @@ def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProj
     yield from plan_from_index(
         _striking(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
         mirror.ledger.projects.all(),
-        mirror.selector,
+        mirror.policy,
         fingerprint=mirror.page_selection,
         recheck=run.request.recheck,
         serial=run.cursor_to,
@@ -129,7 +129,7 @@ def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProj
     )
     # The others are in the plan already; what the filters leave out is dropped with the backlog.
     for entry in unlisted.values():
-        if mirror.selector.why_not(entry.project) is None:
+        if mirror.policy.rejection_reason(entry.project) is None:
             yield gone_unseen(entry.project, entry.display_name, run.cursor_to)
 
 
@@ -166,7 +166,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
         return plan_backfill(
             _sorted(load_snapshot(mirror.state, run.id).entries()),
             mirror.ledger.projects.all(),
-            mirror.selector,
+            mirror.policy,
             touched=touched,
             only=frozenset(only),
             serial=load_snapshot(mirror.state, run.id).serial,
@@ -174,7 +174,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
         )
     if only:
         touched.intersection_update(only)
-    wanted = sorted(name for name in touched if mirror.selector.why_not(name) is None)
+    wanted = sorted(name for name in touched if mirror.policy.rejection_reason(name) is None)
     return plan_named(wanted, _known(mirror, wanted), reason=CHANGED, verify=True)
 
 
@@ -201,7 +201,7 @@ def _again(mirror: Mirror, entry: BacklogEntry) -> PlannedProject:
         exact=entry.exact and not unlisted,
         gone=entry.gone,
     )
-    refused = mirror.selector.why_not(entry.project)
+    refused = mirror.policy.rejection_reason(entry.project)
     if refused is None:
         return planned
     known = mirror.ledger.projects.known([entry.project]).get(entry.project)

@@ -30,10 +30,10 @@ BATCHES_EACH: Final = 4
 WORTH_A_TASK: Final = 25
 
 
-class ProjectSelector(Protocol):
-    """Decides over projects; ``filters.Selector`` is the real one."""
+class ProjectPolicy(Protocol):
+    """Decides over projects; ``policy.Policy`` is the real one."""
 
-    def why_not(self, project: NormalizedName) -> str | None: ...
+    def rejection_reason(self, project: NormalizedName) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +47,12 @@ class Candidate:
     reason: str
 
 
-def candidates(events: Iterable[Event], selector: ProjectSelector) -> list[Candidate]:
+def candidates(events: Iterable[Event], policy: ProjectPolicy) -> list[Candidate]:
     """The selected projects whose content the events touch, by name. ``events`` come by serial."""
     last: dict[NormalizedName, Candidate] = {}
     for event in events:
         if changes_content(event.action) and (
-            event.project in last or selector.why_not(event.project) is None
+            event.project in last or policy.rejection_reason(event.project) is None
         ):
             last[event.project] = Candidate(
                 project=event.project,
@@ -100,7 +100,7 @@ def plan_candidate(
 def plan_from_index(
     entries: Iterable[IndexEntry],
     known: Iterable[KnownProject],
-    selector: ProjectSelector,
+    policy: ProjectPolicy,
     *,
     fingerprint: str,
     recheck: bool,
@@ -115,7 +115,7 @@ def plan_from_index(
     """
     for project, entry, have in side_by_side(entries, known):
         present = have if have is not None and have.present else None
-        refused = selector.why_not(project)
+        refused = policy.rejection_reason(project)
         if refused is not None:
             if present is not None:
                 yield removal(present, refused)

@@ -69,7 +69,7 @@ class StrayPages:
         """The selected projects that upstream has and that are not in the ledger because they failed."""
         failed = {entry.project for entry in self._mirror.ledger.backlog.all()}
         # The backlog keeps a project that is no longer selected until its next try is due.
-        return {name for name in failed if self._mirror.selector.why_not(name) is None}
+        return {name for name in failed if self._mirror.policy.rejection_reason(name) is None}
 
 
 def _read(names: Iterator[NormalizedName]) -> list[NormalizedName]:

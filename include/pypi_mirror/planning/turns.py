@@ -12,8 +12,8 @@ import msgspec
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.plan import cut, cut_of_turn
-from pypi_mirror.settings.first import read_first
 
 _FACT: Final = "turns"
 # Projects whose pages a run reads that gigabytes-per-run alone bounds: what fits shows when they are read.
@@ -44,7 +44,9 @@ def choose_turns(mirror: Mirror, run: Run) -> None:
         most = schedule.projects_per_run if is_bounded(run) else None
         if most is None and is_bounded(run) and schedule.bytes_per_run is not None:
             most = _READ_AT_MOST
-        mirror.ledger.plan.choose_turns(run.id, first=read_first(mirror.settings), most=most)
+        mirror.ledger.plan.choose_turns(
+            run.id, first=read_first(schedule.first, mirror.settings.path), most=most
+        )
     else:
         mirror.ledger.plan.choose_all(run.id)
 
@@ -57,7 +59,7 @@ def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smalle
         return
     is_full = plan.cut_turns(
         run.id,
-        first=read_first(mirror.settings),
+        first=read_first(schedule.first, mirror.settings.path),
         most_bytes=schedule.bytes_per_run if is_bounded(run) else None,
         cut=partial(cut_of_turn, batch_size=batch_size, at_least=at_least, smallest=smallest),
     )

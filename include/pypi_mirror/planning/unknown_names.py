@@ -45,8 +45,7 @@ def note_missing_pages(mirror: Mirror, run_id: int) -> None:
 
 def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
     """What the settings in force ask for and upstream did not have when it was last asked, sorted."""
-    selection = mirror.settings.selection
-    missing = sorted(_noted(mirror) & (selection.allowed_projects - selection.blocked_projects))
+    missing = sorted(_noted(mirror) & mirror.policy.named_projects)
     held = _held(mirror, missing)
     return tuple(name for name in missing if name not in held)
 
@@ -59,8 +58,7 @@ def described(names: Sequence[str]) -> str:
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:
     """What the allowlist names and the blocklist does not take out again, some at a time."""
-    selection = mirror.settings.selection
-    remaining = iter(sorted(selection.allowed_projects - selection.blocked_projects))
+    remaining = iter(sorted(mirror.policy.named_projects))
     while names := list(islice(remaining, _CHUNK)):
         yield names
 

@@ -1,9 +1,7 @@
-"""Filters: which projects, releases and files are mirrored.
+"""Policy: which projects, releases and files are mirrored. Pure; a filter a module, in ``filters/``."""
 
-Pure; one rule a file, composed in ``selector``.
-"""
+from pypi_mirror.policy.filter import Filter
+from pypi_mirror.policy.filters import FILTERS
+from pypi_mirror.policy.policy import Decision, DroppedFile, Policy, Refusal
 
-from pypi_mirror.policy.file_filter import FileFilter
-from pypi_mirror.policy.selector import Decision, DroppedFile, Refusal, Selector, build_selector
-
-__all__ = ["Decision", "DroppedFile", "FileFilter", "Refusal", "Selector", "build_selector"]
+__all__ = ["FILTERS", "Decision", "DroppedFile", "Filter", "Policy", "Refusal"]

@@ -1,80 +1,55 @@
-"""``[allowlist]`` and ``[blocklist] packages`` with version specifiers: some releases of a project."""
+"""Rules for releases, as the lists of packages have them: which of them a version matches."""
 
 from collections import defaultdict
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from functools import cached_property, lru_cache
+from typing import Final
 
-from packaging.specifiers import SpecifierSet
 from packaging.utils import NormalizedName
 
-from pypi_mirror.model import RemoteFile
-from pypi_mirror.release_files import version_in
-from pypi_mirror.settings.values import ReleaseRule
+from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.wording import count
+
+_NAMED_AT_MOST: Final = 12
 
 
-class AllowedReleases:
-    """Of projects with rules, keeps the releases that a rule matches; other projects it leaves alone.
-
-    Prereleases match like any release (``>=1`` admits ``2.0rc1``): the list names what is wanted, it does not
-    choose between candidates. A file whose version cannot be told is dropped, for nothing shows that it
-    was asked for.
-    """
-
-    setting: ClassVar = "[allowlist] packages"
-
-    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
-        self._matcher = _Matcher(rules)
-
-    def reason_to_drop(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        if not self._matcher.knows(project):
-            return None
-        version = version_in(project, file.filename)
-        if version is None:
-            return f"[allowlist] packages asks for some releases of {project}, the filename has no version"
-        if self._matcher.matching(project, version) is None:
-            return f"no rule for {project} in [allowlist] packages admits version {version}"
-        return None
-
-    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        """The rule that asks for the file's version (``example>=1.4,<2``); None where none has to or does."""
-        version = version_in(project, file.filename) if self._matcher.knows(project) else None
-        specifier = None if version is None else self._matcher.matching(project, version)
-        return None if specifier is None else f"{project}{specifier}"
+def name_some(names: Iterable[str]) -> str:
+    """Return the first of ``names``, sorted, and how many others there are."""
+    ordered = sorted(names)
+    if len(ordered) <= _NAMED_AT_MOST:
+        return ", ".join(ordered)
+    return f"{', '.join(ordered[:_NAMED_AT_MOST])} and {count(len(ordered) - _NAMED_AT_MOST, 'other')}"
 
 
-class BlockedReleases:
-    """Drops the releases that a rule matches, prereleases included.
+def spaced(rule: ReleaseRule) -> str:
+    return f"{rule.project} {rule.specifier}"
 
-    A file whose version cannot be told stays, for nothing shows that it is meant.
-    """
 
-    setting: ClassVar = "[blocklist] packages"
+class ReleaseMatcher:
+    """Matches versions with rules for releases."""
 
     def __init__(self, rules: Iterable[ReleaseRule]) -> None:
-        self._matcher = _Matcher(rules)
-
-    def reason_to_drop(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        if not self._matcher.knows(project):
-            return None
-        version = version_in(project, file.filename)
-        specifier = None if version is None else self._matcher.matching(project, version)
-        if specifier is None:
-            return None
-        return f"[blocklist] packages has {project}{specifier}, and the file's version is {version}"
-
-
-class _Matcher:
-    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
-        by_project: defaultdict[NormalizedName, list[SpecifierSet]] = defaultdict(list)
+        self._by_project: defaultdict[NormalizedName, list[str]] = defaultdict(list)
         for rule in rules:
-            by_project[rule.project].append(SpecifierSet(rule.specifier, prereleases=True))
-        self._specifiers = dict(by_project)
-        self.matching = lru_cache(maxsize=16_384)(self._matching)
+            self._by_project[rule.project].append(rule.specifier)
 
     def knows(self, project: NormalizedName) -> bool:
-        return project in self._specifiers
+        return project in self._by_project
 
-    def _matching(self, project: NormalizedName, version: str) -> str | None:
-        """The first specifier set that admits ``version``; outside PEP 440 only ``===`` ones can."""
-        return next((str(s) for s in self._specifiers[project] if s.contains(version)), None)
+    @cached_property
+    def matching(self) -> Callable[[NormalizedName, str], str | None]:
+        """A function that returns the first specifier set of a project that admits a version; outside PEP 440
+        only ``===`` ones can.
+        """
+        # Imported where it is needed: DAG files read the settings and decide nothing.
+        from packaging.specifiers import SpecifierSet
+
+        sets: dict[NormalizedName, list[SpecifierSet]] = {
+            project: [SpecifierSet(text, prereleases=True) for text in texts]
+            for project, texts in self._by_project.items()
+        }
+
+        def match(project: NormalizedName, version: str) -> str | None:
+            return next((str(each) for each in sets[project] if each.contains(version)), None)
+
+        return lru_cache(maxsize=16_384)(match)

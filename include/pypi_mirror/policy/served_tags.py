@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from packaging import tags
 
-from pypi_mirror.settings.values import Environment
+from pypi_mirror.options.environments import Environment
 
 ServedTags = dict[tuple[str, str], frozenset[str]]
 """The platform tags by (python tag, abi tag)."""

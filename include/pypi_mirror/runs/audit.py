@@ -231,7 +231,7 @@ class _Audit:
         if len(names) > _MOST_STRAYS:
             log.error("more than %d pages of projects that the ledger does not have", _MOST_STRAYS)
             return
-        self._turns.repair([name for name in names if self._mirror.selector.why_not(name) is None])
+        self._turns.repair([name for name in names if self._mirror.policy.rejection_reason(name) is None])
         known = self._mirror.ledger.projects.known(names)
         for name in names:
             if name in self._tally.failures:

@@ -25,9 +25,9 @@ from pypi_mirror.errors import MirrorError, UpstreamError
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.publishing.grace import note_clock
-from pypi_mirror.settings.first import read_first
 from pypi_mirror.upstream.changelog import NO_EVENTS, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.index_snapshot import save_snapshot
@@ -65,9 +65,9 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
     ConfigurationError for a list of ``[schedule] first`` that cannot be read.
     """
     if request.kind is RunKind.SYNC:
-        read_first(mirror.settings)
+        read_first(mirror.settings.schedule.first, mirror.settings.path)
     for name in names(request):
-        refused = mirror.selector.why_not(name)
+        refused = mirror.policy.rejection_reason(name)
         if refused is not None:
             raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
     mirror.ledger.lease.take(request.label)

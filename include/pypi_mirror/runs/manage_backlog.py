@@ -43,7 +43,7 @@ def forget_backlog(
     for a name that is not on the backlog.
     """
     entries = chosen(mirror, projects)
-    selected = {e.project for e in entries if mirror.selector.why_not(e.project) is None}
+    selected = {e.project for e in entries if mirror.policy.rejection_reason(e.project) is None}
     if selected and not force:
         raise MirrorError(
             f"{_named(sorted(selected))}: selected by the filters and behind upstream; forgotten, it stays "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.batch import Batch
+from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.fetching.read_commit import ReadCommit
 from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.page_reads import PageRead
@@ -14,7 +15,6 @@ from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.policy.deciding import Before
 
 log = logging.getLogger(__name__)
 

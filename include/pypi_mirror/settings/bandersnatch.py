@@ -8,8 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pypi_mirror.errors import Mistake
+from pypi_mirror.options.parsers import nearest
 from pypi_mirror.settings.syntax import Line
-from pypi_mirror.settings.texts import nearest
 
 _TRUE = frozenset({"1", "yes", "true", "on"})
 _FALSE = frozenset({"0", "no", "false", "off"})

@@ -4,36 +4,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from pypi_mirror.errors import Mistake
-from pypi_mirror.settings.texts import is_loopback
+from pypi_mirror.options.parsers import is_loopback
 
 
 def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
-    """The clashes among ``values`` (by ``Option.field``, parsed, defaults filled in).
+    """The clashes among ``values`` (by ``Option.place``, parsed, defaults filled in).
 
     ``lines`` says where an option stands, by ``Option.place``. Options without a value are None; those with
     mistakes of their own are missing, and clash with nothing.
     """
     found: list[tuple[str, str]] = []
-    master = values.get("master")
+    master = values.get("[mirror] master")
     plain = isinstance(master, str) and master.lower().startswith("http:") and not is_loopback(master)
-    if plain and values.get("allow_non_https") is False:
+    if plain and values.get("[mirror] allow-non-https") is False:
         message = (
             "is plain http, which anybody on the way can change; use https, or set allow-non-https = true"
         )
         found.append(("[mirror] master", message))
-    if values.get("release_files") is False and values.get("root_uri", "?") is None:
+    if values.get("[mirror] release-files") is False and values.get("[mirror] root_uri", "?") is None:
         message = "is false, so pages must link elsewhere; set root_uri to where the files are"
         found.append(("[mirror] release-files", message))
-    timeout, whole = values.get("timeout"), values.get("global_timeout")
+    timeout, whole = values.get("[mirror] timeout"), values.get("[mirror] global-timeout")
     if timeout is not None and whole is not None and whole < timeout:
         key = "[mirror] global-timeout" if "[mirror] global-timeout" in lines else "[mirror] timeout"
         found.append((key, f"global-timeout ({whole:g} s) is shorter than timeout ({timeout:g} s); raise it"))
-    if values.get("stop_on_error") and values.get("max_failures") is not None:
+    if values.get("[mirror] stop-on-error") and values.get("[mirror] max-failures") is not None:
         message = "stop-on-error = true ends the run at the first failure; set it to false, or remove this"
         found.append(("[mirror] max-failures", message))
-    if values.get("site.reload") == "watch" and values.get("site.reload_command"):
+    if values.get("[site] reload") == "watch" and values.get("[site] reload-command"):
         message = "with reload = watch nobody runs it: `pypi-mirror nginx serve` reloads; remove one of them"
         found.append(("[site] reload-command", message))
-    if values.get("alerts.email_from") and not values.get("alerts.email_to"):
+    if values.get("[alerts] email-from") and not values.get("[alerts] email-to"):
         found.append(("[alerts] email-from", "there is nobody to write to; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]

@@ -1,24 +1,24 @@
-"""A short name for what the settings select, to notice that it changed since the last run."""
+"""Short names for what the settings decide, to notice that it changed since the last run."""
 
 import hashlib
 import json
-from dataclasses import asdict
+from collections.abc import Callable
 from typing import Any
 
+from pypi_mirror.options import Option
+from pypi_mirror.policy import FILTERS
+from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.values import Settings
 
 
 def selection_fingerprint(settings: Settings) -> str:
-    """16 hexadecimal digits over all that decides which projects and files are mirrored and how pages look.
+    """Return 16 hexadecimal digits over what selects projects and files and over how pages look.
 
     Equal settings give equal fingerprints in every process, on every host and whatever the order of lists
-    in the file. A change means that upstream's list of projects has to be looked at again.
+    in the file. A change means that upstream's list of projects has to be looked at again. An option of a
+    filter that is not set counts for nothing, so a new filter changes no fingerprint.
     """
-    projects = {
-        "allowed": sorted(settings.selection.allowed_projects),
-        "blocked": sorted(settings.selection.blocked_projects),
-    }
-    return _digest([page_fingerprint(settings), projects])
+    return _digest([_decisive(settings, lambda option, value: value), rendering_fingerprint(settings)])
 
 
 def page_fingerprint(settings: Settings) -> str:
@@ -26,32 +26,31 @@ def page_fingerprint(settings: Settings) -> str:
 
     A page that was decided under another one has to be decided again.
     """
-    decisive = asdict(settings.selection)
-    for name in ("blocked_platforms", "environments", "allowed_releases", "blocked_releases"):
-        decisive[name] = sorted(json.dumps(item, sort_keys=True) for item in decisive[name])
-    for name in ("allowed_projects", "blocked_projects"):
-        del decisive[name]
-    return _digest([decisive, rendering_fingerprint(settings)])
+
+    def of_files(option: Option, value: Any) -> Any:
+        return value if option.decides_files is None else option.decides_files(value)
+
+    return _digest([_decisive(settings, of_files), rendering_fingerprint(settings)])
 
 
 def rendering_fingerprint(settings: Settings) -> str:
     """Like ``page_fingerprint``, over the look of pages alone: one that was made under another one is made
     again, whatever is decided.
     """
-    return _digest(
-        {
-            "hash-index": settings.hash_index,
-            "simple-format": settings.simple_format,
-            "json": settings.json,
-            "release-files": settings.release_files,
-            "core-metadata": settings.core_metadata,
-            "root_uri": settings.root_uri,
-            # Provenance links are absolute (PEP 740), so pages change with the site's address.
-            "public-url": settings.site.public_url,
-        }
-    )
+    return _digest({option.key: value_in(settings, option) for option in OPTIONS if option.look})
+
+
+def _decisive(settings: Settings, part: Callable[[Option, Any], Any]) -> dict[str, list[str]]:
+    """The options of filters that are set, each as in the file."""
+    values = {
+        option: part(option, value_in(settings, option)) for option in OPTIONS if option.owner in FILTERS
+    }
+    return {
+        option.place: sorted(option.texts(value))
+        for option, value in values.items()
+        if value != option.default_value
+    }
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, default=sorted)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]

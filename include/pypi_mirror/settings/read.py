@@ -2,11 +2,16 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.options import BadValue, Option
+from pypi_mirror.options.option import place as place_of
+from pypi_mirror.options.packages import only_releases, whole_projects
+from pypi_mirror.options.parsers import LOGIN_VARIABLE, nearest
+from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings.bandersnatch import (
     FOREIGN_KEYS,
     FOREIGN_SECTIONS,
@@ -17,9 +22,7 @@ from pypi_mirror.settings.bandersnatch import (
 )
 from pypi_mirror.settings.clashes import find_clashes
 from pypi_mirror.settings.locate import missing
-from pypi_mirror.settings.option import Option
-from pypi_mirror.settings.options import BY_PLACE, OPTIONS, SECTIONS
-from pypi_mirror.settings.packages import split_rules
+from pypi_mirror.settings.options import BY_PLACE, OPTIONS, PARTS, SECTIONS
 from pypi_mirror.settings.syntax import (
     DEFAULT,
     BadReference,
@@ -30,9 +33,10 @@ from pypi_mirror.settings.syntax import (
     references,
     resolve,
 )
-from pypi_mirror.settings.texts import BadValue, nearest
-from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Selection, Settings, Site
-from pypi_mirror.transport.login import LOGIN_VARIABLE
+from pypi_mirror.settings.values import Alerts, Settings, Site
+
+T = TypeVar("T")
+_SECTIONS = tuple(section.name for section in SECTIONS)
 
 
 def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -64,7 +68,7 @@ def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
         reading.read(_load(path), environ)
     except ConfigurationError:
         return Alerts()
-    return _alerts(reading.values)
+    return _made(Alerts, reading.values)
 
 
 def _load(path: Path) -> str:
@@ -82,7 +86,7 @@ def _load(path: Path) -> str:
 
 
 class _Reading:
-    """One pass over one file; ``values`` by ``Option.field``, ``lines`` by ``Option.place``.
+    """One pass over one file; ``values`` and ``lines`` by ``Option.place``.
 
     A ``tolerant`` one keeps what is right in a list that has mistakes.
     """
@@ -101,7 +105,7 @@ class _Reading:
         self._check_unused(defaults, sections)
         plugins: list[Line] | None = None
         for section in sections.values():
-            if section.name not in SECTIONS and section.name != PLUGINS:
+            if section.name not in _SECTIONS and section.name != PLUGINS:
                 self._refuse_section(section)
                 continue
             variables = {
@@ -147,7 +151,7 @@ class _Reading:
         if advice is not None:
             message = f"not supported: {advice}"
         else:
-            message = f"there is no such section.{nearest(section.name, SECTIONS)}"
+            message = f"there is no such section.{nearest(section.name, _SECTIONS)}"
         self._mistake(section.number, f"[{section.name}]", message)
 
     def _resolve(self, section: Section, entry: Entry, variables: Mapping[str, str]) -> list[Line] | None:
@@ -170,7 +174,7 @@ class _Reading:
 
     def _read_option(self, option: Option, key: str, lines: list[Line]) -> None:
         number = lines[0].number
-        place = f"[{option.section}] {key}"
+        place = place_of(option.section.name, key)
         if option.place in self.lines:
             first = self.lines[option.place]
             self._mistake(number, place, f"{option.key} is there already, in line {first}; keep one")
@@ -202,7 +206,7 @@ class _Reading:
     def _set(self, option: Option, value: Any) -> None:
         if isinstance(value, tuple):
             value = tuple(self._base / each if isinstance(each, Path) else each for each in value)
-        self.values[option.field] = self._base / value if isinstance(value, Path) else value
+        self.values[option.place] = self._base / value if isinstance(value, Path) else value
 
     def _read_variables(self, environ: Mapping[str, str]) -> None:
         for option in OPTIONS:
@@ -217,30 +221,28 @@ class _Reading:
     def _fill_in(self, sections: Mapping[str, Section]) -> None:
         """Defaults for what the file does not have; a mistake where there is none."""
         for option in OPTIONS:
-            if option.place in self.lines or option.field in self.values:
+            if option.place in self.lines or option.place in self.values:
                 continue
             if option.required:
-                section = sections.get(option.section)
-                message = f"is missing; add a line `{option.key} = …` under [{option.section}]"
+                section = sections.get(option.section.name)
+                message = f"is missing; add a line `{option.key} = …` under [{option.section.name}]"
                 self._mistake(section.number if section else None, option.place, message)
             else:
-                value = None if option.default is None else option.parse(option.default)
-                self._set(option, (value,) if option.many and option.default is not None else value)
+                self._set(option, option.default_value)
 
     def _needed_plugins(self) -> Iterator[NeededPlugin]:
         for name in ("allowlist", "blocklist"):
             option = BY_PLACE[name, "packages"]
-            rules = self.values.get(option.field) or ()
-            whole, releases = split_rules(rules)
+            rules = self.values.get(option.place) or ()
             line = self.lines.get(option.place)
-            if line is not None and releases:
+            if line is not None and only_releases(rules):
                 yield NeededPlugin(place=option.place, line=line, plugins=(f"{name}_release",))
-            if line is not None and whole:
+            if line is not None and whole_projects(rules):
                 plugins = (f"{name}_project", f"{name}_release")
                 yield NeededPlugin(place=option.place, line=line, plugins=plugins)
         platforms = BY_PLACE["blocklist", "platforms"]
         line = self.lines.get(platforms.place)
-        if line is not None and self.values.get(platforms.field):
+        if line is not None and self.values.get(platforms.place):
             yield NeededPlugin(place=platforms.place, line=line, plugins=("exclude_platform",))
 
 
@@ -266,64 +268,32 @@ def _items(option: Option, lines: list[Line]) -> Iterator[Line]:
         yield from (Line(number=line.number, text=part) for part in parts if part)
 
 
-def _assemble(path: Path, values: dict[str, Any]) -> Settings:
-    flat = {field: value for field, value in values.items() if "." not in field and value is not None}
-    flat["master"] = _upstream_root(flat["master"])
-
-    def part(name: str) -> dict[str, Any]:
-        prefix = f"{name}."
-        return {
-            field.removeprefix(prefix): value
-            for field, value in values.items()
-            if field.startswith(prefix) and value is not None
-        }
-
-    return Settings(
-        path=path,
-        selection=_selection(part("selection")),
-        guard=RemovalGuard(**part("guard")),
-        site=_site(part("site"), flat["directory"]),
-        schedule=_schedule(part("schedule"), values),
-        audit=Audit(**{**part("audit"), "cron": values["audit.cron"]}),
-        alerts=_alerts(values),
-        **flat,
+def _assemble(path: Path, values: Mapping[str, Any]) -> Settings:
+    parts: dict[str, Any] = {field: _made(part, values) for field, part in PARTS.items()}
+    settings = _made(
+        Settings, values, path=path, policy=Policy(*(_made(each, values) for each in FILTERS)), **parts
     )
-
-
-def _selection(values: dict[str, Any]) -> Selection:
-    allowed = values.pop("allowed_projects", ())
-    _, allowed_releases = split_rules(allowed)
-    blocked_projects, blocked_releases = split_rules(values.pop("blocked_projects", ()))
-    return Selection(
-        allowed_projects=frozenset(rule.project for rule in allowed),
-        allowed_releases=allowed_releases,
-        blocked_projects=blocked_projects,
-        blocked_releases=blocked_releases,
-        **values,
-    )
-
-
-def _site(values: dict[str, Any], directory: Path) -> Site:
-    site = Site(**values)
+    site: Site = settings.site
     port = "" if site.port == 80 else f":{site.port}"
     return replace(
-        site,
-        public_url=values.get("public_url", f"http://{site.host}{port}{site.prefix}"),
-        config=site.config or directory / "nginx" / "pypi-mirror.conf",
+        settings,
+        master=_upstream_root(settings.master),
+        site=replace(
+            site,
+            public_url=site.public_url or f"http://{site.host}{port}{site.prefix}",
+            config=site.config or settings.directory / "nginx" / "pypi-mirror.conf",
+        ),
     )
 
 
-def _schedule(values: dict[str, Any], all_values: dict[str, Any]) -> Schedule:
-    # None is a value of this one option: no schedule.
-    return Schedule(**{**values, "cron": all_values["schedule.cron"]})
-
-
-def _alerts(values: Mapping[str, Any]) -> Alerts:
-    found = {f.name: values.get(f"alerts.{f.name}") for f in fields(Alerts)}
-    given = {name: value for name, value in found.items() if value is not None}
-    if "alerts.watch_cron" in values:
-        given["watch_cron"] = values["alerts.watch_cron"]
-    return Alerts(**given)
+def _made(part: type[T], values: Mapping[str, Any], **others: Any) -> T:
+    """Make a dataclass of the options that it declares and of ``others``."""
+    given = {
+        option.name: values[option.place]
+        for option in OPTIONS
+        if option.owner is part and option.place in values
+    }
+    return part(**given, **others)
 
 
 def _upstream_root(master: str) -> str:

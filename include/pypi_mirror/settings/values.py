@@ -1,218 +1,49 @@
-"""The settings as typed values. ``read.py`` makes them from a file; tests make them directly."""
+"""The settings as typed values, with their options; ``read.py`` makes them from a file."""
 
 from dataclasses import dataclass, field
-from math import ceil
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
 
-from packaging.utils import NormalizedName
+from pypi_mirror.options import Section, declare, option, parsers
+from pypi_mirror.options.bandwidth import format_bandwidth, parse_bandwidth
+from pypi_mirror.options.disk_reserve import DiskReserve, format_disk_reserve, parse_disk_reserve
+from pypi_mirror.options.ledger_url import (
+    LEDGER_VARIABLE,
+    parse_ledger_url,
+    parse_ledger_url_without_password,
+)
+from pypi_mirror.options.max_failures import MaxFailures, format_max_failures, parse_max_failures
+from pypi_mirror.plain_text import without_secrets
+from pypi_mirror.policy import Policy
+from pypi_mirror.settings.alerts import Alerts
+from pypi_mirror.settings.audit import Audit
+from pypi_mirror.settings.removal import REMOVAL, RemovalGuard
+from pypi_mirror.settings.schedule import Schedule
+from pypi_mirror.settings.site import Site
+
+__all__ = ["LEDGER", "MIRROR", "Alerts", "Audit", "RemovalGuard", "Schedule", "Settings", "Site"]
 
 SimpleFormat = Literal["ALL", "HTML", "JSON"]
 CompareMethod = Literal["hash", "stat"]
 ReplacedFiles = Literal["refuse", "follow"]
-WhenBusy = Literal["wait", "fail"]
-ReloadBy = Literal["command", "watch"]
+
+PROXY_VARIABLE = "PYPI_MIRROR_PROXY"
+MIRROR = Section(name="mirror", doc="What is copied from where, and how.", see="[Syncing](syncing.md)")
+LEDGER = Section(
+    name="ledger",
+    doc="The mirror's own database.",
+    see="[Installation](installation.md#the-ledger-on-postgresql)",
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """A kind of machine to serve: wheels that none of the environments can install are dropped.
-
-    ``system`` is ``linux``, ``windows`` or ``macos``; ``machine`` the wheel tag's architecture
-    (``x86_64``, ``aarch64``, ``arm64``, ``amd64``); ``pythons`` the minor versions of
-    ``implementation`` (``cpython`` or ``pypy``) as (major, minor); ``libc`` is ``("glibc", 2, 28)`` or
-    ``("musl", 1, 2)``, for Linux; ``macos`` the newest macOS version to serve, as (major, minor).
-    ``free_threaded`` asks for CPython's builds without the GIL (PEP 703, ``3.13t``).
-    """
-
-    system: Literal["linux", "windows", "macos"]
-    machine: str
-    implementation: Literal["cpython", "pypy"]
-    pythons: tuple[tuple[int, int], ...]
-    libc: tuple[Literal["glibc", "musl"], int, int] | None = None
-    macos: tuple[int, int] | None = None
-    free_threaded: bool = False
+def _hide_secrets(url: str | None) -> str:
+    return "" if url is None else without_secrets(url)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class ReleaseRule:
-    """Some releases of one project; ``specifier`` is a PEP 440 specifier set, checked (``>=1.4,<2``)."""
-
-    project: NormalizedName
-    specifier: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Selection:
-    """Which projects and files are mirrored: ``[allowlist]``, ``[blocklist]``, ``[platform]``.
-
-    ``allowed_projects`` holds every project of the allowlist; empty means all of upstream's. Of a project
-    that has ``allowed_releases``, only releases that one of its rules matches are mirrored.
-    ``blocked_projects`` are not mirrored at all, allowed or not; ``blocked_releases`` are left out.
-    ``blocked_platforms`` are words as in ``platform_words``, lower case; ``exclude_filename`` is a
-    regular expression that is searched in filenames.
-    """
-
-    allowed_projects: frozenset[NormalizedName] = frozenset()
-    allowed_releases: tuple[ReleaseRule, ...] = ()
-    blocked_projects: frozenset[NormalizedName] = frozenset()
-    blocked_releases: tuple[ReleaseRule, ...] = ()
-    blocked_platforms: tuple[str, ...] = ()
-    environments: tuple[Environment, ...] = ()
-    exclude_filename: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskReserve:
-    """Room that a sync leaves free: ``percent`` of each disk's bytes and inodes, or a number of ``bytes``."""
-
-    percent: float = 0.0
-    bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxFailures:
-    """How many projects of a run may fail: ``projects``, or ``percent`` of those planned."""
-
-    projects: int = 0
-    percent: float | None = None
-
-    def of(self, planned: int) -> int:
-        """The number for a plan of so many projects.
-
-        A share is rounded up: in a small plan one project alone must not stop the run.
-        """
-        return self.projects if self.percent is None else ceil(planned * self.percent / 100)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemovalGuard:
-    """What a plan may remove without a person's approval: ``[removal]``.
-
-    A plan needs approval that removes over ``max_percent`` of the mirror's projects, files or bytes, or over
-    ``max_projects`` projects; never one by which no more than ``always_allowed`` projects lose anything. So
-    does one that removes over ``weekly_percent`` of the projects together with other runs within a week.
-    ``approval_hours`` is how long a run of Airflow waits for it.
-    """
-
-    max_percent: float = 1.0
-    max_projects: int = 500
-    always_allowed: int = 5
-    weekly_percent: float = 5.0
-    approval_hours: float = 24.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """How nginx serves the mirror: ``[site]``.
-
-    Pages live at ``http://host:port<prefix>/simple/``. ``listen`` are IP addresses. ``prefix`` is empty or
-    starts with a slash and does not end with one. ``public_url`` is what clients are told (no trailing
-    slash); by default made of host, port and prefix. ``nginx`` is the nginx binary, ``config`` the rendered
-    file, ``reload_command`` what makes the running nginx take it up (empty: ``nginx -c CONFIG -s reload``);
-    with ``reload`` "watch" it does so by itself, under ``pypi-mirror nginx serve``. ``probe_url`` is where
-    the site is reached from here (no trailing slash), None for the listening address.
-    ``connections_per_client`` is how many requests of one address are answered at once, 0 for any number.
-    """
-
-    host: str = "localhost"
-    listen: tuple[str, ...] = ("127.0.0.1",)
-    port: int = 8080
-    prefix: str = "/pypi"
-    public_url: str = "http://localhost:8080/pypi"
-    nginx: str | None = None
-    config: Path | None = None
-    reload_command: tuple[str, ...] = ()
-    reload: ReloadBy = "command"
-    probe_url: str | None = None
-    page_max_age: int = 60
-    connections_per_client: int = 1000
-    enabled: bool = True
-
-    @property
-    def is_signalled(self) -> bool:
-        """Whether the nginx is one of our own that runs beside us: we write its main file and signal it."""
-        return self.reload == "command" and not self.reload_command
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadWindow:
-    """Hours of some days in which files may be downloaded: minutes since midnight, ``days`` from 0, Monday.
-
-    One whose ``end`` is not after its ``start`` ends on the day after the one it is named for.
-    """
-
-    days: tuple[int, ...]
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """When and how Airflow runs the mirror: ``[schedule]``; ``cron`` None means by hand only.
-
-    ``timezone`` is the IANA name of the zone that the cron expression and ``download_window`` are in; without
-    any window, files are downloaded at all hours. ``projects_per_run`` and ``gigabytes_per_run`` are what a
-    run takes of its plan before it leaves the rest to the next one, None for all of it; ``first`` are the
-    projects to take before others, normalized names and files of names (see ``settings.first``).
-    ``retry_delay`` is in seconds. ``when_busy`` is what a run does while another one has the mirror.
-    """
-
-    cron: str | None = "0 * * * *"
-    timezone: str = "UTC"
-    download_window: tuple[DownloadWindow, ...] = ()
-    projects_per_run: int | None = None
-    gigabytes_per_run: float | None = None
-    first: tuple[Path | NormalizedName, ...] = ()
-    batch_size: int = 500
-    batches_at_once: int = 4
-    retries: int = 3
-    retry_delay: float = 60.0
-    when_busy: WhenBusy = "wait"
-
-    @property
-    def bytes_per_run(self) -> int | None:
-        return None if self.gigabytes_per_run is None else round(self.gigabytes_per_run * 1e9)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
-    """How much of the mirror is looked at, and when: ``[audit]``; ``cron`` None means by hand only.
-
-    ``cron`` is in the time zone of the schedule.
-    """
-
-    cron: str | None = "30 * * * *"
-    within_days: float = 30.0
-    gigabytes_per_run: float = 100.0
-    pages_per_run: int = 1000
-
-    @property
-    def bytes_per_run(self) -> int:
-        return round(self.gigabytes_per_run * 1e9)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alerts:
-    """Who is told when the mirror needs a person, and of what: ``[alerts]``.
-
-    Secrets stay in the named Airflow connections. ``stale_after``, ``run_deadline`` and ``repeat_after`` are
-    hours, ``disk_days`` days; 0 means never. ``watch_cron``, in the time zone of the schedule, is when the
-    mirror is looked at; None means by hand only. Failures of ``silenced`` projects are not told.
-    """
-
-    email_to: tuple[str, ...] = ()
-    email_from: str | None = None
-    smtp_connection: str = "smtp_default"
-    slack_connection: str | None = None
-    webhook_connection: str | None = None
-    watch_cron: str | None = "*/15 * * * *"
-    stale_after: float = 24.0
-    run_deadline: float = 24.0
-    disk_days: float = 14.0
-    repeat_after: float = 24.0
-    silenced: tuple[NormalizedName, ...] = ()
+def _parse_proxy_variable(text: str) -> str:
+    parsers.plain_url(text, parsers.PROXY_SCHEMES)
+    return text.rstrip("/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,31 +58,190 @@ class Settings:
     """
 
     path: Path | None = None
-    directory: Path
-    master: str
-    allow_non_https: bool = False
-    timeout: float = 30.0
-    global_timeout: float = 1800.0
-    workers: int = 128
-    bandwidth_limit: float | None = None
-    hash_index: bool = False
-    stop_on_error: bool = False
-    max_failures: MaxFailures | None = None
-    delete_packages: bool = True
-    json: bool = False
-    release_files: bool = True
-    core_metadata: bool = True
-    proxy: str | None = field(default=None, repr=False)
+    directory: Path = field(
+        metadata=declare(
+            parsers.parse_path,
+            "Where the mirror is kept; relative paths begin at the directory of this file.",
+            "The file system must tell upper from lower case and be large enough: everything upstream has "
+            "is about 100 TB in 20 million files, so most mirrors select; see [allowlist] and [platform].",
+            required=True,
+            preset="../var/mirror",
+        )
+    )
+    master: str = field(
+        metadata=declare(
+            parsers.parse_index,
+            "The index to mirror: pypi, or the URL of any index with PEP 691 or PEP 503 pages.",
+            "It can be another such mirror: https://index.example/pypi. A /simple/ at the end makes no "
+            "difference; where there is none, the pages may begin right here: "
+            "https://index.example/root/dev/+simple. Of an index without a list of its projects, those "
+            "named in [allowlist] packages are mirrored.",
+            default="pypi",
+        )
+    )
+    allow_non_https: bool = option(
+        parsers.parse_boolean,
+        "Accept a master without TLS; one on this very machine is always accepted.",
+        "Anybody on the way can change what comes over plain http. This machine is localhost and 127.0.0.1.",
+        default="false",
+    )
+    timeout: float = option(
+        parsers.number(0.1, 3600, "seconds"),
+        "Seconds to wait for upstream to connect or to send anything, 0.1 to 3600.",
+        default="30",
+    )
+    global_timeout: float = option(
+        parsers.number(1, 604_800, "seconds"),
+        "Seconds that one file may take to download, 1 to 604800 (a week).",
+        "They count for any whole call, from connecting to the last byte, redirects included, and are not "
+        "less than timeout. The largest files have several GB.",
+        default="1800",
+    )
+    workers: int = option(
+        parsers.integer(1, 256),
+        "The most requests to upstream at once, of all processes of a run together, 1 to 256.",
+        "A run begins with a few and takes more as long as upstream answers as soon as before; it takes "
+        "fewer when upstream refuses or does not answer. Each of its processes, or of the [schedule] "
+        "batches-at-once of Airflow, has an equal part.",
+        default="128",
+    )
+    bandwidth_limit: float | None = option(
+        parse_bandwidth,
+        "The most that a run downloads in a second (20MB/s, 100Mbit/s); empty: unlimited.",
+        "The processes of a run share it, like workers. With a low one a large file takes long: see "
+        "global-timeout.",
+        format=format_bandwidth,
+        empty=True,
+    )
+    hash_index: bool = option(
+        parsers.parse_boolean,
+        "Keep project pages in simple/<first letter>/<project>/.",
+        "Some file systems like it better. nginx serves the pages at the usual addresses either way.",
+        default="false",
+        look=True,
+    )
+    stop_on_error: bool = option(
+        parsers.parse_boolean,
+        "End the whole run at the first project that fails.",
+        "Then nothing is published. With false, the project goes to the backlog and is retried later; "
+        "everything else is published. The run still ends as failed, so that somebody notices.",
+        default="false",
+    )
+    max_failures: MaxFailures | None = option(
+        parse_max_failures,
+        "End the whole run once more projects than this have failed: a number, or a share like 2%.",
+        "Beyond it the run ends as with stop-on-error = true. A share counts the projects planned, rounded "
+        "up. Empty: any number may fail.",
+        format=format_max_failures,
+        empty=True,
+    )
+    delete_packages: bool = option(
+        parsers.parse_boolean,
+        "Delete removed files from the disk after the grace period; they leave the pages at once.",
+        "They are files that upstream removed, which are often malicious, and files that a filter no longer "
+        "lets in. false keeps them on the disk, listed nowhere. See [removal] grace-days.",
+        default="true",
+    )
+    json: bool = option(
+        parsers.parse_boolean,
+        "Keep legacy JSON too, at pypi/<project>/json and pypi/<project>/<version>/json.",
+        "It has the files and releases that the mirror lists, and takes a request and a small file more for "
+        "each release.",
+        default="false",
+        look=True,
+    )
+    release_files: bool = option(
+        parsers.parse_boolean,
+        "Download package files; false keeps pages alone and needs root_uri.",
+        default="true",
+        look=True,
+    )
+    core_metadata: bool = option(
+        parsers.parse_boolean,
+        "Keep and advertise .metadata files (PEP 658, PEP 714).",
+        "With them, installers resolve without downloading wheels. Where upstream has none, they are made "
+        "from the wheels.",
+        default="true",
+        look=True,
+    )
+    root_uri: str | None = option(
+        parsers.parse_site_url,
+        "The site to which pages link for files, as <root_uri>/packages/…, instead of this mirror.",
+        "Leave off /packages. Empty: relative links to this mirror's own files.",
+        key="root_uri",
+        aliases=("root-uri",),
+        empty=True,
+        look=True,
+    )
+    simple_format: SimpleFormat = option(
+        parsers.choice("ALL", "HTML", "JSON"),
+        "The pages to write: HTML, JSON or ALL.",
+        default="ALL",
+        look=True,
+    )
+    compare_method: CompareMethod = option(
+        parsers.choice("hash", "stat"),
+        "How files that only the disk has are checked: hash reads them, stat compares their sizes.",
+        "Such files are in a tree taken over from bandersnatch.",
+        default="hash",
+    )
+    replaced_files: ReplacedFiles = option(
+        parsers.choice("refuse", "follow"),
+        "Refuse or follow upstream if it offers other bytes under a file name that the mirror knows.",
+        "With refuse, the mirror goes on listing the file that it has, and names the new one as failed; so "
+        "it does for a file that it has deleted. With follow, it takes the new file: for an index that lets "
+        "files be replaced, such as one of your own.",
+        default="refuse",
+    )
+    disk_reserve: DiskReserve = option(
+        parse_disk_reserve,
+        "Room that a sync leaves free on the disk: a share like 5%, a size like 50GB, or 0.",
+        "A share, 0% to 90%, counts bytes and inodes of each disk. A sync that would take more stops, "
+        "keeps what it has and ends as failed. 0: go on until the disk is full.",
+        default="1%",
+        format=format_disk_reserve,
+    )
+    proxy: str | None = field(
+        default=None,
+        repr=False,
+        metadata=declare(
+            parsers.parse_proxy,
+            f"An http, https, socks4 or socks5 proxy; credentials only in {PROXY_VARIABLE}, which overrides.",
+            "The variable then holds the whole URL. Without either, http_proxy, https_proxy and all_proxy "
+            "count, in lower and upper case; hosts in no_proxy are reached directly in any case. Names that "
+            "lead to internal addresses from here are refused behind a proxy, too.",
+            empty=True,
+            format=_hide_secrets,
+            variable=PROXY_VARIABLE,
+            parse_variable=_parse_proxy_variable,
+        ),
+    )
     login: str | None = field(default=None, repr=False)
-    compare_method: CompareMethod = "hash"
-    replaced_files: ReplacedFiles = "refuse"
-    root_uri: str | None = None
-    simple_format: SimpleFormat = "ALL"
-    disk_reserve: DiskReserve = DiskReserve(percent=1.0)
-    ledger_url: str | None = field(default=None, repr=False)
-    grace_days: float = 7.0
+    ledger_url: str | None = field(
+        default=None,
+        repr=False,
+        metadata=declare(
+            parse_ledger_url_without_password,
+            f"The ledger's database, by default <directory>/ledger.sqlite; {LEDGER_VARIABLE} overrides.",
+            "It is an SQLAlchemy URL. With several hosts, PostgreSQL: "
+            "postgresql+psycopg://pypi_mirror@db.example/pypi_mirror. The password belongs in ~/.pgpass, "
+            "or the whole URL into the environment variable.",
+            section=LEDGER,
+            key="url",
+            empty=True,
+            format=_hide_secrets,
+            variable=LEDGER_VARIABLE,
+            parse_variable=parse_ledger_url,
+        ),
+    )
+    grace_days: float = option(
+        parsers.number(0, 3650, "days"),
+        "Days that a file no page lists any more stays on the disk, 0 to 3650.",
+        section=REMOVAL,
+        default="7",
+    )
+    policy: Policy = field(default_factory=Policy)
     guard: RemovalGuard = field(default_factory=RemovalGuard)
-    selection: Selection = field(default_factory=Selection)
     site: Site = field(default_factory=Site)
     schedule: Schedule = field(default_factory=Schedule)
     audit: Audit = field(default_factory=Audit)

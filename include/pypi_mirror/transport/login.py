@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from pypi_mirror.options.parsers import LOGIN_VARIABLE
+
 log = logging.getLogger(__name__)
 
-LOGIN_VARIABLE: Final = "PYPI_MIRROR_LOGIN"
 LOGIN_ADVICE: Final = (
     f"If upstream needs a login, set {LOGIN_VARIABLE} to user:password or to a token, in Airflow the "
     "connection pypi_mirror_upstream, or write it into netrc"

@@ -35,7 +35,7 @@ async def post_retry(projects: Projects, mirror: TheMirror, user: User, airflow:
     """
     await run_in_threadpool(note_action, user, "backlog_retry", projects)
     await run_in_threadpool(retry_backlog, mirror, projects)
-    selected = all(mirror.selector.why_not(name) is None for name in projects)
+    selected = all(mirror.policy.rejection_reason(name) is None for name in projects)
     try:
         run = await start_run(airflow, projects if selected else (), note="retry, from the PyPI mirror page")
     except Problem as refused:

@@ -9,7 +9,6 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page
-from pypi_mirror.policy import build_selector
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User
@@ -75,8 +74,7 @@ async def post_sync(projects: Projects, settings: TheSettings, user: User, airfl
 
 def _require_selected(settings: Settings, projects: tuple[NormalizedName, ...]) -> None:
     """Such a run would fail in its first task."""
-    selector = build_selector(settings.selection)
-    refused = {name: why for name in projects if (why := selector.why_not(name)) is not None}
+    refused = {name: why for name in projects if (why := settings.policy.rejection_reason(name)) is not None}
     if refused:
         name, why = next(iter(refused.items()))
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""

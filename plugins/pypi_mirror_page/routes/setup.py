@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter
 
-from pypi_mirror.settings.describe import describe
-from pypi_mirror.settings.options import OPTIONS
+from pypi_mirror.settings.options import OPTIONS, describe
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import environment, index_url, pip_conf, poetry_source, uv_toml
 from pypi_mirror_page.json_answer import Json

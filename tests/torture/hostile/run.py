@@ -24,7 +24,8 @@ from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, fail_run, report
-from pypi_mirror.settings.values import RemovalGuard, Selection, Settings, Site
+from pypi_mirror.settings.values import RemovalGuard, Settings, Site
+from tests.policies import policy
 from tests.runs.bench import PATIENCE
 
 _GIVEN_UP_AFTER = 400
@@ -60,7 +61,7 @@ def settings_for(directory: Path, master: str, *, is_guarded: bool = True) -> Se
         workers=16,
         timeout=2.0,
         global_timeout=DEADLINE,
-        selection=Selection(),
+        policy=policy(),
         guard=guard,
         site=Site(enabled=False),
     )

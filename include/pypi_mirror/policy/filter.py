@@ -1,0 +1,71 @@
+"""What every filter is: a dataclass whose fields are its options, with the decision that they ask for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from enum import IntEnum
+from typing import ClassVar
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.options import Option, Section, options_of
+
+_SEE = "[Filters](filters.md#projects-and-releases)"
+ALLOWLIST = Section(name="allowlist", doc="What is mirrored; without it, everything.", see=_SEE)
+BLOCKLIST = Section(name="blocklist", doc="What is not mirrored.", see=_SEE)
+PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filters](filters.md#environments)")
+
+
+class Stage(IntEnum):
+    """When a filter has its say over files; within a stage, the order is that of the modules' names."""
+
+    RELEASES = 1
+    FILES = 2
+
+
+class Filter:
+    """One rule over projects, files, or both. A subclass is a frozen dataclass in ``policy/filters/``.
+
+    Pure: it knows nothing of the disk, the ledger or other filters, and equal values decide alike. One whose
+    options have no value takes no part. Override ``reject_project``, and either ``reject_file`` or, where
+    files must be compared with each other, ``reject_files``. Reasons are half a sentence for people that
+    names the option.
+    """
+
+    section: ClassVar[Section]
+    stage: ClassVar[Stage] = Stage.FILES
+
+    def reject_project(self, project: NormalizedName) -> str | None:
+        """Return why no file of ``project`` is mirrored, None where this filter lets the project in."""
+        return None
+
+    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+        """Return why files are not mirrored, by file name; ``files`` are what earlier filters keep."""
+        reasons = ((file.filename, self.reject_file(project, file)) for file in files)
+        return {filename: reason for filename, reason in reasons if reason is not None}
+
+    def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        """Return why ``file`` is not mirrored, None where this filter keeps it."""
+        return None
+
+    def sentences(self) -> Iterator[str]:
+        """Yield what the front page tells clients of this filter."""
+        yield from ()
+
+    @classmethod
+    def options(cls) -> tuple[Option, ...]:
+        return options_of(cls, cls.section)  # type: ignore[arg-type,unused-ignore]
+
+    @classmethod
+    def setting(cls) -> str:
+        """Return how messages name the filter: by its first option."""
+        return cls.options()[0].place
+
+    @property
+    def order(self) -> tuple[int, str]:
+        return self.stage, type(self).__module__
+
+    @property
+    def takes_part(self) -> bool:
+        """Whether an option has a value that is not its default."""
+        return any(getattr(self, each.name) != each.default for each in fields(self))  # type: ignore[arg-type]

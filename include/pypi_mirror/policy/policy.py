@@ -1,0 +1,127 @@
+"""The policy of one mirror: its filters, composed, which decide over projects and over files."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy.filter import Filter
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+
+F = TypeVar("F", bound=Filter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DroppedFile:
+    """A file that is not mirrored; ``reason`` names the setting that says so."""
+
+    file: RemoteFile
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A rule that excludes a file: the setting (``[blocklist] platforms``), and half a sentence."""
+
+    setting: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Every file of a project page, in the page's order, on one side or the other."""
+
+    kept: tuple[RemoteFile, ...]
+    dropped: tuple[DroppedFile, ...]
+
+
+class Policy:
+    """Decides over projects and files. Pure: the same filters and page always give the same decision."""
+
+    def __init__(self, *filters: Filter) -> None:
+        """Filters whose options have no value take no part; the others apply in the order of ``Stage``."""
+        self.filters = tuple(sorted((f for f in filters if f.takes_part), key=lambda each: each.order))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Policy) and self.filters == other.filters
+
+    def __hash__(self) -> int:
+        return hash(self.filters)
+
+    def __repr__(self) -> str:
+        return f"Policy({', '.join(map(repr, self.filters))})"
+
+    def of(self, kind: type[F]) -> F:
+        """Return the filter of this kind; one that takes no part has no values."""
+        return next((each for each in self.filters if isinstance(each, kind)), None) or kind()
+
+    @cached_property
+    def named_projects(self) -> frozenset[NormalizedName]:
+        """What the allowlist names and the blocklist does not block as a whole."""
+        return self._allowed.projects - self.of(BlockedPackages).projects
+
+    def rejection_reason(self, project: NormalizedName) -> str | None:
+        """Return why ``project`` is not mirrored, for people; None when it is."""
+        return next((reason for each in self._by_project if (reason := each.reject_project(project))), None)
+
+    def reason_for(self, project: NormalizedName) -> str:
+        """Return why ``project`` is mirrored, or why it is not, for people."""
+        return self.rejection_reason(project) or self._allowed.reason_to_admit(project)
+
+    def decide(self, page: ProjectPage) -> Decision:
+        """Return which files of ``page`` are mirrored; of a project that is not selected, none."""
+        if (rejected := self.rejection_reason(page.name)) is not None:
+            return Decision(kept=(), dropped=tuple(DroppedFile(file=f, reason=rejected) for f in page.files))
+        kept = page.files
+        reasons: dict[str, str] = {}
+        for each in self.filters:
+            if found := each.reject_files(page.name, kept):
+                reasons.update(found)
+                kept = tuple(file for file in kept if file.filename not in found)
+        dropped = (file for file in page.files if file.filename in reasons)
+        return Decision(
+            kept=kept,
+            dropped=tuple(DroppedFile(file=file, reason=reasons[file.filename]) for file in dropped),
+        )
+
+    def refusals(
+        self, project: NormalizedName, files: Sequence[RemoteFile]
+    ) -> Mapping[str, tuple[Refusal, ...]]:
+        """Return all that excludes files of a selected project, by file name, that of ``decide`` first.
+
+        A filter sees the files that earlier ones keep, as when deciding; then it is asked about the others.
+        """
+        found: defaultdict[str, list[Refusal]] = defaultdict(list)
+        for each in self.filters:
+            kept = [file for file in files if file.filename not in found]
+            others = [file for file in files if file.filename in found]
+            for filename, reason in (
+                *each.reject_files(project, kept).items(),
+                *each.reject_files(project, others).items(),
+            ):
+                found[filename].append(Refusal(setting=each.setting(), reason=reason))
+        return {filename: tuple(refusals) for filename, refusals in found.items()}
+
+    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        """Return the rule of ``[allowlist] packages`` that asks for the file's version, if one does."""
+        return self._allowed.admitted_by(project, file)
+
+    def sentences(self) -> Iterable[str]:
+        """Yield what the front page tells clients of the filters."""
+        for each in self.filters:
+            yield from each.sentences()
+
+    @cached_property
+    def _allowed(self) -> AllowedPackages:
+        return self.of(AllowedPackages)
+
+    @cached_property
+    def _by_project(self) -> tuple[Filter, ...]:
+        """The filters that reject projects; the blocklist's reason is said before the allowlist's."""
+        rejecting = [each for each in self.filters if type(each).reject_project is not Filter.reject_project]
+        return tuple(reversed(rejecting))
