@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from pypi_mirror.ledger.cutting import UNSIZED
 from pypi_mirror.ledger.results import Results
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.ledger.to_do import Amount
 from pypi_mirror.model import Action, PlannedProject
 from tests.ledger.samples import NOON, Hands, begin, failed, missing, name, planned, removed, synced
 
@@ -43,7 +45,7 @@ def test_what_a_run_has_done_is_not_left_whatever_run_it_is(ledger: Ledger) -> N
     run, results = begin(ledger, "first", [planned(each, serial=5) for each in "abcde"])
     assert ledger.to_do.is_empty()
     note(ledger, run, facts={"read": "5"})
-    assert (ledger.to_do.count(), ledger.facts.read) == (5, 5)
+    assert (ledger.to_do.amount().projects, ledger.facts.read) == (5, 5)
     results.record([synced(ledger, planned("a", serial=5), serial=5), failed(planned("b"))])
     assert left(ledger, run) == dict.fromkeys("bcde", 5), "a run that dies tries again what failed"
     ledger.to_do.published(run.id)
@@ -54,6 +56,18 @@ def test_what_a_run_has_done_is_not_left_whatever_run_it_is(ledger: Ledger) -> N
     )
     assert left(ledger, between) == dict.fromkeys("de", 5), "an old page is not what was announced"
     assert ledger.to_do.those_of([name("c"), name("d"), name("x")]) == {"d"}
+
+
+def test_how_much_is_left_is_what_pages_state(ledger: Ledger) -> None:
+    run = next_run(
+        ledger,
+        None,
+        planned("small", new_files=1, new_bytes=700, unread=False),
+        planned("unsized", new_files=3, new_bytes=50, unsized_files=2, unread=False),
+        planned("unknown", unread=True),
+    )
+    note(ledger, run)
+    assert ledger.to_do.amount() == Amount(projects=3, unread=1, bytes=700 + 50 + 2 * UNSIZED)
 
 
 def test_a_removal_that_a_page_contradicts_is_left(ledger: Ledger) -> None:

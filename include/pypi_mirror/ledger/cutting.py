@@ -34,8 +34,8 @@ LEFT: Final = -1
 _NO_BATCH: Final = -5
 # What a file counts for whose size upstream does not state: about the average of PyPI's. Otherwise an index
 # without sizes would know no bound of a run.
-_UNSIZED: Final = 5_000_000
-_BYTES: Final = (plan.c.new_bytes + cast(plan.c.unsized_files, BigInteger) * _UNSIZED).label("size")
+UNSIZED: Final = 5_000_000
+_BYTES: Final = (plan.c.new_bytes + cast(plan.c.unsized_files, BigInteger) * UNSIZED).label("size")
 # What rows are marked with until each turn is cut.
 _URGENT: Final = -2
 _FIRST: Final = -3

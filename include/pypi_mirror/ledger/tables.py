@@ -261,6 +261,8 @@ to_do: Final = Table(
     Column("exact", Boolean, nullable=False),
     Column("gone", Boolean, nullable=False),
     Column("unread", Boolean, nullable=False),
+    Column("new_bytes", BigInteger, nullable=False, server_default="0"),
+    Column("unsized_files", Integer, nullable=False, server_default="0"),
     Column("loses_project", Boolean, nullable=False),
     Column("loses_files", Integer, nullable=False),
     Column("loses_bytes", BigInteger, nullable=False),

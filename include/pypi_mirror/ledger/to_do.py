@@ -5,6 +5,7 @@ decides about the rest as if it were new, and the cursor moves once nothing is l
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
@@ -16,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    cast,
     delete,
     false,
     func,
@@ -25,14 +27,15 @@ from sqlalchemy import (
     true,
 )
 
-from pypi_mirror.ledger.cutting import UNCUT
+from pypi_mirror.ledger.cutting import UNCUT, UNSIZED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.tables import plan, projects, to_do
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import PlanState
 
-_WANTED: Final = ("display_name", "action", "reason", "serial", "exact", "gone", "unread")
+_TAKES: Final = ("new_bytes", "unsized_files")
+_WANTED: Final = ("display_name", "action", "reason", "serial", "exact", "gone", "unread", *_TAKES)
 _LOSES: Final = ("loses_project", "loses_files", "loses_bytes")
 _COPIED: Final = ("project", *_WANTED, *_LOSES)
 _NOTHING_DONE: Final = (
@@ -44,6 +47,17 @@ _NOTHING_DONE: Final = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """How much is left. ``bytes`` are to be downloaded for all but the ``unread`` projects, of which nobody
+    knows; a file without a stated size counts as a plan counts it.
+    """
+
+    projects: int
+    unread: int
+    bytes: int
+
+
 class ToDo:
     """Its rows say what upstream has announced of a project, as those of a plan do. ``approved_in`` is the
     run in which a person has allowed what the row loses.
@@ -52,10 +66,10 @@ class ToDo:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def count(self) -> int:
-        """How many projects are left."""
+    def amount(self) -> Amount:
         with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(func.count()).select_from(to_do)).scalar_one()
+            projects_, unread, size = connection.execute(_AMOUNT).one()
+            return Amount(projects=projects_, unread=int(unread), bytes=int(size))
 
     def is_empty(self) -> bool:
         with self._engine.connect().execution_options(reading=True) as connection:
@@ -136,6 +150,20 @@ def note_done(connection: Connection, done: Sequence[tuple[NormalizedName, int, 
         connection.execute(_DONE, rows)
 
 
+_SIZED_AS: Final = cast(to_do.c.unsized_files, BigInteger) * UNSIZED
+_AMOUNT: Final = select(
+    func.count(),
+    func.coalesce(func.sum(case((to_do.c.unread, 1), else_=0)), 0),
+    func.coalesce(
+        func.sum(
+            case(
+                (to_do.c.unread, 0),
+                else_=to_do.c.new_bytes + cast(to_do.c.unsized_files, BigInteger) * UNSIZED,
+            )
+        ),
+        0,
+    ),
+).select_from(to_do)
 _DONE: Final = delete(to_do).where(
     to_do.c.project == bindparam("project_"),
     func.coalesce(to_do.c.serial, -1) <= bindparam("reached_", type_=BigInteger),

@@ -21,10 +21,11 @@ _LATEST: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """An estimate of what is left to the runs to come.
+    """What is left to the runs to come.
 
-    ``bytes`` are to be downloaded as far as the projects that are done tell, None before there are any;
-    ``runs`` is how many runs that takes within the bounds in force, None where there is no bound.
+    ``bytes`` are to be downloaded, by what pages state; projects whose page was not read yet count as those
+    that are done, and it is None before there are any. ``runs`` is how many runs that takes within the bounds
+    in force, None where there is no bound.
     """
 
     projects: int
@@ -34,12 +35,12 @@ class Left:
 
 def left(mirror: Mirror, *, done: Tally | None = None) -> Left | None:
     """What is left to do, None when nothing is; ``done`` is what the run under way has done."""
-    projects = mirror.ledger.to_do.count()
-    if not projects:
+    amount = mirror.ledger.to_do.amount()
+    if not amount.projects:
         return None
-    each = _bytes_each(mirror, done)
-    expected = None if each is None else round(each * projects)
-    return Left(projects=projects, bytes=expected, runs=_runs(mirror, projects, expected))
+    each = _bytes_each(mirror, done) if amount.unread else 0
+    expected = None if each is None else amount.bytes + round(each * amount.unread)
+    return Left(projects=amount.projects, bytes=expected, runs=_runs(mirror, amount.projects, expected))
 
 
 def goes_on(mirror: Mirror, run: Run) -> bool:
