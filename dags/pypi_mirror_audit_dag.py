@@ -7,7 +7,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 from mirror_airflow.audit_run import audit_form, audit_page, notify_failed_audit
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
-from mirror_airflow.scheduling import AUDITING, LONGEST_AUDIT
+from mirror_airflow.scheduling import AUDITING, LONGEST_AUDIT, OWNER
 from mirror_airflow.task_mirror import task_mirror
 
 CONFIGURATION = load_configuration()
@@ -21,9 +21,10 @@ CRON = CONFIGURATION.audit.cron
     max_active_runs=1,
     params=audit_form(),
     on_failure_callback=notify_failed_audit,
-    description="Finds damage in the mirror and repairs it, a part of the mirror a run",
+    description="Verifies a part of the mirror in each run, and repairs damage",
     doc_md=audit_page(CONFIGURATION),
-    tags=["mirror"],
+    tags=["pypi-mirror", "audit"],
+    default_args={"owner": OWNER},
 )
 def pypi_mirror_audit() -> None:
     @task(
@@ -37,7 +38,7 @@ def pypi_mirror_audit() -> None:
         execution_timeout=LONGEST_AUDIT,
     )
     def audit() -> dict[str, int]:
-        """Look at what has its turn as soon as no other run is at work, and repair it; return figures."""
+        """Verify what was verified longest ago, once no other run has the mirror, and repair damage."""
         from mirror_airflow.audit_run import audit_request, require_clean
         from mirror_airflow.run_label import audit_label
         from pypi_mirror.runs.audit import audit as step

@@ -1,9 +1,9 @@
-"""The DAG ``pypi_mirror``: wiring only, the work is done by the steps in ``include/pypi_mirror/steps``.
+"""The DAG ``pypi_mirror``: wiring only, the work is done by ``include/pypi_mirror/runs``.
 
 A task forks and reads this file again, so the engine is imported where a task needs it. XCom carries ids
 and counts. ``Batch`` is the number of a batch, how many projects it holds, and how many batches run at once.
 
-Where Airflow has fewer places than tasks, what publishes goes before what downloads: ``priority_weight``.
+Where Airflow has fewer slots than tasks, publishing comes before downloading: ``priority_weight``.
 """
 
 from datetime import timedelta
@@ -20,6 +20,7 @@ from mirror_airflow.scheduling import (
     DOWNLOADING,
     LONGEST_BATCH,
     LONGEST_TASK,
+    OWNER,
     PLANNING,
     PUBLISHING,
     batch_pool,
@@ -27,6 +28,7 @@ from mirror_airflow.scheduling import (
 from mirror_airflow.task_mirror import task_mirror
 from mirror_airflow.task_name import TASK_NAME, name_task
 from mirror_airflow.trigger_form import trigger_form
+from pypi_mirror.wording import count
 
 CONFIGURATION = load_configuration()
 SCHEDULE = CONFIGURATION.schedule
@@ -49,10 +51,11 @@ def notify_failed_run(context: Context) -> None:
     max_active_runs=1,
     params=trigger_form(SCHEDULE.batch_size),
     on_failure_callback=notify_failed_run,
-    description="Keeps the mirror in step with upstream and has nginx serve it",
+    description="Keeps the mirror up to date with upstream, and has nginx serve it",
     doc_md=dag_page(CONFIGURATION),
-    tags=["mirror"],
+    tags=["pypi-mirror", "sync"],
     default_args={
+        "owner": OWNER,
         "retries": SCHEDULE.retries,
         "retry_delay": timedelta(seconds=SCHEDULE.retry_delay),
         "retry_exponential_backoff": 2.0,
@@ -66,9 +69,9 @@ def notify_failed_run(context: Context) -> None:
 def pypi_mirror() -> None:
     @task(retries=SCHEDULE.retries + RETRIES_WHILE_WAITING)
     def fetch_changelog() -> list[int]:
-        """Begin the run in the ledger, as soon as no other run is at work, and leave its id.
+        """Begin the run, once no other run has the mirror, and ask upstream what changed.
 
-        A few pages are read at once; returns how many there are for a task of their own.
+        Reads the pages if they are few; returns how many are left for the task read_pages.
         """
         from mirror_airflow.reading_list import read_short_list
         from mirror_airflow.run_request import begin_run
@@ -81,17 +84,17 @@ def pypi_mirror() -> None:
 
     @task(map_index_template=TASK_NAME, execution_timeout=LONGEST_BATCH)
     def read_pages(run: int, pages: int) -> int:
-        """Read upstream's pages that the plan needs, where they are many; return how many were asked for."""
+        """Read the pages of upstream that the plan needs, if they are many; return how many."""
         from pypi_mirror.runs.read_pages import read_pages as step
 
-        name_task(get_current_context(), f"{pages:,} pages")
+        name_task(get_current_context(), count(pages, "page"))
         with task_mirror() as mirror:
             return step(mirror, run).asked
 
     @task(trigger_rule="none_failed")
     def partition_projects(run: int) -> list[Batch]:
-        """Make the plan of the run; a dry run says what it would do, and has no batches."""
-        from mirror_airflow.outcome import begun_batches
+        """Make the plan of the run, and divide it into batches; a dry run logs its plan and ends here."""
+        from mirror_airflow.task_log import planned_batches
         from pypi_mirror.planning.plan import BATCHES_EACH
         from pypi_mirror.runs.partition_projects import partition_projects as step
 
@@ -99,7 +102,7 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             at_least = BATCHES_EACH * BATCHES_AT_ONCE
             plan = step(mirror, run, batch_size=params["batch_size"], at_least=at_least, listed=True)
-            return begun_batches(mirror, plan, BATCHES_AT_ONCE, dry_run=params["dry_run"])
+            return planned_batches(mirror, plan, BATCHES_AT_ONCE, dry_run=params["dry_run"])
 
     @task(
         map_index_template=TASK_NAME,
@@ -109,8 +112,9 @@ def pypi_mirror() -> None:
         execution_timeout=LONGEST_BATCH,
     )
     def download_projects(run: int, batch: Batch) -> dict[str, int]:
-        """Sync the projects of one batch; return what was done."""
+        """Download the files of one batch of projects, and write their pages; return figures."""
         from mirror_airflow.siblings import SiblingWatch
+        from mirror_airflow.task_log import log_batch
         from pypi_mirror.runs.download_projects import download_projects as step
         from pypi_mirror.runs.partition_projects import batch_name
 
@@ -122,11 +126,11 @@ def pypi_mirror() -> None:
             result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
         if result.waiting:
             name_task(context, f"{name}, {result.waiting} of them paused")
-        return {"failed": len(result.failures), "files": result.tally.files_downloaded}
+        return log_batch(name, result)
 
     @task(trigger_rule="none_failed", priority_weight=PUBLISHING)
     def rebuild_index(run: int) -> int | None:
-        """Publish what the batches brought, or that there was nothing to do; return the cursor."""
+        """Publish the pages of all batches: write the root index, move the cursor and return it."""
         from pypi_mirror.runs.rebuild_index import rebuild_index as step
 
         if get_current_context()["params"]["dry_run"]:
@@ -136,7 +140,7 @@ def pypi_mirror() -> None:
 
     @task(priority_weight=PUBLISHING)
     def reload_nginx() -> int:
-        """Have nginx take up its configuration; return the number of addresses that were probed."""
+        """Have nginx serve the pages, and check that it does; return the number of addresses requested."""
         from pypi_mirror.runs.reload_nginx import reload_nginx as step
 
         with task_mirror() as mirror:
@@ -144,8 +148,8 @@ def pypi_mirror() -> None:
 
     @task(priority_weight=PUBLISHING)
     def report(run: int) -> dict[str, int]:
-        """End the run; it has failed when projects failed that did not before."""
-        from mirror_airflow.outcome import require_success
+        """End the run and write the status; fails if projects failed for the first time."""
+        from mirror_airflow.task_log import require_success
         from pypi_mirror.runs.report import report as step
 
         with task_mirror() as mirror:
@@ -156,7 +160,12 @@ def pypi_mirror() -> None:
     run = lists[RUN_ID]
     reading: Any = read_pages.partial(run=run).expand(pages=lists)
     plan: Any = partition_projects(run)
-    approval = ApproveRemovals(task_id="approve_removals", run=run, hours=CONFIGURATION.guard.approval_hours)
+    approval = ApproveRemovals(
+        task_id="approve_removals",
+        run=run,
+        hours=CONFIGURATION.guard.approval_hours,
+        doc_md="Wait for approval, under Required Actions, if the plan removes more than `[removal]` allows.",
+    )
     batches = download_projects.partial(run=run).expand(batch=plan)
     reading >> plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
 

@@ -6,6 +6,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.retry import RetryTransientErrors
+from mirror_airflow.scheduling import OWNER
 from mirror_airflow.watch_run import TRIES, watch_form, watch_page
 
 CONFIGURATION = load_configuration()
@@ -16,12 +17,13 @@ CRON = CONFIGURATION.alerts.watch_cron
     schedule=CronDataIntervalTimetable(CRON, timezone=CONFIGURATION.schedule.timezone) if CRON else None,
     catchup=False,
     max_active_runs=1,
-    # It changes nothing, and what it tells is missed most where nobody looks into Airflow.
+    # It changes nothing, and is needed most where nobody looks at Airflow.
     is_paused_upon_creation=False,
     params=watch_form(),
-    description="Tells people when the mirror needs one of them",
+    description="Notifies people when the mirror needs one of them",
     doc_md=watch_page(CONFIGURATION),
-    tags=["mirror"],
+    tags=["pypi-mirror", "alerts"],
+    default_args={"owner": OWNER},
 )
 def pypi_mirror_watch() -> None:
     @task(
@@ -34,10 +36,10 @@ def pypi_mirror_watch() -> None:
         weight_rule="absolute",
     )
     def watch() -> dict[str, int]:
-        """Look at upstream, the ledger and the disk, and tell what people do not know; return figures."""
-        from mirror_airflow.watch_run import watch as look
+        """Check upstream, the ledger and the disk, and notify people of what is new; return figures."""
+        from mirror_airflow.watch_run import watch as run_watch
 
-        return look(get_current_context())
+        return run_watch(get_current_context())
 
     watch()
 

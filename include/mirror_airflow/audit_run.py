@@ -1,4 +1,4 @@
-"""An audit as a run of Airflow: its name in the ledger, its form, its page, and what it says in the end."""
+"""An audit as a run of Airflow: its form, its page, its request, and its log."""
 
 import logging
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from mirror_airflow.configuration import Configuration
 from mirror_airflow.run_label import audit_label
 from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.trigger_form import PROJECT_NAME
+from pypi_mirror.wording import count, size
 
 if TYPE_CHECKING:
     from pypi_mirror.audit.report import AuditReport
@@ -18,19 +19,19 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE = """\
-Looks for damage in ledger and tree, a part of the mirror a run, and repairs it; asks upstream for pages that
-changed without an event.
+Verifies a part of the mirror in each run, and repairs damage; finds pages that upstream changed without an
+event.
 
 - configuration: `{path}`
 - schedule: {cron}
-- within {days} days every file is read and every page compared; a run reads {gigabytes} GB and asks for
-  {pages} pages at most
+- goal: every file and page is verified within {days} days
+- limits of a run: {gigabytes} GB read, {pages} pages requested from upstream
 
-An audit and a run of `pypi_mirror` wait for each other. What is damaged and cannot be downloaded again is
-taken off its page, and its project goes on the backlog; then the run fails. So does a dry run that finds
-anything. What lies in the pool and nothing accounts for is deleted after the grace period.
+An audit and a run of `pypi_mirror` wait for each other. A damaged file that cannot be downloaded again is
+taken off its page, its project goes to the backlog, and the run fails. A dry run fails if it finds anything.
+Files that no page lists are deleted after the grace period.
 
-Mistakes in the configuration; with any, every run fails until they are mended:
+Mistakes in the configuration; runs fail until they are fixed:
 
 {mistakes}
 """
@@ -44,21 +45,21 @@ def audit_form() -> dict[str, Param]:
             type=["null", "array"],
             items={"type": "string", "pattern": PROJECT_NAME},
             title="Projects to audit now",
-            description="One name a line. Only these are looked at, whole, and asked for upstream. "
-            "Empty: those whose turn it is.",
+            description="One name a line. Only these are verified, completely, and compared with upstream. "
+            "Empty: those that were verified longest ago.",
         ),
         "everything": Param(
             False,
             type=["null", "boolean"],
             title="The whole mirror",
-            description="Read every file, whenever that was done last. It can take hours a terabyte, and the "
-            "mirror is not synced meanwhile.",
+            description="Read every file, however recently it was verified. This can take hours per "
+            "terabyte, and the mirror is not synced meanwhile.",
         ),
         "dry_run": Param(
             False,
             type=["null", "boolean"],
             title="Dry run",
-            description="Say in the log of audit what is wrong, and change nothing.",
+            description="List what is wrong in the log of the task audit, and change nothing.",
         ),
     }
 
@@ -90,21 +91,23 @@ def audit_request(run_id: str, params: dict[str, Any]) -> "AuditRequest":
 
 
 def require_clean(report: "AuditReport") -> dict[str, int]:
-    """The audit in figures; raises RunFailed, which no retry follows, while something is wrong."""
+    """Log the audit and return its figures; raise RunFailed, which is not retried, if something is wrong."""
+    coverage, found = report.coverage, sum(report.found.values())
+    log.info(
+        "%s, %s, %s verified; %s found, %d repaired",
+        count(report.projects, "project"), count(report.files, "file"), size(report.bytes),
+        count(found, "fault"), report.repaired,
+    )  # fmt: skip
     for finding in report.examples:
         log.error("found: %s", finding)
-    coverage = report.coverage
-    log.info(
-        "%d projects, %d files, %d bytes read; within %g days: %.1f %% of the bytes",
-        report.projects, report.files, report.bytes, coverage.days, 100 * coverage.share_of_bytes,
-    )  # fmt: skip
+    log.info("%.1f %% of all bytes verified within %g days", 100 * coverage.share_of_bytes, coverage.days)
     if coverage.suffices is False:
-        log.warning("gigabytes-per-run is not enough: it takes %.3g", (coverage.needed_bytes or 0) / 1e9)
-    found = sum(report.found.values())
+        needed = (coverage.needed_bytes or 0) / 1e9
+        log.warning("[audit] gigabytes-per-run is too small for within-days: %.3g are needed", needed)
     if not report.is_clean:
         raise RunFailed(
             report.reason
-            or f"{report.unrepaired} of {found} faults were not repaired; the log of audit names them"
+            or f"{report.unrepaired} of {count(found, 'fault')} not repaired; see the log of audit"
         )
     return {"found": found, "repaired": report.repaired, "rechecked": report.rechecked}
 

@@ -8,29 +8,29 @@ STEPS = """
 | task | what it does |
 | --- | --- |
 | fetch_changelog | takes the mirror's lease, asks upstream what changed, reads the pages if they are few |
-| read_pages | reads many pages, as in a first sync; there is no such task where few are to read |
-| partition_projects | decides which files to take and which to remove, and cuts the plan into batches |
-| approve_removals | waits for a person, under Required Actions, where the plan removes too much |
-| download_projects | one task a batch: downloads and verifies files, writes the projects' own pages |
-| rebuild_index | writes the root index and the name map, then moves the cursor |
-| reload_nginx | tests and reloads nginx's configuration, then asks the live server as a client would |
-| report | writes the status; the run fails here when projects failed for the first time |
+| read_pages | reads upstream's pages if they are many, as in a first sync; otherwise skipped |
+| partition_projects | decides which files to download and to remove, and divides the plan into batches |
+| approve_removals | if the plan removes too much, waits for approval under Required Actions |
+| download_projects | for each batch: downloads and verifies files, writes the pages of its projects |
+| rebuild_index | writes the root index, then moves the cursor |
+| reload_nginx | reloads nginx, then requests the site as a client would |
+| report | writes the status; fails if projects failed for the first time |
 
-A task is tried again only for what a retry can mend; a cleared task continues where the ledger says.
-A backfill re-syncs and verifies the projects that changed in its intervals and leaves the cursor alone.
+Only transient errors are retried. A cleared task continues where it stopped. A backfill syncs and verifies
+the projects that changed in its intervals, and leaves the cursor as it is.
 """
 
 
 def dag_page(configuration: Configuration) -> str:
     """Markdown: what this DAG does, and how it is configured or why it cannot run."""
-    intro = "Keeps the mirror in step with upstream and has nginx serve it."
+    intro = "Keeps the mirror up to date with upstream, and has nginx serve it."
     return "\n".join((intro, "", *_state(configuration), STEPS))
 
 
 def _state(configuration: Configuration) -> tuple[str, ...]:
     if configuration.settings is None:
         return (
-            f"**The configuration `{configuration.path}` cannot be used; runs fail until it is mended:**",
+            f"**The configuration `{configuration.path}` cannot be used; runs fail until it is fixed:**",
             "",
             "```",
             *configuration.mistakes,
@@ -60,13 +60,13 @@ def _window(schedule: Schedule) -> tuple[str, ...]:
     if not schedule.download_window:
         return ()
     hours = format_download_window(schedule.download_window)
-    return (f"- downloads: only `{hours}` ({schedule.timezone}); a run that has to wait ends as paused",)
+    return (f"- downloads: only `{hours}` ({schedule.timezone}); outside, a run ends as paused",)
 
 
 def _stop_on_error(settings: Settings) -> str:
     if settings.stop_on_error:
-        return "`stop-on-error` is on: the first project that fails stops the run and nothing is published."
+        return "`stop-on-error` is on: the first project that fails stops the run, and nothing is published."
     return (
         "`stop-on-error` is off: a project that fails goes to the backlog, everything else is published, "
-        "and the run ends as failed when the failure is new."
+        "and the run fails if the failure is new."
     )

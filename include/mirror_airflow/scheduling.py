@@ -13,6 +13,9 @@ POOL_VARIABLE: Final = "PYPI_MIRROR_POOL"
 POOL: Final = "pypi_mirror"
 DEFAULT_POOL: Final = "default_pool"
 
+# In Airflow's list of DAGs.
+OWNER: Final = "pypi-mirror"
+
 # Weights under the rule "absolute". The watch comes before all others.
 PUBLISHING: Final = 1_000
 PLANNING: Final = 100

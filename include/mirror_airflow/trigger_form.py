@@ -9,7 +9,7 @@ LARGEST_BATCH = 100_000
 
 
 def trigger_form(batch_size: int) -> dict[str, Param]:
-    """The parameters of a run; ``batch_size`` is the setting that holds where the form says nothing."""
+    """The parameters of a run; ``batch_size`` is the default from the configuration."""
     return {
         "projects": Param(
             [],
@@ -23,29 +23,29 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
             False,
             type=["null", "boolean"],
             title="Full re-check",
-            description="Ask upstream for every selected project, also where the changelog names no change: "
-            "finds what upstream changes without an event. Takes long on a large mirror. Projects that are "
-            "named above are asked for and verified in any case.",
+            description="Read the page of every selected project, also those that upstream's changelog does "
+            "not name: finds changes without an event. Takes long on a large mirror. Projects that are named "
+            "above are read and verified in any case.",
         ),
         "now": Param(
             False,
             type=["null", "boolean"],
             title="At any hour",
             description="Download outside of [schedule] download-window, too. Projects that are named above "
-            "are synced at any hour in any case.",
+            "always are.",
         ),
         "all": Param(
             False,
             type=["null", "boolean"],
             title="All at once",
-            description="Take all of the plan, whatever [schedule] projects-per-run and gigabytes-per-run "
-            "say that a run takes. Projects that are named above, and backfills, are not bound by them.",
+            description="Ignore [schedule] projects-per-run and gigabytes-per-run. They never apply to "
+            "projects that are named above, nor to backfills.",
         ),
         "dry_run": Param(
             False,
             type=["null", "boolean"],
             title="Dry run",
-            description="Make the plan, say in the log of partition_projects what would be done, and stop.",
+            description="Make the plan, list it in the log of the task partition_projects, and stop.",
         ),
         "batch_size": Param(
             None,
@@ -53,6 +53,6 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
             minimum=1,
             maximum=LARGEST_BATCH,
             title="Batch size",
-            description=f"Projects in a batch, at most. Empty: {batch_size}, from [schedule] batch-size.",
+            description=f"The most projects in a batch. Empty: {batch_size}, from [schedule] batch-size.",
         ),
     }

@@ -43,6 +43,11 @@ print(json.dumps({
             for each in map(DagSerialization.from_dict, map(DagSerialization.to_dict, bag.dags.values()))
             for t in each.tasks
         },
+        "shown": {
+            each.dag_id: [each.owner, sorted(each.tags), bool(each.description and each.doc_md),
+                          [t.task_id for t in each.tasks if not t.doc_md and not t.is_mapped]]
+            for each in map(DagSerialization.from_dict, map(DagSerialization.to_dict, bag.dags.values()))
+        },
         "mapped": [t.task_id for t in shown.tasks if t.is_mapped],
         "params": {name: shown.params.get_param(name).schema for name in shown.params},
         "doc": shown.doc_md,
@@ -59,8 +64,6 @@ TEST_RUN = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 dag = DagBag(sys.argv[1]).dags["pypi_mirror"]
-# Airflow 3.3.2 looks for it in its database, where a DAG that only test() knows has none.
-dag.deadline = None
 run = dag.test(run_conf=json.loads(sys.argv[2]))
 print(json.dumps({"state": str(run.state), "tasks": {
     f"{t.task_id}{'' if t.map_index < 0 else t.map_index}": str(t.state) for t in run.get_task_instances()
@@ -121,7 +124,7 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
     # publishes that it looked.
     none_failed = dict.fromkeys(("partition_projects", "rebuild_index"), "none_failed")
     assert dag["rules"] == dict.fromkeys(dag["tasks"], "all_success") | none_failed
-    # fetch_changelog waits for its turn, and Airflow can take that for a task that was killed.
+    # fetch_changelog waits for another run, which Airflow can take for a killed task.
     assert {dag["retries"][name] for name in dag["tasks"] if name != "fetch_changelog"} == {5}
     assert dag["retries"]["fetch_changelog"] > 5
     assert set(dag["backoff"]) == {2.0}
@@ -138,6 +141,15 @@ def test_no_task_of_any_dag_may_run_for_ever(tmp_path: Path) -> None:
     assert all(timeouts.values()), timeouts
     for long in ("read_pages", "download_projects"):
         assert timeouts[f"pypi_mirror.{long}"] >= 7 * 24 * 3600
+
+
+def test_every_dag_has_owner_tags_and_text_and_its_tasks_have_too(tmp_path: Path) -> None:
+    shown = describe(tmp_path)["dag"]["shown"]
+    assert shown == {
+        "pypi_mirror": ["pypi-mirror", ["pypi-mirror", "sync"], True, []],
+        "pypi_mirror_audit": ["pypi-mirror", ["audit", "pypi-mirror"], True, []],
+        "pypi_mirror_watch": ["pypi-mirror", ["alerts", "pypi-mirror"], True, []],
+    }
 
 
 def test_it_runs_by_the_clock_of_the_settings(tmp_path: Path) -> None:

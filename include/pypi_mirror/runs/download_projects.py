@@ -20,6 +20,7 @@ from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.guard_removals import require_approval
 from pypi_mirror.planning.pause import Pause, PauseWatch, is_edited, note_pause
+from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +225,6 @@ def _line(synced: Synced) -> str:
     tally, reason = synced.tally, synced.planned.reason
     if tally.projects_removed:
         return f"removed ({reason})"
-    return (
-        f"{tally.files_kept} files, {tally.files_downloaded} downloaded ({tally.bytes_downloaded} bytes), "
-        f"{tally.files_dropped} left out, {synced.seconds:.1f} s ({reason})"
-    )
+    downloaded = f"{tally.files_downloaded:,} downloaded ({size(tally.bytes_downloaded)})"
+    files = f"{count(tally.files_kept, 'file')}, {downloaded}, {tally.files_dropped:,} left out"
+    return f"{files}, {synced.seconds:.1f} s ({reason})"
