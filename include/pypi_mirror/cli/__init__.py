@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror import __version__
-from pypi_mirror.cli import hints
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
-from pypi_mirror.cli.output import lasting_output
+from pypi_mirror.cli.output import lasting_output, use_file, warn
 from pypi_mirror.cli.parser import VerbParser
 from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
@@ -39,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: Sequence[str]) -> int:
     arguments = _parse(words)
-    hints.use_file(arguments.config if arguments.config != configuration_path() else None)
+    use_file(arguments.config if arguments.config != configuration_path() else None)
     logging.basicConfig(
         level=logging.INFO if arguments.verbose else logging.ERROR,
         format="%(asctime)s %(levelname)s %(message)s",
@@ -47,13 +46,13 @@ def _run(words: Sequence[str]) -> int:
     try:
         return int(arguments.run(arguments))
     except ConfigurationError as error:
-        hints.warn(str(error))
+        warn(str(error))
         return 2
     except RemovalsHeld as held:
-        hints.warn(f"pypi-mirror: {held}")
+        warn(f"pypi-mirror: {held}")
         return 3
     except MirrorError as error:
-        hints.warn(f"pypi-mirror: {error}")
+        warn(f"pypi-mirror: {error}")
         return 1
     except OSError as error:
         print(f"pypi-mirror: {_said(error)}", file=sys.stderr)
@@ -91,7 +90,15 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
     )
     common.add_argument("-v", "--verbose", action="store_true", help="log a line a project")
-    parser = VerbParser(prog="pypi-mirror", description="Keep a PyPI mirror in sync and serve it with nginx.")
+    parser = VerbParser(
+        prog="pypi-mirror",
+        description="Keep a PyPI mirror in sync and serve it with nginx.",
+        examples=(
+            "pypi-mirror config check -c mirror.conf    # find every mistake in the configuration",
+            "pypi-mirror sync -c mirror.conf            # bring the mirror up to date",
+            "pypi-mirror status -c mirror.conf          # show how complete and how current it is",
+        ),
+    )
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     for verb in words[:1] if words[:1] and words[0] in _VERBS else _VERBS:

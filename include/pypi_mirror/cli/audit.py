@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.report import AuditCoverage, AuditReport
-from pypi_mirror.cli.hints import warn
 from pypi_mirror.cli.label import is_dead, new_label
+from pypi_mirror.cli.output import warn
 from pypi_mirror.cli.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
@@ -25,9 +25,20 @@ _ASKED_AGAIN: Final = 5.0
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("audit", parents=[common], help="find damage in the mirror and repair it")
+    parser = verbs.add_parser(
+        "audit",
+        parents=[common],
+        help="find damage in the mirror and repair it",
+        examples=(
+            "pypi-mirror audit                    # as much as [audit] says",
+            "pypi-mirror audit --all              # the whole mirror",
+            "pypi-mirror audit numpy --dry-run    # only say what is wrong with one project",
+        ),
+    )
     parser.add_argument(
-        "--dry-run", action="store_true", help="only tell; beside whatever run is at work, and change nothing"
+        "--dry-run",
+        action="store_true",
+        help="only report, and change nothing; works beside a run",
     )
     parser.add_argument("--all", action="store_true", help="the whole mirror, not a part of it")
     parser.add_argument(

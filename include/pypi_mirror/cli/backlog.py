@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.cli.hints import say
+from pypi_mirror.cli.output import say
 from pypi_mirror.cli.status import next_try
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -25,7 +25,14 @@ _TIMES = ("first_failed_at", "last_failed_at", "next_try_at")
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
-        "backlog", parents=[common], help="list, retry or forget the projects that are behind"
+        "backlog",
+        parents=[common],
+        help="list, retry or forget the projects that are behind",
+        examples=(
+            "pypi-mirror backlog                    # which projects failed, why, and when they are retried",
+            "pypi-mirror backlog retry numpy        # retry one in the next sync",
+            "pypi-mirror backlog forget numpy",
+        ),
     )
     parser.set_defaults(run=_run_list, projects=[])
     parser.add_argument("--json", action="store_true", help="list as JSON")
@@ -34,10 +41,25 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     behind.add_argument("-c", "--config", type=Path, metavar="FILE", help="the mirror's configuration")
     behind.add_argument("-v", "--verbose", action="store_true", help="log more")
     actions = parser.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser("list", parents=[behind], help="what is behind, why, and when it is tried")
+    listing = actions.add_parser(
+        "list",
+        parents=[behind],
+        help="what is behind, why, and when it is retried",
+        examples=("pypi-mirror backlog list numpy --json",),
+    )
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
-    retry = actions.add_parser("retry", parents=[behind], help="have the next sync try them, parked ones too")
-    forget = actions.add_parser("forget", parents=[behind], help="take them off the backlog")
+    retry = actions.add_parser(
+        "retry",
+        parents=[behind],
+        help="have the next sync retry them, parked ones too",
+        examples=("pypi-mirror backlog retry --all",),
+    )
+    forget = actions.add_parser(
+        "forget",
+        parents=[behind],
+        help="take them off the backlog",
+        examples=("pypi-mirror backlog forget numpy",),
+    )
     forget.add_argument(
         "--force", action="store_true", help="also what the filters select: it stays behind upstream"
     )

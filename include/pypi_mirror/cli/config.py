@@ -15,10 +15,15 @@ from pypi_mirror.settings.values import Settings
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("config", help="check the configuration")
+    parser = verbs.add_parser(
+        "config", help="check the configuration", examples=("pypi-mirror config check -c mirror.conf",)
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser(
-        "check", parents=[common], help="find every mistake; show every setting in effect"
+        "check",
+        parents=[common],
+        help="find every mistake; show every setting in effect",
+        examples=("pypi-mirror config check -c mirror.conf",),
     )
     check.set_defaults(run=run)
 

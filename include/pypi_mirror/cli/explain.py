@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pypi_mirror.cli.hints import warn
+from pypi_mirror.cli.output import warn
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
@@ -26,11 +26,19 @@ _STATES: Final = {
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
-        "explain", parents=[common], help="say which files of a project are mirrored, and why not the others"
+        "explain",
+        parents=[common],
+        help="say which files of a project are mirrored, and why not the others",
+        examples=(
+            "pypi-mirror explain numpy              # by upstream's page as last read",
+            "pypi-mirror explain numpy --online     # by upstream's page of now",
+        ),
     )
     parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
     parser.add_argument(
-        "--online", action="store_true", help="ask upstream for its page of now, not the one last read"
+        "--online",
+        action="store_true",
+        help="ask upstream for its current page, not the one last read",
     )
     parser.add_argument("project", type=project_name, metavar="PROJECT", help="its name, in any spelling")
     parser.set_defaults(run=run)

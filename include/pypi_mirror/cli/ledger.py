@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from pypi_mirror.cli.hints import say, warn
 from pypi_mirror.cli.label import is_dead, new_label
+from pypi_mirror.cli.output import say, warn
 from pypi_mirror.clock import SystemClock
 from pypi_mirror.disk.identity import adopt_disk
 from pypi_mirror.errors import MirrorBusy
@@ -25,10 +25,20 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("ledger", help="upgrade the ledger, back it up, or make a lost one anew")
+    parser = verbs.add_parser(
+        "ledger",
+        help="upgrade the ledger, back it up, or rebuild a lost one",
+        examples=(
+            "pypi-mirror ledger upgrade                      # after an upgrade of pypi-mirror",
+            "pypi-mirror ledger backup ledger-copy.sqlite",
+        ),
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     rebuild = actions.add_parser(
-        "rebuild", parents=[common], help="make the ledger from the pages and files on the disk"
+        "rebuild",
+        parents=[common],
+        help="make the ledger from the pages and files on the disk",
+        examples=("pypi-mirror ledger rebuild --verify    # read every file, too",),
     )
     rebuild.add_argument("--force", action="store_true", help="replace a ledger that is whole, too")
     rebuild.add_argument(
@@ -43,7 +53,10 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     )
     rebuild.set_defaults(run=run_rebuild)
     upgrade = actions.add_parser(
-        "upgrade", parents=[common], help="bring an older program's ledger to this one's schema"
+        "upgrade",
+        parents=[common],
+        help="bring the ledger of an older version to the schema of this one",
+        examples=("pypi-mirror ledger upgrade --wait",),
     )
     upgrade.add_argument("--wait", action="store_true", help="wait while a run is at work with it")
     upgrade.set_defaults(run=run_upgrade)
@@ -51,14 +64,21 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "reset-cursor",
         parents=[common],
         help="upstream was replaced or set back: have the next sync compare everything with it",
+        examples=("pypi-mirror ledger reset-cursor",),
     )
     reset.set_defaults(run=run_reset)
     adopt = actions.add_parser(
-        "adopt-disk", parents=[common], help="the directory is on another disk from now on, and meant to be"
+        "adopt-disk",
+        parents=[common],
+        help="accept the disk that the directory is on now, after a move",
+        examples=("pypi-mirror ledger adopt-disk",),
     )
     adopt.set_defaults(run=run_adopt)
     backup = actions.add_parser(
-        "backup", parents=[common], help="copy an SQLite ledger; runs go on meanwhile"
+        "backup",
+        parents=[common],
+        help="copy an SQLite ledger; runs go on meanwhile",
+        examples=("pypi-mirror ledger backup ledger-copy.sqlite",),
     )
     backup.add_argument("file", type=Path, metavar="COPY", help="a file that does not exist yet")
     backup.set_defaults(run=run_backup)

@@ -16,20 +16,34 @@ from pypi_mirror.webserver.supervisor import Foreground, Supervisor
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("nginx", help="render nginx's configuration, or have it take effect")
+    parser = verbs.add_parser(
+        "nginx",
+        help="render nginx's configuration, apply it, or run nginx",
+        examples=(
+            "pypi-mirror nginx reload    # render the configuration and apply it",
+            "pypi-mirror nginx serve     # run nginx in the foreground",
+        ),
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     render = actions.add_parser(
-        "render", parents=[common], help="write the configuration, tested by nginx -t, and show it"
+        "render",
+        parents=[common],
+        help="write the configuration, tested by nginx -t, and show it",
+        examples=("pypi-mirror nginx render",),
     )
     render.set_defaults(run=run_render)
     reload = actions.add_parser(
-        "reload", parents=[common], help="render, reload the running nginx, and try the site as a client"
+        "reload",
+        parents=[common],
+        help="render, reload the running nginx, and request the site as a client would",
+        examples=("pypi-mirror nginx reload",),
     )
     reload.set_defaults(run=run_reload)
     serve = actions.add_parser(
         "serve",
         parents=[common],
-        help="run nginx in the foreground; with [site] reload = watch it takes up what runs write",
+        help="run nginx in the foreground; with [site] reload = watch it applies what runs write",
+        examples=("pypi-mirror nginx serve --runtime /run/pypi-mirror",),
     )
     serve.add_argument(
         "--runtime",

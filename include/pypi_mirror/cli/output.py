@@ -1,10 +1,40 @@
-"""Standard output and error of a verb whose reader may leave: ``pypi-mirror status | head``."""
+"""What a verb prints: commands that can be copied, and no error when the reader leaves.
+
+Messages of the engine propose commands without ``-c FILE``; it is added here where one was given.
+"""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
 from typing import Any, TextIO, cast
+
+from pypi_mirror.settings.locate import name_file
+
+_given: ContextVar[Path | None] = ContextVar("configuration file that was given", default=None)
+
+
+def use_file(given: Path | None) -> None:
+    """From now on name this file in commands; None where it is found without being named."""
+    _given.set(given)
+
+
+def complete(text: str) -> str:
+    """``text`` with the configuration file in each command of ours that it proposes."""
+    given = _given.get()
+    return text if given is None else name_file(text, given)
+
+
+def say(text: str) -> None:
+    """Print to standard output."""
+    print(complete(text))
+
+
+def warn(text: str) -> None:
+    """Print to standard error."""
+    print(complete(text), file=sys.stderr)
 
 
 class _Lasting:

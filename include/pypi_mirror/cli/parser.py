@@ -1,4 +1,4 @@
-"""A parser whose errors show the usage of the verb that they are about."""
+"""The parser of a verb: its help ends with examples, and its errors show its own usage."""
 
 import argparse
 from collections.abc import Sequence
@@ -6,11 +6,21 @@ from typing import Any
 
 
 class VerbParser(argparse.ArgumentParser):
-    """What a verb does not know is an error of that verb, not, as argparse has it, of the whole program."""
+    """``examples`` are commands as people type them, each with what it does behind a ``#``."""
+
+    def __init__(self, *, examples: Sequence[str] = (), **others: Any) -> None:
+        lines = "".join(f"\n  {line}" for line in examples)
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=f"example{'' if len(examples) == 1 else 's'}:{lines}" if examples else None,
+            **others,
+        )
+        self.examples = tuple(examples)
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
+        """Make what a verb does not know an error of that verb; argparse makes it one of the program."""
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")

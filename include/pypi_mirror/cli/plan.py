@@ -13,7 +13,15 @@ from pypi_mirror.settings.read import read_settings
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("plan", parents=[common], help="say what a sync would do")
+    parser = verbs.add_parser(
+        "plan",
+        parents=[common],
+        help="say what a sync would do",
+        examples=(
+            "pypi-mirror plan            # from what was read before, without asking for pages",
+            "pypi-mirror plan --json     # for programs",
+        ),
+    )
     parser.add_argument("--recheck", action="store_true", help="as for sync")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
     parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="as for sync")

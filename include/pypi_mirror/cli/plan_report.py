@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.cli.hints import say
+from pypi_mirror.cli.output import say
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind

@@ -6,7 +6,7 @@ from typing import Any
 
 from pypi_mirror.alerts.conditions import LastRunFailed
 from pypi_mirror.alerts.rules import conditions
-from pypi_mirror.cli.hints import say, warn
+from pypi_mirror.cli.output import say, warn
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
@@ -27,12 +27,20 @@ _SHOWN = 20
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("status", parents=[common], help="show how full and how fresh it is")
+    parser = verbs.add_parser(
+        "status",
+        parents=[common],
+        help="show how complete and how current the mirror is",
+        examples=(
+            "pypi-mirror status             # for people",
+            "pypi-mirror status --check     # for monitors: exits with 1 if anything is wrong",
+        ),
+    )
     parser.add_argument("--json", action="store_true", help="as in web/mirror.json")
     parser.add_argument(
         "--check",
         action="store_true",
-        help="for monitors: say what is wrong, a line each, and end with 1 if anything is",
+        help="for monitors: say what is wrong, a line each, and exit with 1 if anything is",
     )
     parser.set_defaults(run=run)
 

@@ -49,7 +49,17 @@ _WORTH_SHOWING = 200
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("sync", parents=[common], help="bring the mirror up to date")
+    parser = verbs.add_parser(
+        "sync",
+        parents=[common],
+        help="bring the mirror up to date",
+        examples=(
+            "pypi-mirror sync                      # everything that changed",
+            "pypi-mirror sync numpy requests       # these alone, whatever their state",
+            "pypi-mirror sync --dry-run            # only say what would be done",
+            "pypi-mirror sync --approve 1f0c9a     # a plan that removes more than [removal] allows",
+        ),
+    )
     parser.add_argument(
         "--processes",
         type=_number_of_processes,

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.cli.hints import say, warn
+from pypi_mirror.cli.output import say, warn
 from pypi_mirror.cli.status import next_try
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror

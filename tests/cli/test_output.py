@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.cli import hints, main
+from pypi_mirror.cli import main, output
 
 
 @pytest.fixture(autouse=True)
 def _no_file() -> Iterator[None]:
     yield
-    hints.use_file(None)
+    output.use_file(None)
 
 
 @pytest.mark.parametrize(
@@ -34,18 +34,18 @@ def _no_file() -> Iterator[None]:
     ],
 )  # fmt: skip
 def test_the_file_stands_behind_the_verb_and_its_action(said: str, complete: str) -> None:
-    hints.use_file(Path("a.conf"))
-    assert hints.complete(said) == complete
+    output.use_file(Path("a.conf"))
+    assert output.complete(said) == complete
 
 
 def test_a_name_with_a_space_is_quoted() -> None:
-    hints.use_file(Path("my mirror.conf"))
-    assert hints.complete("`pypi-mirror sync`") == "`pypi-mirror sync -c 'my mirror.conf'`"
+    output.use_file(Path("my mirror.conf"))
+    assert output.complete("`pypi-mirror sync`") == "`pypi-mirror sync -c 'my mirror.conf'`"
 
 
 def test_without_a_file_nothing_is_added() -> None:
-    hints.use_file(None)
-    assert hints.complete("`pypi-mirror sync`") == "`pypi-mirror sync`"
+    output.use_file(None)
+    assert output.complete("`pypi-mirror sync`") == "`pypi-mirror sync`"
 
 
 def test_a_file_that_is_found_anyway_is_not_named(
