@@ -20,7 +20,7 @@ from local_stack.sample_conf import SITE_PORT, write_sample_conf
 from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
-from pypi_mirror.changes.watch import look_upstream
+from pypi_mirror.changes.watch import ask_upstream
 from pypi_mirror.cli.label import is_dead
 from pypi_mirror.disk.files import make_directories
 from pypi_mirror.errors import ConfigurationError
@@ -96,7 +96,7 @@ def _ask_upstream(settings: Settings, console: Console, *, goes_on: bool) -> Non
     """Say at once that upstream does not answer: a run under Airflow would ask again for minutes first."""
     with open_to_plan(replace(settings, timeout=min(settings.timeout, _ASKED_FOR))) as mirror:
         once = replace(mirror.patience, attempts=1, stale_wait=0, missing_wait=0, outage_wait=0)
-        look = look_upstream(replace(mirror, patience=once))
+        look = ask_upstream(replace(mirror, patience=once))
     if look.silent_since is None:
         return
     reason = f"upstream does not answer: {look.trouble}"

@@ -20,8 +20,8 @@ from pypi_mirror.wording import count
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from pypi_mirror.facts.values import Removals
     from pypi_mirror.mirror import Mirror
-    from pypi_mirror.planning.guard_removals import Removals
 
 log = logging.getLogger(__name__)
 

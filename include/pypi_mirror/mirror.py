@@ -13,14 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import msgspec
-
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk.faults import named_disk_faults
 from pypi_mirror.disk.files import flush_filesystem, is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk.room import RoomGuard
 from pypi_mirror.errors import MirrorError, WindowClosed
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching.deciding import Decider
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.our_page import files_on_our_page
@@ -137,19 +136,14 @@ class Mirror:
     @property
     def simple_root(self) -> str:
         """Where upstream's pages begin, as far as it is known; ends with a slash."""
-        noted = self.ledger.facts.get("simple_root")
-        if noted is not None:
-            master, root = msgspec.json.decode(noted, type=tuple[str, str])
-            if master == self.settings.master:
-                return root
-        return standard_root(self.settings.master)
+        master, root = self.ledger.facts.simple_root or ("", "")
+        return root if master == self.settings.master else standard_root(self.settings.master)
 
     def note_simple_root(self, root: str) -> None:
         """Remember where upstream's pages were found."""
         if root != self.simple_root:
             log.info("upstream's pages are below %s", root)
-            noted = msgspec.json.encode((self.settings.master, root)).decode()
-            self.ledger.facts.put({"simple_root": noted})
+            self.ledger.facts.put(Facts.simple_root.to((self.settings.master, root)))
 
     def changelog(self, control: Control) -> Changelog:
         """Upstream's changelog, which only an index with its pages at ``/simple/`` can have."""
@@ -295,13 +289,13 @@ def open_mirror(
             _make_places(settings, is_ours=not must_exist)
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
-        ours = ledger.facts.get("identity")
+        ours = ledger.facts.identity
         require_own_disk(settings, ours, has_projects=lambda: ledger.projects.totals().projects)
         with named_disk_faults((settings.directory,)):
             _make_places(settings, is_ours=not must_exist)
         with named_disk_faults(mirror.places):
             if not must_exist and ours is None:
-                ledger.facts.put({"identity": mark_disk(settings)})
+                ledger.facts.put(Facts.identity.to(mark_disk(settings)))
             yield mirror
 
 

@@ -147,13 +147,12 @@ def age_pending(airflow: RealAirflow) -> None:
     """As if the sender of the messages were long gone."""
     import msgspec
 
-    from pypi_mirror.runs.raise_alerts import FACT, notification_state
+    from pypi_mirror.facts.facts import Facts
+    from pypi_mirror.runs.raise_alerts import notification_state
 
     with airflow.mirror() as mirror:
         state = notification_state(mirror)
         aged = tuple(
             msgspec.structs.replace(each, created_at=each.created_at - 600) for each in state.pending
         )
-        mirror.ledger.facts.put(
-            {FACT: msgspec.json.encode(msgspec.structs.replace(state, pending=aged)).decode()}
-        )
+        mirror.ledger.facts.put(Facts.alerts.to(msgspec.structs.replace(state, pending=aged)))

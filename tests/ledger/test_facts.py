@@ -10,11 +10,11 @@ def test_nobody_writes_between_what_a_change_reads_and_writes(url: str) -> None:
     def count(_: int) -> None:
         with Ledger.open(url, SystemClock()) as ledger:
             for _ in range(10):
-                ledger.facts.change("counted", lambda value: str(int(value or 0) + 1))
+                ledger.facts.table.change("counted", lambda value: str(int(value or 0) + 1))
 
     with Ledger.open(url, SystemClock()) as ledger, ThreadPoolExecutor(4) as hands:
         list(hands.map(count, range(4)))
-        assert ledger.facts.get("counted") == "40"
+        assert ledger.facts.table.get("counted") == "40"
 
 
 def test_a_change_can_take_a_value_away(ledger: Ledger) -> None:
@@ -23,8 +23,8 @@ def test_a_change_can_take_a_value_away(ledger: Ledger) -> None:
     def forget(value: str | None) -> None:
         seen.append(value)
 
-    ledger.facts.put({"a": "1"})
+    ledger.facts.table.put({"a": "1"})
     for _ in range(2):
-        ledger.facts.change("a", forget)
+        ledger.facts.table.change("a", forget)
     assert seen == ["1", None]
-    assert ledger.facts.get("a") is None
+    assert ledger.facts.table.get("a") is None

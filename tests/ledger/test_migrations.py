@@ -73,7 +73,9 @@ def test_what_a_run_in_parts_had_left_is_to_do(tmp_path: Path, monkeypatch: pyte
             )
     engine.dispose()
     with Ledger.open(url, Hands()) as ledger:
-        facts = {key: ledger.facts.get(key) for key in ("left_over", "comparing", "selection", "index_etag")}
+        facts = {
+            key: ledger.facts.table.get(key) for key in ("left_over", "comparing", "selection", "index_etag")
+        }
         assert facts == {"left_over": None, "comparing": None, "selection": "all", "index_etag": '"e"'}
         assert (ledger.facts.cursor, ledger.facts.read) == (4, 9)
         assert ledger.to_do.those_of([name(each) for each in "abc"]) == {"a", "c"}

@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.errors import LedgerError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.catalogue import Confirmed
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
-from pypi_mirror.ledger.results import UNPUBLISHED, Failed, Results, upload_seconds
+from pypi_mirror.ledger.results import Failed, Results, upload_seconds
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import Loss, PlanState, Tally
@@ -39,11 +40,11 @@ def files(ledger: Ledger, project: str) -> dict[str, int | None]:
 
 
 def published(ledger: Ledger) -> None:
-    ledger.facts.put({UNPUBLISHED: None})
+    ledger.facts.put(Facts.unpublished.to(None))
 
 
 def unpublished(ledger: Ledger) -> bool:
-    return ledger.facts.get(UNPUBLISHED) is not None
+    return ledger.facts.unpublished is not None
 
 
 def test_a_new_project(ledger: Ledger) -> None:
@@ -337,7 +338,7 @@ def _record_groups(url: str, run_id: int, writer: int) -> None:
                 ]
             )
             ledger.lease.renew("many")
-            ledger.facts.put({f"writer {writer}": str(group)})
+            ledger.facts.table.put({f"writer {writer}": str(group)})
             ledger.plan.progress(run_id)
 
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING
-from pypi_mirror.ledger.results import UNPUBLISHED, Result
+from pypi_mirror.ledger.results import Result
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.ledger.tables import metadata
 from tests.ledger.samples import Hands, begin, failed, name, planned, pooled, removed, synced, unchanged
@@ -199,7 +200,7 @@ def test_the_ledger_is_what_the_model_is(
                 names = ledger.projects.being_removed()
                 assert set(names) == {n for n, p in model.projects.items() if p.status == REMOVING}
                 ledger.projects.removed(names)
-                ledger.facts.put({UNPUBLISHED: None})
+                ledger.facts.put(Facts.unpublished.to(None))
                 model.publish()
             case Sweep(grace):
                 _sweep(ledger, model, now - grace)
@@ -264,7 +265,7 @@ def _compare(ledger: Ledger, model: Model) -> None:
     assert {e.project: (e.attempts, e.serial if e.exact else None) for e in ledger.backlog.failed()} == (
         model.backlog
     )
-    assert (ledger.facts.get(UNPUBLISHED) is not None) == model.unpublished
+    assert (ledger.facts.unpublished is not None) == model.unpublished
 
 
 def _wipe(ledger: Ledger) -> None:

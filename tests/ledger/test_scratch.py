@@ -29,21 +29,21 @@ def schemas(url: str) -> list[str]:
 def test_what_is_noted_in_it_is_lost_and_what_is_in_the_ledger_is_read(
     ledger: Ledger, url: str, clock: Hands, tmp_path: Path
 ) -> None:
-    ledger.facts.put({"selection": "theirs"})
+    ledger.facts.table.put({"selection": "theirs"})
     ledger.lease.take("a run")
     ledger.runs.begin(RunRequest(label="a run"))
     (folder := tmp_path / "scratch").mkdir()
     with Ledger.to_plan_with(url, clock, folder) as scratch:
-        assert scratch.facts.get("selection") == "theirs"
+        assert scratch.facts.table.get("selection") == "theirs"
         assert scratch.projects.totals().projects == 0
         scratch.lease.take("a plan")
         run = scratch.runs.begin(RunRequest(label="a plan"))
         scratch.plan.write(run.id, ())
-        scratch.facts.put({"selection": "ours"})
+        scratch.facts.table.put({"selection": "ours"})
         # Nobody waits for it meanwhile.
-        ledger.facts.put({"comparing": "theirs"})
+        ledger.facts.table.put({"comparing": "theirs"})
         ledger.lease.renew("a run")
-    assert ledger.facts.get("selection") == "theirs"
+    assert ledger.facts.table.get("selection") == "theirs"
     assert ledger.runs.labelled("a plan") is None
     running = ledger.runs.labelled("a run")
     assert running is not None
@@ -159,4 +159,4 @@ def fill(ledger: Ledger) -> None:
             connection, run_id=1, now=1, project=NormalizedName("alpha"), display_name="alpha", serial=7,
             exact=True, gone=False, error="CutOff", reason="cut off",
         )  # fmt: skip
-    ledger.facts.put({"cursor": "7"})
+    ledger.facts.table.put({"cursor": "7"})

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
 from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.connection import create_engine
 from pypi_mirror.ledger.migrations import HEAD, upgrade
 from pypi_mirror.ledger.store import Ledger
@@ -94,7 +95,7 @@ def test_names_sort_by_byte_on_postgresql(empty_postgres: str, way: str) -> None
 
 def test_opening_again_keeps_what_is_there(url: str, clock: Hands) -> None:
     with Ledger.open(url, clock) as ledger:
-        ledger.facts.put({"cursor": "7"})
+        ledger.facts.put(Facts.cursor.to(7))
     with Ledger.open(url, clock) as ledger:
         assert ledger.facts.cursor == 7
 
@@ -118,7 +119,7 @@ def test_a_version_nobody_knows_is_refused(url: str, clock: Hands) -> None:
 
 def _open_and_count(url: str, count: int) -> int:
     with Ledger.open(url, Hands()) as ledger:
-        ledger.facts.put({f"key {count}": "value"})
+        ledger.facts.table.put({f"key {count}": "value"})
         return count
 
 
@@ -126,7 +127,7 @@ def test_processes_that_create_the_ledger_at_once(url: str, clock: Hands) -> Non
     with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
         assert sorted(pool.map(_open_and_count, [url] * 4, range(4))) == [0, 1, 2, 3]
     with Ledger.open(url, clock) as ledger:
-        assert [ledger.facts.get(f"key {count}") for count in range(4)] == ["value"] * 4
+        assert [ledger.facts.table.get(f"key {count}") for count in range(4)] == ["value"] * 4
 
 
 def test_a_file_that_is_no_database(tmp_path: Path) -> None:
@@ -172,11 +173,11 @@ def test_a_file_that_cannot_be_opened(tmp_path: Path, place: str) -> None:
 def test_a_ledger_that_may_only_be_read(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     with Ledger.open(f"sqlite:///{path}", Hands()) as ledger:
-        ledger.facts.put({"cursor": "7"})
+        ledger.facts.put(Facts.cursor.to(7))
     with Ledger.open(f"sqlite:///file:{path}?mode=ro&uri=true", Hands()) as ledger:
         assert ledger.facts.cursor == 7
         with pytest.raises(LedgerError, match=r"ledger\.sqlite.*cannot be used: .*readonly"):
-            ledger.facts.put({"cursor": "8"})
+            ledger.facts.put(Facts.cursor.to(8))
 
 
 def test_a_writer_that_never_ends_is_named(tmp_path: Path) -> None:
@@ -187,7 +188,7 @@ def test_a_writer_that_never_ends_is_named(tmp_path: Path) -> None:
         with ledger.engine.connect().execution_options(reading=True) as connection:
             connection.execute(text("PRAGMA busy_timeout = 1"))
         with pytest.raises(LedgerUnavailable, match="kept busy by another process") as caught:
-            ledger.facts.put({"cursor": "8"})
+            ledger.facts.put(Facts.cursor.to(8))
     other.close()
     assert caught.value.retryable
 
@@ -226,7 +227,7 @@ def test_what_the_server_cannot_store_is_a_ledger_error(empty_postgres: str) -> 
         Ledger.open(empty_postgres, Hands()) as ledger,
         pytest.raises(LedgerError, match="cannot be used") as caught,
     ):
-        ledger.facts.put({"cursor": "nul \0"})
+        ledger.facts.put(Facts.selection.to("nul \0"))
     assert not caught.value.retryable
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pypi_mirror.changes.watch import look_upstream
+from pypi_mirror.changes.watch import ask_upstream
 from pypi_mirror.errors import RemovalsHeld, UpstreamError
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview, overview
@@ -67,7 +67,7 @@ def test_what_upstream_has_beyond_the_cursor(bench: MakeBench) -> None:
     made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0"), at=now(made)))
     made.clock.advance(minutes=30)
     with made.open() as mirror:
-        look_upstream(mirror)
+        ask_upstream(mirror)
     found = seen(made)
     assert found.upstream_serial == made.server.warehouse.serial
     assert found.behind == made.server.warehouse.serial - (made.cursor or 0) > 0

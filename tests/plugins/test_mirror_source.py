@@ -10,6 +10,7 @@ import pytest
 
 from pypi_mirror.clock import SystemClock
 from pypi_mirror.errors import ConfigurationError, LedgerDamaged, LedgerError, OldLedger
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.ledger.replacement import replacing
 from pypi_mirror.ledger.store import Ledger
@@ -50,7 +51,7 @@ def cursor(source: MirrorSource) -> int | None:
 
 def note_cursor(conf: Path, value: int) -> None:
     with open_mirror(read_settings(conf)) as mirror:
-        mirror.ledger.facts.put({"cursor": str(value)})
+        mirror.ledger.facts.put(Facts.cursor.to(value))
 
 
 def open_files() -> set[tuple[int, int]]:
@@ -120,7 +121,7 @@ def test_a_ledger_that_was_made_anew_is_the_one_that_is_read(source: MirrorSourc
             replacing(mirror.settings.ledger, stamp="old") as place,
             Ledger.open(place.url, SystemClock()) as new,
         ):
-            new.facts.put({"cursor": "2"})
+            new.facts.put(Facts.cursor.to(2))
     assert cursor(source) == 2
 
 

@@ -19,7 +19,6 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.disk.files import size_of
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
-from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage
 from pypi_mirror.upstream import simple_html, simple_json
@@ -47,7 +46,7 @@ def audit(bench: Bench, *, published: bool = True, orphans: bool = False) -> Non
         if published:
             if not orphans:
                 _audit_pool(bench, mirror, listed)
-            assert mirror.ledger.facts.get(UNPUBLISHED) is None
+            assert mirror.ledger.facts.unpublished is None
             _audit_directories(bench, known)
             _audit_root_index(bench, mirror)
         _audit_cursor(bench, mirror)

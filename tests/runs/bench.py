@@ -120,7 +120,7 @@ class Bench:
 
     def fact(self, key: str) -> str | None:
         with self.open() as mirror:
-            return mirror.ledger.facts.get(key)
+            return mirror.ledger.facts.table.get(key)
 
     @property
     def cursor(self) -> int | None:

@@ -24,6 +24,7 @@ from pypi_mirror.audit import turns as audit_turns
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.report import AuditReport
 from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger import lease
 from pypi_mirror.ledger.audits import AuditedProject, Audits
 from pypi_mirror.ledger.lease import Lease
@@ -431,7 +432,7 @@ def test_a_large_project_is_read_on_where_the_budget_ended(synced: Bench) -> Non
     assert first.files == 1
     with synced.open() as mirror:
         (known,) = mirror.ledger.projects.known([NormalizedName("alpha")]).values()
-        assert (mirror.ledger.facts.get("audit_resume") or "").startswith(f"{known.id} ")
+        assert (mirror.ledger.facts.audit_resume or (0, 0))[0] == known.id
     second = audited(synced, everything=False, budget=10**9)
     # Its first file was not read again, nor was that project left half-done.
     size = sum(path.stat().st_size for path in (synced.web / "packages").rglob("*") if path.is_file())
@@ -624,7 +625,7 @@ def test_only_named_projects_are_looked_at(synced: Bench) -> None:
 def test_what_a_failed_sync_left_unpublished_stays_so(synced: Bench) -> None:
     synced.server.apply(RemoveProject(project="gamma"))
     with synced.open() as mirror:
-        mirror.ledger.facts.put({"unpublished": "1"})
+        mirror.ledger.facts.put(Facts.unpublished.to("1"))
     index = (synced.web / "simple/index.html").read_bytes()
     flip(pooled(synced, ALPHA))
     audited(synced)

@@ -8,6 +8,7 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Kind
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.pool import layout
 from tests.runs.audit import audit
 from tests.runs.bench import Bench, MakeBench
@@ -87,7 +88,7 @@ def test_a_clash_found_in_the_pool_is_settled_whosever_turn_it_is(clashing: Benc
     clashing.clock.advance(days=2)
     part = int(place(clashing).relative_to(clashing.web / "packages").parts[0], 16)
     with clashing.open() as mirror:
-        mirror.ledger.facts.put({"audit_pool": f"{part} {int(clashing.clock())}"})
+        mirror.ledger.facts.put(Facts.audit_pool.to((part, int(clashing.clock()))))
     report = audited(clashing, everything=False, pages=0)
     assert report.directories == 1
     assert report.found == {Kind.CLASH: 1, Kind.SIZE: 1, Kind.METADATA: 1}

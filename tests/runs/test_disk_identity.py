@@ -8,6 +8,7 @@ import pytest
 
 from pypi_mirror.cli import main
 from pypi_mirror.errors import WrongDisk
+from pypi_mirror.facts.facts import Facts
 from tests.cli.process import CommandLine
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Upload, Wheel, running, small
@@ -53,7 +54,7 @@ def test_nothing_is_written_to_another_disk(made: Bench, happened: Callable[[Ben
 
 def test_a_ledger_of_an_older_version_with_projects_does_not_take_an_empty_tree(made: Bench) -> None:
     with made.open() as mirror:
-        mirror.ledger.facts.put({"identity": None})
+        mirror.ledger.facts.put(Facts.identity.to(None))
     unmount(made)
     with pytest.raises(WrongDisk, match="has no page"):
         made.sync()
@@ -62,7 +63,7 @@ def test_a_ledger_of_an_older_version_with_projects_does_not_take_an_empty_tree(
 
 def test_a_mirror_of_an_older_version_is_marked(made: Bench) -> None:
     with made.open() as mirror:
-        mirror.ledger.facts.put({"identity": None})
+        mirror.ledger.facts.put(Facts.identity.to(None))
     for path in (made.settings.directory / "state/identity", made.web / "packages/.identity"):
         path.unlink()
     made.sync()

@@ -4,7 +4,7 @@ import pytest
 
 from pypi_mirror.cli.sync import print_clock
 from pypi_mirror.model import RunState
-from pypi_mirror.publishing.grace import clock_ahead, clock_warning, note_clock
+from pypi_mirror.publishing.grace import clock_warning, note_clock
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.report import mirror_status
@@ -58,7 +58,7 @@ def remain(bench: Bench) -> bool:
 def ahead(bench: Bench) -> int | None:
     with bench.open() as mirror:
         status = mirror_status(mirror)
-        assert status.clock_ahead == clock_ahead(mirror)
+        assert status.clock_ahead == mirror.ledger.facts.clock_ahead
         return status.clock_ahead
 
 
@@ -187,11 +187,11 @@ def test_events_are_kept_through_a_jump(removed: Bench) -> None:
 def test_an_upstream_without_dates_and_stale_caches_do_not_put_the_clock_in_the_wrong(removed: Bench) -> None:
     with removed.open() as mirror:
         note_clock(mirror, Lead(least=7200, most=7200))
-        assert clock_ahead(mirror) == 7200
+        assert mirror.ledger.facts.clock_ahead == 7200
         note_clock(mirror, None)
-        assert clock_ahead(mirror) == 7200, "nothing new is known"
+        assert mirror.ledger.facts.clock_ahead == 7200, "nothing new is known"
         note_clock(mirror, Lead(least=30, most=7200))
-        assert clock_ahead(mirror) is None
+        assert mirror.ledger.facts.clock_ahead is None
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from pypi_mirror.ledger.runs import Outcome, RunRequest
 from pypi_mirror.model import RunState
 from pypi_mirror.options.disk_reserve import DiskReserve
 from pypi_mirror.runs.raise_alerts import (
-    FACT,
     Event,
     known_parked,
     note_delivery,
@@ -157,6 +156,7 @@ def test_a_key_of_another_program_version_ends_without_a_word(bench: MakeBench) 
     on = bench(Upload(distribution=Wheel(name="alpha")))
     told = {"since": 0, "told_at": 0, "title": "x", "about": ["y"]}
     with on.open() as mirror:
-        mirror.ledger.facts.put({FACT: msgspec.json.encode({"told": {"of-another": told}}).decode()})
+        text = msgspec.json.encode({"told": {"of-another": told}}).decode()
+        mirror.ledger.facts.table.put({"alerts": text})
         assert raise_alerts(mirror, compose=compose, channels=CHANNELS) == ()
         assert notification_state(mirror).notified == {}

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pypi_mirror.changes.watch import last_look, look_upstream
+from pypi_mirror.changes.watch import ask_upstream, upstream_state
 from pypi_mirror.cli import main
 from pypi_mirror.errors import MirrorError, RemovalsHeld, UpstreamError
 from pypi_mirror.model import RunKind, RunState
@@ -345,7 +345,7 @@ def test_no_number_of_an_event_freezes_anything(
 
 def watch_lags(made: Bench) -> bool:
     with made.open() as mirror:
-        return look_upstream(mirror).missed_serial is not None
+        return ask_upstream(mirror).missed_serial is not None
 
 
 @pytest.mark.parametrize("serial", [2**31 - 1, 2**63 - 1])
@@ -359,7 +359,7 @@ def test_an_absurd_serial_blinds_no_watch(bench: MakeBench, serial: int) -> None
     made.server.inject(Fault(path="/pypi", effect=Instead(body=answer, content_type="text/xml")))
     assert not watch_lags(made)
     with made.open() as mirror:
-        assert last_look(mirror).serial == made.cursor
+        assert upstream_state(mirror).serial == made.cursor
     made.server.apply(Upload(distribution=Wheel(name="alpha", version="2.0")))
     assert watch_lags(made)
 

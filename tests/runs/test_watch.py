@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pypi_mirror.changes.watch import Look, lag_of, last_look, look_upstream
+from pypi_mirror.changes.watch import ask_upstream, lag_of, upstream_state
 from pypi_mirror.errors import UpstreamError
+from pypi_mirror.facts.values import UpstreamState
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import (
     SERIAL_LESS,
@@ -24,9 +25,9 @@ from tests.warehouse import (
 DOWN = Fault(path="/*", effect=Status(code=503), times=None)
 
 
-def look(made: Bench) -> Look:
+def look(made: Bench) -> UpstreamState:
     with made.open() as mirror:
-        return look_upstream(mirror)
+        return ask_upstream(mirror)
 
 
 def lag(made: Bench) -> int | None:
@@ -176,11 +177,11 @@ def test_a_run_that_cannot_ask_upstream_notes_it_too(made: Bench) -> None:
     with pytest.raises(UpstreamError):
         made.sync()
     with made.open() as mirror:
-        assert last_look(mirror).silent_since == made.clock.now
+        assert upstream_state(mirror).silent_since == made.clock.now
     made.server.faults.clear()
     made.sync()
     with made.open() as mirror:
-        assert last_look(mirror).silent_since is None
+        assert upstream_state(mirror).silent_since is None
 
 
 def test_a_run_that_fails_later_leaves_what_it_heard(made: Bench) -> None:

@@ -16,7 +16,7 @@ from pypi_mirror.runs.raise_alerts import Event, note_delivery, note_event
 from pypi_mirror.settings.values import Settings
 
 if TYPE_CHECKING:
-    from pypi_mirror.planning.guard_removals import Removals
+    from pypi_mirror.facts.values import Removals
 
 log = logging.getLogger(__name__)
 

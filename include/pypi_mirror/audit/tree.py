@@ -14,8 +14,8 @@ from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.audit.pool_walk import PARTS, Known, PoolWalk
 from pypi_mirror.audit.reading import require_theirs
 from pypi_mirror.disk.files import remove_directory_if_empty, remove_file
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import REMOVING
-from pypi_mirror.ledger.results import UNPUBLISHED
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.pages.formats import TWIN_SUFFIX
 from pypi_mirror.pages.root_index import wrong_root_index
@@ -31,8 +31,6 @@ _SWEPT_AT_ONCE: Final = 10_000
 # Rows that are held in memory while directories are walked.
 _ROWS: Final = 600_000
 _DAY: Final = 24 * 3600
-# The facts: which part of the pool is next, and when the last one was walked.
-_POOL_TURN: Final = "audit_pool"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +44,12 @@ class PoolTurn:
     def of(cls, mirror: Mirror, *, everything: bool) -> "PoolTurn":
         """All parts have their turn within the audit's window, as many a run as time has passed since the
         last."""
-        noted = mirror.ledger.facts.get(_POOL_TURN)
-        first, _, at = (noted or "0 0").partition(" ")
         if everything:
             return cls(first=0, count=PARTS)
         window = mirror.settings.audit.within_days * _DAY
-        passed = mirror.clock() - int(at) if noted else _DAY
-        return cls(first=int(first), count=max(1, min(PARTS, round(PARTS * passed / window))))
+        first, at = mirror.ledger.facts.audit_pool or (0, mirror.clock() - _DAY)
+        passed = mirror.clock() - at
+        return cls(first=first, count=max(1, min(PARTS, round(PARTS * passed / window))))
 
     @property
     def parts(self) -> list[int]:
@@ -60,7 +57,7 @@ class PoolTurn:
 
     def note(self, mirror: Mirror) -> None:
         following = (self.first + self.count) % PARTS
-        mirror.ledger.facts.put({_POOL_TURN: f"{following} {int(mirror.clock())}"})
+        mirror.ledger.facts.put(Facts.audit_pool.to((following, int(mirror.clock()))))
 
 
 def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], object]) -> Iterator[Finding]:
@@ -181,12 +178,17 @@ def _unreadable(mirror: Mirror, error: OSError) -> Finding:
     return Finding(kind=Kind.UNREADABLE, path=shown, detail=error.strerror or str(error))
 
 
+def _is_published(mirror: Mirror) -> bool:
+    """Whether root index and name map are those of the ledger, as far as it knows."""
+    return mirror.ledger.facts.unpublished is None and mirror.ledger.facts.stated_serial is not None
+
+
 def look_at_root_index(mirror: Mirror) -> list[Finding]:
     """Compare the root index and its twins with what the ledger would write.
 
     Not while a sync has left it unpublished on purpose: then the next sync writes it.
     """
-    if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
+    if not _is_published(mirror):
         return []
     wrong = wrong_root_index(
         mirror.settings.web,
@@ -204,7 +206,7 @@ def look_at_root_index(mirror: Mirror) -> list[Finding]:
 
 def look_at_name_map(mirror: Mirror) -> list[Finding]:
     path = name_map_path(mirror.settings)
-    if mirror.ledger.facts.get(UNPUBLISHED) is not None or mirror.ledger.facts.get("index_serial") is None:
+    if not _is_published(mirror):
         return []
     with tempfile.TemporaryDirectory(prefix="pypi-mirror-audit-") as scratch:
         wanted = Path(scratch) / path.name
@@ -220,7 +222,7 @@ def repair_root_index(mirror: Mirror, findings: Sequence[Finding]) -> None:
     for finding in findings:
         if finding.kind is Kind.TWIN:
             remove_file(mirror.settings.directory / finding.path)
-    mirror.ledger.facts.put({UNPUBLISHED: "audit"})
+    mirror.ledger.facts.put(Facts.unpublished.to("audit"))
 
 
 def repair_name_map(mirror: Mirror) -> None:

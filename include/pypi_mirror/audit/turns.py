@@ -15,6 +15,7 @@ from pypi_mirror.audit.projects import ProjectLook, look_at_project
 from pypi_mirror.audit.repair import Repair, SyncNow
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.errors import MirrorError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.runs import Run
@@ -29,8 +30,6 @@ _FILES_A_CHUNK: Final = 5_000
 _REPAIRED_AT_ONCE: Final = 500
 # When so many files are gone and they are most of all that were looked at, the pool is not mounted.
 _TOO_MANY_GONE: Final = 1_000
-# The fact: a project that was too large for a run's budget, and since when its files are being read.
-_RESUME: Final = "audit_resume"
 
 
 class Turns:
@@ -63,9 +62,8 @@ class Turns:
         self._under_way = under_way
         self._damaged: list[ProjectLook] = []
         self._gone = 0
-        # Project and time of the fact.
-        noted = None if budget is None else mirror.ledger.facts.get(_RESUME)
-        self._resume = None if noted is None else tuple(map(int, noted.split()))
+        # A project that was too large for a run's budget, and since when its files are being read.
+        self._resume = None if budget is None else mirror.ledger.facts.audit_resume
 
     def look(self, *, names: Sequence[NormalizedName] = (), everything: bool = False) -> None:
         """Look at the projects whose turn it is, at all, or at those with these names."""
@@ -157,7 +155,7 @@ class Turns:
         list them.
         """
         ledger = self._mirror.ledger
-        return ledger.facts.get("selection") is not None and ledger.to_do.is_empty()
+        return ledger.facts.selection is not None and ledger.to_do.is_empty()
 
     def _look_at(self, audited: AuditedProject) -> ProjectLook:
         since = self._resumed(audited)
@@ -227,10 +225,10 @@ class Turns:
     def _note_resume(self, last: ProjectLook, now: int) -> None:
         if not last.complete and (self._resume is None or self._resume[0] != last.known.id):
             self._resume = (last.known.id, now)
-            self._mirror.ledger.facts.put({_RESUME: f"{last.known.id} {now}"})
+            self._mirror.ledger.facts.put(Facts.audit_resume.to(self._resume))
         elif last.complete and self._resume is not None:
             self._resume = None
-            self._mirror.ledger.facts.put({_RESUME: None})
+            self._mirror.ledger.facts.put(Facts.audit_resume.to(None))
 
 
 def _hold_nothing() -> None:

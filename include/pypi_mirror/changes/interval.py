@@ -47,8 +47,8 @@ def compare_index(mirror: Mirror, control: Control, run: Run) -> bool:
     facts = mirror.ledger.facts
     cursor = facts.read
     # As for a sync: only with serials does an unchanged index mean unchanged projects.
-    same = cursor is not None and facts.get("selection") == mirror.selection
-    index = upstream_index(mirror, control, etag=facts.get("index_etag") if same else None, after=cursor)
+    same = cursor is not None and facts.selection == mirror.selection
+    index = upstream_index(mirror, control, etag=facts.index_etag if same else None, after=cursor)
     if index is None:
         return False
     check_not_older(index, cursor)

@@ -11,9 +11,9 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from pypi_mirror.errors import MirrorError
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import UpstreamIdentity
 from pypi_mirror.ledger.reset import reset_upstream
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event, IndexEntry
@@ -21,30 +21,14 @@ from pypi_mirror.upstream.changelog import is_removal
 
 log = logging.getLogger(__name__)
 
-FACT: Final = "upstream_identity"
-# Present from when another upstream was noticed until a sync has published what it has.
-ANOTHER: Final = "another_upstream"
 # Of a small upstream that is all projects: in a week most of them may change.
 _OLDEST: Final = 255
 # One project alone may have changed.
 _AT_LEAST: Final = 2
 
 
-class UpstreamIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """``sample`` has serials by project."""
-
-    master: str
-    sample: dict[str, int] = {}
-
-
 class AnotherUpstream(MirrorError):
     """Upstream is not the one that the mirror was made from."""
-
-
-def identity(mirror: Mirror) -> UpstreamIdentity | None:
-    """What was noted; None before the first sync that noted it."""
-    noted = mirror.ledger.facts.get(FACT)
-    return None if noted is None else msgspec.json.decode(noted, type=UpstreamIdentity)
 
 
 def sample_of(mirror: Mirror, entries: Iterable[IndexEntry]) -> UpstreamIdentity:
@@ -63,7 +47,7 @@ def _identity_of(mirror: Mirror, serials: list[tuple[int, str]]) -> UpstreamIden
 
 def follow_events(mirror: Mirror, events: Iterable[Event]) -> None:
     """Have the sample be as of ``events``, which come after it: in time each of its projects changes."""
-    known = identity(mirror)
+    known = mirror.ledger.facts.upstream_identity
     if known is None:
         return
     sample = dict(known.sample)
@@ -72,7 +56,8 @@ def follow_events(mirror: Mirror, events: Iterable[Event]) -> None:
             sample.pop(event.project, None)
         else:
             sample[event.project] = event.serial
-    note_identity(mirror, _identity_of(mirror, [(serial, project) for project, serial in sample.items()]))
+    serials = [(serial, project) for project, serial in sample.items()]
+    mirror.ledger.facts.put(Facts.upstream_identity.to(_identity_of(mirror, serials)))
 
 
 def difference(
@@ -95,7 +80,7 @@ def require_same(mirror: Mirror) -> None:
 
     For what looks at some projects alone: it would mix the two.
     """
-    if (why := difference(mirror, identity(mirror))) is not None:
+    if (why := difference(mirror, mirror.ledger.facts.upstream_identity)) is not None:
         raise AnotherUpstream(f"{why}; a sync has to compare the whole mirror with the new one first")
 
 
@@ -105,7 +90,7 @@ def check_event(mirror: Mirror, serial: int, found: Event | None) -> None:
     if ours is not None:
         same = found is not None and (found.project, found.action) == (ours.project, ours.action)
     else:
-        known = identity(mirror)
+        known = mirror.ledger.facts.upstream_identity
         projects = [] if known is None else [p for p, at in known.sample.items() if at == serial]
         same = not projects or (found is not None and found.project in projects)
     if not same:
@@ -121,8 +106,4 @@ def begin_with_another(mirror: Mirror, why: str) -> None:
         why,
     )
     reset_upstream(mirror.ledger.engine)
-    mirror.ledger.facts.put({ANOTHER: why})
-
-
-def note_identity(mirror: Mirror, noted: UpstreamIdentity) -> None:
-    mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode()})
+    mirror.ledger.facts.put(Facts.another_upstream.to(why))

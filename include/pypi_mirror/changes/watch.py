@@ -7,14 +7,13 @@ which nothing changes is not behind, however far upstream's serial has run ahead
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from typing import Final
-
-import msgspec
 
 from pypi_mirror.changes.upstream_index import upstream_index
 from pypi_mirror.errors import UpstreamError
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import UpstreamState
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event
 from pypi_mirror.upstream.changelog import (
@@ -27,49 +26,25 @@ from pypi_mirror.upstream.serials import is_absurd
 
 log = logging.getLogger(__name__)
 
-_FACT: Final = "upstream"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What is known of upstream; times are seconds since 1970.
-
-    ``serial`` is the newest upstream was seen at, ``asked_at`` when it last answered. ``missed_serial`` is
-    the first event after the cursor of then that can change what the mirror holds, ``missed_at`` when it
-    happened, or else when it was first heard of; both None when there was none. ``silent_since`` is when
-    upstream first did not answer any more, ``trouble`` what went wrong; both None while it answers.
-    ``selection`` names the filters that decided; ``index_etag`` is that of the root index that was looked
-    through, where upstream has no changelog.
-    """
-
-    serial: int | None = None
-    asked_at: int | None = None
-    missed_serial: int | None = None
-    missed_at: int | None = None
-    silent_since: int | None = None
-    trouble: str | None = None
-    selection: str | None = None
-    index_etag: str | None = None
-
-
-def look_upstream(mirror: Mirror) -> Look:
+def ask_upstream(mirror: Mirror) -> UpstreamState:
     """Ask upstream for its newest serial and note what comes of it.
 
     An upstream that does not answer is noted as well, and no error.
     """
-    before = last_look(mirror)
+    before = upstream_state(mirror)
     try:
         with mirror.control() as control:
-            look = _asked(mirror, control, before)
+            state = _asked(mirror, control, before)
     except UpstreamError as error:
         return note_silence(mirror, error)
-    _note(mirror, look)
-    return look
+    mirror.ledger.facts.put(Facts.upstream.to(state))
+    return state
 
 
 def note_fetched(mirror: Mirror, *, upto: int | None) -> None:
     """A run was told what changed up to a serial; the events are in the ledger, if there were any."""
-    before, cursor = last_look(mirror), mirror.ledger.facts.cursor
+    before, cursor = upstream_state(mirror), mirror.ledger.facts.cursor
     missed = None
     if cursor is not None and upto is not None and upto > cursor:
         missed = _still_missed(mirror, before, cursor)
@@ -82,35 +57,35 @@ def note_fetched(mirror: Mirror, *, upto: int | None) -> None:
                 if first is None
                 else _first_missed(mirror, chain((first,), events))
             )
-    _note(mirror, _missing(_answered(mirror, before, serial=upto), missed))
+    state = _missing(_answered(mirror, before, serial=upto), missed)
+    mirror.ledger.facts.put(Facts.upstream.to(state))
 
 
-def note_silence(mirror: Mirror, error: UpstreamError) -> Look:
+def note_silence(mirror: Mirror, error: UpstreamError) -> UpstreamState:
     """Upstream could not be asked; what was known of it before stays."""
-    before = last_look(mirror)
+    before = upstream_state(mirror)
     since = int(mirror.clock()) if before.silent_since is None else before.silent_since
-    look = replace(before, silent_since=since, trouble=str(error))
-    _note(mirror, look)
-    return look
+    state = replace(before, silent_since=since, trouble=str(error))
+    mirror.ledger.facts.put(Facts.upstream.to(state))
+    return state
 
 
-def last_look(mirror: Mirror) -> Look:
-    """What was last noted, by a look or by a run."""
-    noted = mirror.ledger.facts.get(_FACT)
-    return Look() if noted is None else msgspec.json.decode(noted, type=Look)
+def upstream_state(mirror: Mirror) -> UpstreamState:
+    """What was last noted, by a watch or by a run."""
+    return mirror.ledger.facts.upstream or UpstreamState()
 
 
 def lag_of(mirror: Mirror) -> int | None:
     """For how many seconds the mirror has been behind; 0 when it is not, None where that cannot be told."""
-    look, cursor = last_look(mirror), mirror.ledger.facts.cursor
-    if cursor is None or look.serial is None:
+    state, cursor = upstream_state(mirror), mirror.ledger.facts.cursor
+    if cursor is None or state.serial is None:
         return None
-    if look.missed_serial is None or look.missed_at is None or cursor >= look.missed_serial:
+    if state.missed_serial is None or state.missed_at is None or cursor >= state.missed_serial:
         return 0
-    return max(0, int(mirror.clock()) - look.missed_at)
+    return max(0, int(mirror.clock()) - state.missed_at)
 
 
-def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
+def _asked(mirror: Mirror, control: Control, before: UpstreamState) -> UpstreamState:
     cursor = mirror.ledger.facts.cursor
     changelog = mirror.changelog(control)
     try:
@@ -120,28 +95,30 @@ def _asked(mirror: Mirror, control: Control, before: Look) -> Look:
     if cursor is not None and is_absurd(serial, cursor):
         log.warning("upstream says it is at serial %d, which is absurd; the mirror is at %d", serial, cursor)
         # What has happened since, its events say, if there are any.
-        look, through = _answered(mirror, before, serial=cursor), None
+        state, through = _answered(mirror, before, serial=cursor), None
     else:
-        look, through = _answered(mirror, before, serial=serial), _looked_through(mirror, before)
+        state, through = _answered(mirror, before, serial=serial), _looked_through(mirror, before)
     if cursor is None or serial <= cursor:
-        return _missing(look, None)
+        return _missing(state, None)
     missed = _still_missed(mirror, before, cursor)
     if missed is None:
         # Each event is read once: an idle mirror of a busy upstream looks only at what is new since.
         start = cursor if through is None else max(cursor, through)
         if serial > start:
             missed = _first_missed_upstream(mirror, changelog, start)
-    return _missing(look, missed)
+    return _missing(state, missed)
 
 
-def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | None) -> Look:
+def _asked_index(
+    mirror: Mirror, control: Control, before: UpstreamState, cursor: int | None
+) -> UpstreamState:
     still = None if cursor is None else _still_missed(mirror, before, cursor)
     through = _looked_through(mirror, before)
     decided = still is not None or through is not None
     index = upstream_index(mirror, control, etag=before.index_etag if decided else None, after=cursor)
     if index is None:
         return _missing(_answered(mirror, before, serial=before.serial), still)
-    look = replace(_answered(mirror, before, serial=index.serial), index_etag=index.etag)
+    state = replace(_answered(mirror, before, serial=index.serial), index_etag=index.etag)
     if still is None and cursor is not None and index.serial is not None and index.serial > cursor:
         new = [
             entry.serial
@@ -151,7 +128,7 @@ def _asked_index(mirror: Mirror, control: Control, before: Look, cursor: int | N
             and mirror.policy.rejection_reason(entry.project) is None
         ]
         still = (min(new), int(mirror.clock())) if new else None
-    return _missing(look, still)
+    return _missing(state, still)
 
 
 def _first_missed_upstream(mirror: Mirror, changelog: Changelog, start: int) -> tuple[int, int] | None:
@@ -183,21 +160,21 @@ def _happened(mirror: Mirror, event: Event) -> int:
     return min(max(event.timestamp, earliest), int(mirror.clock()))
 
 
-def _still_missed(mirror: Mirror, before: Look, cursor: int) -> tuple[int, int] | None:
+def _still_missed(mirror: Mirror, before: UpstreamState, cursor: int) -> tuple[int, int] | None:
     """What was missed already when upstream was last asked, if no run has brought it since."""
     if before.selection != mirror.selection or before.missed_serial is None or before.missed_at is None:
         return None
     return (before.missed_serial, before.missed_at) if before.missed_serial > cursor else None
 
 
-def _looked_through(mirror: Mirror, before: Look) -> int | None:
-    """The serial up to which the last look found nothing to follow; None where it did, or did not look."""
+def _looked_through(mirror: Mirror, before: UpstreamState) -> int | None:
+    """The serial up to which the last state found nothing to follow; None where it did, or did not state."""
     if before.selection != mirror.selection or before.missed_serial is not None:
         return None
     return before.serial
 
 
-def _answered(mirror: Mirror, before: Look, *, serial: int | None) -> Look:
+def _answered(mirror: Mirror, before: UpstreamState, *, serial: int | None) -> UpstreamState:
     return replace(
         before,
         serial=serial,
@@ -208,10 +185,6 @@ def _answered(mirror: Mirror, before: Look, *, serial: int | None) -> Look:
     )
 
 
-def _missing(look: Look, missed: tuple[int, int] | None) -> Look:
+def _missing(state: UpstreamState, missed: tuple[int, int] | None) -> UpstreamState:
     serial, at = missed or (None, None)
-    return replace(look, missed_serial=serial, missed_at=at)
-
-
-def _note(mirror: Mirror, look: Look) -> None:
-    mirror.ledger.facts.put({_FACT: msgspec.json.encode(look).decode()})
+    return replace(state, missed_serial=serial, missed_at=at)

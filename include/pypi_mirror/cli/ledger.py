@@ -11,6 +11,7 @@ from pypi_mirror.cli.output import say, warn
 from pypi_mirror.clock import SystemClock
 from pypi_mirror.disk.identity import adopt_disk
 from pypi_mirror.errors import MirrorBusy
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.backup import back_up
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.mirror import open_mirror
@@ -127,7 +128,7 @@ def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
 def run_adopt(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     with Ledger.open(settings.ledger, SystemClock(), upgrade=False) as ledger:
-        ledger.facts.put({"identity": adopt_disk(settings, ledger.facts.get("identity"))})
+        ledger.facts.put(Facts.identity.to(adopt_disk(settings, ledger.facts.identity)))
     print(f"{settings.directory} is the mirror's. `pypi-mirror audit` finds what is missing there.")
     return 0
 

@@ -8,10 +8,10 @@ import msgspec
 from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.output import say
+from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
-from pypi_mirror.planning.guard_removals import Removals
 from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.runs.fetch_changelog import Fetched
 from pypi_mirror.runs.partition_projects import Partition

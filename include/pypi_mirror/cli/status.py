@@ -7,13 +7,14 @@ from typing import Any
 from pypi_mirror.alerts.conditions import LastRunFailed
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.output import say, warn
+from pypi_mirror.facts.values import SilentLoss
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.planning.pause import estimate
-from pypi_mirror.planning.silent_losses import SilentLoss, silent_losses
+from pypi_mirror.planning.silent_losses import silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import described
 from pypi_mirror.publishing.grace import clock_warning

@@ -31,7 +31,7 @@ from pypi_mirror.planning.guard_removals import guard_removals, require_none_wai
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.plan import BATCHES_EACH
 from pypi_mirror.planning.unknown_names import described, unknown_names
-from pypi_mirror.publishing.grace import clock_ahead, clock_warning
+from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.page_layout import tidy_layout
 from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.runs.partition_projects import Partition, partition_projects
@@ -243,7 +243,7 @@ def _who() -> str:
 
 def print_clock(mirror: Mirror) -> None:
     """Warn of a clock that runs ahead."""
-    ahead = clock_ahead(mirror)
+    ahead = mirror.ledger.facts.clock_ahead
     if ahead is not None:
         print(f"warning: {clock_warning(ahead)}", file=sys.stderr)
 

@@ -11,8 +11,6 @@ from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
 from pypi_mirror.ledger.writing import upsert
 
-# The fact that every project of the mirror has an entry, of this version of the encoding.
-CATALOGUED: Final = "catalogued"
 # A statement takes some ten thousand values.
 _CHUNK: Final = 5_000
 # Seconds that the entry of a project stays which no rule selects any more.

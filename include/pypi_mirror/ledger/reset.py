@@ -2,20 +2,20 @@
 
 from sqlalchemy import Engine, delete, update
 
-from pypi_mirror.ledger.catalogue import CATALOGUED
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.scratch import keep_apart
 from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects, to_do
 
 # What the facts say of upstream's serials, or of a plan that was made by them.
 _FACTS = (
-    CATALOGUED,
-    "cursor",
-    "read",
-    "index_etag",
-    "upstream",
-    "upstream_identity",
-    "another_upstream",
+    Facts.catalogued,
+    Facts.cursor,
+    Facts.read_serial,
+    Facts.index_etag,
+    Facts.upstream,
+    Facts.upstream_identity,
+    Facts.another_upstream,
 )
 
 
@@ -27,4 +27,4 @@ def reset_upstream(engine: Engine) -> None:
         connection.execute(update(backlog).values(serial=None, announced=None, exact=False))
         for table in (events, catalogue_bodies, catalogue, to_do):
             connection.execute(delete(table))
-        put_facts(connection, dict.fromkeys(_FACTS))
+        put_facts(connection, [(fact.name, None) for fact in _FACTS])

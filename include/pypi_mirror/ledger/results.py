@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from pypi_mirror.catalogue import Entry
 from pypi_mirror.clock import Clock
 from pypi_mirror.digests import remembered
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, note_selection, write_entries
 from pypi_mirror.ledger.facts import put_facts
@@ -38,8 +39,6 @@ STATUSES: Final = frozenset({"active", "archived", "quarantined", "deprecated"})
 # Failed files that a reason names; parts left out of one page that the ledger names.
 _NAMED: Final = 3
 _MOST_LEFT_OUT: Final = 100
-# Present in the facts while the root index on the disk may be older than the projects.
-UNPUBLISHED: Final = "unpublished"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +224,7 @@ class Results:
                     )
             add_failures(connection, failures, run_id=self._run_id, now=now)
             if any(_changes_index(r) for r in synced):
-                put_facts(connection, {UNPUBLISHED: str(self._run_id)})
+                put_facts(connection, [Facts.unpublished.to(str(self._run_id))])
 
     def _projects(
         self, connection: Connection, synced: Sequence[Synced], now: int

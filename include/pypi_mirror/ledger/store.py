@@ -9,13 +9,14 @@ from sqlalchemy import Engine
 from pypi_mirror import __version__
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError, OldLedger
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
 from pypi_mirror.ledger.backup import file_of
 from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, shown_address
 from pypi_mirror.ledger.events import Events
-from pypi_mirror.ledger.facts import Facts
+from pypi_mirror.ledger.facts import FactTable
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.left_out import LeftOuts
 from pypi_mirror.ledger.listings import Listings
@@ -34,7 +35,7 @@ class Ledger:
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
-        self.facts = Facts(engine)
+        self.facts = Facts(FactTable(engine))
         self.projects = Projects(engine)
         self.catalogue = Catalogue(engine)
         self.events = Events(engine)
@@ -75,7 +76,7 @@ class Ledger:
         try:
             if version_of(engine) is None:
                 return False
-            return Facts(engine).get("identity") is not None or Projects(engine).totals().projects > 0
+            return Facts(FactTable(engine)).identity is not None or Projects(engine).totals().projects > 0
         finally:
             engine.dispose()
 

@@ -4,7 +4,7 @@ Before a sync downloads, its plan is noted here; what a run has done goes, which
 decides about the rest as if it were new, and the cursor moves once nothing is left.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ from sqlalchemy import (
     true,
 )
 
+from pypi_mirror.facts.fact import Change
 from pypi_mirror.ledger.cutting import UNCUT, UNSIZED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
@@ -81,7 +82,7 @@ class ToDo:
         with self._engine.connect().execution_options(reading=True) as connection:
             return {NormalizedName(name) for name in connection.execute(statement).scalars()}
 
-    def note(self, run_id: int, *, approved: bool, facts: Mapping[str, str | None]) -> None:
+    def note(self, run_id: int, *, approved: bool, facts: Iterable[Change]) -> None:
         """Put what the plan of ``run_id`` has still to do in place of all that was left before, and set
         ``facts`` with it. With ``approved`` a person has allowed what it loses.
         """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pypi_mirror.audit.last_findings import Findings, findings
+from pypi_mirror.facts.values import AuditFindings
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
@@ -64,7 +64,7 @@ def coverage(mirror: Mirror) -> Coverage:
         newest_run(mirror),
     )
     needed = needed_bytes(found.bytes, mirror.ledger.audits.interval(), window)
-    noted = findings(mirror)
+    noted = {each.run_id: each for each in mirror.ledger.facts.audit_findings or ()}
     audits = [mirror.ledger.runs.get(run_id) for run_id in mirror.ledger.listings.audits(_SHOWN)]
     return Coverage(
         days=settings.within_days,
@@ -87,7 +87,7 @@ def needed_bytes(held: int, interval: float | None, window: float) -> int | None
     return None if interval is None else int(held * min(1.0, interval / window))
 
 
-def _audit(run: Run, found: Findings | None) -> PastAudit:
+def _audit(run: Run, found: AuditFindings | None) -> PastAudit:
     return PastAudit(
         label=run.request.label,
         state=run.state,

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.changes.watch import lag_of, last_look
+from pypi_mirror.changes.watch import lag_of, upstream_state
 from pypi_mirror.disk.room import reserved, room_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -17,7 +17,6 @@ from pypi_mirror.planning.guard_removals import waiting_for_approval
 from pypi_mirror.planning.pause import paused_until
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import unknown_names
-from pypi_mirror.publishing.grace import clock_ahead
 
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
@@ -104,9 +103,9 @@ def overview(mirror: Mirror) -> Overview:
     # An audit asks upstream for some pages, not for what is new.
     latest = next(iter(ledger.runs.latest(audits=False)), None)
     success = ledger.runs.last_success()
-    look = last_look(mirror)
+    upstream = upstream_state(mirror)
     cursor = ledger.facts.cursor
-    upstream_serial = look.serial if latest is None else _newest(look.serial, latest.cursor_to)
+    upstream_serial = upstream.serial if latest is None else _newest(upstream.serial, latest.cursor_to)
     run = newest_run(mirror)
     totals = remembered(ledger.engine, "totals", ledger.projects.totals, run)
     running = run_under_way(mirror)
@@ -119,9 +118,9 @@ def overview(mirror: Mirror) -> Overview:
         upstream_serial=upstream_serial,
         behind=None if cursor is None or upstream_serial is None else max(0, upstream_serial - cursor),
         lag_seconds=lag_of(mirror),
-        upstream_silent_since=utc_or_none(look.silent_since),
+        upstream_silent_since=utc_or_none(upstream.silent_since),
         updated_at=utc_or_none(None if success is None else success.finished_at),
-        checked_at=utc_or_none(_newest(look.asked_at, _answered(latest))),
+        checked_at=utc_or_none(_newest(upstream.asked_at, _answered(latest))),
         projects=totals.projects,
         files=totals.files,
         bytes=totals.bytes,
@@ -141,7 +140,7 @@ def overview(mirror: Mirror) -> Overview:
         left=left(mirror),
         last_run=None if latest is None else latest.state,
         paused_until=paused_until(mirror),
-        clock_ahead=clock_ahead(mirror),
+        clock_ahead=ledger.facts.clock_ahead,
         unknown_names=unknown_names(mirror),
     )
 

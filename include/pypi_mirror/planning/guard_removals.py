@@ -8,51 +8,25 @@ a digest of all that it removes: when upstream or the filters change that, it is
 import hashlib
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 import msgspec
 
-from pypi_mirror.changes.upstream_identity import ANOTHER
 from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
 from pypi_mirror.planning.guard import WEEK, weigh_announced
 from pypi_mirror.planning.to_do import note_to_do
-from pypi_mirror.wording import count, moment_of, size
+from pypi_mirror.wording import moment_of
 
 log = logging.getLogger(__name__)
 
-FACT: Final = "removals"
 # Seconds that a run may take to its plan, at most, before it waits for approval of it.
 _TO_THE_PLAN: Final = 6 * 3600
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removals:
-    """What the plan of a run removes.
-
-    ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
-    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
-    says that it had it: from ``approved_by``, at ``approved_at`` in seconds since 1970.
-    """
-
-    run_id: int
-    kind: RunKind = RunKind.SYNC
-    plan: str = ""
-    projects: int = 0
-    files: int = 0
-    bytes: int = 0
-    touched: int = 0
-    exceeded: tuple[str, ...] = field(default=())
-    approved: bool = False
-    approved_by: str = ""
-    approved_at: int | None = None
-
-    def described(self) -> str:
-        """``12 projects, 340 files (1.2 GB)``."""
-        return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
 
 
 def weigh_removals(
@@ -86,7 +60,7 @@ def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: b
         mirror.settings.guard,
         held=replace(held, projects=max(held.projects, pages)),
         lately=None if kind is RunKind.SELECTED else removed_lately(mirror, run_id),
-        is_another=kind is RunKind.SYNC and mirror.ledger.facts.get(ANOTHER) is not None,
+        is_another=kind is RunKind.SYNC and mirror.ledger.facts.another_upstream is not None,
     )
     return replace(removals, exceeded=tuple(over))
 
@@ -174,9 +148,8 @@ def settle_removals(mirror: Mirror, run: Run, *, dry: bool = False) -> None:
     """The run has ended: the verdict on a sync's plan stays until the next one's, any other goes."""
     noted = _noted(mirror)
     lasting = run.request.kind is RunKind.SYNC and not dry
-    kept = [each for each in noted if (each.run_id == run.id) == lasting]
-    if kept != noted and any(each.run_id == run.id for each in noted):
-        _put(mirror, kept)
+    if any(each.run_id == run.id for each in noted):
+        _put(mirror, [each for each in noted if (each.run_id == run.id) == lasting])
 
 
 def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
@@ -238,7 +211,7 @@ def _note(mirror: Mirror, removals: Removals) -> None:
 
 
 def _put(mirror: Mirror, noted: list[Removals]) -> None:
-    mirror.ledger.facts.put({FACT: msgspec.json.encode(noted).decode() if noted else None})
+    mirror.ledger.facts.put(Facts.removals.to(tuple(noted) or None))
 
 
 def _noted_of(mirror: Mirror, run_id: int) -> Removals | None:
@@ -247,7 +220,5 @@ def _noted_of(mirror: Mirror, run_id: int) -> Removals | None:
 
 def _noted(mirror: Mirror) -> list[Removals]:
     """The verdicts that stand, the newest last."""
-    noted = mirror.ledger.facts.get(FACT)
-    found = [] if noted is None else msgspec.json.decode(noted, type=Removals | list[Removals])
-    # Before there was more than one, it was no list.
-    return found if isinstance(found, list) else [found]
+    noted = mirror.ledger.facts.removals or ()
+    return [noted] if isinstance(noted, Removals) else list(noted)

@@ -10,8 +10,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.changes.interval import interval_of
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.backlog import PUT_OFF, BacklogEntry
-from pypi_mirror.ledger.catalogue import CATALOGUED
 from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
@@ -26,7 +26,7 @@ from pypi_mirror.planning.plan import (
     plan_named,
     removal,
 )
-from pypi_mirror.planning.stray_pages import StrayPages, note_pages_found
+from pypi_mirror.planning.stray_pages import StrayPages
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.planning.turns import choose_turns
 from pypi_mirror.planning.unknown_names import note_unlisted_names
@@ -53,7 +53,7 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
     if run.request.kind is RunKind.SYNC and run.source == "index":
         strays = StrayPages(mirror, run)
         mirror.ledger.plan.add(run_id, strays.plan())
-        note_pages_found(mirror, run_id, strays.found)
+        mirror.ledger.facts.put(Facts.pages_found.to((run_id, strays.found)))
         note_unlisted_names(mirror, run_id)
     choose_turns(mirror, run)
     mirror.ledger.plan.reread_withheld(run_id)
@@ -75,12 +75,12 @@ def _write(mirror: Mirror, run: Run, *, rest: bool) -> None:
 
 def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
     """Projects that are here and not in the catalogue: an older program, or none that is known, made them."""
-    if mirror.ledger.facts.get(CATALOGUED) == str(ENCODING):
+    if mirror.ledger.facts.catalogued == ENCODING:
         return
     found = mirror.ledger.projects.never_read(mirror.settings.schedule.projects_per_run or _READ_A_RUN)
     if not found:
         # Nobody makes a page without reading upstream's first; from now on there is nothing to look for.
-        mirror.ledger.facts.put({CATALOGUED: str(ENCODING)})
+        mirror.ledger.facts.put(Facts.catalogued.to(ENCODING))
     for known in found:
         if mirror.policy.rejection_reason(known.project) is None:
             yield asked_for(known, "upstream's page was not read yet")
@@ -162,7 +162,7 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
     touched = {event.project for event in events if changes_content(event.action)}
     touched.update(mirror.ledger.projects.names_uploaded_during(start, end))
     if run.source == "index":
-        is_same = mirror.ledger.facts.get("selection") == mirror.selection
+        is_same = mirror.ledger.facts.selection == mirror.selection
         return plan_backfill(
             _sorted(load_snapshot(mirror.state, run.id).entries()),
             mirror.ledger.projects.all(),

@@ -3,11 +3,10 @@ larger than a run takes, or the rules were edited meanwhile.
 """
 
 from datetime import UTC, datetime
-from typing import Final
 
-import msgspec
 import pendulum
 
+from pypi_mirror.facts.values import Pause
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
@@ -15,15 +14,6 @@ from pypi_mirror.planning.download_window import closed_until
 from pypi_mirror.planning.to_do import Left
 from pypi_mirror.planning.turns import bounding_option
 from pypi_mirror.wording import count, size
-
-_FACT: Final = "paused"
-
-
-class Pause(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the run ``run_id``: ``until`` (seconds since 1970) by download-window, None for edited rules."""
-
-    run_id: int
-    until: int | None = None
 
 
 class PauseWatch:
@@ -54,26 +44,15 @@ def is_edited(mirror: Mirror, run: Run) -> bool:
     return run.policy not in (None, mirror.selection)
 
 
-def note_pause(mirror: Mirror, pause: Pause) -> None:
-    """Keep that the run leaves planned projects to a later run."""
-    mirror.ledger.facts.put({_FACT: msgspec.json.encode(pause).decode()})
-
-
-def forget_pause(mirror: Mirror) -> None:
-    """The run that it is of begins anew, or another one does not wait, or came to its end."""
-    if mirror.ledger.facts.get(_FACT) is not None:
-        mirror.ledger.facts.put({_FACT: None})
-
-
 def pause_of(mirror: Mirror, run_id: int) -> Pause | None:
     """None when no batch of the run has left anything to a later one."""
-    pause = _pause(mirror)
+    pause = mirror.ledger.facts.pause
     return pause if pause is not None and pause.run_id == run_id else None
 
 
 def paused_until(mirror: Mirror) -> datetime | None:
     """When the mirror goes on with what it has left, None when it has left nothing or may go on by now."""
-    pause = _pause(mirror)
+    pause = mirror.ledger.facts.pause
     if pause is None or pause.until is None or pause.until <= mirror.clock():
         return None
     return datetime.fromtimestamp(pause.until, UTC)
@@ -108,8 +87,3 @@ def estimate(left: Left) -> str:
     if left.runs is not None:
         parts.append(count(left.runs, "more run"))
     return ", ".join(parts)
-
-
-def _pause(mirror: Mirror) -> Pause | None:
-    noted = mirror.ledger.facts.get(_FACT)
-    return None if noted is None else msgspec.json.decode(noted, type=Pause)

@@ -13,28 +13,16 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import DiskFault
+from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, PlanState
 from pypi_mirror.planning.guard import weigh_announced
-from pypi_mirror.planning.guard_removals import Removals
 
 log = logging.getLogger(__name__)
 
 _CHUNK: Final = 5_000
-_FACT: Final = "pages_found"
-
-
-def note_pages_found(mirror: Mirror, run_id: int, pages: int) -> None:
-    """Keep how many project pages run ``run_id`` has found on the disk."""
-    mirror.ledger.facts.put({_FACT: f"{run_id} {pages}"})
-
-
-def pages_found(mirror: Mirror, run_id: int) -> int:
-    """How many project pages the run has found on the disk; 0 where it did not look."""
-    noted = (mirror.ledger.facts.get(_FACT) or "").split()
-    return int(noted[1]) if noted[:1] == [str(run_id)] else 0
 
 
 class StrayPages:

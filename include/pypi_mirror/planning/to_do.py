@@ -9,7 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from pypi_mirror.ledger.results import UNPUBLISHED
+from pypi_mirror.facts.fact import Change
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, Tally
@@ -51,7 +52,7 @@ def goes_on(mirror: Mirror, run: Run) -> bool:
     return (
         run.request.kind is RunKind.SYNC
         and not run.request.recheck
-        and mirror.ledger.facts.get("selection") == mirror.selection
+        and mirror.ledger.facts.selection == mirror.selection
         and not mirror.ledger.to_do.is_empty()
     )
 
@@ -64,16 +65,16 @@ def note_to_do(mirror: Mirror, run: Run, *, approved: bool) -> None:
     if run.request.kind is not RunKind.SYNC:
         return
     facts = mirror.ledger.facts
-    noted: dict[str, str | None] = {}
+    noted: list[Change] = []
     if run.cursor_to is not None and run.cursor_to != facts.read:
-        noted["read"] = str(run.cursor_to)
-    before = facts.get("selection")
+        noted.append(Facts.read_serial.to(run.cursor_to))
+    before = facts.selection
     # Events alone say nothing of what other filters ask for.
     selection = run.policy if run.source == "index" or run.policy == before else None
     if selection != before:
-        noted |= {"selection": selection, UNPUBLISHED: str(run.id)}
+        noted += [Facts.selection.to(selection), Facts.unpublished.to(str(run.id))]
     if run.source == "index" and has_snapshot(mirror.state, run.id):
-        noted["index_etag"] = load_snapshot(mirror.state, run.id).etag
+        noted.append(Facts.index_etag.to(load_snapshot(mirror.state, run.id).etag))
     mirror.ledger.to_do.note(run.id, approved=approved, facts=noted)
 
 

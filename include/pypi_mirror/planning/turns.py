@@ -7,26 +7,16 @@ and ``gigabytes-per-run`` bound the second and the third; the first is done what
 from functools import partial
 from typing import Final
 
-import msgspec
-
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import Bound
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.plan import cut, cut_of_turn
 
-_FACT: Final = "turns"
 # Projects whose pages a run reads that gigabytes-per-run alone bounds: what fits shows when they are read.
 _READ_AT_MOST: Final = 20_000
-
-
-class _Turns(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the run ``run_id``: ``is_full`` says that gigabytes-per-run, not projects-per-run, leaves the rest
-    to later runs.
-    """
-
-    run_id: int
-    is_full: bool = False
 
 
 def is_bounded(run: Run) -> bool:
@@ -63,8 +53,8 @@ def cut_plan(mirror: Mirror, run: Run, *, batch_size: int, at_least: int, smalle
         most_bytes=schedule.bytes_per_run if is_bounded(run) else None,
         cut=partial(cut_of_turn, batch_size=batch_size, at_least=at_least, smallest=smallest),
     )
-    noted = _Turns(run_id=run.id, is_full=is_full or schedule.projects_per_run is None)
-    mirror.ledger.facts.put({_FACT: msgspec.json.encode(noted).decode()})
+    bound = Bound(run_id=run.id, is_full=is_full or schedule.projects_per_run is None)
+    mirror.ledger.facts.put(Facts.bound.to(bound))
 
 
 def _goes_in_turns(mirror: Mirror, run: Run) -> bool:
@@ -76,7 +66,6 @@ def _goes_in_turns(mirror: Mirror, run: Run) -> bool:
 
 def bounding_option(mirror: Mirror, run_id: int) -> str:
     """The option of ``[schedule]`` because of which the run leaves a part of its plan."""
-    noted = mirror.ledger.facts.get(_FACT)
-    turns = None if noted is None else msgspec.json.decode(noted, type=_Turns)
-    is_full = turns is not None and turns.run_id == run_id and turns.is_full
+    bound = mirror.ledger.facts.bound
+    is_full = bound is not None and bound.run_id == run_id and bound.is_full
     return "gigabytes-per-run" if is_full else "projects-per-run"

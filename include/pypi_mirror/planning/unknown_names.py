@@ -9,13 +9,12 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final
 
-import msgspec
 from packaging.utils import NormalizedName
 
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlanState
 
-_FACT: Final = "unknown_names"
 _CHUNK: Final = 5_000
 _NAMED: Final = 20
 
@@ -71,11 +70,8 @@ def _held(mirror: Mirror, names: Sequence[NormalizedName]) -> set[NormalizedName
 
 
 def _noted(mirror: Mirror) -> set[NormalizedName]:
-    noted = mirror.ledger.facts.get(_FACT)
-    return set() if noted is None else msgspec.json.decode(noted, type=set[NormalizedName])
+    return set(mirror.ledger.facts.unknown_names or ())
 
 
 def _note(mirror: Mirror, names: AbstractSet[NormalizedName]) -> None:
-    wanted = msgspec.json.encode(sorted(names)).decode() if names else None
-    if wanted != mirror.ledger.facts.get(_FACT):
-        mirror.ledger.facts.put({_FACT: wanted})
+    mirror.ledger.facts.put(Facts.unknown_names.to(tuple(sorted(names)) or None))

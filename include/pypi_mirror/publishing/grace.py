@@ -11,6 +11,7 @@ from math import ceil
 from typing import Final
 
 from pypi_mirror.errors import UpstreamError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.transport.answers import Lead
 from pypi_mirror.wording import duration
@@ -20,7 +21,6 @@ log = logging.getLogger(__name__)
 _DAY: Final = 24 * 3600
 # Clocks that are set by the network agree within seconds; a date on the way through caches is a little older.
 _AGREE_WITHIN: Final = 10 * 60
-_FACT: Final = "clock_ahead"
 
 
 def grace_ended_before(mirror: Mirror, is_waiting: Callable[[int], bool]) -> int | None:
@@ -52,17 +52,9 @@ def note_clock(mirror: Mirror, lead: Lead | None) -> None:
     if lead is None:
         return
     wrong = lead.least > _AGREE_WITHIN
-    noted = str(int(lead.least)) if wrong else None
-    if mirror.ledger.facts.get(_FACT) != noted:
-        mirror.ledger.facts.put({_FACT: noted})
+    mirror.ledger.facts.put(Facts.clock_ahead.to(int(lead.least) if wrong else None))
     if wrong:
         log.warning("%s", clock_warning(int(lead.least)))
-
-
-def clock_ahead(mirror: Mirror) -> int | None:
-    """By how many seconds this machine's clock ran ahead when upstream was last asked; None if it did not."""
-    noted = mirror.ledger.facts.get(_FACT)
-    return None if noted is None else int(noted)
 
 
 def clock_warning(ahead: int) -> str:

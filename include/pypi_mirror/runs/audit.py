@@ -18,7 +18,6 @@ from packaging.utils import NormalizedName
 from pypi_mirror.audit.clashes import clashing
 from pypi_mirror.audit.events import behind_events, follow_events
 from pypi_mirror.audit.findings import Kind
-from pypi_mirror.audit.last_findings import note_findings
 from pypi_mirror.audit.repair import recheck
 from pypi_mirror.audit.report import AuditCoverage, AuditReport, Tallying
 from pypi_mirror.audit.tree import (
@@ -35,8 +34,10 @@ from pypi_mirror.audit.tree import (
 from pypi_mirror.audit.turns import Turns
 from pypi_mirror.changes.upstream_identity import require_same
 from pypi_mirror.errors import DiskFault
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import AuditFindings
 from pypi_mirror.ledger.cutting import UNCUT
-from pypi_mirror.ledger.results import UNPUBLISHED, Failed
+from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, Failure, PlannedProject, RunKind
@@ -60,6 +61,7 @@ _MOST_STRAYS: Final = 20
 _RECHECKED_AT_ONCE: Final = 100
 _MOST_GONE: Final = 20
 _ORPHANS_NOTED_AT_ONCE: Final = 1_000
+_FINDINGS_KEPT: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         cursor = mirror.ledger.facts.cursor
         mirror.ledger.runs.fetched(run.id, source="ledger", cursor_from=cursor, cursor_to=cursor)
         mirror.ledger.plan.write(run.id, ())
-        waits = mirror.ledger.facts.get(UNPUBLISHED) is not None
+        waits = mirror.ledger.facts.unpublished is not None
         reason = _Audit(mirror, request, tally, run=mirror.ledger.runs.get(run.id)).look()
         # What a sync left unpublished, for it had to stop, is for a sync to publish.
         if not waits:
@@ -115,7 +117,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         coverage = _coverage(mirror, request)
         report(mirror, run.id, reason=reason)
         found = tally.report(dry_run=False, coverage=coverage, reason=reason)
-        note_findings(mirror, run.id, found)
+        _note_findings(mirror, run.id, found)
         return found
     except OSError as error:
         fail_run(mirror, request.label, str(error))
@@ -192,7 +194,7 @@ class _Audit:
         if index:
             repair_root_index(self._mirror, index)
             # It may be the ledger that has lost a project: the next sync compares it with upstream's index.
-            self._mirror.ledger.facts.put({"selection": None})
+            self._mirror.ledger.facts.put(Facts.selection.to(None))
         if name_map:
             repair_name_map(self._mirror)
         self._tally.repaired += len(index) + len(name_map)
@@ -227,7 +229,7 @@ class _Audit:
         if self._run is None or not names:
             return
         # The ledger may have lost the project, and others without leaving a page.
-        self._mirror.ledger.facts.put({"selection": None})
+        self._mirror.ledger.facts.put(Facts.selection.to(None))
         if len(names) > _MOST_STRAYS:
             log.error("more than %d pages of projects that the ledger does not have", _MOST_STRAYS)
             return
@@ -261,6 +263,18 @@ class _Audit:
                     "were asked for. Look at upstream, then run `pypi-mirror sync --recheck`"
                 )
         return None
+
+
+def _note_findings(mirror: Mirror, run_id: int, report: AuditReport) -> None:
+    """Keep what an audit found; of earlier ones the last few stay."""
+    noted = AuditFindings(
+        run_id=run_id,
+        found={str(kind): number for kind, number in sorted(report.found.items())},
+        repaired=report.repaired,
+        unrepaired=report.unrepaired,
+    )
+    others = [each for each in mirror.ledger.facts.audit_findings or () if each.run_id != run_id]
+    mirror.ledger.facts.put(Facts.audit_findings.to((noted, *others)[:_FINDINGS_KEPT]))
 
 
 def _asked_again(project: NormalizedName, display_name: str) -> PlannedProject:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pypi_mirror.errors import RunStopped
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import Pause
 from pypi_mirror.fetching.batch import Batch
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.group_commit import GroupCommit
@@ -19,7 +21,7 @@ from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.guard_removals import require_approval
-from pypi_mirror.planning.pause import Pause, PauseWatch, is_edited, note_pause
+from pypi_mirror.planning.pause import PauseWatch, is_edited
 from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
@@ -97,7 +99,7 @@ def download_projects(
     waiting = 0 if watch.pause is None else len(mirror.ledger.plan.pending(run_id, batch))
     if watch.pause is not None and waiting:
         log.info("%d projects of this batch are left to a later run: %s", waiting, watch())
-        note_pause(mirror, watch.pause)
+        mirror.ledger.facts.put(Facts.pause.to(watch.pause))
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     return BatchResult(
@@ -113,7 +115,7 @@ def _left_to_the_next(mirror: Mirror, run: Run, batch: int) -> BatchResult:
     if waiting:
         if run.request.kind is not RunKind.SYNC:
             raise RunStopped("mirror.conf was edited after this run planned; start it again")
-        note_pause(mirror, Pause(run_id=run.id))
+        mirror.ledger.facts.put(Facts.pause.to(Pause(run_id=run.id)))
         log.warning(
             "mirror.conf was edited after this run planned: the %d projects left of this batch wait for the "
             "next run, which plans with the new rules",
@@ -184,8 +186,8 @@ def _note_selection(mirror: Mirror) -> None:
     Without this note a run that dies now, or is one for named projects, after which the filters are set back,
     would leave its pages: neither the changelog nor what is left to do names their projects.
     """
-    if mirror.ledger.facts.get("selection") not in (None, mirror.selection):
-        mirror.ledger.facts.put({"selection": None})
+    if mirror.ledger.facts.selection not in (None, mirror.selection):
+        mirror.ledger.facts.put(Facts.selection.to(None))
 
 
 class _Recorder:

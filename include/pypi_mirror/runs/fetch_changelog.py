@@ -14,14 +14,13 @@ from pypi_mirror.changes.upstream_identity import (
     check_event,
     difference,
     follow_events,
-    identity,
-    note_identity,
     require_same,
     sample_of,
 )
 from pypi_mirror.changes.upstream_index import find_simple_root, upstream_index
 from pypi_mirror.changes.watch import note_fetched, note_silence
 from pypi_mirror.errors import MirrorError, UpstreamError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
@@ -99,10 +98,10 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
             # No sync has found out yet where upstream's pages are.
             find_simple_root(mirror, control, list(names(run.request)))
         return Fetched(run_id=run.id, source="ledger", cursor_from=cursor, cursor_to=cursor, events=0)
-    why = difference(mirror, identity(mirror))
+    why = difference(mirror, mirror.ledger.facts.upstream_identity)
     if why is not None:
         return _from_index(mirror, control, run, cursor, etag=None)
-    selection = mirror.ledger.facts.get("selection")
+    selection = mirror.ledger.facts.selection
     # All that upstream had by then is done or in what is left, however far behind the cursor is.
     read = mirror.ledger.facts.read
     if run.request.recheck or selection != mirror.selection:
@@ -113,7 +112,7 @@ def _fetch(mirror: Mirror, control: Control, run: Run, cursor: int | None) -> Fe
     rest = goes_on(mirror, run)
     # An unchanged index means unchanged projects only where it carries their serials, that is, where it gave
     # us one to go on from, or where it is asked for in parts.
-    etag = mirror.ledger.facts.get("index_etag") if rest or read is not None else None
+    etag = mirror.ledger.facts.index_etag if rest or read is not None else None
     return replace(_fetch_since(mirror, control, run, read, etag=etag), goes_on=rest)
 
 
@@ -177,7 +176,7 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> 
 def _from_index(
     mirror: Mirror, control: Control, run: Run, cursor: int | None, *, etag: str | None
 ) -> Fetched:
-    known = identity(mirror)
+    known = mirror.ledger.facts.upstream_identity
     why = difference(mirror, known)
     # Serials of another upstream mean nothing: the new one's may be any.
     index = upstream_index(mirror, control, etag=etag, after=cursor if why is None else None)
@@ -190,6 +189,6 @@ def _from_index(
     if why is not None:
         begin_with_another(mirror, why)
         cursor = None
-    note_identity(mirror, sample_of(mirror, entries))
+    mirror.ledger.facts.put(Facts.upstream_identity.to(sample_of(mirror, entries)))
     save_snapshot(mirror.state, run.id, index)
     return Fetched(run_id=run.id, source="index", cursor_from=cursor, cursor_to=index.serial, events=0)

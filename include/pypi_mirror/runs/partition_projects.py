@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.plan import BatchSize
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.planning.decide_plan import decide_plan
-from pypi_mirror.planning.guard_removals import Removals, weigh_removals
+from pypi_mirror.planning.guard_removals import weigh_removals
 from pypi_mirror.planning.list_projects import list_projects
-from pypi_mirror.planning.pause import forget_pause, pause_of
+from pypi_mirror.planning.pause import pause_of
 from pypi_mirror.planning.plan import WORTH_A_TASK
-from pypi_mirror.planning.stray_pages import pages_found
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.planning.turns import bounding_option, cut_plan
 from pypi_mirror.runs.read_pages import read_pages
@@ -67,7 +68,7 @@ def partition_projects(
     mirror.ledger.lease.renew(run.request.label)
     # Another run's pause stays true until this one has downloaded: it may be a dry run.
     if run.request.any_hour or pause_of(mirror, run_id) is not None:
-        forget_pause(mirror)
+        mirror.ledger.facts.put(Facts.pause.to(None))
     if not listed:
         list_projects(mirror, run_id)
     if read:
@@ -76,8 +77,9 @@ def partition_projects(
     limit.recorded(decide_plan(mirror, run))
     if (reason := limit()) is not None:
         raise RunStopped(reason)
+    looked, pages = mirror.ledger.facts.pages_found or (run_id, 0)
     weighed = weigh_removals(
-        mirror, run_id, pages=pages_found(mirror, run_id), besides_approved=goes_on(mirror, run)
+        mirror, run_id, pages=pages if looked == run_id else 0, besides_approved=goes_on(mirror, run)
     )
     size = batch_size or mirror.settings.schedule.batch_size
     cut_plan(mirror, run, batch_size=size, at_least=at_least, smallest=smallest)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from pypi_mirror.alerts.conditions import Parked, ProjectsParked, Replaced
 from pypi_mirror.alerts.notification_state import (
     Notification,
@@ -27,8 +25,9 @@ from pypi_mirror.alerts.notification_state import (
 )
 from pypi_mirror.alerts.observation import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan
 from pypi_mirror.alerts.rules import conditions
-from pypi_mirror.changes.watch import last_look, look_upstream
+from pypi_mirror.changes.watch import ask_upstream, upstream_state
 from pypi_mirror.errors import FileReplaced
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
@@ -38,7 +37,6 @@ from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.publishing.write_metrics import write_metrics
 from pypi_mirror.wording import count, size
 
-FACT: Final = "alerts"
 _MOST_REPLACED: Final = 1000
 
 
@@ -59,7 +57,7 @@ def raise_alerts(
     ``compose`` makes the message of a notification. After each attempt ``note_delivery`` is called. No lease
     is taken: runs go on meanwhile.
     """
-    look_upstream(mirror)
+    ask_upstream(mirror)
     take_sample(mirror)
     observed, limits = observe(mirror), mirror.settings.alerts
     to_send: tuple[PendingMessage, ...] = ()
@@ -114,7 +112,7 @@ def known_parked(mirror: Mirror) -> frozenset[str]:
 
 
 def notification_state(mirror: Mirror) -> NotificationState:
-    return _decoded(mirror.ledger.facts.get(FACT))
+    return mirror.ledger.facts.alerts or NotificationState()
 
 
 def observe(mirror: Mirror) -> Observation:
@@ -127,7 +125,7 @@ def observe(mirror: Mirror) -> Observation:
         upstream_serial=seen.upstream_serial,
         lag_seconds=seen.lag_seconds,
         unreachable_since=_seconds(seen.upstream_silent_since),
-        upstream_error=last_look(mirror).trouble,
+        upstream_error=upstream_state(mirror).trouble,
         disk=ObservedDisk(
             path=seen.disk.path,
             free=seen.disk.free,
@@ -196,14 +194,7 @@ def _message(mirror: Mirror, message: str, channels: Sequence[str]) -> PendingMe
 
 
 def _change(mirror: Mirror, changed: Callable[[NotificationState], NotificationState]) -> None:
-    def rewritten(text: str | None) -> str:
-        return msgspec.json.encode(changed(_decoded(text))).decode()
-
-    mirror.ledger.facts.change(FACT, rewritten)
-
-
-def _decoded(text: str | None) -> NotificationState:
-    return NotificationState() if text is None else msgspec.json.decode(text, type=NotificationState)
+    mirror.ledger.facts.change(Facts.alerts, lambda state: changed(state or NotificationState()))
 
 
 def _seconds(moment: datetime | None) -> int | None:

@@ -1,11 +1,9 @@
 """Step 5: publish. Root index and name map, then what was removed, then the cursor."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pypi_mirror.changes.upstream_identity import ANOTHER
 from pypi_mirror.disk.files import (
     make_directories,
     remove_directory_if_empty,
@@ -14,13 +12,13 @@ from pypi_mirror.disk.files import (
     write_atomically,
 )
 from pypi_mirror.errors import MirrorError
-from pypi_mirror.ledger.results import UNPUBLISHED
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.planning.guard_removals import require_approval
-from pypi_mirror.planning.pause import forget_pause, pause_of
+from pypi_mirror.planning.pause import pause_of
 from pypi_mirror.planning.stray_pages import remove_stray_pages
 from pypi_mirror.publishing.grace import grace_ended_before
 from pypi_mirror.publishing.page_layout import note_layout
@@ -82,7 +80,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
             simple_format=mirror.settings.simple_format,
         )
         # The audit writes it once more, to compare.
-        mirror.ledger.facts.put({"index_serial": str(serial or "")})
+        mirror.ledger.facts.put(Facts.stated_serial.to(str(serial or "")))
         _remove_pages(mirror)
     _write_name_map(mirror, due=due)
     strays = remove_stray_pages(mirror, run) if run.request.kind is RunKind.SYNC else 0
@@ -97,7 +95,7 @@ def _is_due(mirror: Mirror) -> bool:
 
     A cursor that moved past other people's projects is no reason to write a hundred megabytes.
     """
-    return mirror.ledger.facts.get(UNPUBLISHED) is not None or not _has_index(mirror)
+    return mirror.ledger.facts.unpublished is not None or not _has_index(mirror)
 
 
 def _is_taken_over(mirror: Mirror) -> bool:
@@ -105,7 +103,7 @@ def _is_taken_over(mirror: Mirror) -> bool:
 
     It lists projects that no run has looked at yet, and serves them until one has looked at all.
     """
-    return mirror.ledger.facts.get("index_serial") is None and _has_index(mirror)
+    return mirror.ledger.facts.stated_serial is None and _has_index(mirror)
 
 
 def _has_index(mirror: Mirror) -> bool:
@@ -175,19 +173,18 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
 
 def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     """Everything is on the disk: now the ledger, and the files beside it, may say so."""
-    wanted: dict[str, str | None] = {UNPUBLISHED: None}
+    wanted = [Facts.unpublished.to(None)]
     if run.request.kind is RunKind.SYNC and not paused:
-        forget_pause(mirror)
         mirror.ledger.catalogue.forget_unselected(now=int(mirror.clock()))
-        wanted |= {ANOTHER: None, "read": None}
+        wanted += [Facts.another_upstream.to(None), Facts.read_serial.to(None), Facts.pause.to(None)]
         if run.cursor_to is not None:
             write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
-            wanted["cursor"] = str(run.cursor_to)
+            wanted.append(Facts.cursor.to(run.cursor_to))
     if changed:
         now = datetime.fromtimestamp(mirror.clock(), UTC)
         stamp = now.strftime("%Y%m%dT%H:%M:%S\n").encode()
         write_atomically(mirror.settings.web / "last-modified", stamp, durable=True)
-    _put_changed(mirror, wanted)
+    mirror.ledger.facts.put(*wanted)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to and not paused:
         # Upstream dated them: a clock that jumps ahead does not make them older than they are to each other.
@@ -197,10 +194,3 @@ def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
     if run.request.kind is RunKind.SYNC:
         mirror.ledger.to_do.published(run.id)
     remove_snapshots(mirror.state)
-
-
-def _put_changed(mirror: Mirror, wanted: Mapping[str, str | None]) -> None:
-    facts = mirror.ledger.facts
-    changed = {key: value for key, value in wanted.items() if facts.get(key) != value}
-    if changed:
-        facts.put(changed)

@@ -21,10 +21,11 @@ from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.digests import remembered
 from pypi_mirror.disk.files import remove_file, sha256_of, size_of
 from pypi_mirror.errors import LedgerError, MirrorError
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.replacement import Condition, examine, replacing
 from pypi_mirror.ledger.restore import RestoredProject, restore_display_names, restore_projects
-from pypi_mirror.ledger.results import UNPUBLISHED, upload_seconds
+from pypi_mirror.ledger.results import upload_seconds
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import IndexEntry, ProjectPage, RemoteFile
@@ -132,7 +133,7 @@ class _Rebuilding:
             on_progress(self._so_far)
         restore_display_names(ledger.engine, _root_index(self._web / "simple"))
         # The index on the disk may be older than the pages.
-        ledger.facts.put({UNPUBLISHED: _OWNER})
+        ledger.facts.put(Facts.unpublished.to(_OWNER))
         totals = ledger.projects.totals()
         return replace(self._so_far, projects=totals.projects, files=totals.files, bytes=totals.bytes)
 

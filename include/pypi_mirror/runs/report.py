@@ -9,6 +9,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.facts.values import SilentLoss
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Outcome, Run, names
@@ -19,7 +20,7 @@ from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.guard_removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.planning.pause import described, pause_of
-from pypi_mirror.planning.silent_losses import SilentLoss, note_silent_losses, silent_losses
+from pypi_mirror.planning.silent_losses import note_silent_losses, silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages
 from pypi_mirror.publishing.write_metrics import write_metrics

@@ -1,0 +1,114 @@
+"""Facts that are more than a number or a text. Times are seconds since 1970."""
+
+from dataclasses import dataclass, field
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from pypi_mirror.model import RunKind
+from pypi_mirror.wording import count, size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamState:
+    """What is known of upstream.
+
+    ``serial`` is the newest upstream was seen at, ``asked_at`` when it last answered. ``missed_serial`` is
+    the first event after the cursor of then that can change what the mirror holds, ``missed_at`` when it
+    happened, or else when it was first heard of; both None when there was none. ``silent_since`` is when
+    upstream first did not answer any more, ``trouble`` what went wrong; both None while it answers.
+    ``selection`` names the filters that decided; ``index_etag`` is that of the root index that was looked
+    through, where upstream has no changelog.
+    """
+
+    serial: int | None = None
+    asked_at: int | None = None
+    missed_serial: int | None = None
+    missed_at: int | None = None
+    silent_since: int | None = None
+    trouble: str | None = None
+    selection: str | None = None
+    index_etag: str | None = None
+
+
+class UpstreamIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """What tells an upstream from others; ``sample`` has serials by project."""
+
+    master: str
+    sample: dict[str, int] = {}
+
+
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the run ``run_id``, by download-window, ``until`` then."""
+
+    run_id: int
+    until: int | None = None
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the run ``run_id``: ``is_full`` says that gigabytes-per-run, not projects-per-run, leaves the rest
+    of its plan to later runs.
+    """
+
+    run_id: int
+    is_full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removals:
+    """What the plan of a run removes.
+
+    ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
+    files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
+    says that it had it: from ``approved_by``, at ``approved_at``.
+    """
+
+    run_id: int
+    kind: RunKind = RunKind.SYNC
+    plan: str = ""
+    projects: int = 0
+    files: int = 0
+    bytes: int = 0
+    touched: int = 0
+    exceeded: tuple[str, ...] = field(default=())
+    approved: bool = False
+    approved_by: str = ""
+    approved_at: int | None = None
+
+    def described(self) -> str:
+        """``12 projects, 340 files (1.2 GB)``."""
+        return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilentLoss:
+    """What our page of a project lost since upstream's has it no more, without any event that says so.
+
+    ``is_gone`` says that upstream has no page of it, or one without files. ``at`` is when the run ``run_id``
+    found it.
+    """
+
+    run_id: int
+    at: int
+    project: NormalizedName
+    is_gone: bool
+    files: int
+    bytes: int
+
+    def __str__(self) -> str:
+        lost = f"{count(self.files, 'file')} ({size(self.bytes)})"
+        what = (
+            f"upstream has no file of it any more, it had {lost}"
+            if self.is_gone
+            else f"upstream's page no longer lists {lost}"
+        )
+        return f"{self.project}: {what}; no event said so, our page follows"
+
+
+class AuditFindings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of the run ``run_id``: faults by kind, and how many of them were repaired, or not."""
+
+    run_id: int
+    found: dict[str, int]
+    repaired: int
+    unrepaired: int
