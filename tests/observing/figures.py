@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from packaging.utils import canonicalize_name
+
 from pypi_mirror.ledger.runs import Outcome, Run, RunRequest
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, PastAudit
@@ -10,6 +12,7 @@ from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import Observed
 from pypi_mirror.observing.overview import Disk, Left, Overview, Tombstones, Waiting
 from pypi_mirror.observing.progress import RunProgress
+from pypi_mirror.observing.removals import PlannedRemoval
 from pypi_mirror.observing.run_totals import RunTotals
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -31,7 +34,18 @@ OVERVIEW = Overview(
     parked=1,
     tombstones=Tombstones(count=3, bytes=30),
     waiting=Waiting(
-        plan="abc", run="r", projects=501, files=502, bytes=503, exceeded=("1 % of the projects",)
+        plan="abc",
+        run="r",
+        projects=501,
+        touched=501,
+        files=502,
+        bytes=503,
+        exceeded=("1 % of the projects",),
+        examples=(
+            PlannedRemoval(project=canonicalize_name("old"), reason="gone", whole=True, files=2, bytes=3),
+        ),
+        grace_days=7,
+        approval_hours=24,
     ),
     disk=Disk(path="/srv", total=10**14, free=10**12, reserve=10**12 // 2),
     running="scheduled",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from packaging.utils import NormalizedName
 
@@ -11,6 +12,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.remembered import remembered
+from pypi_mirror.observing.removals import PlannedRemoval, removals_waiting
 from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run, run_under_way
 from pypi_mirror.planning.guard_removals import waiting_for_approval
@@ -20,20 +22,29 @@ from pypi_mirror.planning.unknown_names import unknown_names
 
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
+_EXAMPLES: Final = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
     """A plan that waits for a person's approval: whose it is, what it removes, and which limits that exceeds.
 
-    ``run`` is the label of its run: under Airflow the run's id.
+    ``run`` is the label of its run: under Airflow the run's id. ``projects`` lose their page, ``touched``
+    their page or some of their files; ``examples`` are the first of them. Removed files stay on the disk for
+    ``grace_days``, None where they are never deleted. Without an answer the run fails after
+    ``approval_hours``.
     """
 
     plan: str
     run: str
     projects: int
+    touched: int
     files: int
     bytes: int
     exceeded: tuple[str, ...]
+    examples: tuple[PlannedRemoval, ...]
+    grace_days: float | None
+    approval_hours: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +76,8 @@ class Overview:
     could not be asked. ``updated_at`` is when the last complete run ended, ``checked_at`` when upstream last
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
     ``running`` is the label of the run under way, ``left`` what syncs have still to do.
-    ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have.
+    ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have. ``last_reason``
+    says why the last run failed or paused.
     """
 
     at: datetime
@@ -92,6 +104,7 @@ class Overview:
     paused_until: datetime | None
     clock_ahead: int | None
     unknown_names: tuple[NormalizedName, ...]
+    last_reason: str | None = None
 
 
 def overview(mirror: Mirror) -> Overview:
@@ -142,6 +155,7 @@ def overview(mirror: Mirror) -> Overview:
         paused_until=paused_until(mirror),
         clock_ahead=ledger.facts.clock_ahead,
         unknown_names=unknown_names(mirror),
+        last_reason=None if latest is None or latest.outcome is None else latest.outcome.reason,
     )
 
 
@@ -153,9 +167,13 @@ def _waiting(mirror: Mirror) -> Waiting | None:
         plan=removals.plan,
         run=mirror.ledger.runs.get(removals.run_id).request.label,
         projects=removals.projects,
+        touched=removals.touched,
         files=removals.files,
         bytes=removals.bytes,
         exceeded=removals.exceeded,
+        examples=removals_waiting(mirror, limit=_EXAMPLES).items,
+        grace_days=mirror.settings.grace_days if mirror.settings.delete_packages else None,
+        approval_hours=mirror.settings.guard.approval_hours,
     )
 
 
