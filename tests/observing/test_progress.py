@@ -82,6 +82,8 @@ def test_pages_are_counted_until_all_are_read(made: Bench, monkeypatch: pytest.M
         partition_projects(mirror, run_id, listed=True)
         planned = how_far(mirror)
     assert (before.pages, before.pages_read, before.seconds_left) == (8, 0, None)
+    assert [each.phase for each in (before, *seen)] == [*["reading"] * 4, "deciding"]
+    assert (planned.phase, planned.planned_files) == ("fetching", 7)
     read = seen[:3]
     assert [(each.pages, each.pages_read + each.failed) for each in read] == [(8, 2), (8, 4), (8, 6)]
     assert (seen[3].pages, seen[3].pages_read) == (0, 0)
@@ -123,6 +125,24 @@ def test_speed_is_told_from_the_begin_of_a_run_without_samples(made: Bench) -> N
     assert found.projects_a_second == pytest.approx(4 / 60)
     assert found.bytes_a_second == pytest.approx(downloaded / 60)
     assert found.seconds_left == 60
+
+
+def test_time_left_is_that_of_the_bytes_where_they_take_longer(bench: MakeBench) -> None:
+    large = [Wheel(name=name, size=10**6) for name in NAMES[-2:]]
+    made = bench(*(Upload(distribution=wheel) for wheel in [*map(_small, NAMES[:-2]), *large]))
+    with begun(made) as (mirror, run_id):
+        for batch in range(3):
+            download_projects(mirror, run_id, batch)
+        made.clock.advance(minutes=1)
+        found = how_far(mirror)
+        pending = found.planned_bytes - found.bytes
+    assert pending > 2 * 10**6
+    assert found.bytes_a_second is not None
+    assert found.seconds_left == pytest.approx(pending / found.bytes_a_second, rel=0.01)
+
+
+def _small(name: str) -> Wheel:
+    return Wheel(name=name)
 
 
 def test_speed_is_that_of_the_last_minutes(made: Bench) -> None:
@@ -177,7 +197,10 @@ def test_at_its_end_nothing_is_left(made: Bench) -> None:
         for batch in range(4):
             download_projects(mirror, run_id, batch)
         made.clock.advance(minutes=1)
-        assert how_far(mirror).seconds_left == 0
+        found = how_far(mirror)
+        assert (found.seconds_left, found.phase) == (0, "publishing")
+        assert found.files == found.planned_files
+        assert found.bytes >= found.planned_bytes
         rebuild_index(mirror, run_id)
         report(mirror, run_id)
         assert progress(mirror) is None

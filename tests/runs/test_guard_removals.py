@@ -355,6 +355,7 @@ def test_a_run_that_is_awaiting_approval_says_so_and_not_that_it_is_under_way(sy
         seen = progress(mirror)
         assert seen is not None
         assert seen.awaiting_approval == partition.weighed.described()
+        assert seen.phase == "awaiting-approval"
         guard_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
         seen = progress(mirror)
         assert seen is not None

@@ -350,12 +350,16 @@ class Plan:
             with self._engine.begin() as connection:
                 connection.execute(statement, chunk)
 
-    def totals(self, run_id: int) -> "PlanTotals":
-        """What the projects the run takes come to, as far as their pages were read."""
+    def totals(self, run_id: int, state: PlanState | None = None) -> "PlanTotals":
+        """What the projects the run takes come to, all or those of ``state``, as far as their pages were
+        read.
+        """
         columns = [
             func.coalesce(func.sum(plan.c[name]), 0) for name in ("new_files", "new_bytes", "unsized_files")
         ]
         statement = select(*columns).where(plan.c.run_id == run_id, _TAKEN)
+        if state is not None:
+            statement = statement.where(plan.c.state == state.value)
         with self._engine.connect().execution_options(reading=True) as connection:
             files, size, unsized = connection.execute(statement).one()
         return PlanTotals(files=int(files), bytes=int(size), unsized_files=int(unsized))

@@ -1,23 +1,42 @@
 """How far the run under way is, how fast, and how long it will take."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from math import ceil
 from typing import Final
 
+from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.listings import BatchCounts
-from pypi_mirror.ledger.plan import Reading
+from pypi_mirror.ledger.plan import PlanTotals, Reading
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlanState, RunKind
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.times import utc
 from pypi_mirror.observing.under_way import run_under_way
-from pypi_mirror.planning.guard_removals import waiting_for_approval
+from pypi_mirror.planning.guard_removals import removals_of, waiting_for_approval
 
 # Seconds of which speed is told; samples are taken each minute.
 _RECENT: Final = 5 * 60
 _NOTHING: Final = Reading(pages=0, read=0, failed=0)
+
+
+class Phase(StrEnum):
+    """What a run is at. An audit has no other phase than its own.
+
+    ``READING``: upstream is asked what changed, then for the pages. ``DECIDING``: the plan is made of them.
+    ``AWAITING_APPROVAL``: a person has to answer. ``FETCHING``: batches download. ``PUBLISHING``: all of them
+    are done, and the root index is written.
+    """
+
+    READING = "reading"
+    DECIDING = "deciding"
+    AWAITING_APPROVAL = "awaiting-approval"
+    FETCHING = "fetching"
+    PUBLISHING = "publishing"
+    AUDITING = "auditing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +53,10 @@ class BatchProgress:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunProgress:
     """The run under way. ``done`` and ``failed`` are projects of the ``planned``; ``files`` and ``bytes``
-    were downloaded so far. ``bytes_a_second`` and ``projects_a_second`` are those of the last minutes, None
-    before there is anything to tell them from, and so is ``seconds_left``.
+    were downloaded so far, of ``planned_files`` and ``planned_bytes``; upstream does not state the sizes of
+    ``unsized_files`` of these, and the metadata beside them is not counted before. ``bytes_a_second`` and
+    ``projects_a_second`` are those of the last minutes, None before there is anything to tell them from, and
+    so is ``seconds_left``.
 
     Before there is a plan, upstream's pages are read: ``pages`` is how many it needs, ``pages_read`` how many
     of them were read, ``failed`` counts projects whose page could not be, and ``seconds_left`` is for the
@@ -61,6 +82,10 @@ class RunProgress:
     pages: int = 0
     pages_read: int = 0
     awaiting_approval: str | None = None
+    phase: Phase = Phase.READING
+    planned_files: int = 0
+    planned_bytes: int = 0
+    unsized_files: int = 0
 
 
 def progress(mirror: Mirror) -> RunProgress | None:
@@ -80,13 +105,21 @@ def progress(mirror: Mirror) -> RunProgress | None:
         projects=sum(each.done + each.failed for each in counts),
         bytes=sum(each.bytes for each in counts),
     )
-    reading = _NOTHING if any(each.done for each in counts) else _reading(mirror, run)
+    pages = _NOTHING if any(each.done for each in counts) else _reading(mirror, run)
+    reading = pages if pages.read + pages.failed < pages.pages else _NOTHING
     if reading.pages:
         counts = []
+
+    def add_up() -> tuple[PlanTotals, PlanTotals]:
+        return mirror.ledger.plan.totals(run.id), mirror.ledger.plan.totals(run.id, PlanState.PENDING)
+
+    totals, pending = remembered(engine, "planned", add_up, run.id)
+    awaiting = _awaiting(mirror, run)
     batched = sum(each.projects for each in counts)
     # What could not be read, or is withheld, is in no batch.
     apart = failed - sum(each.failed for each in counts)
     speed = _speed(_begin(mirror, run, at), so_far)
+    left = _Point(at=at, projects=batched - so_far.projects, bytes=pending.bytes)
     return RunProgress(
         label=run.request.label,
         kind=run.request.kind,
@@ -102,12 +135,37 @@ def progress(mirror: Mirror) -> RunProgress | None:
         projects_a_second=None if speed is None else speed.projects,
         seconds_left=_seconds_to_read(reading, int(mirror.clock()) - run.started_at)
         if reading.pages
-        else _seconds_left(batched - so_far.projects, speed),
+        else _seconds_left(left, speed),
         batch_list=tuple(map(_batch, counts)),
         pages=reading.pages,
         pages_read=reading.read,
-        awaiting_approval=_awaiting(mirror, run),
+        awaiting_approval=awaiting,
+        phase=_phase(mirror, run, counts, pages, awaits=awaiting is not None),
+        planned_files=totals.files,
+        planned_bytes=totals.bytes,
+        unsized_files=totals.unsized_files,
     )
+
+
+def _phase(mirror: Mirror, run: Run, counts: Sequence[BatchCounts], pages: Reading, *, awaits: bool) -> Phase:
+    if run.request.kind is RunKind.AUDIT:
+        return Phase.AUDITING
+    if awaits:
+        return Phase.AWAITING_APPROVAL
+    if not counts or pages.read + pages.failed < pages.pages:
+        return Phase.READING
+    if not any(each.done for each in counts) and not _is_weighed(mirror, run):
+        return Phase.DECIDING
+    is_done = all(each.done + each.failed == each.projects for each in counts)
+    return Phase.PUBLISHING if is_done else Phase.FETCHING
+
+
+def _is_weighed(mirror: Mirror, run: Run) -> bool:
+    """Whether the guard has seen the run's plan, which is the last thing before it is cut into batches."""
+    try:
+        return removals_of(mirror, run.id).run_id == run.id
+    except LedgerError:
+        return False
 
 
 def _reading(mirror: Mirror, run: Run) -> Reading:
@@ -119,8 +177,7 @@ def _reading(mirror: Mirror, run: Run) -> Reading:
         # A page that was read in the second in which the run began counts, too.
         return mirror.ledger.plan.reading(run.id, since=run.started_at - 1, now=int(mirror.clock()))
 
-    found = remembered(mirror.ledger.engine, "reading", count, run.id)
-    return found if found.read + found.failed < found.pages else _NOTHING
+    return remembered(mirror.ledger.engine, "reading", count, run.id)
 
 
 def _seconds_to_read(reading: Reading, seconds: int) -> int | None:
@@ -172,9 +229,12 @@ def _speed(begin: _Point, end: _Point) -> _Speed | None:
     )
 
 
-def _seconds_left(projects: int, speed: _Speed | None) -> int | None:
-    """Of projects, not of bytes: how many bytes a project has is known once it is done."""
-    return None if speed is None else ceil(projects / speed.projects)
+def _seconds_left(left: _Point, speed: _Speed | None) -> int | None:
+    """By the slower of projects and bytes: a plan without sizes has projects alone."""
+    if speed is None:
+        return None
+    by_bytes = left.bytes / speed.bytes if speed.bytes else 0.0
+    return ceil(max(left.projects / speed.projects, by_bytes))
 
 
 def _batch(counts: BatchCounts) -> BatchProgress:
