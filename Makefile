@@ -82,7 +82,7 @@ test-others: $(READY_DEV)  ## all other tests
 	$(PY) -m pytest -m 'not airflow' --numprocesses 2 --dist loadfile | sed --unbuffered 's/^/others  | /'
 
 .PHONY: screenshots
-screenshots: $(READY_DEV)  ## make docs/screenshots anew, of the page in Airflow (needs chromium, chromium-driver)
+screenshots: $(READY_DEV)  ## pictures of the page in Airflow: docs/screenshots, all in build/screenshots (needs chromium, chromium-driver)
 	$(PY) -m pytest tests/browser --screenshots
 
 .PHONY: lint

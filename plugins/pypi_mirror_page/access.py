@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 
 DAG_ID: Final = "pypi_mirror"
-DAG_IDS: Final = (DAG_ID, "pypi_mirror_audit", "pypi_mirror_watch")
+AUDIT_DAG_ID: Final = "pypi_mirror_audit"
+DAG_IDS: Final = (DAG_ID, AUDIT_DAG_ID, "pypi_mirror_watch")
 
 User = Annotated[BaseUser, Depends(get_user)]
 

@@ -134,14 +134,20 @@ def _inode(path: Path) -> Identity:
     return None if identity is None else identity[:2]
 
 
-def _mirror(request: Request) -> Iterator[Mirror]:
+def _source(request: Request) -> MirrorSource:
     source: MirrorSource = request.app.state.mirrors
+    return source
+
+
+TheSource = Annotated[MirrorSource, Depends(_source)]
+
+
+def _mirror(source: TheSource) -> Iterator[Mirror]:
     with source.mirror() as mirror:
         yield mirror
 
 
-def _settings(request: Request) -> Settings:
-    source: MirrorSource = request.app.state.mirrors
+def _settings(source: TheSource) -> Settings:
     return source.settings()
 
 

@@ -29,6 +29,10 @@ class _ForgetProjects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forgetting:
     """``force``: also those that the filters select, which stay behind upstream."""
@@ -48,6 +52,12 @@ async def _forgetting(request: Request) -> Forgetting:
     return Forgetting(projects=_normalized(body.projects), force=body.force)
 
 
+async def _nothing(request: Request) -> None:
+    """``{}``: what forms of other sites send is no JSON."""
+    await _decoded(request, _Nothing)
+
+
+NOTHING: Final = Depends(_nothing)
 Projects = Annotated[tuple[NormalizedName, ...], Depends(_named)]
 ForgetProjects = Annotated[Forgetting, Depends(_forgetting)]
 
@@ -69,9 +79,8 @@ async def _decoded(request: Request, shape: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(await _bounded(request), type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise _not_valid(
-            f'the body has to be {{"projects": [1 to {MOST_PROJECTS} names]}}: {error}'
-        ) from error
+        wanted = "{}" if shape is _Nothing else f'{{"projects": [1 to {MOST_PROJECTS} names]}}'
+        raise _not_valid(f"the body has to be {wanted}: {error}") from error
 
 
 async def _bounded(request: Request) -> bytes:

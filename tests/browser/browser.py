@@ -23,6 +23,11 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 HEIGHT = 800
+# What a picture of a long table is cut off at.
+MOST_HEIGHT = 2000
+# Those that the documents show; the others are for who changes the page.
+DOCUMENTS = Path(__file__).parents[2] / "docs" / "screenshots"
+IN_DOCUMENTS = ("overview-light-1280", "project")
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 
 # Told where a frame may run scripts and is of its parent's origin, as those of all of Airflow's plugins are.
@@ -185,11 +190,13 @@ class Browser:
         """Texts whose contrast is too little."""
         return list(self.run(CONTRAST))
 
-    def screenshot(self, name: str, *, height: int = HEIGHT) -> None:
-        """Keep what is shown as a picture, when pictures are asked for (``--screenshots``)."""
+    def screenshot(self, name: str, *, whole: bool = True) -> None:
+        """Keep what is shown as a picture, the whole page or a window of it, when pictures are asked for."""
         if self._screenshots is None:
             return
-        self._resize(height)
+        if whole:
+            below = "return document.querySelector('main').getBoundingClientRect().bottom + 24"
+            self._resize(min(MOST_HEIGHT, max(HEIGHT, int(self.run(below)))))
         # A folder of the test would tell readers nothing.
         self.run("""
             const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -199,8 +206,9 @@ class Browser:
             }
         """)
         picture = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        self._screenshots.mkdir(parents=True, exist_ok=True)
-        (self._screenshots / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
+        folder = DOCUMENTS if name in IN_DOCUMENTS else self._screenshots
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))
         self._resize(HEIGHT)
 
     def forget(self) -> None:

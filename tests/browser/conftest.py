@@ -11,11 +11,13 @@ from tests.browser.scene import Scene, mirrored
 from tests.dags.real_airflow import VIEWER, VIEWERS_PASSWORD, RealAirflow
 from tests.requirements_present import require
 
-SCREENSHOTS = Path(__file__).parents[2] / "docs" / "screenshots"
+SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--screenshots", action="store_true", help="make docs/screenshots anew")
+    parser.addoption(
+        "--screenshots", action="store_true", help="make docs/screenshots and build/screenshots again"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -38,19 +38,22 @@ def test_a_stranger_is_asked_to_log_in_and_finds_the_page_in_the_navigation(
     stranger.log_in(VIEWER, VIEWERS_PASSWORD)
     stranger.open_from_navigation()
     assert stranger.text("h1") == "PyPI mirror"
-    stranger.reads("Upstream was asked")
+    stranger.reads("Last checked")
 
 
 def test_the_state_is_clear_at_a_glance(browser: Browser) -> None:
     browser.open()
-    assert browser.text(".headline") == "Current"
+    assert browser.text(".headline") == "The last run failed"
+    assert "2 of 12 projects failed" in browser.text(".fresh")
+    assert not browser.all(".notes li"), "nothing else is wrong, and nothing said twice"
     figures = {e.text.splitlines()[0]: e.text.splitlines()[1:] for e in browser.all(".figures > div")}
     assert figures["Projects"] == ["10"]
-    assert figures["Backlog"][0] == "2"
-    assert figures["Lag"][0] == "None"
-    assert figures["Saved by filters"][1].startswith("1 file, ")
+    assert figures["Backlog"][0] == "2 projects"
+    assert figures["Behind upstream"][0] == "up to date"
+    assert figures["Left out by filters"][0] == "1 file"
     assert browser.one("#tab-backlog .badge").text == "2"
-    browser.reads("The last run failed")
+    row = browser.text("main table tbody tr")
+    assert row.split()[-5:] == ["2", "failed", "12", "5.02", "MB"]
 
 
 def test_each_part_has_an_address_and_the_keyboard_reaches_it(browser: Browser) -> None:
@@ -74,7 +77,7 @@ def test_each_part_has_an_address_and_the_keyboard_reaches_it(browser: Browser) 
 def test_a_link_to_a_run_leads_out_of_the_frame(browser: Browser) -> None:
     browser.open()
     link = browser.one("main table tbody th a")
-    address, run_id = link.get_attribute("href"), link.text
+    address, run_id = link.get_attribute("href"), str(link.get_attribute("title"))
     link.click()
     browser.driver.switch_to.default_content()
     browser.until(lambda: browser.driver.current_url == address or None, "the run's page")
@@ -85,7 +88,7 @@ def test_charts_are_drawn_and_read_by_keyboard(browser: Browser) -> None:
     browser.open("history")
     titles = [heading.text for heading in browser.all("figure h3")]
     assert titles == [
-        "Lag",
+        "Behind upstream",
         "Size of the mirror",
         "Disk",
         "Backlog",
@@ -95,12 +98,11 @@ def test_charts_are_drawn_and_read_by_keyboard(browser: Browser) -> None:
     for drawing in browser.all("figure svg"):
         assert drawing.find_elements(By.CSS_SELECTOR, ".curve, rect"), drawing.get_attribute("aria-label")
     lag = browser.one("figure svg")
-    assert "behind upstream for from" in str(lag.get_attribute("aria-label"))
+    assert "behind for from" in str(lag.get_attribute("aria-label"))
     lag.send_keys(Keys.ARROW_LEFT)
-    assert "behind upstream for" in browser.text("figure .readout")
-    assert "by forecast" in browser.text() or "a day" in browser.text()
+    assert "behind for" in browser.text("figure .readout")
+    assert "a day" in browser.text() or "Does not grow" in browser.text()
     assert len(browser.all("main table tbody tr")) >= 50
-    browser.screenshot("history", height=760)
 
 
 def test_a_project_is_found_and_each_of_its_files_explained(browser: Browser) -> None:
@@ -116,18 +118,43 @@ def test_a_project_is_found_and_each_of_its_files_explained(browser: Browser) ->
     row = next(row.text for row in browser.all("tbody tr") if WINDOWS_WHEEL in row.text)
     assert "dropped" in row
     assert "[blocklist] platforms" in row
-    browser.screenshot("project", height=900)
+    browser.screenshot("project")
+
+
+def test_a_name_that_the_mirror_does_not_have_is_no_error(browser: Browser) -> None:
+    browser.open("projects")
+    field = browser.one("#query")
+    field.send_keys("nunpy")
+    browser.reads("No project has “nunpy” in its name. Did you mean numpy?")
+    browser.screenshot("search")
+    browser.button("Look up").click()
+    browser.reads("The mirror does not have nunpy. Did you mean numpy?")
+    browser.screenshot("unknown")
+    assert browser.complaints() == []
+    browser.one('.empty a[href="#projects/numpy"]').click()
+    browser.settle()
+    browser.reads("numpy-2.0.tar.gz")
+
+
+def test_a_run_of_all_that_is_due_is_started(browser: Browser, scene: Scene) -> None:
+    browser.open()
+    browser.button("Sync now").click()
+    browser.reads("starts in a moment")
+    run_id = browser.text("main .note[data-tone=good] a")
+    assert scene.airflow.wait(run_id) in ("success", "failed")
 
 
 def test_who_may_only_look_sees_all_and_cannot_press(viewer: Browser) -> None:
     viewer.open("backlog")
     viewer.reads("celery")
-    assert "viewer may look at the mirror and not press" in viewer.text("#may-not")
+    assert "viewer has read-only access" in viewer.text("#may-not")
     for name in ("Retry celery", "Retry all", "Retry selected", "Forget selected"):
         button = viewer.button(name)
         assert not button.is_enabled()
         assert button.get_attribute("aria-describedby") == "may-not"
-    viewer.open("projects/numpy")
+    viewer.open()
+    assert not viewer.button("Sync now").is_enabled()
+    viewer.go("projects/numpy")
     assert not viewer.button("Sync now").is_enabled()
     viewer.button("Explain every file").click()
     viewer.reads(WINDOWS_WHEEL)
@@ -145,8 +172,7 @@ def test_it_is_legible_and_fits(browser: Browser, theme: str, width: int) -> Non
         browser.go(part)
         assert (part, browser.overflows()) == (part, [])
         assert (part, browser.faint()) == (part, [])
-        if part == "overview" or (part, theme, width) == ("backlog", "dark", 800):
-            browser.screenshot(f"{part}-{theme}-{width}")
+        browser.screenshot(f"{part.partition('/')[0]}{'-numpy' if '/' in part else ''}-{theme}-{width}")
 
 
 def test_lines_for_clients_are_copied(browser: Browser) -> None:
@@ -181,8 +207,8 @@ def test_a_project_on_the_backlog_is_retried(browser: Browser, scene: Scene) -> 
     assert [e.text for e in browser.all("tbody th")] == ["celery", "tornado"]
     assert "CutOff" in browser.text("tbody")
     browser.button("Retry celery").click()
-    browser.reads("1 project is tried again by the run")
-    run_id = browser.text("main .note a")
+    browser.reads("1 project is retried by the run")
+    run_id = browser.text("main .note[data-tone=good] a")
     assert scene.airflow.wait(run_id) == "success"
     browser.open("backlog")
     assert [e.text for e in browser.all("tbody th")] == ["tornado"]
@@ -193,12 +219,16 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     scene.release("3.0")
     scene.happen(RemoveProject(project="pillow"))
     browser.open("removals")
-    browser.reads("No plan waits for approval")
+    browser.reads("No plan is awaiting approval")
     run_id = scene.airflow.api.trigger(DAG_ID, {"batch_size": 4})
     # Who has the page open sees the plan and, as soon as the run asks, the buttons.
     browser.button("Approve")
     browser.follow("overview")
-    browser.reads("A run is waiting for approval", ".headline")
+    browser.reads("Awaiting approval to remove 1 file", ".headline")
+    browser.reads("pillow: the whole project, 1 file", ".fresh")
+    assert not browser.button("Sync now").is_enabled()
+    assert "main" not in str(browser.button("Sync now").get_attribute("class"))
+    browser.screenshot("awaiting")
     browser.one('main a[href="#removals"]').click()
     browser.settle()
     browser.reads("pillow")
@@ -218,9 +248,9 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     assert scene.airflow.wait(run_id) == "success"
     browser.until(lambda: not browser.all(BAR) or None, "the end of the run")
     assert reached == sorted(reached)
-    browser.reads("Current", ".headline")
+    browser.reads("Up to date, except for 1 project", ".headline")
     browser.follow("removals")
-    browser.reads("No plan waits for approval")
+    browser.reads("No plan is awaiting approval")
     browser.reads("pillow-1.0-py3-none-any.whl")
     assert not (scene.directory / "web/simple/pillow/index.html").exists()
 
@@ -237,6 +267,7 @@ def _watched(browser: Browser) -> list[int]:
     browser.reads("Sync under way")
     assert len(browser.all(".batches li")) >= 3
     said = "return document.getElementById('said').textContent"
+    assert browser.text(".phases [aria-current]") == "Fetching"
     browser.until(lambda: "% done" in str(browser.run(said)) or None, "words for who cannot see")
     browser.run(HIDE, True)
     # What was asked before has its answer by then, and another look would have been due.

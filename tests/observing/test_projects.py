@@ -5,7 +5,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import BadKey
-from pypi_mirror.observing.projects import ProjectWhole, project, project_page
+from pypi_mirror.observing.projects import ProjectWhole, project, project_page, similar_projects
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Corrupt, Fault, RemoveProject, Upload, Wheel, Yank, small
 
@@ -62,9 +62,7 @@ def test_a_key_that_is_none_of_ours_is_refused(made: Bench, key: str) -> None:
 
 def whole(made: Bench, name: str, *, after: str | None = None, limit: int = 200) -> ProjectWhole:
     with made.open() as mirror:
-        found = project(mirror, NormalizedName(name), after=after, limit=limit)
-    assert found is not None
-    return found
+        return project(mirror, NormalizedName(name), after=after, limit=limit)
 
 
 def test_a_project_with_its_files(bench: MakeBench) -> None:
@@ -128,12 +126,22 @@ def test_a_name_that_nobody_knows(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.allow("alpha", "alhpa")
     made.sync()
-    with made.open() as mirror:
-        assert project(mirror, NormalizedName("nobody")) is None
+    nobody = whole(made, "nobody")
+    assert (nobody.known, nobody.held, nobody.files.items, nobody.similar) == (False, None, (), ())
     asked_for = whole(made, "alhpa")
     assert (asked_for.held, asked_for.selected, asked_for.why) == (
         None, True, "[allowlist] packages has alhpa"
     )  # fmt: skip
+    assert (asked_for.known, asked_for.similar) == (True, ())
+
+
+def test_a_misspelt_name_comes_with_what_may_be_meant(bench: MakeBench) -> None:
+    made = bench(*(Upload(distribution=Wheel(name=name)) for name in ("numpy", "numba", "pandas")))
+    made.sync()
+    assert whole(made, "nunpy").similar == ("numpy",)
+    with made.open() as mirror:
+        assert similar_projects(mirror, "Nunpy") == ("numpy",)
+        assert similar_projects(mirror, " ") == ()
 
 
 def test_what_its_page_lacks_is_named_with_its_reason(bench: MakeBench) -> None:
@@ -142,9 +150,7 @@ def test_what_its_page_lacks_is_named_with_its_reason(bench: MakeBench) -> None:
         faults=[Fault(path="/packages/*/alpha-2.0-*.whl", effect=Corrupt(), times=None)],
     )
     made.sync()
-    with made.open() as mirror:
-        shown = project(mirror, NormalizedName("alpha"))
-    assert shown is not None
+    shown = whole(made, "alpha")
     assert [(each.part.filename, each.error) for each in shown.left_out] == [
         (Wheel(name="alpha", version="2.0").file_name, "DigestMismatch")
     ]

@@ -182,6 +182,27 @@ def _without_warnings() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def dag(**changes: Any) -> Iterator[None]:
+    """The DAG in Airflow's database with other properties, for a while."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    def change(values: dict[str, Any]) -> dict[str, Any]:
+        with create_session() as session:
+            model = session.get(DagModel, "pypi_mirror")
+            before = {name: getattr(model, name) for name in values}
+            for name, value in values.items():
+                setattr(model, name, value)
+        return before
+
+    before = change(changes)
+    try:
+        yield
+    finally:
+        change(before)
+
+
 def problem(answer: Any, status: int, kind: str) -> str:
     """The detail of an answer that has to be that problem."""
     assert answer.status_code == status, answer.text

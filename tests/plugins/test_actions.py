@@ -1,13 +1,11 @@
 """What buttons do: to the ledger, in Airflow as the person who pressed, and on record."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.plugins.conftest import PAGE, Client, problem
+from tests.plugins.conftest import PAGE, Client, dag, problem
 from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
@@ -34,27 +32,6 @@ def newest_record() -> tuple[str, str, str, dict[str, Any]]:
         )
         assert found is not None
         return found.event, found.owner, found.dag_id, json.loads(found.extra)
-
-
-@contextmanager
-def dag(**changes: Any) -> Iterator[None]:
-    """The DAG in Airflow's database with other properties, for a while."""
-    from airflow.models import DagModel
-    from airflow.utils.session import create_session
-
-    def change(values: dict[str, Any]) -> dict[str, Any]:
-        with create_session() as session:
-            model = session.get(DagModel, "pypi_mirror")
-            before = {name: getattr(model, name) for name in values}
-            for name, value in values.items():
-                setattr(model, name, value)
-        return before
-
-    before = change(changes)
-    try:
-        yield
-    finally:
-        change(before)
 
 
 def due(bench: Bench, project: str) -> bool:
@@ -139,6 +116,27 @@ def test_sync_starts_a_run_of_the_named_projects(mirror: Bench, client: Client) 
     assert (run.conf["projects"], run.triggering_user_name) == (["good-0", "good-1"], "the op")
     assert run.triggered_by.value == "ui"
     assert newest_record()[:2] == ("pypi_mirror.sync", "the op")
+
+
+def test_a_run_of_all_that_is_due_is_started_as_the_person(mirror: Bench, client: Client) -> None:
+    answer = client("op", cookie=True).post(
+        f"{PAGE}/api/runs", json={}, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    assert answer.status_code == 200, answer.text
+    run = newest_run()
+    assert run.run_id == answer.json()["run"]["run_id"]
+    assert (run.conf["projects"], run.triggering_user_name) == ([], "the op")
+    assert newest_record()[:2] == ("pypi_mirror.run", "the op")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"projects": []}'])
+def test_a_run_of_all_takes_nothing_but_an_empty_body(body: bytes, mirror: Bench, client: Client) -> None:
+    before = newest_run()
+    answer = client("user").post(
+        f"{PAGE}/api/runs", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert problem(answer, 422, "not-valid").startswith("the body has to be {}")
+    assert getattr(newest_run(), "id", None) == getattr(before, "id", None)
 
 
 def test_sync_of_what_the_filters_leave_out_is_refused_at_once(mirror: Bench, client: Client) -> None:

@@ -18,11 +18,12 @@ from pypi_mirror.observing.progress import RunProgress
 from pypi_mirror.observing.projects import FileShown, ProjectShown, ProjectWhole
 from pypi_mirror.observing.removals import PlannedRemoval
 from pypi_mirror.observing.tombstones import Tombstone
+from pypi_mirror.observing.verdict import Finding
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.options import OPTIONS
-from tests.plugins.conftest import PAGE, WAITING, Client, problem
+from tests.plugins.conftest import PAGE, WAITING, Client, dag, problem
 from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
@@ -54,7 +55,7 @@ def is_recent(text: str) -> bool:
 
 def test_overview(get: Any, mirror: Bench) -> None:
     shown = get("overview")
-    assert set(shown) == names(Overview)
+    assert set(shown) == {*names(Overview), "verdict"}
     assert is_recent(shown["at"])
     assert is_recent(shown["updated_at"])
     assert (shown["cursor"], shown["backlog"], shown["projects"]) == (mirror.cursor, 1, 4)
@@ -63,6 +64,16 @@ def test_overview(get: Any, mirror: Bench) -> None:
     assert set(shown["disk"]) == names(Disk)
     assert set(shown["waiting"]) == names(Waiting)
     assert (shown["waiting"]["run"], shown["waiting"]["projects"]) == (WAITING, 1)
+    assert [each["project"] for each in shown["waiting"]["examples"]] == ["good-3"]
+    assert set(shown["verdict"]["worst"]) == names(Finding)
+    told = [shown["verdict"]["worst"], *shown["verdict"]["others"]]
+    assert [each["state"] for each in told] == ["awaiting-approval", "switched-off", "backlog"]
+
+
+def test_a_dag_that_is_switched_on_is_no_trouble(get: Any) -> None:
+    with dag(is_paused=False):
+        shown = get("overview")["verdict"]
+    assert [each["state"] for each in shown["others"]] == ["backlog"]
 
 
 def test_progress_is_null_between_runs_and_a_run_during_one(own_mirror: Bench, client: Client) -> None:
@@ -135,6 +146,19 @@ def test_one_project_in_any_spelling(get: Any) -> None:
     assert get("projects/bad")["backlog"]["error"] == "DigestMismatch"
 
 
+def test_a_project_that_the_mirror_knows_nothing_of_is_an_answer_too(get: Any) -> None:
+    """An error would stand in the browser's console, where nothing is wrong."""
+    shown = get("projects/god-1")
+    assert (shown["known"], shown["held"], shown["files"]["items"]) == (False, None, [])
+    assert shown["selected"] is True
+    assert shown["similar"][0] == "good-1"
+
+
+def test_a_search_without_a_result_suggests_names(get: Any) -> None:
+    assert (get("projects?query=god-1")["items"], get("projects?query=god-1")["similar"][0]) == ([], "good-1")
+    assert get("projects?query=good")["similar"] == []
+
+
 def test_why_files_are_here_or_not_without_asking_upstream(get: Any, mirror: Bench) -> None:
     before = len(mirror.server.requests.of())
     shown = get("projects/good-0/explanation")
@@ -180,7 +204,6 @@ def test_no_list_is_longer_than_two_hundred(path: str, limit: str, client: Clien
 @pytest.mark.parametrize(
     ("path", "status", "kind"),
     [
-        ("projects/no-such-project", 404, "no-such-project"),
         ("projects/-none-", 422, "not-valid"),
         ("projects/-none-/explanation", 422, "not-valid"),
         ("history?days=0", 422, "not-valid"),
@@ -223,7 +246,10 @@ def test_clients(get: Any, mirror: Bench) -> None:
     shown = get("clients")
     assert shown["index_url"] == f"{mirror.settings.site.public_url}/simple/"
     assert shown["served"] is False
-    assert [snippet["name"] for snippet in shown["snippets"]] == ["pip", "uv", "Poetry", "environment"]
+    assert [snippet["name"] for snippet in shown["snippets"]] == [
+        *("pip", "uv", "Poetry", "PDM", "Pipenv"),
+        *("Dockerfile", "GitHub Actions", "GitLab CI", "shell"),
+    ]
     assert all(shown["index_url"] in snippet["text"] for snippet in shown["snippets"])
 
 
@@ -333,3 +359,13 @@ def test_runs_of_the_dags(asking_run: str, get: Any) -> None:
     assert (newest["run_id"], newest["state"], newest["type"]) == (asking_run, "queued", "manual")
     assert (newest["started_by"], newest["link"]) == ("the user", "dags/pypi_mirror/runs/manual__third")
     assert is_recent(newest["queued_at"])
+    assert set(newest["did"]) == names(PastRun)
+    assert (newest["did"]["label"], newest["did"]["state"]) == (asking_run, "failed")
+
+
+def test_runs_of_the_dags_are_there_without_a_mirror(
+    asking_run: str, get: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(tmp_path / "missing.conf"))
+    newest = get("runs")["dags"][0]["runs"][0]
+    assert (newest["run_id"], newest["did"]) == (asking_run, None)

@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.webserver import clients
@@ -49,6 +50,25 @@ def test_poetry_source_makes_the_mirror_primary() -> None:
     read = tomllib.loads(clients.poetry_source(settings("http://h.example/pypi")))
     source = {"name": "mirror", "url": "http://h.example/pypi/simple/", "priority": "primary"}
     assert read == {"tool": {"poetry": {"source": [source]}}}
+
+
+@pytest.mark.parametrize(("scheme", "verify"), [("http", False), ("https", True)])
+def test_pdm_and_pipenv_check_certificates_where_there_are_any(scheme: str, verify: bool) -> None:
+    given = settings(f"{scheme}://h.example/pypi")
+    source = {"url": f"{scheme}://h.example/pypi/simple/", "verify_ssl": verify}
+    pdm = tomllib.loads(clients.pdm_source(given))
+    assert pdm == {"tool": {"pdm": {"source": [{"name": "pypi", **source}]}}}
+    assert tomllib.loads(clients.pipfile_source(given)) == {"source": [{"name": "mirror", **source}]}
+
+
+def test_shells_dockerfiles_and_ci_have_the_same_variables() -> None:
+    given = settings("http://h.example:81/p")
+    variables = dict(clients.environment(given))
+    shell = [line.removeprefix("export ") for line in clients.shell_lines(given).splitlines()]
+    docker = [line.removeprefix("ENV ") for line in clients.dockerfile_lines(given).splitlines()]
+    assert dict(line.split("=", 1) for line in shell) == variables
+    assert dict(line.split("=", 1) for line in docker) == variables
+    assert yaml.safe_load(clients.ci_variables(given, "env")) == {"env": variables}
 
 
 def test_environment_variables() -> None:

@@ -44,8 +44,13 @@ def require_upstream(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
 
 def did_you_mean(mirror: Mirror, name: NormalizedName) -> str:
     """`` (did you mean numpy?)`` for the most similar name that the mirror knows; nothing without any."""
-    held = mirror.ledger.listings.projects_beginning(name[0], None, _MOST)
-    known = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
-    known |= mirror.policy.named_projects
-    close = difflib.get_close_matches(name, sorted(known - {name}), n=1, cutoff=_SIMILAR)
+    close = similar_names(mirror, name, most=1)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def similar_names(mirror: Mirror, name: str, *, most: int) -> tuple[str, ...]:
+    """Names that the mirror knows, begin with the same letter and are spelt alike; the most similar first."""
+    held = mirror.ledger.listings.projects_beginning(name[:1], None, _MOST)
+    known: set[str] = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
+    known |= mirror.policy.named_projects
+    return tuple(difflib.get_close_matches(name, sorted(known - {name}), n=most, cutoff=_SIMILAR))

@@ -11,7 +11,7 @@ from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.forecast import MOST, WINDOW, Forecast, forecast
 from pypi_mirror.observing.times import utc, utc_or_none
 
-__all__ = ["Forecast", "History", "PastRun", "SampleShown", "disk_forecast", "history"]
+__all__ = ["Forecast", "History", "PastRun", "SampleShown", "disk_forecast", "history", "past_run"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def history(mirror: Mirror, since: datetime, most: int = 500) -> History:
     runs = mirror.ledger.runs.latest(most)
     samples = mirror.ledger.samples.between(start, int(mirror.clock()), most)
     return History(
-        runs=tuple(_run(run) for run in runs if run.started_at >= start),
+        runs=tuple(past_run(run) for run in runs if run.started_at >= start),
         samples=tuple(map(_sample, samples)),
         forecast=disk_forecast(mirror),
     )
@@ -80,7 +80,8 @@ def disk_forecast(mirror: Mirror) -> Forecast:
     return forecast([(each.at, each.disk_used) for each in samples], room=room)
 
 
-def _run(run: Run) -> PastRun:
+def past_run(run: Run) -> PastRun:
+    """A run of the ledger as people see it."""
     outcome = run.outcome or Outcome()
     return PastRun(
         id=run.id,

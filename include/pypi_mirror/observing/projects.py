@@ -11,12 +11,14 @@ from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.observing.asked_for_names import similar_names
 from pypi_mirror.observing.backlog import Behind, shown_entry
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
 from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
 _EVENTS: Final = 20
+_SIMILAR: Final = 5
 _SEPARATORS: Final = re.compile(r"[-_.]+")
 # The two groups of what a search finds, in their order.
 _BEGINS: Final = "begins"
@@ -71,6 +73,8 @@ class EventShown:
 class ProjectWhole:
     """All the ledger has of a project; ``held`` is None when that is no more than events or a failure.
 
+    ``known`` is false of a name that neither the ledger nor the allow-list has; ``similar`` are then names
+    that it may be a misspelling of.
     ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
     upstream's page that ours lacks: refused, or not to be had. ``events`` are the newest, newest first.
     """
@@ -83,6 +87,8 @@ class ProjectWhole:
     backlog: Behind | None
     left_out: tuple[LeftOut, ...]
     events: tuple[EventShown, ...]
+    known: bool = True
+    similar: tuple[str, ...] = ()
 
 
 def project_page(
@@ -106,17 +112,22 @@ def project_page(
     )
 
 
+def similar_projects(mirror: Mirror, query: str) -> tuple[str, ...]:
+    """What may be meant by ``query`` where no project has it in its name."""
+    part = _normalized(query)
+    return similar_names(mirror, part, most=_SIMILAR) if part else ()
+
+
 def project(
     mirror: Mirror, name: NormalizedName, *, after: str | None = None, limit: int = 200
-) -> ProjectWhole | None:
-    """One project, its files after the filename ``after``; None where neither ledger nor allowlist has it."""
+) -> ProjectWhole:
+    """One project, its files after the filename ``after``."""
     listings = mirror.ledger.listings
     held = listings.project(name)
     entry = listings.entry(name)
     events = listings.events(name, _EVENTS)
     asked_for = name in mirror.policy.of(AllowedPackages).projects
-    if held is None and entry is None and not events and not asked_for:
-        return None
+    known = held is not None or entry is not None or bool(events) or asked_for
     found = [] if held is None else listings.files(held[0], after, one_more(limit))
     return ProjectWhole(
         project=name,
@@ -127,6 +138,8 @@ def project(
         backlog=None if entry is None else shown_entry(entry),
         left_out=tuple(mirror.ledger.left_out.of([name]).get(name, ())),
         events=tuple(map(_event, events)),
+        known=known,
+        similar=() if known else similar_names(mirror, name, most=_SIMILAR),
     )
 
 

@@ -1,4 +1,4 @@
-"""What clients put into their configuration to use this mirror: pip, uv, Poetry and the environment."""
+"""What clients put into their configuration to use this mirror, for each of the common tools."""
 
 from urllib.parse import urlsplit
 
@@ -42,6 +42,39 @@ def uv_toml(settings: Settings) -> str:
 def poetry_source(settings: Settings) -> str:
     """The table for ``pyproject.toml`` that makes the mirror Poetry's primary, and so only, source."""
     return f'[[tool.poetry.source]]\nname = "mirror"\nurl = "{index_url(settings)}"\npriority = "primary"\n'
+
+
+def pdm_source(settings: Settings) -> str:
+    """The table for ``pyproject.toml``; a source named ``pypi`` takes the place of PDM's default one."""
+    verify = _checks_certificates(settings)
+    url = index_url(settings)
+    return f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{url}"\nverify_ssl = {verify}\n'
+
+
+def pipfile_source(settings: Settings) -> str:
+    """The table that takes the place of ``[[source]]`` in a ``Pipfile``."""
+    verify = _checks_certificates(settings)
+    return f'[[source]]\nname = "mirror"\nurl = "{index_url(settings)}"\nverify_ssl = {verify}\n'
+
+
+def shell_lines(settings: Settings) -> str:
+    """The environment for a shell."""
+    return "".join(f"export {name}={value}\n" for name, value in environment(settings))
+
+
+def dockerfile_lines(settings: Settings) -> str:
+    """The environment for a ``Dockerfile``, before the first step that installs."""
+    return "".join(f"ENV {name}={value}\n" for name, value in environment(settings))
+
+
+def ci_variables(settings: Settings, key: str) -> str:
+    """The environment as YAML below ``key``: ``env`` of GitHub Actions, ``variables`` of GitLab CI."""
+    return f"{key}:\n" + "".join(f'  {name}: "{value}"\n' for name, value in environment(settings))
+
+
+def _checks_certificates(settings: Settings) -> str:
+    """As TOML has it; over plain http there are none."""
+    return "true" if trusted_host(settings) is None else "false"
 
 
 def environment(settings: Settings) -> tuple[tuple[str, str], ...]:

@@ -24,6 +24,7 @@ ROUTERS = (
     projects.router,
     projects.actions,
     runs.router,
+    runs.actions,
     setup.router,
     metrics.router,
 )

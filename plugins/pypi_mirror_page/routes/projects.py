@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.explain import explain
-from pypi_mirror.observing.projects import project, project_page
+from pypi_mirror.observing.projects import project, project_page, similar_projects
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User
@@ -33,23 +33,19 @@ def get_projects(
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Json:
-    """Projects whose name begins with ``query``, then those that have it elsewhere."""
-    return Json(project_page(mirror, query, after, limit))
+    """Projects whose name begins with ``query``, then those that have it elsewhere.
+
+    Where there is none, ``similar`` are names that may be meant.
+    """
+    page = project_page(mirror, query, after, limit)
+    similar = () if page.items or after is not None else similar_projects(mirror, query)
+    return Json({"items": page.items, "next": page.next, "similar": similar})
 
 
 @router.get("/{name}")
 def get_project(name: str, mirror: TheMirror, after: After = None, limit: Limit = DEFAULT_LIMIT) -> Json:
     """One project; ``files`` are a page, after the filename ``after``."""
-    normalized = project_name(name)
-    found = project(mirror, normalized, after=after, limit=limit)
-    if found is None:
-        raise Problem(
-            404,
-            kind="no-such-project",
-            title="No such project",
-            detail=f"the mirror knows nothing of {normalized}; its explanation says whether it is selected",
-        )
-    return Json(found)
+    return Json(project(mirror, project_name(name), after=after, limit=limit))
 
 
 @router.get("/{name}/explanation")

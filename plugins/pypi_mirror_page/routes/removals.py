@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.removals import removals_waiting
+from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror_page.access import DAG_ID
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
 from pypi_mirror_page.json_answer import Json
@@ -42,11 +43,17 @@ class Approval:
 async def get_removals(
     mirror: TheMirror, airflow: Airflow, after: After = None, limit: Limit = DEFAULT_LIMIT
 ) -> Json:
-    """A page of removals; ``waiting`` has the sums, ``approval`` is null unless a run waits in Airflow."""
-    waiting = (await run_in_threadpool(overview, mirror)).waiting
+    """A page of removals. ``waiting`` has the sums, ``finding`` the words; ``approval`` is null unless a run
+    is awaiting it in Airflow.
+    """
+    seen = await run_in_threadpool(overview, mirror)
+    waiting = seen.waiting
     page = await run_in_threadpool(removals_waiting, mirror, after, limit)
     approval = None if waiting is None else await _approval(airflow, waiting.run)
-    return Json({"items": page.items, "next": page.next, "waiting": waiting, "approval": approval})
+    finding = awaiting_approval(seen)
+    return Json(
+        {"items": page.items, "next": page.next, "waiting": waiting, "finding": finding, "approval": approval}
+    )
 
 
 async def _approval(airflow: AirflowApi, run_id: str) -> Approval | None:

@@ -1,22 +1,35 @@
-"""The newest runs of the DAGs in Airflow, with links to them."""
+"""The newest runs of the DAGs in Airflow with what they did, and starting one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
-from pypi_mirror_page.access import DAG_IDS
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.observing.history import PastRun, past_run
+from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_IDS, MAY_ACT, User
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
 from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.mirror_source import MirrorSource, TheSource
+from pypi_mirror_page.request_body import NOTHING
+from pypi_mirror_page.same_origin import SAME_ORIGIN
+from pypi_mirror_page.started_run import start_run
+from pypi_mirror_page.trail import note_action
 
 router = APIRouter(prefix="/api/runs")
+actions = APIRouter(prefix="/api/runs", dependencies=[MAY_ACT, SAME_ORIGIN])
 
 _SHOWN: Final = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AirflowRun:
-    """A run as Airflow has it; times are RFC 3339, ``link`` is relative to Airflow's root."""
+    """A run as Airflow has it; times are RFC 3339, ``link`` is relative to Airflow's root.
+
+    ``did`` is what the ledger says of it: None where that has no such run, or cannot be read.
+    """
 
     run_id: str
     type: str
@@ -27,6 +40,7 @@ class AirflowRun:
     started_by: str | None
     note: str | None
     link: str
+    did: PastRun | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +55,39 @@ class AirflowDag:
 
 
 @router.get("")
-async def get_runs(airflow: Airflow) -> Json:
+async def get_runs(airflow: Airflow, source: TheSource) -> Json:
     """The DAGs of the mirror that Airflow knows and this person may see, each with its newest runs."""
-    dags = [await _dag(airflow, dag_id) for dag_id in DAG_IDS]
-    return Json({"dags": [dag for dag in dags if dag is not None]})
+    dags = [dag for dag_id in DAG_IDS if (dag := await _dag(airflow, dag_id)) is not None]
+    labels = [_label(dag.dag_id, run.run_id) for dag in dags for run in dag.runs]
+    did = await run_in_threadpool(_of_ledger, source, labels)
+    return Json({"dags": [_with_what_runs_did(dag, did) for dag in dags]})
+
+
+@actions.post("", dependencies=[NOTHING])
+async def post_run(user: User, airflow: Airflow) -> Json:
+    """Start a run of all that is due, as the schedule does. Without a mirror yet it makes one."""
+    await run_in_threadpool(note_action, user, "run", ())
+    return Json({"run": await start_run(airflow, (), note="sync, from the PyPI mirror page")})
+
+
+def _label(dag_id: str, run_id: str) -> str:
+    """What the ledger calls a run (``mirror_airflow.run_label``)."""
+    return f"audit {run_id}" if dag_id == AUDIT_DAG_ID else run_id
+
+
+def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun]:
+    try:
+        with source.mirror() as mirror:
+            found = [mirror.ledger.runs.labelled(label) for label in labels]
+    except MirrorError:
+        # What is wrong with the mirror the overview says; Airflow's runs are there without it.
+        return {}
+    return {run.request.label: past_run(run) for run in found if run is not None}
+
+
+def _with_what_runs_did(dag: AirflowDag, did: Mapping[str, PastRun]) -> AirflowDag:
+    runs = (replace(run, did=did.get(_label(dag.dag_id, run.run_id))) for run in dag.runs)
+    return replace(dag, runs=tuple(runs))
 
 
 async def _dag(airflow: AirflowApi, dag_id: str) -> AirflowDag | None:
@@ -72,4 +115,5 @@ def _run(run: dict[str, Any]) -> AirflowRun:
         started_by=run["triggering_user_name"],
         note=run["note"],
         link=run_link(run["dag_id"], run["dag_run_id"]),
+        did=None,
     )

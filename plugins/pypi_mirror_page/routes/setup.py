@@ -6,7 +6,17 @@ from fastapi import APIRouter
 
 from pypi_mirror.settings.options import OPTIONS, describe
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.clients import environment, index_url, pip_conf, poetry_source, uv_toml
+from pypi_mirror.webserver.clients import (
+    ci_variables,
+    dockerfile_lines,
+    index_url,
+    pdm_source,
+    pip_conf,
+    pipfile_source,
+    poetry_source,
+    shell_lines,
+    uv_toml,
+)
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import TheSettings
 
@@ -46,13 +56,19 @@ def get_configuration(settings: TheSettings) -> Json:
 
 @router.get("/clients")
 def get_clients(settings: TheSettings) -> Json:
-    """The index's address and what has pip, uv and Poetry use it; ``served`` is false without a site."""
-    variables = "".join(f"export {name}={value}\n" for name, value in environment(settings))
+    """The index's address and how tools are told to use it; ``served`` is false without a site."""
     snippets = (
-        Snippet(name="pip", file="pip.conf", text=pip_conf(settings)),
+        Snippet(name="pip", file="pip.conf (pip.ini on Windows)", text=pip_conf(settings)),
         Snippet(name="uv", file="uv.toml", text=uv_toml(settings)),
         Snippet(name="Poetry", file="pyproject.toml", text=poetry_source(settings)),
-        Snippet(name="environment", file="a shell or a Dockerfile", text=variables),
+        Snippet(name="PDM", file="pyproject.toml", text=pdm_source(settings)),
+        Snippet(name="Pipenv", file="Pipfile, instead of its [[source]]", text=pipfile_source(settings)),
+        Snippet(
+            name="Dockerfile", file="before the first RUN that installs", text=dockerfile_lines(settings)
+        ),
+        Snippet(name="GitHub Actions", file="a workflow", text=ci_variables(settings, "env")),
+        Snippet(name="GitLab CI", file=".gitlab-ci.yml", text=ci_variables(settings, "variables")),
+        Snippet(name="shell", file="~/.profile", text=shell_lines(settings)),
     )
     return Json({"index_url": index_url(settings), "served": settings.site.enabled, "snippets": snippets})
 

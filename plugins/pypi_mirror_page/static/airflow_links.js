@@ -2,6 +2,7 @@
 // window, but the page around us is of our origin: it follows a link of its own.
 
 import { el } from "./dom.js";
+import { moment } from "./wording.js";
 
 const ROOT = new URL("../", new URL(".", location.href));
 
@@ -29,14 +30,19 @@ const follow = (event) => {
 export const airflowLink = (path, ...text) =>
   el("a", { href: new URL(path, ROOT).href, target: "_top", onclick: follow }, ...text);
 
-const OF_AIRFLOW = /^(?:audit )?((?:manual|scheduled|backfill|asset_triggered|asset_materialization)__.+)$/;
+const OF_AIRFLOW = /^(?:audit )?((manual|scheduled|backfill|asset_triggered|asset_materialization)__.+)$/;
 
-/** The label of a run of the ledger, as a link where Airflow has that run. */
-export const runLink = (label, kind) => {
-  const run = OF_AIRFLOW.exec(label)?.[1];
-  if (run === undefined) return el("span", { class: "words" }, label);
+/** What a run is called: how it was started and when; its id says the same at three times the length. */
+export const runName = (type, started) => (started ? `${type} ${moment(started)}` : type);
+
+/** A run of the ledger, as a link where Airflow has it. */
+export const runLink = (label, kind, started) => {
+  const [, run, type] = OF_AIRFLOW.exec(label) ?? [];
+  if (run === undefined) return el("span", { class: "words" }, runName(label, started));
   const dag = kind === "audit" ? "pypi_mirror_audit" : "pypi_mirror";
-  return airflowLink(`dags/${dag}/runs/${encodeURIComponent(run)}`, label);
+  const link = airflowLink(`dags/${dag}/runs/${encodeURIComponent(run)}`, runName(type, started ?? run.split("__")[1]));
+  link.title = run;
+  return link;
 };
 
 /** Have Airflow's address name the part of the page that is shown, so that it can be reloaded and shared. */

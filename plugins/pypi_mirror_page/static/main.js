@@ -2,7 +2,6 @@
 
 import { get, Trouble } from "./api.js";
 import { badge, show } from "./dom.js";
-import { freshness } from "./freshness.js";
 import { Poll } from "./poll.js";
 import { audit } from "./sections/audit.js";
 import { backlog } from "./sections/backlog.js";
@@ -16,23 +15,20 @@ import { Tabs } from "./tabs.js";
 import { followTheme } from "./theme.js";
 
 const EVERY = 15;
-const HOUR = 3600;
 
 const byId = (id) => document.getElementById(id);
 
 /** What every part of the page has: who looks, what is said to screen readers, and the state as last heard. */
 const context = {
   me: { name: "", may_act: false, may_approve: false },
-  staleAfter: null,
   latest: null,
   announce(words) { byId("said").textContent = words; },
   listeners: new Set(),
 };
 
-const showState = (state) => {
-  const { tone, headline } = freshness(state, context.staleAfter);
-  const run = state.running === null ? null : state.waiting?.run === state.running ? "A run is awaiting approval" : "A run is under way";
-  show(byId("state"), [tone, headline, run], () => [badge(headline, tone), run === null ? null : badge(run, "info")]);
+const showState = ({ verdict: { worst }, running, waiting }) => {
+  const works = running !== null && waiting?.run !== running && worst.state !== "first-sync";
+  show(byId("state"), [worst, works], () => [badge(worst.headline, worst.tone), works && badge("A run is under way", "info")]);
 };
 
 const look = async (tabs) => {
@@ -41,11 +37,11 @@ const look = async (tabs) => {
     const state = context.latest = await get("overview");
     showState(state);
     tabs.tally("backlog", state.backlog, state.parked > 0 ? "bad" : "warn", "projects on the backlog");
-    tabs.tally("removals", state.waiting === null ? 0 : 1, "warn", "plan waits for approval");
+    tabs.tally("removals", state.waiting === null ? 0 : 1, "warn", "plan is awaiting approval");
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
     trouble = error;
-    show(byId("state"), error.title, () => [badge(error.title, "bad")]);
+    show(byId("state"), error.title, () => [badge(error.title, error.kind === "no-mirror-yet" ? "warn" : "bad")]);
   }
   for (const listener of context.listeners) listener(context.latest, trouble);
 };
@@ -59,25 +55,14 @@ const introduce = async () => {
     return false;
   }
   if (!context.me.may_act) {
-    byId("may-not").textContent = `${context.me.name || "Your login"} may look at the mirror and not press: that takes the permission to run the DAG pypi_mirror.`;
+    byId("may-not").textContent = `${context.me.name || "Your login"} has read-only access: actions require the permission to run the DAG pypi_mirror.`;
     byId("may-not").hidden = false;
   }
   return true;
 };
 
-const readLimit = async () => {
-  try {
-    const { sections } = await get("configuration");
-    const alerts = sections.find((section) => section.name === "alerts")?.settings ?? [];
-    const hours = Number(alerts.find((setting) => setting.key === "stale-after")?.value ?? 0);
-    context.staleAfter = hours > 0 ? hours * HOUR : null;
-  } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-  }
-};
-
 followTheme();
-const [introduced] = await Promise.all([introduce(), readLimit()]);
+const introduced = await introduce();
 const parts = [overview, history, backlog, removals, audit, projects, configuration, clients];
 const poll = new Poll(() => look(tabs), () => EVERY);
 // Buttons are made for who looks: who could not be told from the start takes a new start.

@@ -2,11 +2,15 @@
 
 import { Trouble } from "./api.js";
 import { el } from "./dom.js";
-import { moment } from "./wording.js";
+import { day, moment } from "./wording.js";
 import { empty, load, troubleBox } from "./trouble.js";
 
 export const time = (value) =>
   value ? el("time", { datetime: value, title: new Date(value).toISOString() }, moment(value)) : "–";
+
+/** The day alone, where the hour says nothing more. */
+export const date = (value) =>
+  value ? el("time", { datetime: value, title: new Date(value).toISOString() }, day(value)) : "–";
 
 /** Columns are [heading, item => content, class]; the first is the row's heading. */
 export const table = (caption, columns, items) => {
@@ -25,11 +29,11 @@ const row = (columns, item) => {
     el(index === header ? "th" : "td", { scope: index === header && "row", class: kind }, content(item))));
 };
 
-/** `fetchPage(after)` gives {items, next}; `nothing` is what stands there when there is none. */
+/** `fetchPage(after)` gives {items, next}; `nothing` is what stands there when there is none, or makes it of the page. */
 export const pagedTable = async (place, { caption, columns, fetchPage, nothing }) =>
   load(place, async () => {
     const first = await fetchPage(null);
-    if (first.items.length === 0) return empty(nothing);
+    if (first.items.length === 0) return empty(typeof nothing === "function" ? nothing(first) : nothing);
     const shown = table(caption, columns, first.items);
     const foot = el("div", { class: "line" });
     offerMore(foot, shown.querySelector("tbody"), columns, fetchPage, first.next);

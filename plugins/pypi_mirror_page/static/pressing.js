@@ -7,7 +7,7 @@ import { el } from "./dom.js";
  * `ready` says whether it may be pressed again. */
 export const actButton = (label, press, { allowed, kind, name, ready = () => true } = {}) => {
   const button = el("button", { type: "button", class: kind, "aria-label": name, disabled: !allowed,
-    "aria-describedby": allowed ? null : "may-not", title: allowed ? null : "Your login may look, and not press" }, label);
+    "aria-describedby": allowed ? null : "may-not", title: allowed ? null : "Read-only access" }, label);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {

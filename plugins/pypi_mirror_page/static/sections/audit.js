@@ -3,7 +3,7 @@
 import { runLink } from "../airflow_links.js";
 import { get } from "../api.js";
 import { badge, bar, el, facts } from "../dom.js";
-import { table, time } from "../paged_table.js";
+import { table } from "../paged_table.js";
 import { empty, load } from "../trouble.js";
 import { ago, count, number, percent, size } from "../wording.js";
 
@@ -21,14 +21,14 @@ const render = (coverage) => [
     share("Projects", coverage.projects_covered, coverage.projects, number),
     share("Bytes", coverage.bytes_covered, coverage.bytes, size),
     facts([
-      ["Longest ago", oldest(coverage)],
-      ["Needed a run", coverage.needed_bytes === null ? "known after two audits" : `${size(coverage.needed_bytes)} to give every project its turn in time`],
+      ["Oldest check", oldest(coverage)],
+      ["Needed per audit", coverage.needed_bytes === null ? "known after two audits" : `${size(coverage.needed_bytes)}, to verify every project in time`],
     ]),
     coverage.suffices === false && el("p", { class: "note", "data-tone": "warn" },
-      "[audit] gigabytes-per-run is too small: at this pace some projects are verified later than within-days says. Raise it, or run the audit more often.")),
+      "[audit] gigabytes-per-run is too small: at this pace some projects are verified later than [audit] within-days allows. Raise it, or run audits more often.")),
   el("h2", null, "Audits"),
   coverage.audits.length === 0
-    ? empty("No audit yet. The DAG pypi_mirror_audit reads a part of the mirror each time, compares it with its checksums and upstream, and repairs what it can: switch it on in Airflow.")
+    ? empty("No audit yet. The DAG pypi_mirror_audit verifies a part of the mirror each time: it compares files with their checksums and with upstream and repairs what it can. Switch it on in Airflow.")
     : table("The last audits, newest first", AUDITS, coverage.audits),
 ];
 
@@ -41,19 +41,18 @@ const share = (name, covered, whole, written) => {
 
 const oldest = (coverage) =>
   coverage.oldest !== null ? el("span", { title: coverage.oldest }, ago(coverage.oldest))
-    : coverage.never ? "some projects had no turn yet" : "the mirror is empty";
+    : coverage.never ? "some projects have not been verified yet" : "the mirror is empty";
 
 const findings = (audit) => {
-  if (audit.found === null) return "not kept";
+  if (audit.found === null) return "not recorded";
   const kinds = Object.entries(audit.found).filter(([, n]) => n > 0);
   return kinds.length === 0 ? "nothing" : kinds.map(([kind, n]) => `${kind.replaceAll("_", " ")}: ${number(n)}`).join(", ");
 };
 
 const AUDITS = [
-  ["Audit", (item) => [runLink(item.label, "audit"), item.reason && el("div", { class: "muted small words" }, item.reason)], "text"],
+  ["Audit", (item) => [runLink(item.label, "audit", item.started_at), item.reason && el("div", { class: "muted small words" }, item.reason)], "text"],
   ["State", (item) => badge(item.state, TONES[item.state])],
-  ["Started", (item) => time(item.started_at), "when"],
-  ["Found", (item) => el("span", { class: "words" }, findings(item))],
+  ["Found", findings, "text"],
   ["Repaired", (item) => (item.repaired === null ? "–" : number(item.repaired)), "number"],
-  ["Left broken", (item) => (item.unrepaired === null ? "–" : number(item.unrepaired)), "number"],
+  ["Not repaired", (item) => (item.unrepaired === null ? "–" : number(item.unrepaired)), "number"],
 ];

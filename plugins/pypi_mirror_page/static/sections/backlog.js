@@ -3,7 +3,7 @@
 import { airflowLink } from "../airflow_links.js";
 import { get, post } from "../api.js";
 import { badge, el } from "../dom.js";
-import { pagedTable, time } from "../paged_table.js";
+import { date, pagedTable } from "../paged_table.js";
 import { actButton, confirmed, tell } from "../pressing.js";
 import { ago, count, number } from "../wording.js";
 
@@ -36,7 +36,7 @@ export const backlog = (context) => {
       caption: "Projects on the backlog",
       columns: columns({ choose, retry, allowed }),
       fetchPage: (after) => get("backlog", { after, limit: PAGE, parked }),
-      nothing: parked === null ? "Every project is current. What fails is listed here with its reason, and tried again by itself."
+      nothing: parked === null ? "No project has failed. A project that fails is listed here with the reason and is retried automatically."
         : "No such project is on the backlog.",
     });
     retryAll.disabled = !allowed || place.querySelector("tbody") === null;
@@ -63,8 +63,8 @@ export const backlog = (context) => {
     const { run } = await post("backlog/retry", { projects });
     await refresh();
     context.refresh();
-    return [`${count(projects.length, "project is", "projects are")} tried again by the run `, airflowLink(run.link, run.run_id),
-      run.paused ? ", which waits until somebody switches the DAG on." : ".", more];
+    return [`${count(projects.length, "project is", "projects are")} retried by the run `, airflowLink(run.link, run.run_id),
+      run.paused ? ", which starts when somebody switches on the DAG pypi_mirror." : ".", more];
   });
 
   const retryEverything = async () => {
@@ -73,20 +73,20 @@ export const backlog = (context) => {
       names = await everybody();
       return "Asking Airflow for a run …";
     }))) return;
-    await retry(names, names.length < MOST ? "" : ` These are the first ${number(MOST)}; when it has ended, press again, or run “pypi-mirror backlog retry -c mirror.conf --all”.`);
+    await retry(names, names.length < MOST ? "" : ` These are the first ${number(MOST)}; press again after it has ended, or run “pypi-mirror backlog retry -c mirror.conf --all”.`);
   };
 
   const forget = async (projects) => {
     const sure = await confirmed({
       title: `Forget ${count(projects.length, "project")}?`,
-      words: ["They are taken off the backlog and not tried again; what the mirror serves of them stays. This is for projects that the filters leave out by now: one they select is refused, since it would stay behind upstream."],
+      words: ["They leave the backlog and are not retried; the mirror keeps serving what it has of them. This is for projects that the filters now leave out: one that they select is refused, since it would stay behind upstream."],
       label: "Forget", kind: "danger",
     });
     return sure && tell(outcome, context.announce, async () => {
       await post("backlog/forget", { projects });
       await refresh();
       context.refresh();
-      return `${count(projects.length, "project is", "projects are")} off the backlog.`;
+      return `${count(projects.length, "project has", "projects have")} left the backlog.`;
     });
   };
 
@@ -113,9 +113,9 @@ const columns = ({ choose, retry, allowed }) => [
   [el("span", { class: "unseen" }, "Select"), (item) => el("input", { type: "checkbox", disabled: !allowed, "aria-describedby": allowed ? null : "may-not",
     "aria-label": `Select ${item.project}`, onchange: (event) => choose(item.project, event.target.checked) }), "tick"],
   ["Project", (item) => el("a", { href: `#projects/${item.project}` }, item.display_name || item.project), "name"],
-  ["State", (item) => (item.parked ? badge("parked", "bad") : item.lagging ? badge("waiting", "info") : badge("failed", "warn"))],
+  ["State", (item) => (item.parked ? badge("parked", "bad") : item.lagging ? badge("lagging", "info") : badge("failed", "warn"))],
   ["Reason", (item) => [el("strong", null, item.error), `: ${item.reason}`], "text"],
-  ["Tried", (item) => [`${count(item.attempts, "time")} since `, time(item.first_failed_at)], "name"],
-  ["Next try", (item) => el("span", { title: item.next_try_at }, Date.parse(item.next_try_at) <= Date.now() ? "with the next run" : ago(item.next_try_at))],
+  ["Attempts", (item) => [count(item.attempts, "attempt"), el("div", { class: "muted small" }, "since ", date(item.first_failed_at))], "when"],
+  ["Next attempt", (item) => el("span", { title: item.next_try_at }, Date.parse(item.next_try_at) <= Date.now() ? "with the next run" : ago(item.next_try_at)), "when"],
   [el("span", { class: "unseen" }, "Action"), (item) => actButton("Retry", () => retry([item.project]), { allowed, name: `Retry ${item.project}` })],
 ];

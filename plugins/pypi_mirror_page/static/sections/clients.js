@@ -1,4 +1,4 @@
-// What people put into pip's, uv's and Poetry's settings.
+// How each tool is told to use the mirror.
 
 import { get } from "../api.js";
 import { el } from "../dom.js";
@@ -13,9 +13,9 @@ export const clients = (context) => ({
 });
 
 const render = (context, { index_url: url, served, snippets }) => [
-  !served && el("p", { class: "note", "data-tone": "warn" }, "No site is set up by this project ([site] enabled = false): the address is right only if your own web server serves the mirror there."),
-  el("p", { class: "words" }, "The index is at ", el("code", null, url), "."),
-  el("div", { class: "two" }, snippets.map((snippet) => block(context, snippet))),
+  !served && el("p", { class: "note", "data-tone": "warn" }, "[site] enabled is off: the address is right only if your own web server serves the mirror there."),
+  el("p", { class: "words" }, "The index is at ", el("code", null, url), ". Choose the lines for your tool; the variables serve pip and uv."),
+  el("div", { class: "snippets" }, snippets.map((snippet) => block(context, snippet))),
 ];
 
 const block = (context, { name, file, text }) => {

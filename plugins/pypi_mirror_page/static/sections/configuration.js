@@ -15,7 +15,7 @@ export const configuration = () => {
     name: "configuration",
     label: "Configuration",
     open(panel) {
-      if (!made) panel.append(el("div", { class: "line" }, changed, el("label", { for: "changed" }, "Only what differs from the default")), place);
+      if (!made) panel.append(el("div", { class: "line" }, changed, el("label", { for: "changed" }, "Only settings that differ from their default")), place);
       made = true;
       load(place, async () => sections(known = await get("configuration"), changed.checked));
     },
@@ -33,7 +33,7 @@ const sections = ({ path, sections: all }, onlyChanged) => {
 };
 
 const COLUMNS = [
-  ["Setting", (setting) => el("code", null, setting.key)],
-  ["Value", (setting) => [el("pre", { class: "value" }, setting.value === "" ? "–" : setting.value), differs(setting) && badge("set", "info")], "name"],
+  ["Setting", (setting) => el("code", null, setting.key), "setting"],
+  ["Value", (setting) => [el("pre", null, setting.value === "" ? "–" : setting.value), differs(setting) && badge("set", "info")], "value"],
   ["What it is for", (setting) => setting.doc, "text"],
 ];

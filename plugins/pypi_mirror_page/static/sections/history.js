@@ -4,14 +4,15 @@ import { runLink } from "../airflow_links.js";
 import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { badge, el } from "../dom.js";
-import { table, time } from "../paged_table.js";
+import { table } from "../paged_table.js";
 import { empty, load } from "../trouble.js";
-import { count, day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
+import { day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
 
-const DAY = 86400000;
+const HOUR = 3600000, DAY = 24 * HOUR;
 const PERIODS = [[1, "a day"], [7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
 const MINUTES = [1, 5, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200].map((minutes) => minutes * 60);
 const TONES = { success: "good", failed: "bad", running: "info", paused: "warn" };
+const KINDS = { sync: "sync", backfill: "backfill", selected: "named projects", audit: "audit" };
 const RUNS = 50;
 
 export const history = () => {
@@ -31,13 +32,19 @@ export const history = () => {
   };
 };
 
+/** Where data begins: an empty stretch before it says nothing. */
+const start = (runs, samples, to, days) => {
+  const began = [...runs.map((run) => run.started_at), ...samples.map((sample) => sample.at)].map(Date.parse);
+  return Math.max(to - days * DAY, Math.min(to - HOUR, ...began));
+};
+
 const render = ({ runs, samples, forecast }, days) => {
-  const to = Date.now(), from = to - days * DAY;
+  const to = Date.now(), from = start(runs, samples, to, days);
   const over = (pick) => samples.map((sample) => [Date.parse(sample.at), pick(sample)]);
   const done = runs.filter((run) => run.finished_at !== null);
   const charts = samples.length > 0 && [
-    chart({ title: "Lag", from, to, format: duration, mark: shortDuration, steps: MINUTES, floor: 60,
-      series: [{ name: "behind upstream for", tone: "warn", kind: "area", points: over((s) => s.lag_seconds) }] }),
+    chart({ title: "Behind upstream", from, to, format: duration, mark: shortDuration, steps: MINUTES, floor: 60,
+      series: [{ name: "behind for", tone: "warn", kind: "area", points: over((s) => s.lag_seconds) }] }),
     chart({ title: "Size of the mirror", from, to, format: size,
       series: [{ name: "files", tone: "info", kind: "area", points: over((s) => s.bytes) }] }),
     diskChart(samples, forecast, from, to, over),
@@ -45,10 +52,11 @@ const render = ({ runs, samples, forecast }, days) => {
       series: [{ name: "projects", tone: "bad", points: over((s) => s.backlog) }] }),
   ];
   return [
-    samples.length === 0 && empty("No samples yet. Each run takes one, and the DAG pypi_mirror_watch every few minutes: the charts begin then."),
+    samples.length === 0 && empty("No samples yet. Each run takes one and so does the DAG pypi_mirror_watch every few minutes; the charts begin with the first."),
     el("div", { class: "two" }, charts || null, done.length > 0 && runCharts(done, from, to)),
+    from > to - days * DAY + HOUR && el("p", { class: "muted" }, `Data begins on ${day(from)}.`),
     el("h2", null, "Runs"),
-    runs.length === 0 ? empty("No run in this time. Trigger the DAG pypi_mirror in Airflow to start one.") : runTable(runs.slice(0, RUNS)),
+    runs.length === 0 ? empty("No run in this time. “Sync now” on the overview starts one.") : runTable(runs.slice(0, RUNS)),
     runs.length > RUNS && el("p", { class: "muted" }, `The newest ${RUNS} of ${number(runs.length)}; Airflow has the rest.`),
   ];
 };
@@ -71,8 +79,8 @@ const diskChart = (samples, forecast, from, to, over) => {
 
 const forecastWords = ({ full_at: full, bytes_a_day: pace }) => {
   if (pace === null) return "Too few samples for a forecast.";
-  if (full === null) return pace > 0 ? `It fills by ${size(pace)} a day, and not up.` : "It does not fill up.";
-  return `It fills by ${size(pace)} a day: down to its reserve on ${day(full)}, in ${duration(Math.max(0, -secondsSince(full)))}.`;
+  if (full === null) return pace > 0 ? `Grows by ${size(pace)} a day; room for more than ten years.` : "Does not grow.";
+  return `Grows by ${size(pace)} a day; down to its reserve in ${duration(Math.max(0, -secondsSince(full)))}, on ${day(full)}.`;
 };
 
 const seconds = (run) => Math.max(1, (Date.parse(run.finished_at) - Date.parse(run.started_at)) / 1000);
@@ -89,12 +97,11 @@ const runCharts = (runs, from, to) => {
 
 const runTable = (runs) =>
   table("Runs of the mirror, newest first", [
-    ["Run", (run) => [runLink(run.label, run.kind), run.reason && el("div", { class: "muted small words" }, run.reason)], "text"],
-    ["Kind", (run) => run.kind],
+    ["Run", (run) => [runLink(run.label, run.kind, run.started_at), run.reason && el("div", { class: "muted small words" }, run.reason)], "text"],
+    ["Kind", (run) => KINDS[run.kind]],
     ["State", (run) => badge(run.state, TONES[run.state])],
-    ["Started", (run) => time(run.started_at), "when"],
     ["Took", (run) => (run.finished_at === null ? "–" : duration(seconds(run))), "when"],
-    ["Projects", (run) => number(run.projects), "number"],
-    ["Failed", (run) => number(run.failed), "number"],
-    ["Downloaded", (run) => `${count(run.files, "file")}, ${size(run.bytes)}`, "number"],
+    ["Projects", (run) => [number(run.projects), run.failed > 0 && el("div", { class: "small" }, `${number(run.failed)} failed`)], "number"],
+    ["Files", (run) => number(run.files), "number"],
+    ["Downloaded", (run) => size(run.bytes), "number"],
   ], runs);

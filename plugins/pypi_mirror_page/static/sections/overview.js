@@ -1,38 +1,64 @@
-// The mirror at a glance: how fresh, how full, what it saves, the run under way and the last ones.
+// The mirror at a glance: what to know first, how full it is, the run under way and the last ones.
 
-import { airflowLink } from "../airflow_links.js";
-import { get, Trouble } from "../api.js";
+import { airflowLink, runName } from "../airflow_links.js";
+import { get, post, Trouble } from "../api.js";
 import { badge, bar, el, show } from "../dom.js";
-import { freshness, notes } from "../freshness.js";
 import { table, time } from "../paged_table.js";
+import { actButton, tell } from "../pressing.js";
 import { empty, troubleBox } from "../trouble.js";
-import { count, duration, number, percent, secondsSince, size } from "../wording.js";
+import { headline, note } from "../verdict.js";
+import { ago, count, duration, number, percent, secondsSince, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
 
 const TONES = { success: "good", failed: "bad", running: "info", queued: "info" };
 const SHOWN = 5;
+const KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch" };
+const WATCH = "pypi_mirror_watch";
+const SWITCHED_OFF = {
+  pypi_mirror_audit: ["Audits are switched off", "Nothing compares the files on the disk with their checksums"],
+  pypi_mirror_watch: ["The watch is switched off", "Between runs upstream is not checked and no alert is sent"],
+};
 
 export const overview = (context) => {
+  const words = el("div", { class: "words" }), outcome = el("div");
   const parts = {
     trouble: el("div"),
     fresh: el("div", { class: "fresh card" }),
+    outcome,
     notes: el("ul", { class: "notes" }),
     run: el("section", { class: "block", "aria-labelledby": "run-heading" }),
     figures: el("dl", { class: "figures" }),
     disk: el("section", { class: "card block", "aria-labelledby": "disk-heading" }),
     runs: el("section", { class: "block", "aria-labelledby": "runs-heading" }),
   };
+  let shown = null, under_way = false;
+  const ready = () => context.me.may_act && !under_way;
+  const sync = actButton("Sync now", () => tell(outcome, context.announce, async () => {
+    const { run } = await post("runs", {});
+    context.refresh();
+    return ["The run ", airflowLink(run.link, run.run_id), run.paused ? " starts when somebody switches on the DAG pypi_mirror." : " starts in a moment."];
+  }), { allowed: context.me.may_act, ready });
+  parts.fresh.append(words, sync);
   const progress = runProgress(context, parts.run);
-  let shown = null;
 
   const update = async (state, trouble) => {
-    show(parts.trouble, trouble && [trouble.title, trouble.message], () => trouble && troubleBox(trouble, context.refresh));
-    if (state !== null) {
-      showFreshness(parts, state, context.staleAfter);
+    const missing = trouble?.kind === "no-mirror-yet";
+    show(parts.trouble, trouble && !missing && [trouble.title, trouble.message], () => trouble && !missing && troubleBox(trouble, context.refresh));
+    if (missing) {
+      showFinding(parts.fresh, words, { tone: "warn", headline: trouble.title, advice: trouble.message, see: null });
+    } else if (state !== null) {
+      showFinding(parts.fresh, words, state.verdict.worst, () => [examples(state), lastLooks(state)]);
+      const { others } = state.verdict;
+      show(parts.notes, others, () => others.map(note));
       showFigures(parts.figures, state);
       showDisk(parts.disk, state.disk);
       progress.expect(state.running);
+      under_way = state.running !== null;
     }
+    parts.fresh.hidden = state === null && !missing;
+    sync.disabled = !ready();
+    if (under_way) sync.title = "A run is under way";
+    else if (context.me.may_act) sync.removeAttribute("title");
     // Airflow knows its runs before there is a mirror; where it does not answer either, once said is enough.
     await showRuns(parts.runs, trouble === null);
     shown.removeAttribute("aria-busy");
@@ -54,49 +80,63 @@ export const overview = (context) => {
     close() {
       context.listeners.delete(update);
       progress.stop();
+      outcome.replaceChildren();
     },
   };
 };
 
-const showFreshness = (parts, state, staleAfter) => {
-  const { tone, headline, detail } = freshness(state, staleAfter);
-  parts.fresh.dataset.tone = tone;
-  const approve = state.waiting === null ? null : el("a", { href: "#removals" }, "See what it would remove");
-  show(parts.fresh, [headline, detail, Boolean(approve)], () => [
-    el("span", { class: "dot", "aria-hidden": "true" }),
-    el("p", { class: "headline" }, headline),
-    el("p", { class: "detail" }, detail, approve && [" ", approve])]);
-  const said = notes(state);
-  show(parts.notes, said, () => said.map((note) => el("li", { class: "note", "data-tone": note.tone }, note.words)));
+const showFinding = (card, words, finding, more = () => []) => {
+  card.dataset.tone = finding.tone;
+  const further = more();
+  show(words, [finding, further.map((each) => each?.textContent)], () => [headline(finding), further]);
 };
 
-const figure = (name, value, more) =>
-  el("div", null, el("dt", null, name), el("dd", null, value), more && el("dd", { class: "more" }, more));
+/** Of what awaits approval. */
+const examples = ({ waiting }) => {
+  if (waiting === null || waiting.examples.length === 0) return null;
+  const rest = waiting.touched - waiting.examples.length;
+  return el("ul", { class: "detail" },
+    waiting.examples.map((each) => el("li", null, el("a", { href: `#projects/${each.project}` }, each.project), `: ${loss(each)} (${each.reason})`)),
+    rest > 0 && el("li", null, `and ${count(rest, "more project")}`));
+};
+
+const loss = ({ whole, files, bytes }) => `${whole ? "the whole project, " : ""}${count(files, "file")}, ${size(bytes)}`;
+
+const lastLooks = ({ checked_at: checked, updated_at: updated }) =>
+  el("p", { class: "detail muted" },
+    checked === null ? "Upstream has not been asked yet. " : ["Last checked ", when(checked), ". "],
+    updated === null ? "No sync is complete yet." : ["Last complete sync ", when(updated), "."]);
+
+const when = (moment) => el("time", { datetime: moment, title: new Date(moment).toISOString() }, ago(moment));
+
+const figure = (name, value, more, title) =>
+  el("div", null, el("dt", { title }, name), el("dd", null, value), more && el("dd", { class: "more" }, more));
 
 const showFigures = (place, state) => {
   const saved = state.dropped_bytes / Math.max(1, state.dropped_bytes + state.bytes);
   const lag = state.lag_seconds;
-  const minutes = lag >= 3600 ? `${count(Math.round(lag / 60), "minute")}, ` : "";
-  show(place, state, () => [
+  show(place, { ...state, at: null, verdict: null }, () => [
     figure("Projects", number(state.projects)),
     figure("Files", number(state.files)),
     figure("Size", size(state.bytes)),
-    figure("Saved by filters", size(state.dropped_bytes),
-      state.dropped_files > 0 ? `${count(state.dropped_files, "file")}, ${percent(saved)} of these projects` : "no file is left out"),
-    figure("Lag", lag === null ? "Unknown" : lag === 0 ? "None" : duration(lag),
-      state.behind === null ? null : `${minutes}${count(state.behind, "event")} behind`),
-    figure("Complete up to event", state.cursor === null ? "–" : number(state.cursor),
-      state.upstream_serial === null ? "upstream’s is unknown" : `upstream is at ${number(state.upstream_serial)}`),
-    figure("Backlog", number(state.backlog), state.parked > 0 ? `${number(state.parked)} of them parked` : "projects to be retried"),
-    figure("Removed, still on disk", size(state.tombstones.bytes), count(state.tombstones.count, "file")),
+    figure("Left out by filters", count(state.dropped_files, "file"),
+      state.dropped_files > 0 && `${size(state.dropped_bytes)}, ${percent(saved)} of these projects`),
+    figure("Behind upstream", lag === null ? "unknown" : lag === 0 ? "up to date" : duration(lag), events(state)),
+    figure("Serial", state.cursor === null ? "none yet" : number(state.cursor),
+      state.upstream_serial === null ? "upstream states none" : `upstream is at ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
+    figure("Backlog", count(state.backlog, "project"), state.parked > 0 ? `${number(state.parked)} of them parked` : state.backlog > 0 && "retried automatically"),
+    figure("Removed, still on disk", count(state.tombstones.count, "file"), state.tombstones.count > 0 && size(state.tombstones.bytes)),
   ]);
 };
+
+const events = ({ behind, lag_seconds: lag }) =>
+  behind ? `${count(behind, "event")}${lag === 0 ? " that change nothing here" : ""}` : null;
 
 const showDisk = (place, disk) => {
   const used = disk.total - disk.free;
   show(place, disk, () => [
     el("div", { class: "line" }, el("h2", { id: "disk-heading" }, "Disk"),
-      el("span", { class: "muted words" }, `${size(disk.free)} of ${size(disk.total)} free at ${disk.path}, of which ${size(disk.reserve)} are kept`)),
+      el("span", { class: "muted words" }, `${size(disk.free)} of ${size(disk.total)} free, ${size(disk.reserve)} reserved, at ${disk.path}`)),
     bar([used / disk.total, disk.free < disk.reserve ? "bad" : ""], [Math.min(disk.reserve, disk.free) / disk.total, "kept"]),
   ]);
 };
@@ -111,25 +151,37 @@ const showRuns = async (place, complains) => {
     show(place, [error.title, error.message], () => complains && troubleBox(error, () => showRuns(place, true)));
     return;
   }
-  const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })));
+  const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })))
+    // Every few minutes, and nothing to tell unless it fails.
+    .filter((run) => run.dag !== WATCH || run.state === "failed");
   runs.sort((a, b) => (b.started_at ?? b.queued_at ?? "").localeCompare(a.started_at ?? a.queued_at ?? ""));
   show(place, dags, () => [
     el("div", { class: "line" }, el("h2", { id: "runs-heading" }, "Runs in Airflow"),
-      dags.map((dag) => [airflowLink(dag.link, dag.dag_id), dag.paused ? badge("paused", "warn")
-        : dag.next_run_at && el("span", { class: "muted" }, "next ", time(dag.next_run_at))])),
-    dags.some((dag) => dag.paused) && el("p", { class: "note", "data-tone": "warn" },
-      `Airflow starts no run of ${dags.filter((dag) => dag.paused).map((dag) => dag.dag_id).join(" and ")} by itself: switch it on in Airflow’s list of DAGs.`),
-    runs.length === 0 ? empty("No run yet. Trigger the DAG pypi_mirror in Airflow to start the first sync.")
+      dags.map((dag) => el("span", { class: "small" }, airflowLink(dag.link, dag.dag_id), " ",
+        dag.paused ? badge("paused", "warn") : dag.next_run_at && el("span", { class: "muted" }, "next ", when(dag.next_run_at))))),
+    dags.filter((dag) => dag.paused && SWITCHED_OFF[dag.dag_id]).map((dag) => el("p", { class: "note", "data-tone": "warn" },
+      el("strong", null, `${SWITCHED_OFF[dag.dag_id][0]}. `), SWITCHED_OFF[dag.dag_id][1], `: switch on the DAG ${dag.dag_id} in Airflow's list of DAGs.`)),
+    runs.length === 0 ? empty("No run yet. Sync now starts the first one.")
       : table("The newest runs in Airflow", [
-        ["Run", (run) => airflowLink(run.link, run.run_id), "text"],
-        ["DAG", (run) => run.dag],
+        ["Run", named, "when"],
+        ["Kind", (run) => KINDS[run.dag]],
         ["State", (run) => badge(run.state, TONES[run.state])],
-        ["Started", (run) => time(run.started_at), "when"],
         ["Took", took, "when"],
-        ["By", (run) => run.started_by ?? run.type],
+        ["Projects", (run) => tally(run, ({ projects, failed }) => [number(projects), failed > 0 && el("div", { class: "small" }, `${number(failed)} failed`)]), "number"],
+        ["Files", (run) => tally(run, ({ files }) => number(files)), "number"],
+        ["Downloaded", (run) => tally(run, ({ bytes }) => size(bytes)), "number"],
       ], runs),
   ]);
 };
+
+const named = (run) => {
+  const link = airflowLink(run.link, runName(run.type, run.started_at ?? run.queued_at));
+  link.title = run.run_id;
+  return [link, run.started_by !== null && el("div", { class: "muted small" }, `by ${run.started_by}`)];
+};
+
+/** What a run of the ledger did; audits download nothing, and a run under way is shown above. */
+const tally = ({ did }, pick) => (did === null || did.finished_at === null || did.kind === "audit" ? "–" : pick(did));
 
 const took = (run) => {
   if (run.started_at === null) return "–";

@@ -1,15 +1,15 @@
 // One project: what the mirror holds of it, why each file of upstream's is kept or dropped, and syncing it.
 
 import { airflowLink } from "../airflow_links.js";
-import { get, post, Trouble } from "../api.js";
+import { get, post } from "../api.js";
 import { badge, el, facts } from "../dom.js";
-import { pagedTable, table, time } from "../paged_table.js";
+import { date, pagedTable, table, time } from "../paged_table.js";
 import { actButton, tell } from "../pressing.js";
 import { empty, load } from "../trouble.js";
 import { ago, count, number, size } from "../wording.js";
 
 const PAGE = 100;
-const STATES = { held: ["on the mirror", "good"], tombstone: ["removed, on disk", "warn"], missing: ["not here yet", "info"], absent: ["not here", null] };
+const STATES = { held: ["on the mirror", "good"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
 
 export const showProject = (context, place, name) => {
   const path = `projects/${encodeURIComponent(name)}`;
@@ -24,21 +24,25 @@ export const showProject = (context, place, name) => {
   const sync = actButton("Sync now", () => tell(outcome, context.announce, async () => {
     const { run } = await post("sync", { projects: [name] });
     context.refresh();
-    return ["The run ", airflowLink(run.link, run.run_id), ` syncs ${name} and verifies its files`, run.paused ? " as soon as somebody switches the DAG on." : "."];
+    return ["The run ", airflowLink(run.link, run.run_id), ` syncs ${name} and verifies its files`, run.paused ? " when somebody switches on the DAG pypi_mirror." : "."];
   }), { allowed: context.me.may_act });
   place.replaceChildren(
     el("p", null, el("a", { href: "#projects" }, "All projects")),
     el("div", { class: "line" }, el("h2", { class: "words" }, name), explain, sync),
     outcome, held, why);
   load(held, async () => {
-    try {
-      return whole(await get(path, { limit: PAGE }), path);
-    } catch (error) {
-      if (!(error instanceof Trouble) || error.status !== 404) throw error;
-      return empty("The mirror has nothing of this project. “Explain every file” says whether a filter keeps it out.");
-    }
+    const project = await get(path, { limit: PAGE });
+    return project.known ? whole(project, path) : unknown(project);
   });
 };
+
+/** What may be meant by a name that nothing has. */
+export const didYouMean = (similar) => similar.length > 0 && ["Did you mean ",
+  similar.map((name, index) => [index > 0 && ", ", el("a", { href: `#projects/${name}` }, name)]), "? "];
+
+const unknown = ({ project, selected, why, similar }) =>
+  empty(`The mirror does not have ${project}. `, didYouMean(similar),
+    selected ? `The filters would let it in (${why}); upstream may not have it. “Sync now” asks upstream.` : `The filters leave it out: ${why}.`);
 
 const whole = (project, path) => {
   const files = el("div", { class: "block" });
@@ -53,7 +57,7 @@ const whole = (project, path) => {
       first = { items: [], next: null };
       return page;
     },
-    nothing: "The mirror has no file of it.",
+    nothing: "The mirror has no file of this project.",
   });
   return [
     project.backlog && el("p", { class: "note", "data-tone": "warn" },
@@ -63,7 +67,7 @@ const whole = (project, path) => {
     el("div", { class: "two" },
       el("div", { class: "card block" }, el("h3", null, "On the mirror"), facts([
         ["Selected", [badge(project.selected ? "yes" : "no", project.selected ? "good" : "warn"), ` ${project.why}`]],
-        ...(project.held === null ? [["Held", "nothing"]] : held(project.held)),
+        ...(project.held === null ? [["On the disk", "nothing"]] : held(project.held)),
       ])),
       el("div", { class: "card block" }, el("h3", null, "Last events upstream"), events(project.events))),
     el("h3", null, "Files"), files,
@@ -72,7 +76,7 @@ const whole = (project, path) => {
 
 // What upstream's page has and ours lacks: refused, or not to be had so far.
 const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" },
-  el("h3", null, "Missing from its page"),
+  el("h3", null, "Left off its page"),
   el("ul", null, parts.map(({ part, error }) => el("li", { class: "words" },
     part.filename !== null && [el("span", { class: "code" }, part.filename), ": "],
     part.field !== null && [el("span", { class: "code" }, part.field), ": "],
@@ -80,23 +84,23 @@ const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" }
 
 const held = (project) => [
   ["Status", badge(project.status, project.status === "active" ? "good" : "warn")],
-  ["Files", `${number(project.files)}, ${size(project.bytes)}`],
-  ["Left out", project.dropped_files ? `${count(project.dropped_files, "file")}, ${size(project.dropped_bytes)}` : "none"],
-  ["Page of event", project.serial === null ? null : number(project.serial)],
-  ["Synced", el("span", null, ago(project.synced_at))],
+  ["Files", `${count(project.files, "file")}, ${size(project.bytes)}`],
+  ["Left out", project.dropped_files ? `${count(project.dropped_files, "file")}, ${size(project.dropped_bytes)}` : "no file"],
+  ["Serial", project.serial === null ? null : el("span", { title: "Upstream's event number of its page" }, number(project.serial))],
+  ["Last synced", el("time", { datetime: project.synced_at, title: project.synced_at }, ago(project.synced_at))],
 ];
 
 const events = (list) =>
-  list.length === 0 ? el("p", { class: "muted" }, "The ledger has no event of it: events are kept from the first sync on.")
-    : facts(list.slice(0, 8).map((event) => [time(event.at), `${event.action}${event.version ? ` (${event.version})` : ""}, event ${number(event.serial)}`]));
+  list.length === 0 ? el("p", { class: "muted" }, "No event since the first sync.")
+    : facts(list.slice(0, 8).map((event) => [time(event.at), `${event.action}${event.version ? ` (${event.version})` : ""}, serial ${number(event.serial)}`]));
 
 const FILES = [
   ["File", (file) => el("span", { class: "code words", title: `sha256 ${file.sha256}` }, file.filename), "text"],
   ["State", (file) => (file.removed_at === null ? badge("listed", "good") : badge("removed, on disk", "warn"))],
   ["Size", (file) => size(file.size), "number"],
-  ["Uploaded", (file) => time(file.uploaded_at), "when"],
-  ["Verified", (file) => time(file.verified_at), "when"],
-  ["Beside it", (file) => [file.metadata && "metadata", file.provenance && "provenance"].filter(Boolean).join(", ") || "–"],
+  ["Uploaded", (file) => date(file.uploaded_at), "when"],
+  ["Verified", (file) => date(file.verified_at), "when"],
+  ["Also", (file) => [file.metadata && "metadata", file.provenance && "provenance"].filter(Boolean).join(", ") || "–"],
 ];
 
 const explanation = (explained) => {

@@ -3,14 +3,14 @@
 import { get } from "../api.js";
 import { badge, el } from "../dom.js";
 import { pagedTable, time } from "../paged_table.js";
-import { number, size } from "../wording.js";
-import { showProject } from "./project.js";
+import { count, number, size } from "../wording.js";
+import { didYouMean, showProject } from "./project.js";
 
 const PAGE = 50;
 const TYPING = 250;
 
 export const projects = (context) => {
-  const field = el("input", { type: "search", id: "query", autocomplete: "off", spellcheck: "false", maxlength: "255", placeholder: "numpy" });
+  const field = el("input", { type: "search", id: "query", autocomplete: "off", spellcheck: "false", maxlength: "255", placeholder: "Any part of a name" });
   const found = el("div", { class: "block" }), one = el("div", { class: "block" });
   const form = el("form", { class: "line", role: "search" }, el("label", { for: "query" }, "Project"), field, el("button", { type: "submit" }, "Look up"));
   const list = el("div", { class: "block" }, form, found);
@@ -28,8 +28,8 @@ export const projects = (context) => {
       caption: query ? `Projects with ${query} in their name` : "Projects",
       columns: COLUMNS,
       fetchPage: (after) => get("projects", { query, after, limit: PAGE }),
-      nothing: query ? `The mirror has no project with “${query}” in its name. “Look up” says whether a filter keeps it out.`
-        : "The mirror holds no project yet. Trigger the DAG pypi_mirror in Airflow to start the first sync.",
+      nothing: ({ similar }) => query === "" ? "The mirror has no project yet. “Sync now” on the overview starts the first sync."
+        : [`No project has “${query}” in its name. `, didYouMean(similar), "“Look up” says whether a filter keeps it out."],
     });
     if (found.childElementCount === 0) found.replaceChildren(place);
     done.then(() => mine === turn && found.replaceChildren(place));
@@ -71,6 +71,6 @@ const COLUMNS = [
   ["Status", (item) => badge(item.status, item.status === "active" ? "good" : "warn")],
   ["Files", (item) => number(item.files), "number"],
   ["Size", (item) => size(item.bytes), "number"],
-  ["Left out", (item) => (item.dropped_files ? `${number(item.dropped_files)}, ${size(item.dropped_bytes)}` : "–"), "number"],
+  ["Left out by filters", (item) => (item.dropped_files ? `${count(item.dropped_files, "file")}, ${size(item.dropped_bytes)}` : "–"), "number"],
   ["Synced", (item) => time(item.synced_at), "when"],
 ];

@@ -23,30 +23,30 @@ export const removals = (context) => {
     const sure = await confirmed({
       title: approves ? `Remove ${extent(waiting)}?` : "Reject the plan?",
       words: approves
-        ? ["They leave the pages as soon as the run goes on. The files stay on the disk for [removal] grace-days, and come back with the next sync if upstream or the filters bring them back."]
-        : ["The run fails, and nothing is removed. The next run makes a new plan."],
-      label: option, kind: approves ? "main" : "danger",
+        ? ["Clients no longer find them once the run has gone on.", kept(waiting)]
+        : ["The run fails and nothing is removed. The next run makes a new plan."],
+      label: option, kind: approves ? "danger" : null,
     });
     if (!sure) return;
     await tell(outcome, context.announce, async () => {
       await answerRun(approval.answer, option);
-      answered = { run: waiting.run, words: approves ? "The run goes on." : "The run ends." };
+      answered = { run: waiting.run, words: approves ? "The run continues." : "The run ends." };
       poll.now();
       context.refresh();
-      return [approves ? "Approved: " : "Rejected: ", airflowLink(approval.link, approval.run_id), approves ? " goes on." : " ends."];
+      return [approves ? "Approved: " : "Rejected: ", airflowLink(approval.link, approval.run_id), approves ? " continues." : " ends."];
     });
   };
 
   const look = async () => {
     try {
-      const { waiting, approval } = await get("removals", { limit: 1 });
+      const { waiting, approval, finding } = await get("removals", { limit: 1 });
       asked = waiting === null || approval !== null;
       // A run that is cleared asks once more.
       if (waiting === null) answered = null;
       const done = waiting !== null && waiting.run === answered?.run;
-      show(plan, [waiting, approval, done], () => {
-        if (waiting === null) return empty("No plan waits for approval. Runs that would remove more than [removal] allows stop here until somebody decides.");
-        return done ? el("p", { class: "muted" }, answered.words) : waitingCard(context, waiting, approval, answer);
+      show(plan, [waiting, approval, finding, done], () => {
+        if (waiting === null) return empty("No plan is awaiting approval. A run that would remove more than [removal] allows stops here until somebody decides.");
+        return done ? el("p", { class: "muted" }, answered.words) : waitingCard(context, waiting, approval, finding, answer);
       });
       list(done ? null : waiting);
     } catch (error) {
@@ -83,9 +83,9 @@ export const removals = (context) => {
     open(panel) {
       if (!made) {
         panel.append(
-          el("section", { class: "block", "aria-labelledby": "waiting-heading" }, el("h2", { id: "waiting-heading" }, "Waiting for approval"), outcome, plan, listed),
+          el("section", { class: "block", "aria-labelledby": "waiting-heading" }, el("h2", { id: "waiting-heading" }, "Awaiting approval"), outcome, plan, listed),
           el("section", { class: "block", "aria-labelledby": "gone-heading" }, el("h2", { id: "gone-heading" }, "Removed, still on disk"),
-            el("p", { class: "muted" }, "No page lists these files any more. Until their time is over, they come back without a download."), gone));
+            el("p", { class: "muted" }, "No page lists these files. Until they are deleted, they come back without a download if upstream or the filters bring them back."), gone));
         plan.append(el("p", { class: "muted" }, "Loading …"));
         made = true;
       }
@@ -95,7 +95,7 @@ export const removals = (context) => {
         caption: "Removed files that are still on the disk",
         columns: TOMBSTONES,
         fetchPage: (after) => get("tombstones", { after, limit: PAGE }),
-        nothing: "Nothing is on the disk that no page lists.",
+        nothing: "No removed file is on the disk.",
       });
     },
     close() {
@@ -105,23 +105,28 @@ export const removals = (context) => {
   };
 };
 
-const extent = (waiting) => `${count(waiting.files, "file")} of ${count(waiting.projects, "project")} (${size(waiting.bytes)})`;
+const extent = (waiting) => `${count(waiting.files, "file")} of ${count(waiting.touched, "project")} (${size(waiting.bytes)})`;
 
-const waitingCard = (context, waiting, approval, answer) => {
+const kept = ({ grace_days: days }) => days === null ? "The files stay on the disk: [mirror] delete-packages is off."
+  : `The files stay on the disk for ${count(days, "day")} ([removal] grace-days) and come back without a download if upstream or the filters bring them back.`;
+
+/** Approving takes something away, so neither button stands out. */
+const waitingCard = (context, waiting, approval, finding, answer) => {
   const allowed = context.me.may_approve;
   return el("div", { class: "card block" },
-    el("p", null, el("strong", null, `The plan ${waiting.plan} would remove ${extent(waiting)}`), " from the pages. It is the plan of the run ", runLink(waiting.run, "sync"), "."),
-    waiting.exceeded.length > 0 && el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
+    el("p", null, el("strong", null, `${finding.headline}. `), finding.advice),
+    el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run, "sync"), ` takes ${count(waiting.projects, "whole project")} off the mirror. It exceeds what runs may remove without approval:`),
+    el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
     approval === null
-      ? el("p", { class: "note" }, "No run in Airflow waits for the answer: the run is about to ask, it was answered a moment ago, or it is a run of the command line (approve it there: pypi-mirror sync -c mirror.conf --approve PLAN).")
+      ? el("p", { class: "note" }, "No run in Airflow is asking: it is about to ask, it was answered a moment ago, or it is a run of the command line (approve that with ", el("code", null, `pypi-mirror sync -c mirror.conf --approve ${waiting.plan}`), ").")
       : el("div", { class: "line" },
-        approval.options.map((option, index) => actButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "main" : "danger" })),
-        !allowed && el("span", { class: "muted" }, "Your login may not answer: that takes the permission to respond to what runs ask.")));
+        approval.options.map((option, index) => actButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "danger" : null })),
+        !allowed && el("span", { class: "muted" }, "Read-only access: answering requires the permission to respond to required actions in Airflow.")));
 };
 
 const PLANNED = [
   ["Project", (item) => el("a", { href: `#projects/${item.project}` }, item.project)],
-  ["Loses", (item) => (item.whole ? badge("everything", "bad") : badge("some files", "warn"))],
+  ["Loses", (item) => (item.whole ? badge("whole project", "bad") : badge("some files", "warn"))],
   ["Reason", (item) => item.reason, "text"],
   ["Files", (item) => number(item.files), "number"],
   ["Size", (item) => size(item.bytes), "number"],
@@ -132,6 +137,6 @@ const TOMBSTONES = [
   ["Project", (item) => el("a", { href: `#projects/${item.project}` }, item.project)],
   ["Size", (item) => size(item.size), "number"],
   ["Removed", (item) => time(item.removed_at), "when"],
-  ["Deleted", (item) => (item.deleted_at === null ? "never (delete-packages = false)"
+  ["Deleted", (item) => (item.deleted_at === null ? "never (delete-packages is off)"
     : el("span", { title: item.deleted_at }, Date.parse(item.deleted_at) <= Date.now() ? "by the next run" : ago(item.deleted_at)))],
 ];

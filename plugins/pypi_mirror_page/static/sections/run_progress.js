@@ -15,21 +15,21 @@ export const runProgress = (context, place) => {
 
   const announce = () => {
     const label = run?.label ?? null;
-    const reached = run === null ? 0 : Math.floor(share(run) / STEP);
+    const reached = run === null ? "" : `${run.phase} ${Math.floor(share(run) / STEP)}`;
     if (announced !== null && announced.label === label && announced.reached === reached) return;
     const first = announced === null && run === null;
     announced = { label, reached };
-    if (!first) context.announce(run === null ? "The run has ended." : run.awaiting_approval !== null ? `${KINDS[run.kind]} is awaiting approval.` : `${KINDS[run.kind]}: ${percent(share(run))} ${run.pages > 0 ? "of the pages read" : "done"}, ${left(run)}.`);
+    if (!first) context.announce(run === null ? "The run has ended." : `${heading(run)}. ${stage(run)}.`);
   };
 
   const look = async () => {
     try {
-      const before = run?.label ?? null;
+      const before = run;
       run = await get("progress");
       render(place, run);
       announce();
-      // What it has done, and whether it succeeded, is worth a look at once.
-      if (before !== null && run?.label !== before) context.refresh();
+      // What it has done, and what to say of the mirror now, is worth a look at once.
+      if (before !== null && (run?.label !== before.label || run.phase !== before.phase)) context.refresh();
     } catch (error) {
       if (!(error instanceof Trouble)) throw error;
       // The overview shows the trouble; old figures would only mislead.
@@ -51,35 +51,51 @@ export const runProgress = (context, place) => {
   };
 };
 
-// Pages are read before there is a plan.
-const share = (run) => run.pages > 0 ? (run.pages_read + run.failed) / run.pages
+const PHASES = [["reading", "Reading"], ["deciding", "Deciding"], ["awaiting-approval", "Approval"], ["fetching", "Fetching"], ["publishing", "Publishing"]];
+
+const reads = (run) => run.phase === "reading" && run.pages > 0;
+
+const share = (run) => reads(run) ? (run.pages_read + run.failed) / run.pages
   : run.planned === 0 ? 0 : (run.done + run.failed) / run.planned;
 
-const left = (run) =>
-  run.pages === 0 && run.planned === 0 ? "the plan is being made" : run.seconds_left === null ? "time left not known yet" : `${duration(run.seconds_left)} left`;
+const left = (run) => run.seconds_left === null ? "time left unknown until something is done" : `${duration(run.seconds_left)} left`;
+
+/** What the run is at, in a few words. */
+const stage = (run) => ({
+  reading: run.pages > 0 ? `Reading pages: ${percent(share(run))}, ${left(run)}` : "Finding out what has changed upstream",
+  deciding: "Deciding what to download and what to remove",
+  "awaiting-approval": `The plan would remove ${run.awaiting_approval}`,
+  fetching: `${percent(share(run))} done, ${left(run)}`,
+  publishing: "Publishing the index of all projects",
+  auditing: "Comparing files with their checksums and with upstream",
+})[run.phase];
+
+const heading = (run) => run.phase === "awaiting-approval" ? `${KINDS[run.kind]} is awaiting approval` : `${KINDS[run.kind]} under way`;
 
 const render = (place, run) =>
-  show(place, run, () => run !== null && run.awaiting_approval !== null ? [
-    el("h2", { id: "run-heading" }, `${KINDS[run.kind]} is awaiting approval`),
+  show(place, run, () => run !== null && [
+    el("h2", { id: "run-heading" }, heading(run)),
     el("div", { class: "card block" },
+      run.phase !== "auditing" && phases(run),
       el("div", { class: "line" },
-        el("strong", null, `The plan would remove ${run.awaiting_approval}`),
-        el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind), `, started ${ago(run.started_at)}`)),
-      el("p", { class: "muted" }, "Nothing is downloaded or removed until a person answers, under Removals."))]
-  : run !== null && [
-    el("h2", { id: "run-heading" }, `${KINDS[run.kind]} under way`),
-    el("div", { class: "card block" },
-      el("div", { class: "line" },
-        el("strong", null, `${run.pages > 0 ? "Reading pages: " : ""}${percent(share(run))}, ${left(run)}`),
-        el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind), `, started ${ago(run.started_at)}`)),
-      progressBar(run),
-      el("p", { class: "muted" }, sentence(run))),
-    run.batch_list.length > 0 && batches(run)]);
+        run.phase !== "awaiting-approval" && el("strong", null, stage(run)),
+        el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind, run.started_at), `, started ${ago(run.started_at)}`)),
+      (reads(run) || run.phase === "fetching") && progressBar(run),
+      sentence(run) !== "" && el("p", { class: "muted" }, sentence(run))),
+    run.phase === "fetching" && run.batch_list.length > 0 && batches(run, place.querySelector("details")?.open)]);
+
+/** Few runs need an approval. */
+const phases = (run) => {
+  const shown = PHASES.filter(([phase]) => phase !== "awaiting-approval" || phase === run.phase);
+  const at = shown.findIndex(([phase]) => phase === run.phase);
+  return el("ol", { class: "phases" }, shown.map(([, words], index) =>
+    el("li", { class: index < at ? "past" : null, "aria-current": index === at ? "step" : null }, words)));
+};
 
 const progressBar = (run) => {
-  const whole = bar(...(run.pages > 0 ? shares(run.pages_read, run.failed, run.pages) : shares(run.done, run.failed, run.planned)));
+  const whole = bar(...(reads(run) ? shares(run.pages_read, run.failed, run.pages) : shares(run.done, run.failed, run.planned)));
   whole.removeAttribute("aria-hidden");
-  const named = { role: "progressbar", "aria-label": run.pages > 0 ? "Pages read" : "Projects done", "aria-valuemin": "0", "aria-valuemax": "100",
+  const named = { role: "progressbar", "aria-label": reads(run) ? "Pages read" : "Projects done", "aria-valuemin": "0", "aria-valuemax": "100",
     "aria-valuenow": String(Math.floor(share(run) * 100)), "aria-valuetext": `${percent(share(run))}, ${left(run)}` };
   for (const [name, value] of Object.entries(named)) whole.setAttribute(name, value);
   return whole;
@@ -88,19 +104,29 @@ const progressBar = (run) => {
 const shares = (done, failed, of) => [[done / Math.max(1, of), "done"], [failed / Math.max(1, of), "bad"]];
 
 const sentence = (run) => {
-  if (run.pages > 0) {
+  // What it would remove is said above.
+  if (run.phase === "awaiting-approval") return "";
+  if (run.phase === "auditing") return "The run’s log in Airflow says how far it is.";
+  if (run.phase === "reading") {
+    if (run.pages === 0) return "";
     const unreadable = run.failed > 0 ? `, ${number(run.failed)} could not be read` : "";
-    return `${number(run.pages_read)} of ${count(run.pages, "page")} read${unreadable}; then the plan is made.`;
+    return `${number(run.pages_read)} of ${count(run.pages, "page")} read${unreadable}`;
   }
-  const speed = run.bytes_a_second === null ? "" : `, ${size(run.bytes_a_second)} a second`;
-  const pace = run.projects_a_second === null ? "" : ` (${run.projects_a_second.toPrecision(2)} a second)`;
+  if (run.phase === "deciding") return "The filters are applied to what was read; nothing is downloaded yet.";
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";
-  return `${number(run.done + run.failed)} of ${count(run.planned, "project")}${pace}${failed}; `
-    + `${count(run.files, "file")}, ${size(run.bytes)} downloaded${speed}; ${number(run.batches_done)} of ${count(run.batches, "batch", "batches")} done`;
+  const speed = run.bytes_a_second === null ? "" : `, ${size(run.bytes_a_second)} a second`;
+  return `${of(run.done + run.failed, run.planned, "project")}${failed}; ${of(run.files, run.planned_files, "file")}, ${bytes(run)} downloaded${speed}; `
+    + `${of(run.batches_done, run.batches, "batch", "batches")} done`;
 };
 
-const batches = (run) =>
-  el("details", { open: run.batch_list.length <= 24 },
+const of = (done, planned, noun, plural) => planned > done ? `${number(done)} of ${count(planned, noun, plural)}` : count(done, noun, plural);
+
+/** Metadata comes on top of what is planned, and where upstream states no sizes nobody knows the whole. */
+const bytes = (run) => run.planned_bytes <= run.bytes ? size(run.bytes)
+  : `${size(run.bytes)} of ${run.unsized_files > 0 ? "at least" : "about"} ${size(run.planned_bytes)}`;
+
+const batches = (run, open = run.batch_list.length <= 24) =>
+  el("details", { open },
     el("summary", null, "Batches"),
     el("ul", { class: "batches" }, run.batch_list.map((batch) => el("li", null,
       el("div", { class: "line" },
