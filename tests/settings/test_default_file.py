@@ -20,7 +20,6 @@ from pypi_mirror.settings.read import read_settings
 from tests.golden import assert_golden
 
 EXAMPLE = Path(pypi_mirror.__file__).resolve().parents[1] / "mirror.conf"
-TEXT = EXAMPLE.read_text()
 COMMENT = TextWrapper(108, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
 HEAD = """\
 # What this mirror holds, how it is kept, and how it is served.
@@ -81,7 +80,7 @@ def test_it_is_what_the_declarations_say() -> None:
 
 
 def test_every_option_is_there_and_nothing_else_in_the_same_order() -> None:
-    assert list(options_in(TEXT)) == [option.place for option in OPTIONS]
+    assert list(options_in(EXAMPLE.read_text())) == [option.place for option in OPTIONS]
 
 
 def test_it_loads_and_leaves_out_windows_and_macos() -> None:
@@ -94,7 +93,7 @@ def test_it_loads_and_leaves_out_windows_and_macos() -> None:
 def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> None:
     """The commented lines are right as they stand, apart from those that need a value of one's own."""
     path = tmp_path / "mirror.conf"
-    path.write_text(re.sub(r"^;", "", TEXT, flags=re.MULTILINE))
+    path.write_text(re.sub(r"^;", "", EXAMPLE.read_text(), flags=re.MULTILINE))
 
     settings = read_settings(path, {})
 
