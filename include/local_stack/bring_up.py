@@ -24,9 +24,9 @@ from pypi_mirror.changes.watch import ask_upstream
 from pypi_mirror.cli.label import is_dead
 from pypi_mirror.disk.files import make_directories
 from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.ledger.upgrade import upgrade_ledger
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.runs.report import fail_run
-from pypi_mirror.runs.upgrade_ledger import upgrade_ledger
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
 

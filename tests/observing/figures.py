@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.ledger.runs import Outcome, Run, RunRequest
+from pypi_mirror.ledger.runs import Outcome, Run, RunRequest, RunTotals
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, PastAudit
 from pypi_mirror.observing.history import Forecast
@@ -13,7 +13,6 @@ from pypi_mirror.observing.metrics import Observed
 from pypi_mirror.observing.overview import Disk, Left, Overview, Tombstones, Waiting
 from pypi_mirror.observing.progress import RunProgress
 from pypi_mirror.observing.removals import PlannedRemoval
-from pypi_mirror.observing.run_totals import RunTotals
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OVERVIEW = Overview(

@@ -12,7 +12,6 @@ from pypi_mirror import __version__
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import metrics, render_metrics
-from pypi_mirror.observing.run_totals import run_totals
 from tests.observing.figures import NOW, OBSERVED, OVERVIEW
 from tests.runs.bench import make_bench
 from tests.warehouse import Corrupt, Fault, small
@@ -122,7 +121,7 @@ def test_a_mirror_tells_of_itself(tmp_path: Path) -> None:
         with made.open() as mirror:
             found = values(metrics(mirror))
             served = values((made.web / "metrics").read_bytes())
-            totals = {(each.kind, each.state): each for each in run_totals(mirror)}
+            totals = {(each.kind, each.state): each for each in mirror.ledger.runs.totals()}
     others = {name for name in found if not name.startswith("pypi_mirror_disk_")}
     assert {name: served[name] for name in others} == {name: found[name] for name in others}
     assert found["pypi_mirror_cursor_serial"] == made.server.warehouse.serial

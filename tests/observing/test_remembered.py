@@ -4,11 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from pypi_mirror.ledger.connection import create_engine
 from pypi_mirror.observing.remembered import Remembered
 
-ENGINE = create_engine("sqlite:///one.sqlite")
-OTHER = create_engine("sqlite:///other.sqlite")
+ONE, OTHER = "one.sqlite", "other.sqlite"
 
 
 class Asked:
@@ -25,8 +23,8 @@ class Asked:
         self.now += self.seconds
         return self.times
 
-    def __call__(self, *about: Any, engine: Any = ENGINE) -> int:
-        return self.remembered(engine, "sum", self.add_up, *about)
+    def __call__(self, *about: Any, whose: str = ONE) -> int:
+        return self.remembered(whose, "sum", self.add_up, *about)
 
 
 def test_what_is_fast_is_asked_each_time() -> None:
@@ -45,7 +43,7 @@ def test_what_is_slow_is_remembered_for_ten_times_as_long() -> None:
 
 def test_another_ledger_and_another_run_are_other_questions() -> None:
     asked = Asked(0.5)
-    assert [asked(1), asked(2), asked(1, engine=OTHER), asked(1)] == [1, 2, 3, 1]
+    assert [asked(1), asked(2), asked(1, whose=OTHER), asked(1)] == [1, 2, 3, 1]
 
 
 def test_it_does_not_grow_with_the_runs() -> None:
@@ -65,9 +63,9 @@ def test_of_two_that_ask_at_once_one_waits_for_the_other() -> None:
         return asked.add_up()
 
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(asked.remembered, ENGINE, "sum", slow)
+        first = pool.submit(asked.remembered, ONE, "sum", slow)
         assert entered.wait(30)
-        second = pool.submit(asked.remembered, ENGINE, "sum", asked.add_up)
+        second = pool.submit(asked.remembered, ONE, "sum", asked.add_up)
         go_on.set()
         assert (first.result(30), second.result(30)) == (1, 1)
     assert asked.times == 1

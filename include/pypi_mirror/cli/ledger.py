@@ -14,10 +14,10 @@ from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.backup import back_up
 from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.ledger.upgrade import UpgradedLedger, upgrade_ledger
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.runs.rebuild_ledger import RebuiltLedger, rebuild_ledger
 from pypi_mirror.runs.reset_cursor import reset_cursor
-from pypi_mirror.runs.upgrade_ledger import UpgradedLedger, upgrade_ledger
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, size
 

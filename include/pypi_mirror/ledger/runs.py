@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Row, delete, select, update
+from sqlalchemy import BigInteger, ColumnElement, Engine, Row, cast, delete, func, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.tables import plan, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind, RunState, Tally
+
+_ENDED: Final = (RunState.SUCCESS, RunState.FAILED, RunState.PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,17 @@ class Run:
     cursor_to: int | None
     outcome: Outcome | None
     policy: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunTotals:
+    """All runs of a kind that ended in ``state``: how many, and what they downloaded."""
+
+    kind: RunKind
+    state: RunState
+    runs: int
+    files: int
+    bytes: int
 
 
 class Runs:
@@ -176,6 +190,36 @@ class Runs:
                 .limit(1)
             ).one_or_none()
         return None if row is None else _run(row)
+
+    def totals(self) -> tuple[RunTotals, ...]:
+        """A line for each kind and state, be it of no run: a counter that is not there cannot rise."""
+        files, bytes_ = (self._tallied(name) for name in ("files_downloaded", "bytes_downloaded"))
+        statement = select(
+            runs.c.kind,
+            runs.c.state,
+            func.count(),
+            func.coalesce(func.sum(files), 0),
+            func.coalesce(func.sum(bytes_), 0),
+        ).group_by(runs.c.kind, runs.c.state)
+        with self._engine.connect().execution_options(reading=True) as connection:
+            found = {(kind, state): sums for kind, state, *sums in connection.execute(statement)}
+        return tuple(
+            RunTotals(kind=kind, state=state, runs=int(count), files=int(files), bytes=int(bytes_))
+            for kind in RunKind
+            for state in _ENDED
+            for count, files, bytes_ in [found.get((kind.value, state.value), (0, 0, 0))]
+        )
+
+    def last_of_each_kind(self) -> list[Run]:
+        """The newest run of each kind that has ended; none for a kind of which none has."""
+        newest = select(func.max(runs.c.id)).where(runs.c.state.in_([state.value for state in _ENDED]))
+        return self._select(runs.c.id.in_(newest.group_by(runs.c.kind)))
+
+    def _tallied(self, name: str) -> ColumnElement[Any]:
+        """A number of an outcome's tally."""
+        if self._engine.dialect.name == "sqlite":
+            return func.json_extract(runs.c.outcome, f"$.tally.{name}")
+        return cast(cast(runs.c.outcome, JSONB)["tally"][name].astext, BigInteger)
 
     def forget_plans_before(self, run_id: int, *, keep: Sequence[int] = ()) -> None:
         """Delete the plans of earlier finished runs but for ``keep``; what they did stays in ``outcome``."""

@@ -58,7 +58,7 @@ def coverage(mirror: Mirror) -> Coverage:
     window = settings.within_days * _DAY
     since = int(mirror.clock() - window)
     found = remembered(
-        mirror.ledger.engine,
+        mirror.ledger.engine.url,
         "coverage",
         lambda: mirror.ledger.audits.coverage(since),
         newest_run(mirror),

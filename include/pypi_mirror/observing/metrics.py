@@ -10,14 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from pypi_mirror import __version__
-from pypi_mirror.ledger.runs import Run
+from pypi_mirror.ledger.runs import Run, RunTotals
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, coverage
 from pypi_mirror.observing.history import Forecast, disk_forecast
 from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.observing.progress import RunProgress, progress
-from pypi_mirror.observing.run_totals import RunTotals, last_runs, run_totals
 from pypi_mirror.webserver.render import METRICS_TYPE
 
 if TYPE_CHECKING:
@@ -47,8 +46,8 @@ def metrics(mirror: Mirror) -> bytes:
             progress=progress(mirror),
             coverage=coverage(mirror),
             forecast=disk_forecast(mirror),
-            totals=run_totals(mirror),
-            last=last_runs(mirror),
+            totals=mirror.ledger.runs.totals(),
+            last=mirror.ledger.runs.last_of_each_kind(),
         )
     )
 

@@ -120,11 +120,11 @@ def overview(mirror: Mirror) -> Overview:
     cursor = ledger.facts.cursor
     upstream_serial = upstream.serial if latest is None else _newest(upstream.serial, latest.cursor_to)
     run = newest_run(mirror)
-    totals = remembered(ledger.engine, "totals", ledger.projects.totals, run)
+    totals = remembered(ledger.engine.url, "totals", ledger.projects.totals, run)
     running = run_under_way(mirror)
     pool = settings.web / "packages"
     room = room_of(pool)
-    number, size = remembered(ledger.engine, "tombstones", ledger.listings.tombstone_sums, run)
+    number, size = remembered(ledger.engine.url, "tombstones", ledger.listings.tombstone_sums, run)
     return Overview(
         at=utc(mirror.clock()),
         cursor=cursor,

@@ -93,13 +93,13 @@ def progress(mirror: Mirror) -> RunProgress | None:
     run = run_under_way(mirror)
     if run is None:
         return None
-    engine, listings = mirror.ledger.engine, mirror.ledger.listings
+    listings = mirror.ledger.listings
 
     def count() -> tuple[int, list[BatchCounts], int]:
         failed = mirror.ledger.plan.count(run.id, PlanState.FAILED)
         return int(mirror.clock()), listings.batch_counts(run.id), failed
 
-    at, counts, failed = remembered(engine, "progress", count, run.id)
+    at, counts, failed = remembered(mirror.ledger.engine.url, "progress", count, run.id)
     so_far = _Point(
         at=at,
         projects=sum(each.done + each.failed for each in counts),
@@ -113,7 +113,7 @@ def progress(mirror: Mirror) -> RunProgress | None:
     def add_up() -> tuple[PlanTotals, PlanTotals]:
         return mirror.ledger.plan.totals(run.id), mirror.ledger.plan.totals(run.id, PlanState.PENDING)
 
-    totals, pending = remembered(engine, "planned", add_up, run.id)
+    totals, pending = remembered(mirror.ledger.engine.url, "planned", add_up, run.id)
     awaiting = _awaiting(mirror, run)
     batched = sum(each.projects for each in counts)
     # What could not be read, or is withheld, is in no batch.
@@ -177,7 +177,7 @@ def _reading(mirror: Mirror, run: Run) -> Reading:
         # A page that was read in the second in which the run began counts, too.
         return mirror.ledger.plan.reading(run.id, since=run.started_at - 1, now=int(mirror.clock()))
 
-    return remembered(mirror.ledger.engine, "reading", count, run.id)
+    return remembered(mirror.ledger.engine.url, "reading", count, run.id)
 
 
 def _seconds_to_read(reading: Reading, seconds: int) -> int | None:

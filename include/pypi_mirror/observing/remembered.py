@@ -9,8 +9,6 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Engine
-
 T = TypeVar("T")
 
 # Seconds; what is faster is not worth remembering.
@@ -28,12 +26,12 @@ class Remembered:
         self._locks: dict[Hashable, Lock] = {}
         self._lock = Lock()
 
-    def __call__(self, engine: Engine, name: str, ask: Callable[[], T], *about: Hashable) -> T:
+    def __call__(self, whose: Hashable, name: str, ask: Callable[[], T], *about: Hashable) -> T:
         """What ``ask`` returns, or has returned a while ago for ``name`` ``about`` the same.
 
         Of several threads that want it at once one asks, and the others wait for it.
         """
-        key = (engine.url, name, *about)
+        key = (whose, name, *about)
         with self._lock:
             lock = self._locks.setdefault(key[:2], Lock())
         with lock:
