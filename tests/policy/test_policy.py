@@ -123,12 +123,11 @@ def test_rules_add_up_and_each_can_drop() -> None:
 
 def test_every_rule_that_excludes_a_file_is_named_in_the_order_of_the_file() -> None:
     selector = policy(exclude_filename=SEED, blocked_platforms=("windows",))
-    wheel = RemoteFile(filename="bar-1.0-cp312-cp312-win32.whl", url="")
+    whole = page("bar-1.0-cp312-cp312-win32.whl", name=BAR)
 
-    assert selector.refusals(BAR, [RemoteFile(filename="bar-1.0.zip", url="")]) == {}
-    refusals = selector.refusals(BAR, [wheel])[wheel.filename]
+    assert selector.refusals(page("bar-1.0.zip", name=BAR)) == {}
+    [refusals] = selector.refusals(whole).values()
     assert [each.setting for each in refusals] == ["[blocklist] platforms", "[platform] exclude-filename"]
-    whole = ProjectPage(name=BAR, serial=1, etag=None, files=(wheel,))
     assert refusals[0].reason == selector.decide(whole).dropped[0].reason
     assert "windows" in refusals[0].reason
 
@@ -142,8 +141,7 @@ def test_every_filter_of_files_names_its_setting() -> None:
         environments=(LINUX,),
         exclude_filename=SEED,
     )
-    wheel = RemoteFile(filename="foo-2.0-cp312-cp312-win32.whl", url="")
-    refusals = selector.refusals(FOO, [wheel])[wheel.filename]
+    [refusals] = selector.refusals(page("foo-2.0-cp312-cp312-win32.whl")).values()
     assert [each.setting for each in refusals] == [
         "[allowlist] packages",
         "[blocklist] packages",

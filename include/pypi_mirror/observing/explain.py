@@ -1,7 +1,7 @@
 """Why a project's files are here or not: upstream's page as last read, decided, beside the ledger."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -124,7 +124,9 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         upstream_serial=None if page is None else page.serial,
         files=tuple(
             replace(file, trouble=failed.get(file.filename)) if file.mirrored or not file.upstream else file
-            for file in _explained(mirror.policy, name, () if page is None else page.files, files)
+            for file in _explained(
+                mirror.policy, page or ProjectPage(name=name, serial=None, etag=None), files
+            )
         ),
         refused=tuple(dict.fromkeys(refused)),
         backlog=waiting[0].reason if waiting else None,
@@ -159,19 +161,25 @@ async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> Project
 
 def _explained(
     policy: Policy,
-    name: NormalizedName,
-    upstream: Sequence[RemoteFile],
+    page: ProjectPage,
     held: Mapping[str, KnownFile],
 ) -> tuple[FileExplained, ...]:
     """The files of upstream's page in its order, then those that only the ledger has, by name."""
-    listed = {file.filename for file in upstream}
+    listed = {file.filename for file in page.files}
     others = sorted(filename for filename in held if filename not in listed)
-    own = [RemoteFile(filename=filename, url="", size=held[filename].size) for filename in others]
+    own = tuple(RemoteFile(filename=filename, url="", size=held[filename].size) for filename in others)
     return tuple(
-        _file(policy, name, file, held.get(file.filename), refusals.get(file.filename, ()), upstream=on_page)
-        for files, on_page in ((upstream, True), (own, False))
-        for refusals in [policy.refusals(name, files)]
-        for file in files
+        _file(
+            policy,
+            page.name,
+            file,
+            held.get(file.filename),
+            refusals.get(file.filename, ()),
+            upstream=on_page,
+        )
+        for part, on_page in ((page, True), (replace(page, versions=(), files=own), False))
+        for refusals in [policy.refusals(part)]
+        for file in part.files
     )
 
 

@@ -7,12 +7,17 @@ from typing import ClassVar
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.model import RemoteFile
+from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.options import Option, Section, options_of
 
 _SEE = "[Filters](filters.md#projects-and-releases)"
 ALLOWLIST = Section(name="allowlist", doc="What is mirrored; without it, everything.", see=_SEE)
 BLOCKLIST = Section(name="blocklist", doc="What is not mirrored.", see=_SEE)
+FILTER_REGEX = Section(
+    name="filter_regex",
+    doc="What is not mirrored, by regular expressions.",
+    see="[Filters](filters.md#filters-of-bandersnatch)",
+)
 PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filters](filters.md#environments)")
 
 
@@ -21,15 +26,17 @@ class Stage(IntEnum):
 
     RELEASES = 1
     FILES = 2
+    COUNTS = 3
+    """Those that count see what all others keep."""
 
 
 class Filter:
     """One rule over projects, files, or both. A subclass is a frozen dataclass in ``policy/filters/``.
 
     Pure: it knows nothing of the disk, the ledger or other filters, and equal values decide alike. One whose
-    options have no value takes no part. Override ``reject_project``, and either ``reject_file`` or, where
-    files must be compared with each other, ``reject_files``. Reasons are half a sentence for people that
-    names the option.
+    options have no value takes no part. Override ``reject_project``, or ``reject_page`` where the whole page
+    decides, and either ``reject_file`` or, where files must be compared with each other, ``reject_files``.
+    Reasons are half a sentence for people that names the option.
     """
 
     section: ClassVar[Section]
@@ -37,6 +44,10 @@ class Filter:
 
     def reject_project(self, project: NormalizedName) -> str | None:
         """Return why no file of ``project`` is mirrored, None where this filter lets the project in."""
+        return None
+
+    def reject_page(self, page: ProjectPage) -> str | None:
+        """Return why no file of ``page`` is mirrored; it has all that upstream's page has."""
         return None
 
     def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """The policy of one mirror: its filters, composed, which decide over projects and over files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
@@ -9,7 +9,7 @@ from typing import TypeVar
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.policy.filter import Filter
+from pypi_mirror.policy.filter import Filter, Stage
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 
@@ -75,7 +75,8 @@ class Policy:
 
     def decide(self, page: ProjectPage) -> Decision:
         """Return which files of ``page`` are mirrored; of a project that is not selected, none."""
-        if (rejected := self.rejection_reason(page.name)) is not None:
+        rejected = self.rejection_reason(page.name) or next(self._page_refusals(page), None)
+        if rejected is not None:
             return Decision(kept=(), dropped=tuple(DroppedFile(file=f, reason=rejected) for f in page.files))
         kept = page.files
         reasons: dict[str, str] = {}
@@ -89,20 +90,26 @@ class Policy:
             dropped=tuple(DroppedFile(file=file, reason=reasons[file.filename]) for file in dropped),
         )
 
-    def refusals(
-        self, project: NormalizedName, files: Sequence[RemoteFile]
-    ) -> Mapping[str, tuple[Refusal, ...]]:
+    def refusals(self, page: ProjectPage) -> Mapping[str, tuple[Refusal, ...]]:
         """Return all that excludes files of a selected project, by file name, that of ``decide`` first.
 
-        A filter sees the files that earlier ones keep, as when deciding; then it is asked about the others.
+        A filter sees the files that earlier ones keep, as when deciding; then it is asked about the others,
+        unless it counts: which of them it would keep says nothing.
         """
+        of_page = [
+            Refusal(setting=each.setting(), reason=reason)
+            for each in self.filters
+            if (reason := each.reject_page(page)) is not None
+        ]
         found: defaultdict[str, list[Refusal]] = defaultdict(list)
+        if of_page:
+            found.update((file.filename, list(of_page)) for file in page.files)
         for each in self.filters:
-            kept = [file for file in files if file.filename not in found]
-            others = [file for file in files if file.filename in found]
+            kept = [file for file in page.files if file.filename not in found]
+            others = [file for file in page.files if file.filename in found and each.stage < Stage.COUNTS]
             for filename, reason in (
-                *each.reject_files(project, kept).items(),
-                *each.reject_files(project, others).items(),
+                *each.reject_files(page.name, kept).items(),
+                *each.reject_files(page.name, others).items(),
             ):
                 found[filename].append(Refusal(setting=each.setting(), reason=reason))
         return {filename: tuple(refusals) for filename, refusals in found.items()}
@@ -115,6 +122,9 @@ class Policy:
         """Yield what the front page tells clients of the filters."""
         for each in self.filters:
             yield from each.sentences()
+
+    def _page_refusals(self, page: ProjectPage) -> Iterator[str]:
+        return (reason for each in self.filters if (reason := each.reject_page(page)) is not None)
 
     @cached_property
     def _allowed(self) -> AllowedPackages:
