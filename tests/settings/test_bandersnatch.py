@@ -166,6 +166,24 @@ def test_a_filter_that_bandersnatch_would_not_use_is_a_clash(
     assert plugin.strip() in mistake.message
 
 
+@pytest.mark.parametrize(
+    "section",
+    [
+        "[filter_regex]\npackages = .+-nightly$|regex_project",
+        "[filter_regex]\nreleases = .+dev|regex_release",
+    ],
+)
+def test_each_filter_needs_its_own_plugin_where_there_is_a_list(tmp_path: Path, section: str) -> None:
+    lines, _, plugin = section.partition("|")
+    text = f"{LAB}\n{lines}\n"
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(text.replace("    exclude_platform", f"    exclude_platform\n    {plugin}"))
+
+    assert read_settings(path, {}).policy.filters[2:]
+    [mistake] = mistakes_in(tmp_path, text)
+    assert plugin in mistake.message
+
+
 def test_without_a_list_of_plugins_every_filter_applies(tmp_path: Path) -> None:
     before, _, after = LAB.partition("[plugins]")
     path = tmp_path / "mirror.conf"

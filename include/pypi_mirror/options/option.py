@@ -39,8 +39,9 @@ class Option:
 
     ``default`` is the text that stands for a missing line, None where there is no value or it is made from
     other options. A ``many`` option is a list, an item a line; ``words`` splits the lines at spaces and
-    commas. ``empty`` allows a line without a value, which then means ``when_empty``. ``variable`` is the
-    environment variable that overrides the file, the place for secrets, read by ``parse_variable``.
+    commas, and in a ``verbatim`` one # begins no comment. ``empty`` allows a line without a value, which then
+    means ``when_empty``. ``variable`` is the environment variable that overrides the file, the place for
+    secrets, read by ``parse_variable``.
 
     In the template a commented line shows the default or ``example``; ``preset`` is a line that is in force.
     Pages look different under another value of an option that is of the ``look``. For a filter's option,
@@ -59,6 +60,7 @@ class Option:
     required: bool = False
     many: bool = False
     words: bool = False
+    verbatim: bool = False
     empty: bool = False
     when_empty: Any = None
     format: Callable[[Any], str] = format_plain

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property, lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.wording import count
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 _NAMED_AT_MOST: Final = 12
 
@@ -23,6 +26,24 @@ def name_some(names: Iterable[str]) -> str:
 
 def spaced(rule: ReleaseRule) -> str:
     return f"{rule.project} {rule.specifier}"
+
+
+@lru_cache(maxsize=65_536)
+def parsed(version: str) -> "Version | None":
+    """Return the version that a file's name spells, in wheels with ``_`` for a dash; None outside PEP 440."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(version.replace("_", "-"))
+    except InvalidVersion:
+        return None
+
+
+def spellings(version: str) -> tuple[str, ...]:
+    """Return how a version is written: as in a file's name, with dashes, and in its normal form (PEP 440)."""
+    normal = parsed(version)
+    written = (version, version.replace("_", "-"), *(() if normal is None else (str(normal),)))
+    return tuple(dict.fromkeys(written))
 
 
 class ReleaseMatcher:

@@ -79,7 +79,6 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
 _LATER = "this filter comes later; remove the section, or keep bandersnatch until then"
 FOREIGN_SECTIONS: dict[str, str] = {
     "filter_prerelease": _LATER,
-    "filter_regex": f"{_LATER}; for filenames there is [platform] exclude-filename",
     "latest_release": _LATER,
     "regex_project_metadata": _LATER,
     "regex_release_file_metadata": _LATER,
@@ -93,21 +92,26 @@ FOREIGN_SECTIONS: dict[str, str] = {
 }
 
 PLUGINS = "plugins"
+PLUGIN_OF = {
+    "[blocklist] platforms": "exclude_platform",
+    "[filter_regex] packages": "regex_project",
+    "[filter_regex] releases": "regex_release",
+}
+"""What bandersnatch applies an option by; which plugin ``packages`` need depends on their value."""
+
 _SUPPORTED_PLUGINS = (
     "allowlist_project",
     "allowlist_release",
     "blocklist_project",
     "blocklist_release",
-    "exclude_platform",
+    *PLUGIN_OF.values(),
 )
 _LATER_PLUGINS = (
     "latest_release",
     "prerelease_release",
     "project_requirements",
     "project_requirements_pinned",
-    "regex_project",
     "regex_project_metadata",
-    "regex_release",
     "regex_release_file_metadata",
     "size_project_metadata",
     "version_range_release_file_metadata",

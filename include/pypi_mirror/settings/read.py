@@ -15,6 +15,7 @@ from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings.bandersnatch import (
     FOREIGN_KEYS,
     FOREIGN_SECTIONS,
+    PLUGIN_OF,
     PLUGINS,
     NeededPlugin,
     check_foreign_value,
@@ -240,10 +241,10 @@ class _Reading:
             if line is not None and whole_projects(rules):
                 plugins = (f"{name}_project", f"{name}_release")
                 yield NeededPlugin(place=option.place, line=line, plugins=plugins)
-        platforms = BY_PLACE["blocklist", "platforms"]
-        line = self.lines.get(platforms.place)
-        if line is not None and self.values.get(platforms.place):
-            yield NeededPlugin(place=platforms.place, line=line, plugins=("exclude_platform",))
+        for place, plugin in PLUGIN_OF.items():
+            line = self.lines.get(place)
+            if line is not None and self.values.get(place):
+                yield NeededPlugin(place=place, line=line, plugins=(plugin,))
 
 
 def _unknown_key(section: str, key: str) -> str:
@@ -263,7 +264,7 @@ def _items(option: Option, lines: list[Line]) -> Iterator[Line]:
             yield Line(number=next(line.number for line in lines if line.text), text=text)
         return
     for line in lines:
-        text = line.text.partition("#")[0].strip()
+        text = line.text if option.verbatim else line.text.partition("#")[0].strip()
         parts = text.replace(",", " ").split() if option.words else [text]
         yield from (Line(number=line.number, text=part) for part in parts if part)
 

@@ -1,0 +1,66 @@
+"""The filters that bandersnatch has, too: set of files against set with what bandersnatch 8.2.0 itself kept.
+
+``tests/policy/bandersnatch/record.py`` made the recording with the real program.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.utils import canonicalize_name
+
+from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.settings.read import read_settings
+from tests.policy.bandersnatch.projects import projects
+
+RECORDED = Path(__file__).parent / "bandersnatch"
+DECISIONS = json.loads((RECORDED / "decisions.json").read_text())
+CONFIGURATIONS = sorted((RECORDED / "configurations").glob("*.conf"))
+
+# By configuration, files of which only one of the two keeps: each is a row of "What is different" in
+# docs/bandersnatch.md.
+DIFFERENCES: dict[str, set[str]] = {}
+
+
+def page_of(metadata: dict[str, Any]) -> ProjectPage:
+    """Return the simple page that upstream has for a project of this legacy JSON (PEP 691, 700)."""
+    files = tuple(
+        RemoteFile(
+            filename=file["filename"],
+            url=file["url"],
+            hashes=(("sha256", file["digests"]["sha256"]),),
+            size=file["size"],
+            upload_time=file["upload_time_iso_8601"],
+            requires_python=file["requires_python"],
+            yanked=(file["yanked_reason"] or "") if file["yanked"] else None,
+        )
+        for release in metadata["releases"].values()
+        for file in release
+    )
+    name = canonicalize_name(metadata["info"]["name"])
+    versions = tuple(metadata["releases"])
+    return ProjectPage(name=name, serial=1, etag=None, versions=versions, files=files)
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_same_files_are_kept_but_for_the_differences_that_are_named(configuration: Path) -> None:
+    policy = read_settings(configuration, {}).policy
+    different = set()
+    for metadata in projects():
+        theirs = DECISIONS[configuration.stem][metadata["info"]["name"]]
+        page = page_of(metadata)
+        ours = {file.filename for file in policy.decide(page).kept}
+        different |= {
+            file.filename
+            for file, decision in zip(page.files, theirs, strict=True)
+            if (file.filename in ours) is not (decision == "+")
+        }
+
+    assert different == DIFFERENCES.get(configuration.stem, set())
+
+
+def test_each_recorded_configuration_leaves_something_and_takes_something() -> None:
+    for name, decisions in DECISIONS.items():
+        both = set("".join(decisions.values()))
+        assert both == ({"+"} if name == "nothing" else {"+", "-"}), name
