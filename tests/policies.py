@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.policy import Policy
@@ -57,3 +58,7 @@ def _rules(projects: Iterable[str], releases: Iterable[ReleaseRule]) -> tuple[Re
         if name not in partial
     )
     return tuple(sorted((*whole, *releases)))
+
+
+def page_of(project: NormalizedName, files: Iterable[RemoteFile]) -> ProjectPage:
+    return ProjectPage(name=project, serial=1, etag=None, files=tuple(files))

@@ -1,5 +1,6 @@
 """An administrator edits mirror.conf between two runs: the next run makes the mirror what it says."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,17 +8,19 @@ import pytest
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.options.environments import Environment
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.reload_nginx import reload_nginx
 from pypi_mirror.runs.report import report
-from pypi_mirror.settings.values import Site
+from pypi_mirror.settings.values import RemovalGuard, Site
 from tests.policies import policy
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
-from tests.warehouse import RemoveFile, Scenario, Upload, Wheel, small
+from tests.warehouse import RemoveFile, Scenario, Upload, Wheel, many, small
 
 LINUX = Environment(
     system="linux", machine="x86_64", implementation="cpython", pythons=((3, 11),), libc=("glibc", 2, 28)
@@ -37,6 +40,13 @@ def synced(bench: MakeBench) -> Bench:
 def served(made: Bench) -> dict[str, bytes]:
     """The project pages on the disk."""
     return {str(path): path.read_bytes() for path in (made.web / "simple").glob("*/index.*")}
+
+
+def releases(made: Bench, project: str = "*") -> set[str]:
+    """The versions of the wheels that project pages list."""
+    pages = (made.web / "simple").glob(f"{project}/index.v1_json")
+    files = (file for page in pages for file in json.loads(page.read_text())["files"])
+    return {file["filename"].split("-")[1] for file in files}
 
 
 def foreign(made: Bench) -> list[str]:
@@ -88,6 +98,41 @@ def test_a_filter_added_takes_files_off_the_pages_at_once_and_off_the_disk_later
     made.sync()
     assert made.pooled("compiled-1.0-cp311-cp311-win_amd64.whl") is None
     audit(made)
+
+
+def test_the_newest_releases_alone_and_all_of_them_again(bench: MakeBench) -> None:
+    """No page is asked for, and what left the pages comes back without a download."""
+    made = bench(scenario=many(3, 4, 200), guard=RemovalGuard(max_percent=100))
+    made.sync()
+    made.server.requests.reset()
+    before = made.settings.policy
+    made.change(policy=Policy(*before.filters, NewestReleases(keep_latest=2)))
+    made.sync()
+    assert releases(made) == {"3.0", "4.0"}
+    assert made.server.requests.count("page") == 0
+    audit(made)
+    compare(made)
+    made.server.requests.reset()
+    made.change(policy=before)
+    made.sync()
+    assert releases(made) == {"1.0", "2.0", "3.0", "4.0"}
+    assert made.server.requests.count("page") == 0
+    assert made.downloads() == []
+    audit(made)
+    compare(made)
+
+
+def test_a_new_release_takes_the_place_of_the_oldest(bench: MakeBench) -> None:
+    made = bench(scenario=many(2, 2, 200), guard=RemovalGuard(max_percent=100))
+    made.change(policy=Policy(NewestReleases(keep_latest=2)))
+    made.sync()
+    made.server.apply(Upload(distribution=Wheel(name="project-00001", version="3.0")))
+    result = made.sync()
+    assert (result.source, result.planned, result.state) == ("changelog", 1, RunState.SUCCESS)
+    assert releases(made, "project-00000") == {"1.0", "2.0"}
+    assert releases(made, "project-00001") == {"2.0", "3.0"}
+    audit(made)
+    compare(made)
 
 
 def test_an_environment_added_or_removed(bench: MakeBench) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from pypi_mirror.release_files import ARCHIVES, EGG, INSTALLERS, WHEEL
+from pypi_mirror.release_files import ARCHIVES, EGG, INSTALLERS, VARIANTS, WHEEL
 
 
 class Kind(Enum):
@@ -94,6 +94,11 @@ def describe_other(filename: str) -> Filename:
     if match is not None:
         return _described(Kind.DUMB, match, default=None)
     return Filename(kind=Kind.OTHER)
+
+
+def is_source_archive(filename: str) -> bool:
+    """Whether a file is taken for a source archive: it is nothing else by its name."""
+    return not filename.endswith((WHEEL, VARIANTS)) and describe_other(filename).kind is Kind.OTHER
 
 
 def _described(kind: Kind, match: re.Match[str] | None, *, default: str | None) -> Filename:

@@ -1,9 +1,8 @@
 """What every filter is: a dataclass whose fields are its options, with the decision that they ask for."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from packaging.utils import NormalizedName
 
@@ -17,6 +16,11 @@ FILTER_REGEX = Section(
     name="filter_regex",
     doc="What is not mirrored, by regular expressions.",
     see="[Filters](filters.md#filters-of-bandersnatch)",
+)
+RELEASES = Section(
+    name="releases",
+    doc="Which releases of a project are mirrored.",
+    see="[Filters](filters.md#newest-releases)",
 )
 PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filters](filters.md#environments)")
 
@@ -33,10 +37,10 @@ class Stage(IntEnum):
 class Filter:
     """One rule over projects, files, or both. A subclass is a frozen dataclass in ``policy/filters/``.
 
-    Pure: it knows nothing of the disk, the ledger or other filters, and equal values decide alike. One whose
-    options have no value takes no part. Override ``reject_project``, or ``reject_page`` where the whole page
-    decides, and either ``reject_file`` or, where files must be compared with each other, ``reject_files``.
-    Reasons are half a sentence for people that names the option.
+    Pure: it knows nothing of the disk or the ledger, and equal values decide alike. One whose options have no
+    value takes no part. Override ``reject_project``, or ``reject_page`` where the whole page decides, and
+    either ``reject_file`` or, where files must be compared with each other, ``reject_files``. Reasons are
+    half a sentence for people that names the option.
     """
 
     section: ClassVar[Section]
@@ -59,6 +63,10 @@ class Filter:
         """Return why ``file`` is not mirrored, None where this filter keeps it."""
         return None
 
+    def beside(self, others: "Sequence[Filter]") -> Self:
+        """Return the filter as it decides beside ``others``, for one that counts what machines can use."""
+        return self
+
     def sentences(self) -> Iterator[str]:
         """Yield what the front page tells clients of this filter."""
         yield from ()
@@ -79,4 +87,4 @@ class Filter:
     @property
     def takes_part(self) -> bool:
         """Whether an option has a value that is not its default."""
-        return any(getattr(self, each.name) != each.default for each in fields(self))  # type: ignore[arg-type]
+        return any(getattr(self, each.name) != each.default_value for each in self.options())

@@ -45,7 +45,8 @@ class Policy:
 
     def __init__(self, *filters: Filter) -> None:
         """Filters whose options have no value take no part; the others apply in the order of ``Stage``."""
-        self.filters = tuple(sorted((f for f in filters if f.takes_part), key=lambda each: each.order))
+        taking_part = sorted((each for each in filters if each.takes_part), key=lambda each: each.order)
+        self.filters = tuple(each.beside(taking_part) for each in taking_part)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Policy) and self.filters == other.filters

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.release_files import version_in
 from pypi_mirror.wording import count
 
 if TYPE_CHECKING:
@@ -31,11 +32,12 @@ def spaced(rule: ReleaseRule) -> str:
 @lru_cache(maxsize=65_536)
 def parsed(version: str) -> "Version | None":
     """Return the version that a file's name spells, in wheels with ``_`` for a dash; None outside PEP 440."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(version.replace("_", "-"))
-    except InvalidVersion:
+    except ValueError:
+        # InvalidVersion is one; so is what Python says of a number of thousands of digits.
         return None
 
 
@@ -44,6 +46,19 @@ def spellings(version: str) -> tuple[str, ...]:
     normal = parsed(version)
     written = (version, version.replace("_", "-"), *(() if normal is None else (str(normal),)))
     return tuple(dict.fromkeys(written))
+
+
+Release = tuple[bool, "Version | str"]
+"""A version that sorts as upstream has it: those outside PEP 440 come before all others."""
+
+
+def release_in(project: NormalizedName, filename: str) -> Release | None:
+    """Return the release that a file of ``project`` is of; None where its name does not say it."""
+    version = version_in(project, filename)
+    if version is None:
+        return None
+    normal = parsed(version)
+    return (False, version) if normal is None else (True, normal)
 
 
 class ReleaseMatcher:

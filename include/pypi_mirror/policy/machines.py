@@ -1,0 +1,76 @@
+"""Which of the served machines can use a file, for rules that count what each of them is left with."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+from itertools import product
+from typing import Final
+
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.options.environments import Environment
+from pypi_mirror.policy.filenames import is_source_archive, split_tags, wheel_tags
+from pypi_mirror.policy.served_tags import served_tags
+
+# Patch versions of a Python that a Requires-Python may name; the first and the last decide nearly always.
+_PATCHES: Final = (0, 99, *range(1, 40))
+
+
+class Machines:
+    """Each Python of each environment is a machine, named by a number. Without environments there is one that
+    can use every wheel and source archive.
+    """
+
+    def __init__(self, environments: Iterable[Environment]) -> None:
+        self._served = [
+            (python, served_tags([replace(environment, pythons=(python,))]))
+            for environment in environments
+            for python in environment.pythons
+        ]
+        self.all: Final = frozenset(range(len(self._served) or 1))
+        self._by_tags = lru_cache(maxsize=65_536)(self._with_tags)
+        self._by_python = lru_cache(maxsize=4_096)(self._with_python)
+
+    def that_use(self, file: RemoteFile) -> frozenset[int]:
+        """Return the machines whose installers take ``file``; none for what no installer takes any more."""
+        tags = wheel_tags(file.filename)
+        if tags is None:
+            usable = self.all if is_source_archive(file.filename) else frozenset[int]()
+        else:
+            usable = self._by_tags(tags)
+        return usable & self._by_python(file.requires_python) if usable else usable
+
+    def _with_tags(self, tags: str) -> frozenset[int]:
+        if not self._served:
+            return self.all
+        name = split_tags(tags)
+        nowhere: frozenset[str] = frozenset()
+        return frozenset(
+            number
+            for number, (_, served) in enumerate(self._served)
+            if any(
+                not served.get(key, nowhere).isdisjoint(name.platforms)
+                for key in product(name.pythons, name.abis)
+            )
+        )
+
+    def _with_python(self, requires_python: str | None) -> frozenset[int]:
+        if not requires_python or not self._served:
+            return self.all
+        return frozenset(
+            number for number, (python, _) in enumerate(self._served) if _admits(requires_python, python)
+        )
+
+
+@lru_cache(maxsize=16_384)
+def _admits(requires_python: str, python: tuple[int, int]) -> bool:
+    """Whether a patch version of ``python`` may install it; what cannot be read admits every Python, as
+    installers have it.
+    """
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    try:
+        admitted = SpecifierSet(requires_python)
+    except InvalidSpecifier:
+        return True
+    major, minor = python
+    return any(admitted.contains(f"{major}.{minor}.{patch}", prereleases=True) for patch in _PATCHES)
