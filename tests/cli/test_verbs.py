@@ -170,6 +170,15 @@ def test_config_check(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert err == f"no mistakes in {conf}\n"
 
 
+def test_config_check_warns_of_what_has_no_effect(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with Path(conf).open("a") as file:
+        file.write("\n[plugins]\nenabled = regex_project\n[blocklist]\npackages = example\n")
+    assert main(["config", "check", "-c", conf]) == 0
+    out, err = capsys.readouterr()
+    assert "packages = example" not in out
+    assert "[blocklist] packages: ignored, as bandersnatch does" in err
+
+
 def test_what_config_check_shows_can_be_read_again(
     tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from pypi_mirror.options.packages import only_releases
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
+from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
 from pypi_mirror.settings.read import read_settings
 
 LAB = """\
@@ -129,7 +130,6 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
         ("log-config =", "diff-file = /srv/new", "comes later"),
         ("    allowlist_release", "    allowlist_release\n    latest_release", "comes later"),
         ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),
-        ("    allowlist_release", "    allowlist_release\n    all", "prereleases"),
         ("[blocklist]", "[latest_release]\nkeep = 3\n[blocklist]", "comes later"),
         ("[blocklist]", "[blacklist]\n[blocklist]", "called [blocklist]"),
         ("[allowlist]", "[allowlist]\nrequirements = r.txt", "list their projects in packages"),
@@ -150,20 +150,27 @@ def test_what_asks_for_something_else_is_refused_with_advice(
     assert hint in mistake.message
 
 
-@pytest.mark.parametrize(
-    ("plugin", "line", "key"),
-    [
-        ("    exclude_platform\n", 37, "[blocklist] platforms"),
-        ("    allowlist_release\n", 32, "[allowlist] packages"),
-    ],
-)
-def test_a_filter_that_bandersnatch_would_not_use_is_a_clash(
-    tmp_path: Path, plugin: str, line: int, key: str
-) -> None:
-    [mistake] = mistakes_in(tmp_path, LAB.replace(plugin, ""))
+def test_a_filter_without_its_plugin_is_ignored_with_a_warning(tmp_path: Path) -> None:
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(LAB.replace("    exclude_platform\n", ""))
 
-    assert (mistake.line, mistake.key) == (line, key)
-    assert plugin.strip() in mistake.message
+    settings = read_settings(path, {})
+
+    assert settings.policy.of(BlockedPlatforms).platforms == ()
+    [warning] = settings.warnings
+    assert (warning.line, warning.key) == (37, "[blocklist] platforms")
+    assert "ignored, as bandersnatch does" in warning.message
+    assert "exclude_platform" in warning.message
+
+
+@pytest.mark.parametrize(
+    "plugins", ["    allowlist_release\n", "    allowlist_project\n    allowlist_release\n"]
+)
+def test_an_allow_list_that_bandersnatch_would_ignore_is_a_mistake(tmp_path: Path, plugins: str) -> None:
+    [mistake] = mistakes_in(tmp_path, LAB.replace(plugins, ""))
+
+    assert mistake.key == "[allowlist] packages"
+    assert "allowlist_release" in mistake.message
 
 
 @pytest.mark.parametrize(
@@ -171,17 +178,32 @@ def test_a_filter_that_bandersnatch_would_not_use_is_a_clash(
     [
         "[filter_regex]\npackages = .+-nightly$|regex_project",
         "[filter_regex]\nreleases = .+dev|regex_release",
+        "[filter_prerelease]\npackages = numpy|prerelease_release",
     ],
 )
 def test_each_filter_needs_its_own_plugin_where_there_is_a_list(tmp_path: Path, section: str) -> None:
     lines, _, plugin = section.partition("|")
-    text = f"{LAB}\n{lines}\n"
     path = tmp_path / "bandersnatch.conf"
-    path.write_text(text.replace("    exclude_platform", f"    exclude_platform\n    {plugin}"))
+    path.write_text(
+        f"{LAB}\n{lines}\n".replace("    exclude_platform", f"    exclude_platform\n    {plugin}")
+    )
+    applied = read_settings(path, {})
+    path.write_text(f"{LAB}\n{lines}\n".replace("    exclude_platform", "    exclude_platform\n    all"))
+    all_of_them = read_settings(path, {})
+    path.write_text(f"{LAB}\n{lines}\n")
+    ignored = read_settings(path, {})
 
-    assert read_settings(path, {}).policy.filters[2:]
-    [mistake] = mistakes_in(tmp_path, text)
-    assert plugin in mistake.message
+    assert len(applied.policy.filters) == len(ignored.policy.filters) + 1
+    assert set(all_of_them.policy.filters) >= set(applied.policy.filters)
+    assert [plugin in warning.message for warning in ignored.warnings] == [True]
+
+
+@pytest.mark.parametrize("plugin", ["prerelease_release", "all"])
+def test_prereleases_are_left_out_by_the_plugin_alone(tmp_path: Path, plugin: str) -> None:
+    path = tmp_path / "bandersnatch.conf"
+    path.write_text(LAB.replace("    exclude_platform", f"    exclude_platform\n    {plugin}"))
+
+    assert read_settings(path, {}).policy.of(ExcludedPrereleases).packages == ("*",)
 
 
 def test_without_a_list_of_plugins_every_filter_applies(tmp_path: Path) -> None:

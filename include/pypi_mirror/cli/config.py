@@ -40,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
         # A list as it is written in the file: an item a line, behind the key.
         items = value.split("\n")
         print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
+    for warning in settings.warnings:
+        print(f"{arguments.config}:{warning.line}: {warning.key}: {warning.message}", file=sys.stderr)
     print(f"no mistakes in {arguments.config}", file=sys.stderr)
     return 0
 

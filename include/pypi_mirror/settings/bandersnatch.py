@@ -8,7 +8,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pypi_mirror.errors import Mistake
-from pypi_mirror.options.parsers import nearest
 from pypi_mirror.settings.syntax import Line
 
 _TRUE = frozenset({"1", "yes", "true", "on"})
@@ -78,7 +77,6 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
 
 _LATER = "this filter comes later; remove the section, or keep bandersnatch until then"
 FOREIGN_SECTIONS: dict[str, str] = {
-    "filter_prerelease": _LATER,
     "latest_release": _LATER,
     "regex_project_metadata": _LATER,
     "regex_release_file_metadata": _LATER,
@@ -91,33 +89,6 @@ FOREIGN_SECTIONS: dict[str, str] = {
     "blacklist": "the section is called [blocklist], and its plugins blocklist_…",
 }
 
-PLUGINS = "plugins"
-PLUGIN_OF = {
-    "[blocklist] platforms": "exclude_platform",
-    "[filter_regex] packages": "regex_project",
-    "[filter_regex] releases": "regex_release",
-}
-"""What bandersnatch applies an option by; which plugin ``packages`` need depends on their value."""
-
-_SUPPORTED_PLUGINS = (
-    "allowlist_project",
-    "allowlist_release",
-    "blocklist_project",
-    "blocklist_release",
-    *PLUGIN_OF.values(),
-)
-_LATER_PLUGINS = (
-    "latest_release",
-    "prerelease_release",
-    "project_requirements",
-    "project_requirements_pinned",
-    "regex_project_metadata",
-    "regex_release_file_metadata",
-    "size_project_metadata",
-    "version_range_release_file_metadata",
-    "versions_count_project_metadata",
-)
-
 
 def check_foreign_value(section: str, key: str, lines: Collection[Line]) -> Mistake | None:
     """The mistake in a line of ``FOREIGN_KEYS``; None when it asks for what happens anyway."""
@@ -128,47 +99,3 @@ def check_foreign_value(section: str, key: str, lines: Collection[Line]) -> Mist
     number = next(iter(lines)).number
     message = f"not supported: {foreign.advice}"
     return Mistake(line=number, key=f"[{section}] {key}", message=message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NeededPlugin:
-    """A filter in the file and the plugins of which bandersnatch needs one to apply it."""
-
-    place: str
-    line: int
-    plugins: tuple[str, ...]
-
-
-def check_plugins(lines: Collection[Line], needed: Collection[NeededPlugin]) -> list[Mistake]:
-    """The mistakes in ``[plugins] enabled``.
-
-    Filters apply here as soon as they are written down, so a list of plugins must say the same: no other
-    filter, and none of those in the file missing, which bandersnatch would leave unused.
-    """
-    key = f"[{PLUGINS}] enabled"
-    mistakes = []
-    listed = set()
-    for line in lines:
-        plugin = line.text
-        if not plugin or plugin.startswith("#"):
-            continue
-        listed.add(plugin)
-        if plugin in _SUPPORTED_PLUGINS:
-            continue
-        if plugin == "all":
-            advice = "it would drop prereleases too, which comes later; list the plugins, or remove the line"
-        elif plugin in _LATER_PLUGINS:
-            advice = "this filter comes later; remove the line, or keep bandersnatch until then"
-        else:
-            advice = f"there is no such plugin.{nearest(plugin, _SUPPORTED_PLUGINS)}"
-        mistakes.append(Mistake(line=line.number, key=key, message=f"{plugin!r} is not supported: {advice}"))
-    if "all" in listed:
-        return mistakes
-    for need in needed:
-        if listed.isdisjoint(need.plugins):
-            message = (
-                f"{key} does not have {' or '.join(need.plugins)}, so bandersnatch would leave this unused; "
-                "here it applies. Add the plugin, or remove one of the two"
-            )
-            mistakes.append(Mistake(line=need.line, key=need.place, message=message))
-    return mistakes

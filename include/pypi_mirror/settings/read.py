@@ -9,21 +9,17 @@ from typing import Any, TypeVar
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options import BadValue, Option
 from pypi_mirror.options.option import place as place_of
-from pypi_mirror.options.packages import only_releases, whole_projects
 from pypi_mirror.options.parsers import LOGIN_VARIABLE, nearest
 from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings.bandersnatch import (
     FOREIGN_KEYS,
     FOREIGN_SECTIONS,
-    PLUGIN_OF,
-    PLUGINS,
-    NeededPlugin,
     check_foreign_value,
-    check_plugins,
 )
 from pypi_mirror.settings.clashes import find_clashes
 from pypi_mirror.settings.locate import missing
 from pypi_mirror.settings.options import BY_PLACE, OPTIONS, PARTS, SECTIONS
+from pypi_mirror.settings.plugins import PLUGINS, Plugins
 from pypi_mirror.settings.syntax import (
     DEFAULT,
     BadReference,
@@ -54,7 +50,11 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
         # A mistake without a line is one of the file as a whole, or of the environment: it comes last.
         mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
         raise ConfigurationError(path, mistakes)
-    return replace(_assemble(path, reading.values), login=environ.get(LOGIN_VARIABLE) or None)
+    return replace(
+        _assemble(path, reading.values),
+        login=environ.get(LOGIN_VARIABLE) or None,
+        warnings=tuple(reading.warnings),
+    )
 
 
 def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
@@ -98,6 +98,7 @@ class _Reading:
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int | None] = {}
         self.mistakes: list[Mistake] = []
+        self.warnings: list[Mistake] = []
 
     def read(self, text: str, environ: Mapping[str, str]) -> None:
         sections, mistakes = parse_sections(text)
@@ -125,12 +126,16 @@ class _Reading:
                     self._read_entry(section, entry.key, lines)
         self._read_variables(environ)
         if plugins is not None:
-            self.mistakes += check_plugins(plugins, list(self._needed_plugins()))
+            self._apply_plugins(Plugins(plugins))
         self._fill_in(sections)
         self.mistakes += find_clashes(self.values, self.lines)
 
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
+
+    def _apply_plugins(self, plugins: Plugins) -> None:
+        mistakes, self.warnings = plugins.apply(OPTIONS, self.values, self.lines)
+        self.mistakes += plugins.mistakes + mistakes
 
     def _check_unused(self, defaults: Section, sections: Mapping[str, Section]) -> None:
         """bandersnatch would look into [DEFAULT] for every option; here it holds what ``%(key)s`` names."""
@@ -230,21 +235,6 @@ class _Reading:
                 self._mistake(section.number if section else None, option.place, message)
             else:
                 self._set(option, option.default_value)
-
-    def _needed_plugins(self) -> Iterator[NeededPlugin]:
-        for name in ("allowlist", "blocklist"):
-            option = BY_PLACE[name, "packages"]
-            rules = self.values.get(option.place) or ()
-            line = self.lines.get(option.place)
-            if line is not None and only_releases(rules):
-                yield NeededPlugin(place=option.place, line=line, plugins=(f"{name}_release",))
-            if line is not None and whole_projects(rules):
-                plugins = (f"{name}_project", f"{name}_release")
-                yield NeededPlugin(place=option.place, line=line, plugins=plugins)
-        for place, plugin in PLUGIN_OF.items():
-            line = self.lines.get(place)
-            if line is not None and self.values.get(place):
-                yield NeededPlugin(place=place, line=line, plugins=(plugin,))
 
 
 def _unknown_key(section: str, key: str) -> str:

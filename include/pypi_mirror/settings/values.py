@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
 
+from pypi_mirror.errors import Mistake
 from pypi_mirror.options import Section, declare, option, parsers
 from pypi_mirror.options.bandwidth import format_bandwidth, parse_bandwidth
 from pypi_mirror.options.disk_reserve import DiskReserve, format_disk_reserve, parse_disk_reserve
@@ -54,7 +55,8 @@ class Settings:
 
     ``master`` is upstream's root, without ``/simple`` and without a trailing slash; ``root_uri`` and
     ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
-    when the environment gave them, and ``login`` is one; so they are left out of the ``repr``.
+    when the environment gave them, and ``login`` is one; so they are left out of the ``repr``. ``warnings``
+    are lines of the file that have no effect, each with the reason.
     """
 
     path: Path | None = None
@@ -217,6 +219,7 @@ class Settings:
         ),
     )
     login: str | None = field(default=None, repr=False)
+    warnings: tuple[Mistake, ...] = field(default=(), repr=False, compare=False)
     ledger_url: str | None = field(
         default=None,
         repr=False,

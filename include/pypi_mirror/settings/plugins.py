@@ -1,0 +1,119 @@
+"""``[plugins] enabled``: which filters of a ``bandersnatch.conf`` are in force.
+
+Without the list, which is bandersnatch's alone, a filter applies as soon as it is written down. With it, the
+file means what it means to bandersnatch: a filter without its plugin is ignored, which a warning says. Only
+for an allow-list that is a mistake, since everything would be mirrored.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from typing import Any, Final
+
+from pypi_mirror.errors import Mistake
+from pypi_mirror.options import Option
+from pypi_mirror.options.packages import only_releases, whole_projects
+from pypi_mirror.options.parsers import nearest
+from pypi_mirror.settings.syntax import Line
+
+PLUGINS: Final = "plugins"
+_KEY: Final = f"[{PLUGINS}] enabled"
+_EVERY: Final = "all"
+_ALLOWED: Final = "[allowlist] packages"
+_BLOCKED: Final = "[blocklist] packages"
+
+_PLUGIN_OF: Final = {
+    "[blocklist] platforms": "exclude_platform",
+    "[filter_prerelease] packages": "prerelease_release",
+    "[filter_regex] packages": "regex_project",
+    "[filter_regex] releases": "regex_release",
+}
+"""What bandersnatch applies an option by; what the lists of packages need depends on their values."""
+
+_WITHOUT_A_VALUE: Final = {"[filter_prerelease] packages": ("*",)}
+"""What the plugin alone does."""
+
+_SUPPORTED: Final = (
+    "allowlist_project",
+    "allowlist_release",
+    "blocklist_project",
+    "blocklist_release",
+    *_PLUGIN_OF.values(),
+)
+_LATER: Final = (
+    "latest_release",
+    "project_requirements",
+    "project_requirements_pinned",
+    "regex_project_metadata",
+    "regex_release_file_metadata",
+    "size_project_metadata",
+    "version_range_release_file_metadata",
+    "versions_count_project_metadata",
+)
+
+
+class Plugins:
+    """The plugins that a file lists; ``mistakes`` are those in the list."""
+
+    def __init__(self, enabled: Collection[Line]) -> None:
+        listed = {line.text: line.number for line in enabled if line.text and not line.text.startswith("#")}
+        self._every = _EVERY in listed
+        self._listed = listed.keys()
+        self.mistakes = [
+            Mistake(line=line, key=_KEY, message=f"{plugin!r} is not supported: {_advice(plugin)}")
+            for plugin, line in listed.items()
+            if plugin not in (*_SUPPORTED, _EVERY)
+        ]
+
+    def apply(
+        self,
+        options: Collection[Option],
+        values: MutableMapping[str, Any],
+        lines: Mapping[str, int | None],
+    ) -> tuple[list[Mistake], list[Mistake]]:
+        """Change ``values`` (by ``Option.place``, as the file has them) to what bandersnatch would apply.
+
+        Returns the mistakes, and warnings that name what is ignored.
+        """
+        mistakes, warnings = [], []
+        for option in options:
+            if not values.get(option.place):
+                if option.place in _WITHOUT_A_VALUE and self._has(_PLUGIN_OF[option.place]):
+                    values[option.place] = _WITHOUT_A_VALUE[option.place]
+                continue
+            line = lines.get(option.place)
+            needed = list(_needed(option.place, values.get(option.place)))
+            missing = [plugins for plugins in needed if not self._has(*plugins)]
+            if not missing:
+                continue
+            names = " or ".join(missing[0])
+            if len(missing) == len(needed) and option.place != _ALLOWED:
+                values[option.place] = option.default_value
+                message = f"ignored, as bandersnatch does: {_KEY} does not have {names}"
+                warnings.append(Mistake(line=line, key=option.place, message=message))
+            else:
+                message = (
+                    f"{_KEY} does not have {names}, so bandersnatch ignores this, or a part of it; "
+                    "add the plugin, or remove what is ignored"
+                )
+                mistakes.append(Mistake(line=line, key=option.place, message=message))
+        return mistakes, warnings
+
+    def _has(self, *plugins: str) -> bool:
+        return self._every or not self._listed.isdisjoint(plugins)
+
+
+def _advice(plugin: str) -> str:
+    if plugin in _LATER:
+        return "this filter comes later; remove the line, or keep bandersnatch until then"
+    return f"there is no such plugin.{nearest(plugin, _SUPPORTED)}"
+
+
+def _needed(place: str, value: Any) -> Iterator[tuple[str, ...]]:
+    """Yield, for each part of an option's value, the plugins of which bandersnatch needs one."""
+    if place in (_ALLOWED, _BLOCKED):
+        name = place.partition("]")[0].removeprefix("[")
+        if only_releases(value):
+            yield (f"{name}_release",)
+        if whole_projects(value):
+            yield f"{name}_project", f"{name}_release"
+    elif place in _PLUGIN_OF:
+        yield (_PLUGIN_OF[place],)
