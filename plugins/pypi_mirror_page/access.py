@@ -1,4 +1,4 @@
-"""Who may look and who may press: Airflow's logins, and its permissions on the DAG."""
+"""Who may read and who may act: Airflow's logins and its permissions on the DAG."""
 
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -19,17 +19,17 @@ DAG_IDS: Final = (DAG_ID, AUDIT_DAG_ID, "pypi_mirror_watch")
 User = Annotated[BaseUser, Depends(get_user)]
 
 # 401 without a login, 403 without the permission.
-MAY_LOOK: Final = Depends(requires_access_dag("GET", param_dag_id=DAG_ID))
+MAY_READ: Final = Depends(requires_access_dag("GET", param_dag_id=DAG_ID))
 MAY_ACT: Final = Depends(requires_access_dag("POST", DagAccessEntity.RUN, param_dag_id=DAG_ID))
 
 
 def may_act(user: BaseUser) -> bool:
-    """Whether ``user`` may start runs of the DAG, and so press the page's buttons."""
+    """Whether ``user`` may start runs of the DAG and so use the page's buttons."""
     return _may(user, "POST", DagAccessEntity.RUN)
 
 
 def may_approve(user: BaseUser) -> bool:
-    """Whether ``user`` may answer what a run of the DAG asks."""
+    """Whether ``user`` may approve or reject what a run of the DAG asks for."""
     return _may(user, "PUT", DagAccessEntity.HITL_DETAIL)
 
 

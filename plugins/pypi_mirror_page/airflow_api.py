@@ -1,7 +1,7 @@
-"""Airflow's public REST API, asked inside the API server with the credentials of the person at hand.
+"""Airflow's public REST API, asked inside the API server with the credentials of the person who asks.
 
-So Airflow itself checks that person's permissions and the parameters, and notes who started what; and none
-of it depends on how the server is reached from outside.
+So Airflow itself checks that person's permissions and the parameters and records who started what, however
+the server is reached from outside.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class AirflowApi:
         return _document(answer)
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """What Airflow answers; raises Problem with Airflow's words where it refuses."""
+        """What Airflow answers; raises Problem with Airflow's message where it refuses."""
         return _document(await self._send("POST", path, body=body))
 
     async def _send(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
-from pypi_mirror_page.access import MAY_LOOK
+from pypi_mirror_page.access import MAY_READ
 from pypi_mirror_page.mirror_source import MirrorSource
 from pypi_mirror_page.problems import add_problem_handlers
 from pypi_mirror_page.response_headers import ResponseHeaders
@@ -37,7 +37,7 @@ def create_app(source: MirrorSource | None = None) -> FastAPI:
 
     app = MountedApp(
         title="PyPI mirror",
-        dependencies=[MAY_LOOK],
+        dependencies=[MAY_READ],
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

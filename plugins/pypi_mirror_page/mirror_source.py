@@ -1,6 +1,6 @@
 """The mirror that the page shows: opened at the first request, and again when its configuration changed.
 
-Nothing is made and nothing upgraded here: that is for those who sync.
+Nothing is created or upgraded here: only syncs do that.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,8 +33,8 @@ class NoMirrorYet(LedgerError):
     def __init__(self, place: str) -> None:
         self.place = place
         super().__init__(
-            f"there is no ledger at {place}: nothing was synced yet, or it was lost. The first run of the "
-            "DAG makes it; `pypi-mirror ledger rebuild` restores a lost one from the tree"
+            f"there is no ledger at {place}: nothing has been synced yet, or the ledger is lost. The first "
+            "run creates it; `pypi-mirror ledger rebuild` restores a lost one from the tree"
         )
 
 

@@ -1,4 +1,4 @@
-"""What went wrong, as JSON (RFC 9457): a sentence for people, and a ``type`` for programs.
+"""Errors as JSON (RFC 9457): a sentence for people and a ``type`` for programs.
 
 The type is ``urn:pypi-mirror:`` and the error's name (``urn:pypi-mirror:ledger-damaged``).
 """
@@ -36,15 +36,15 @@ PREFIX: Final = "urn:pypi-mirror:"
 # The first that fits. What is left is about what was asked for.
 _STATUS: Final[tuple[tuple[type[MirrorError], int, str], ...]] = (
     (ConfigurationError, 503, "The configuration cannot be used"),
-    (LedgerUnavailable, 503, "The ledger cannot be reached"),
+    (LedgerUnavailable, 503, "The ledger is unreachable"),
     (LedgerDamaged, 503, "The ledger is damaged"),
-    (OldLedger, 503, "The ledger has to be upgraded"),
+    (OldLedger, 503, "The ledger needs an upgrade"),
     (LedgerError, 503, "The ledger cannot be used"),
-    (DiskFault, 503, "The disk is at fault"),
-    (UpstreamError, 502, "Upstream does not answer"),
-    (UpstreamDown, 502, "Upstream does not answer"),
+    (DiskFault, 503, "The disk has a fault"),
+    (UpstreamError, 502, "Upstream is unreachable"),
+    (UpstreamDown, 502, "Upstream is unreachable"),
     (MirrorBusy, 409, "The mirror is busy"),
-    (BadKey, 422, "The request is not valid"),
+    (BadKey, 422, "Invalid request"),
     (MirrorError, 409, "Not possible"),
 )
 _RETRY_AFTER: Final = "5"
@@ -111,7 +111,7 @@ def _mirror_error(_request: Request, error: Exception) -> ProblemJson:
 
 def _http_error(_request: Request, error: Exception) -> ProblemJson:
     assert isinstance(error, HTTPException)  # noqa: S101
-    # Of a login that is none, or that another secret has signed, Airflow says 403: to log in again helps.
+    # For an invalid login, or one signed with another secret, Airflow answers 403: logging in again helps.
     status = HTTPStatus.UNAUTHORIZED if error.detail == _NO_LOGIN else HTTPStatus(error.status_code)
     headers = dict(error.headers or {})
     if status is HTTPStatus.UNAUTHORIZED:
@@ -123,11 +123,11 @@ def _http_error(_request: Request, error: Exception) -> ProblemJson:
 def _invalid(_request: Request, error: Exception) -> ProblemJson:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-    return _answer(Problem(422, kind="not-valid", title="The request is not valid", detail=faults))
+    return _answer(Problem(422, kind="not-valid", title="Invalid request", detail=faults))
 
 
 def _unexpected(request: Request, _error: Exception) -> ProblemJson:
     # Starlette raises it again behind us, so the server's log has it whole.
     log.error("PyPI mirror page: %s failed", request.url.path)
-    detail = "an error of the program; the log of Airflow's API server says more"
-    return _answer(Problem(500, kind="error", title="Something is broken", detail=detail))
+    detail = "unexpected error; the log of Airflow's API server has the details"
+    return _answer(Problem(500, kind="error", title="Unexpected error", detail=detail))

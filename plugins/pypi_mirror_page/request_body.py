@@ -1,6 +1,6 @@
-"""JSON that a request brings: read after the login was checked, bounded, and of one shape.
+"""The JSON body of a request: read after the login was checked, bounded, and of one shape.
 
-FastAPI itself would read a body before it asks who sends it.
+FastAPI itself would read a body before it checks who sends it.
 """
 
 from collections.abc import Sequence
@@ -63,11 +63,11 @@ ForgetProjects = Annotated[Forgetting, Depends(_forgetting)]
 
 
 def project_name(text: str) -> NormalizedName:
-    """A project's name in any spelling; raises Problem for what is none."""
+    """A project's name in any spelling; raises Problem for an invalid one."""
     try:
         return canonicalize_name(text, validate=True)
     except InvalidName as error:
-        raise _not_valid(f"{text[:100]!r} is no project's name") from error
+        raise _not_valid(f"{text[:100]!r} is not a valid project name") from error
 
 
 def _normalized(names: Sequence[str]) -> tuple[NormalizedName, ...]:
@@ -80,7 +80,7 @@ async def _decoded(request: Request, shape: type[Shape]) -> Shape:
         return msgspec.json.decode(await _bounded(request), type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         wanted = "{}" if shape is _Nothing else f'{{"projects": [1 to {MOST_PROJECTS} names]}}'
-        raise _not_valid(f"the body has to be {wanted}: {error}") from error
+        raise _not_valid(f"the body must be {wanted}: {error}") from error
 
 
 async def _bounded(request: Request) -> bytes:
@@ -88,7 +88,7 @@ async def _bounded(request: Request) -> bytes:
     if kind != "application/json":
         # A form on another site can send several types, and this one only after it has asked.
         detail = "send it as Content-Type: application/json"
-        raise Problem(415, kind="not-json", title="The body has to be JSON", detail=detail)
+        raise Problem(415, kind="not-json", title="The body must be JSON", detail=detail)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -99,4 +99,4 @@ async def _bounded(request: Request) -> bytes:
 
 
 def _not_valid(detail: str) -> Problem:
-    return Problem(422, kind="not-valid", title="The request is not valid", detail=detail)
+    return Problem(422, kind="not-valid", title="Invalid request", detail=detail)

@@ -25,8 +25,8 @@ def require_same_origin(request: Request) -> None:
             403,
             kind="other-origin",
             title="Sent from another origin",
-            detail="this has to be sent from the mirror's page, or by a program with a bearer token. If it "
-            "was, the proxy before Airflow changes the host: set [api] base_url to what the browser shows",
+            detail="send this from the mirror's page or from a program with a bearer token. If you did, the "
+            "proxy in front of Airflow changes the host: set [api] base_url to the address in the browser",
         )
 
 

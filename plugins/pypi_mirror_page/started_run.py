@@ -1,4 +1,4 @@
-"""Starts a run of the DAG for the person who pressed a button."""
+"""Starts a run of the DAG for the person who uses the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from pypi_mirror_page.airflow_api import AirflowApi, run_link
 class StartedRun:
     """A run that Airflow has queued; ``link`` is relative to Airflow's root.
 
-    ``paused`` says that the DAG is: then the run waits until somebody lets the DAG run.
+    ``paused`` says that the DAG is paused: then the run waits until somebody switches it on.
     """
 
     dag_id: str

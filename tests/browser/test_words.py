@@ -83,8 +83,8 @@ def test_each_phase_says_what_is_done_and_what_is_left(
     [
         (
             503,
-            {"title": "The ledger cannot be reached", "detail": "the server refused: <b>start</b> it"},
-            "The ledger cannot be reached. the server refused: <b>start</b> it",
+            {"title": "The ledger is unreachable", "detail": "the server refused: <b>start</b> it"},
+            "The ledger is unreachable. the server refused: <b>start</b> it",
         ),
         (403, {"title": "Forbidden", "detail": "Forbidden"}, "You may not do this. Forbidden"),
         (401, {"title": "Unauthorized"}, "You are no longer logged in. Log in to Airflow again"),

@@ -88,7 +88,7 @@ def test_a_retry_that_airflow_starts_no_run_for_says_so(own_mirror: Bench, clien
     with dag(is_stale=True):
         answer = client("user").post(f"{PAGE}/api/backlog/retry", json={"projects": ["bad"]})
     detail = problem(answer, 404, "airflow-refused")
-    assert "tried by the next run; none was started: Airflow: Dag with dag_id" in detail
+    assert "the next run retries 1 project; none could be started now: Airflow: Dag with dag_id" in detail
     assert due(own_mirror, "bad")
 
 
@@ -135,7 +135,7 @@ def test_a_run_of_all_takes_nothing_but_an_empty_body(body: bytes, mirror: Bench
     answer = client("user").post(
         f"{PAGE}/api/runs", content=body, headers={"Content-Type": "application/json"}
     )
-    assert problem(answer, 422, "not-valid").startswith("the body has to be {}")
+    assert problem(answer, 422, "not-valid").startswith("the body must be {}")
     assert getattr(newest_run(), "id", None) == getattr(before, "id", None)
 
 

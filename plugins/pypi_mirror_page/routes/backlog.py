@@ -5,7 +5,9 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.backlog import backlog_page
 from pypi_mirror.runs.manage_backlog import forget_backlog, retry_backlog
+from pypi_mirror.wording import count
 from pypi_mirror_page.access import MAY_ACT, User
+from pypi_mirror_page.action_log import log_action
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import TheMirror
@@ -14,7 +16,6 @@ from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import ForgetProjects, Projects
 from pypi_mirror_page.same_origin import SAME_ORIGIN
 from pypi_mirror_page.started_run import start_run
-from pypi_mirror_page.trail import note_action
 
 router = APIRouter(prefix="/api/backlog")
 actions = APIRouter(prefix="/api/backlog", dependencies=[MAY_ACT, SAME_ORIGIN])
@@ -33,7 +34,7 @@ async def post_retry(projects: Projects, mirror: TheMirror, user: User, airflow:
 
     A project that the filters leave out by now takes a run of all that is due: that takes it off the backlog.
     """
-    await run_in_threadpool(note_action, user, "backlog_retry", projects)
+    await run_in_threadpool(log_action, user, "backlog_retry", projects)
     await run_in_threadpool(retry_backlog, mirror, projects)
     selected = all(mirror.policy.rejection_reason(name) is None for name in projects)
     try:
@@ -42,8 +43,9 @@ async def post_retry(projects: Projects, mirror: TheMirror, user: User, airflow:
         raise Problem(
             refused.status,
             kind=refused.kind,
-            title="The retry waits for the next run",
-            detail=f"{len(projects)} of the backlog are tried by the next run; none was started: {refused}",
+            title="No run was started",
+            detail=f"the next run retries {count(len(projects), 'project')}; none could be started now: "
+            f"{refused}",
         ) from refused
     return Json({"projects": projects, "run": run})
 
@@ -54,5 +56,5 @@ def post_forget(asked: ForgetProjects, mirror: TheMirror, user: User) -> Json:
 
     Without ``force`` a project that the filters select is refused (409): it would stay behind upstream.
     """
-    note_action(user, "backlog_forget", asked.projects)
+    log_action(user, "backlog_forget", asked.projects)
     return Json({"forgotten": forget_backlog(mirror, asked.projects, force=asked.force)})

@@ -12,6 +12,7 @@ from pypi_mirror.observing.projects import project, project_page, similar_projec
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, User
+from pypi_mirror_page.action_log import log_action
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import TheMirror, TheSettings
@@ -20,7 +21,6 @@ from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import Projects, project_name
 from pypi_mirror_page.same_origin import SAME_ORIGIN
 from pypi_mirror_page.started_run import start_run
-from pypi_mirror_page.trail import note_action
 
 router = APIRouter(prefix="/api/projects")
 actions = APIRouter(prefix="/api", dependencies=[MAY_ACT, SAME_ORIGIN])
@@ -63,7 +63,7 @@ async def post_sync(projects: Projects, settings: TheSettings, user: User, airfl
     There need not be a mirror yet: then the run makes it.
     """
     _require_selected(settings, projects)
-    await run_in_threadpool(note_action, user, "sync", projects)
+    await run_in_threadpool(log_action, user, "sync", projects)
     run = await start_run(airflow, projects, note="sync of named projects, from the PyPI mirror page")
     return Json({"projects": projects, "run": run})
 

@@ -1,5 +1,5 @@
-// Links out of the frame into Airflow's interface. Its sandbox lets no link of ours open there or in a new
-// window, but the page around us is of our origin: it follows a link of its own.
+// Links out of the frame into Airflow's interface. The frame's sandbox blocks links to there and new windows,
+// but the page around us has our origin: it follows a link of its own.
 
 import { el } from "./dom.js";
 import { moment } from "./wording.js";

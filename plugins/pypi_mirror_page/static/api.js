@@ -2,9 +2,9 @@
 
 const PATIENCE = 30000;
 
-/** What went wrong in words a person can use; `status` is 0 where there was no answer at all, `kind` what the
+/** An error in words a person can use; `status` is 0 where there was no answer at all, `kind` what the
  * server calls it. */
-export class Trouble extends Error {
+export class ApiError extends Error {
   constructor(status, title, detail, kind = null) {
     super(detail);
     this.status = status;
@@ -24,11 +24,11 @@ const said = async (answer) => {
 const trouble = async (answer) => {
   const body = await said(answer);
   const detail = typeof body.detail === "string" ? body.detail : "";
-  if (answer.status === 401) return new Trouble(401, "You are no longer logged in", "Log in to Airflow again, then come back to this page.");
-  if (answer.status === 403) return new Trouble(403, "You may not do this", detail || "Your login lacks a permission on the DAG pypi_mirror.");
+  if (answer.status === 401) return new ApiError(401, "You are no longer logged in", "Log in to Airflow again, then come back to this page.");
+  if (answer.status === 403) return new ApiError(403, "You may not do this", detail || "Your login lacks a permission on the DAG pypi_mirror.");
   const kind = String(body.type ?? "").split(":").at(-1);
   const title = kind === "no-mirror-yet" ? "Nothing is mirrored yet" : body.title ?? (answer.status >= 500 ? "The mirror's page has an error" : "This was refused");
-  return new Trouble(answer.status, title, detail || `Airflow's API server answered ${answer.status}; its log says more.`, kind);
+  return new ApiError(answer.status, title, detail || `Airflow's API server answered ${answer.status}; its log says more.`, kind);
 };
 
 const ask = async (path, options) => {
@@ -37,7 +37,7 @@ const ask = async (path, options) => {
     answer = await fetch(path, { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE), ...options });
   } catch (error) {
     const late = error.name === "TimeoutError";
-    throw new Trouble(0, late ? "No answer in time" : "Airflow is unreachable",
+    throw new ApiError(0, late ? "No answer in time" : "Airflow is unreachable",
       late ? "Airflow's API server took longer than 30 seconds to answer." : "The network is down, or Airflow's API server has stopped.");
   }
   if (!answer.ok) throw await trouble(answer);

@@ -1,6 +1,6 @@
-// Puts the page together: who looks, the tabs, and what is asked again and again.
+// Puts the page together: who is logged in, the tabs, and what is polled.
 
-import { get, Trouble } from "./api.js";
+import { get, ApiError } from "./api.js";
 import { badge, show } from "./dom.js";
 import { Poll } from "./poll.js";
 import { audit } from "./sections/audit.js";
@@ -18,7 +18,7 @@ const EVERY = 15;
 
 const byId = (id) => document.getElementById(id);
 
-/** What every part of the page has: who looks, what is said to screen readers, and the state as last heard. */
+/** What every part of the page has: who is logged in, how to reach screen readers, and the last overview. */
 const context = {
   me: { name: "", may_act: false, may_approve: false },
   latest: null,
@@ -39,7 +39,7 @@ const look = async (tabs) => {
     tabs.tally("backlog", state.backlog, state.parked > 0 ? "bad" : "warn", "projects on the backlog");
     tabs.tally("removals", state.waiting === null ? 0 : 1, "warn", "plan is awaiting approval");
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof ApiError)) throw error;
     trouble = error;
     show(byId("state"), error.title, () => [badge(error.title, error.kind === "no-mirror-yet" ? "warn" : "bad")]);
   }
@@ -50,7 +50,7 @@ const introduce = async () => {
   try {
     context.me = await get("me");
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof ApiError)) throw error;
     // The overview says it, too, and offers to try again.
     return false;
   }
@@ -65,7 +65,7 @@ followTheme();
 const introduced = await introduce();
 const parts = [overview, history, backlog, removals, audit, projects, configuration, clients];
 const poll = new Poll(() => look(tabs), () => EVERY);
-// Buttons are made for who looks: who could not be told from the start takes a new start.
+// Buttons depend on who is logged in: where that was unknown at the start, the page starts again.
 context.refresh = () => (introduced ? poll.now() : location.reload());
 const tabs = new Tabs(byId("tabs"), byId("panels"), parts.map((part) => part(context)));
 poll.start();

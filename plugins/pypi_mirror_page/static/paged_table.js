@@ -1,9 +1,9 @@
 // A table that is loaded a page at a time, as the server has it.
 
-import { Trouble } from "./api.js";
+import { ApiError } from "./api.js";
 import { el } from "./dom.js";
 import { day, moment } from "./wording.js";
-import { empty, load, troubleBox } from "./trouble.js";
+import { empty, load, errorBox } from "./loading.js";
 
 export const time = (value) =>
   value ? el("time", { datetime: value, title: new Date(value).toISOString() }, moment(value)) : "–";
@@ -57,8 +57,8 @@ const offerMore = (foot, body, columns, fetchPage, next) => {
       const first = rows[0]?.querySelector("a, button:enabled, input");
       (first ?? body.closest(".table")).focus();
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      foot.replaceChildren(troubleBox(error, () => offerMore(foot, body, columns, fetchPage, next)));
+      if (!(error instanceof ApiError)) throw error;
+      foot.replaceChildren(errorBox(error, () => offerMore(foot, body, columns, fetchPage, next)));
     }
   });
   foot.replaceChildren(button);

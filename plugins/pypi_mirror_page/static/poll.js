@@ -1,4 +1,4 @@
-// Looks again every few seconds, and rests while nobody looks at the page.
+// Polls every few seconds, and pauses while the page is hidden.
 
 /** `look` is awaited, so that a slow server is asked once at a time; `seconds()` is asked after each. */
 export class Poll {

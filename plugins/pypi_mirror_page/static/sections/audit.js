@@ -4,7 +4,7 @@ import { runLink } from "../airflow_links.js";
 import { get } from "../api.js";
 import { badge, bar, el, facts } from "../dom.js";
 import { table } from "../paged_table.js";
-import { empty, load } from "../trouble.js";
+import { empty, load } from "../loading.js";
 import { ago, count, number, percent, size } from "../wording.js";
 
 const TONES = { success: "good", failed: "bad", running: "info", paused: "warn" };

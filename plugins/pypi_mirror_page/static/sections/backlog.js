@@ -4,7 +4,7 @@ import { airflowLink } from "../airflow_links.js";
 import { get, post } from "../api.js";
 import { badge, el } from "../dom.js";
 import { date, pagedTable } from "../paged_table.js";
-import { actButton, confirmed, tell } from "../pressing.js";
+import { actionButton, confirmed, report } from "../actions.js";
 import { ago, count, number } from "../wording.js";
 
 const PAGE = 100;
@@ -18,9 +18,9 @@ export const backlog = (context) => {
 
   const filter = el("select", { id: "parked" },
     [["", "all"], ["false", "retried soon"], ["true", "parked"]].map(([value, words]) => el("option", { value }, words)));
-  const retryChosen = actButton("Retry selected", () => retry([...chosen]), { allowed, kind: "main", ready: () => chosen.size > 0 });
-  const forgetChosen = actButton("Forget selected", () => forget([...chosen]), { allowed, kind: "danger", ready: () => chosen.size > 0 });
-  const retryAll = actButton("Retry all", () => retryEverything(), { allowed, ready: () => place.querySelector("tbody") !== null });
+  const retryChosen = actionButton("Retry selected", () => retry([...chosen]), { allowed, kind: "main", ready: () => chosen.size > 0 });
+  const forgetChosen = actionButton("Forget selected", () => forget([...chosen]), { allowed, kind: "danger", ready: () => chosen.size > 0 });
+  const retryAll = actionButton("Retry all", () => retryEverything(), { allowed, ready: () => place.querySelector("tbody") !== null });
 
   const follow = () => {
     for (const [button, verb] of [[retryChosen, "Retry"], [forgetChosen, "Forget"]]) {
@@ -59,7 +59,7 @@ export const backlog = (context) => {
     return names.slice(0, MOST);
   };
 
-  const retry = (projects, more = "") => tell(outcome, context.announce, async () => {
+  const retry = (projects, more = "") => report(outcome, context.announce, async () => {
     const { run } = await post("backlog/retry", { projects });
     await refresh();
     context.refresh();
@@ -69,7 +69,7 @@ export const backlog = (context) => {
 
   const retryEverything = async () => {
     let names;
-    if (!(await tell(outcome, context.announce, async () => {
+    if (!(await report(outcome, context.announce, async () => {
       names = await everybody();
       return "Asking Airflow for a run …";
     }))) return;
@@ -82,7 +82,7 @@ export const backlog = (context) => {
       words: ["They leave the backlog and are not retried; the mirror keeps serving what it has of them. This is for projects that the filters now leave out: one that they select is refused, since it would stay behind upstream."],
       label: "Forget", kind: "danger",
     });
-    return sure && tell(outcome, context.announce, async () => {
+    return sure && report(outcome, context.announce, async () => {
       await post("backlog/forget", { projects });
       await refresh();
       context.refresh();
@@ -117,5 +117,5 @@ const columns = ({ choose, retry, allowed }) => [
   ["Reason", (item) => [el("strong", null, item.error), `: ${item.reason}`], "text"],
   ["Attempts", (item) => [count(item.attempts, "attempt"), el("div", { class: "muted small" }, "since ", date(item.first_failed_at))], "when"],
   ["Next attempt", (item) => el("span", { title: item.next_try_at }, Date.parse(item.next_try_at) <= Date.now() ? "with the next run" : ago(item.next_try_at)), "when"],
-  [el("span", { class: "unseen" }, "Action"), (item) => actButton("Retry", () => retry([item.project]), { allowed, name: `Retry ${item.project}` })],
+  [el("span", { class: "unseen" }, "Action"), (item) => actionButton("Retry", () => retry([item.project]), { allowed, name: `Retry ${item.project}` })],
 ];

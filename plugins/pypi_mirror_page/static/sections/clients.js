@@ -2,7 +2,7 @@
 
 import { get } from "../api.js";
 import { el } from "../dom.js";
-import { load } from "../trouble.js";
+import { load } from "../loading.js";
 
 const SHOWN_FOR = 2000;
 

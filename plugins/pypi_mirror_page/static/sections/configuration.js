@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { badge, el } from "../dom.js";
 import { table } from "../paged_table.js";
-import { load } from "../trouble.js";
+import { load } from "../loading.js";
 
 export const configuration = () => {
   const place = el("div", { class: "block" });

@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { chart } from "../chart.js";
 import { badge, el } from "../dom.js";
 import { table } from "../paged_table.js";
-import { empty, load } from "../trouble.js";
+import { empty, load } from "../loading.js";
 import { day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
 
 const HOUR = 3600000, DAY = 24 * HOUR;

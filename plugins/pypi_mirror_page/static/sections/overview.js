@@ -1,11 +1,11 @@
 // The mirror at a glance: what to know first, how full it is, the run under way and the last ones.
 
 import { airflowLink, runName } from "../airflow_links.js";
-import { get, post, Trouble } from "../api.js";
+import { get, post, ApiError } from "../api.js";
 import { badge, bar, el, show } from "../dom.js";
 import { table, time } from "../paged_table.js";
-import { actButton, tell } from "../pressing.js";
-import { empty, troubleBox } from "../trouble.js";
+import { actionButton, report } from "../actions.js";
+import { empty, errorBox } from "../loading.js";
 import { headline, note } from "../verdict.js";
 import { ago, count, duration, number, percent, secondsSince, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
@@ -33,7 +33,7 @@ export const overview = (context) => {
   };
   let shown = null, under_way = false;
   const ready = () => context.me.may_act && !under_way;
-  const sync = actButton("Sync now", () => tell(outcome, context.announce, async () => {
+  const sync = actionButton("Sync now", () => report(outcome, context.announce, async () => {
     const { run } = await post("runs", {});
     context.refresh();
     return ["The run ", airflowLink(run.link, run.run_id), run.paused ? " starts when somebody switches on the DAG pypi_mirror." : " starts in a moment."];
@@ -43,7 +43,7 @@ export const overview = (context) => {
 
   const update = async (state, trouble) => {
     const missing = trouble?.kind === "no-mirror-yet";
-    show(parts.trouble, trouble && !missing && [trouble.title, trouble.message], () => trouble && !missing && troubleBox(trouble, context.refresh));
+    show(parts.trouble, trouble && !missing && [trouble.title, trouble.message], () => trouble && !missing && errorBox(trouble, context.refresh));
     if (missing) {
       showFinding(parts.fresh, words, { tone: "warn", headline: trouble.title, advice: trouble.message, see: null });
     } else if (state !== null) {
@@ -147,8 +147,8 @@ const showRuns = async (place, complains) => {
   try {
     ({ dags } = await get("runs"));
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    show(place, [error.title, error.message], () => complains && troubleBox(error, () => showRuns(place, true)));
+    if (!(error instanceof ApiError)) throw error;
+    show(place, [error.title, error.message], () => complains && errorBox(error, () => showRuns(place, true)));
     return;
   }
   const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })))

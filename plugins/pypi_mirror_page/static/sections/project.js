@@ -4,8 +4,8 @@ import { airflowLink } from "../airflow_links.js";
 import { get, post } from "../api.js";
 import { badge, el, facts } from "../dom.js";
 import { date, pagedTable, table, time } from "../paged_table.js";
-import { actButton, tell } from "../pressing.js";
-import { empty, load } from "../trouble.js";
+import { actionButton, report } from "../actions.js";
+import { empty, load } from "../loading.js";
 import { ago, count, number, size } from "../wording.js";
 
 const PAGE = 100;
@@ -21,7 +21,7 @@ export const showProject = (context, place, name) => {
     explain.disabled = false;
     why.querySelector("h3, .alert")?.scrollIntoView({ block: "nearest" });
   });
-  const sync = actButton("Sync now", () => tell(outcome, context.announce, async () => {
+  const sync = actionButton("Sync now", () => report(outcome, context.announce, async () => {
     const { run } = await post("sync", { projects: [name] });
     context.refresh();
     return ["The run ", airflowLink(run.link, run.run_id), ` syncs ${name} and verifies its files`, run.paused ? " when somebody switches on the DAG pypi_mirror." : "."];

@@ -1,12 +1,12 @@
 // What a plan would take away and a person has to approve, and what was taken away and is still on the disk.
 
 import { airflowLink, runLink } from "../airflow_links.js";
-import { answerRun, get, Trouble } from "../api.js";
+import { answerRun, get, ApiError } from "../api.js";
 import { badge, el, show } from "../dom.js";
 import { pagedTable, time } from "../paged_table.js";
 import { Poll } from "../poll.js";
-import { actButton, confirmed, tell } from "../pressing.js";
-import { empty, troubleBox } from "../trouble.js";
+import { actionButton, confirmed, report } from "../actions.js";
+import { empty, errorBox } from "../loading.js";
 import { ago, count, number, size } from "../wording.js";
 
 const PAGE = 100;
@@ -28,7 +28,7 @@ export const removals = (context) => {
       label: option, kind: approves ? "danger" : null,
     });
     if (!sure) return;
-    await tell(outcome, context.announce, async () => {
+    await report(outcome, context.announce, async () => {
       await answerRun(approval.answer, option);
       answered = { run: waiting.run, words: approves ? "The run continues." : "The run ends." };
       poll.now();
@@ -50,8 +50,8 @@ export const removals = (context) => {
       });
       list(done ? null : waiting);
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
-      show(plan, [error.title, error.message], () => troubleBox(error, () => poll.now()));
+      if (!(error instanceof ApiError)) throw error;
+      show(plan, [error.title, error.message], () => errorBox(error, () => poll.now()));
       list(null);
     } finally {
       plan.removeAttribute("aria-busy");
@@ -120,7 +120,7 @@ const waitingCard = (context, waiting, approval, finding, answer) => {
     approval === null
       ? el("p", { class: "note" }, "No run in Airflow is asking: it is about to ask, it was answered a moment ago, or it is a run of the command line (approve that with ", el("code", null, `pypi-mirror sync -c mirror.conf --approve ${waiting.plan}`), ").")
       : el("div", { class: "line" },
-        approval.options.map((option, index) => actButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "danger" : null })),
+        approval.options.map((option, index) => actionButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "danger" : null })),
         !allowed && el("span", { class: "muted" }, "Read-only access: answering requires the permission to respond to required actions in Airflow.")));
 };
 

@@ -1,7 +1,7 @@
 // The run under way: how far, how fast, how long still, and each of its batches.
 
 import { runLink } from "../airflow_links.js";
-import { get, Trouble } from "../api.js";
+import { get, ApiError } from "../api.js";
 import { bar, el, show } from "../dom.js";
 import { Poll } from "../poll.js";
 import { ago, count, duration, number, percent, size } from "../wording.js";
@@ -31,7 +31,7 @@ export const runProgress = (context, place) => {
       // What it has done, and what to say of the mirror now, is worth a look at once.
       if (before !== null && (run?.label !== before.label || run.phase !== before.phase)) context.refresh();
     } catch (error) {
-      if (!(error instanceof Trouble)) throw error;
+      if (!(error instanceof ApiError)) throw error;
       // The overview shows the trouble; old figures would only mislead.
       place.replaceChildren();
       place.shown = undefined;

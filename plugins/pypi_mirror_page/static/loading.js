@@ -1,14 +1,14 @@
-// What a part of the page shows while it waits, when something went wrong, and when there is nothing.
+// What a part of the page shows while it loads, when that fails, and when there is nothing.
 
-import { Trouble } from "./api.js";
+import { ApiError } from "./api.js";
 import { el } from "./dom.js";
 
-export const troubleBox = (error, again) =>
+export const errorBox = (error, again) =>
   el("div", { class: "alert", role: "alert" },
     el("p", null, el("strong", null, `${error.title}. `), error.message),
     again && el("button", { type: "button", onclick: again }, "Try again"));
 
-/** Fill `place` with what `load` gives, or with the trouble and a way to try again. Returns whether it worked. */
+/** Fill `place` with what `load` gives, or with the error and a way to try again. Returns whether it worked. */
 export const load = async (place, load_) => {
   place.setAttribute("aria-busy", "true");
   if (place.childElementCount === 0) place.append(el("p", { class: "muted" }, "Loading …"));
@@ -16,8 +16,8 @@ export const load = async (place, load_) => {
     place.replaceChildren(...[await load_()].flat(Infinity).filter(Boolean));
     return true;
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
-    place.replaceChildren(troubleBox(error, () => load(place, load_)));
+    if (!(error instanceof ApiError)) throw error;
+    place.replaceChildren(errorBox(error, () => load(place, load_)));
     return false;
   } finally {
     place.removeAttribute("aria-busy");

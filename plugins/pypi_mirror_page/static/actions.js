@@ -1,17 +1,17 @@
-// Buttons that change something: disabled for who may only look, asked twice where it matters.
+// Buttons that change something: disabled for read-only access, with a question where it matters.
 
-import { Trouble } from "./api.js";
+import { ApiError } from "./api.js";
 import { el } from "./dom.js";
 
-/** A button that calls `press` and is disabled while that goes on; `allowed` is false for who may only look.
- * `ready` says whether it may be pressed again. */
-export const actButton = (label, press, { allowed, kind, name, ready = () => true } = {}) => {
+/** A button that calls `act` and is disabled meanwhile; `allowed` is false for read-only access. `ready` says
+ * whether the button can be used again. */
+export const actionButton = (label, act, { allowed, kind, name, ready = () => true } = {}) => {
   const button = el("button", { type: "button", class: kind, "aria-label": name, disabled: !allowed,
     "aria-describedby": allowed ? null : "may-not", title: allowed ? null : "Read-only access" }, label);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      await press(button);
+      await act(button);
     } finally {
       button.disabled = !ready();
     }
@@ -19,8 +19,8 @@ export const actButton = (label, press, { allowed, kind, name, ready = () => tru
   return button;
 };
 
-/** Do `work`, and say in `place` what came of it. */
-export const tell = async (place, announce, work) => {
+/** Do `work` and report its result in `place`. */
+export const report = async (place, announce, work) => {
   try {
     const words = await work();
     if (words === null) return false;
@@ -28,7 +28,7 @@ export const tell = async (place, announce, work) => {
     announce(place.textContent);
     return true;
   } catch (error) {
-    if (!(error instanceof Trouble)) throw error;
+    if (!(error instanceof ApiError)) throw error;
     place.replaceChildren(el("p", { class: "alert", role: "alert" }, el("span", null, el("strong", null, `${error.title}. `), error.message)));
     return false;
   }

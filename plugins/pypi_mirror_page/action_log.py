@@ -1,4 +1,4 @@
-"""Who pressed what: in the API server's log, and in Airflow's audit log beside the DAG's other events."""
+"""Who did what on the page: in the API server's log and, beside the DAG's other events, in Airflow's."""
 
 import json
 import logging
@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 _MOST_NAMED: Final = 100
 
 
-def note_action(user: BaseUser, action: str, projects: Sequence[NormalizedName]) -> None:
-    """Note that ``user`` asks for ``action`` (``backlog_retry``), before it is done: it may fail half-way."""
+def log_action(user: BaseUser, action: str, projects: Sequence[NormalizedName]) -> None:
+    """Record that ``user`` asks for ``action`` (``backlog_retry``), before it is done: it may fail."""
     name = user.get_name()
     facts = json.dumps({"projects": projects[:_MOST_NAMED], "count": len(projects)})
     log.info("%r asks on the PyPI mirror page for %s: %s", name, action, facts)
