@@ -17,6 +17,7 @@ from pypi_mirror.observing.explain import explain
 # Names with the same first letter that are looked through; all of the public index has fewer.
 _MOST: Final = 100_000
 _SIMILAR: Final = 0.7
+_LONGER: Final = 3
 
 
 def require_held(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
@@ -53,4 +54,6 @@ def similar_names(mirror: Mirror, name: str, *, most: int) -> tuple[str, ...]:
     held = mirror.ledger.listings.projects_beginning(name[:1], None, _MOST)
     known: set[str] = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
     known |= mirror.policy.named_projects
-    return tuple(difflib.get_close_matches(name, sorted(known - {name}), n=most, cutoff=_SIMILAR))
+    # A misspelling is about as long, and to compare with all of the public index takes a second.
+    near = sorted(each for each in known if abs(len(each) - len(name)) <= _LONGER and each != name)
+    return tuple(difflib.get_close_matches(name, near, n=most, cutoff=_SIMILAR))
