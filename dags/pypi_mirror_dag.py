@@ -164,6 +164,7 @@ def pypi_mirror() -> None:
         task_id="approve_removals",
         run=run,
         hours=CONFIGURATION.guard.approval_hours,
+        approvers=CONFIGURATION.guard.approvers,
         doc_md="Wait for approval, under Required Actions, if the plan removes more than `[removal]` allows.",
     )
     batches = download_projects.partial(run=run).expand(batch=plan)

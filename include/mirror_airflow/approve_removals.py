@@ -5,6 +5,7 @@ takes the mirror meanwhile makes the plan void, which is checked before anything
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -31,17 +32,22 @@ MOST_LISTED = 100
 class ApproveRemovals(ApprovalOperator):
     """Succeeds when the plan of ``run``, the id of a run in the ledger, may run; else the run fails.
 
-    ``hours`` is the timeout of the approval.
+    ``hours`` is the timeout of the approval, ``approvers`` are the ids of the users who may answer; none:
+    all whom Airflow lets answer.
     """
 
     template_fields = ("run",)
 
-    def __init__(self, *, run: Any, hours: float, **kwargs: Any) -> None:
+    def __init__(self, *, run: Any, hours: float, approvers: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(
-            subject="Approve what the plan removes", response_timeout=timedelta(hours=hours), **kwargs
+            subject="Approve what the plan removes",
+            response_timeout=timedelta(hours=hours),
+            assigned_users=[{"id": user, "name": user} for user in approvers] or None,
+            **kwargs,
         )
         self.run = run
         self.hours = hours
+        self.approvers = tuple(approvers)
 
     def execute(self, context: "Context") -> None:
         """Let the plan pass, or ask for approval; ``execute_complete`` gets the answer."""
@@ -63,7 +69,7 @@ class ApproveRemovals(ApprovalOperator):
             mirror.ledger.lease.release(mirror.ledger.runs.get(self.run).request.label)
         # After Airflow has the question, so that the link leads to it.
         link = link_to_question(context["dag"].dag_id, context["run_id"], self.task_id)
-        self.notifiers = (ApprovalNotifier(removals, link=link),)
+        self.notifiers = (ApprovalNotifier(removals, link=link, approvers=self.approvers),)
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:

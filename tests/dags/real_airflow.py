@@ -57,6 +57,7 @@ workers = 1
 
 [removal]
 always-allowed = {always_allowed}
+approvers = {approvers}
 
 [site]
 enabled = {site}
@@ -240,6 +241,7 @@ class RealAirflow:
         site_port: int | None = None,
         stop: bool = False,
         always_allowed: int = 5,
+        approvers: str = "",
         schedule: str = "",
         alerts: str = "",
     ) -> None:
@@ -254,6 +256,7 @@ class RealAirflow:
                 ledger="" if self.new_database is None else f"url = {self.new_database()}",
                 stop_on_error=str(stop).lower(),
                 always_allowed=always_allowed,
+                approvers=approvers,
                 site=str(site_port is not None).lower(),
                 port=site_port or 8080,
                 schedule=schedule,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from local_stack.airflow_api import Task
-from local_stack.airflow_server import SCHEDULER, read_or_make_keys
+from local_stack.airflow_server import ADMINISTRATOR, SCHEDULER, read_or_make_keys
 from local_stack.errors import StackError
 from local_stack.parts import nginx_service
 from local_stack.ports import accepts
@@ -182,12 +182,13 @@ def test_a_dry_run_plans_and_does_nothing(airflow: RealAirflow, tmp_path: Path) 
 def test_a_plan_that_removes_much_awaits_approval(airflow: RealAirflow, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
-        airflow.configure(mirror, upstream.url, always_allowed=0)
+        airflow.configure(mirror, upstream.url, always_allowed=0, approvers=f"ada, {ADMINISTRATOR}")
         assert airflow.wait(airflow.run()) == "success"
         before, cursor = pages(mirror), airflow.cursor()
         upstream.apply(RemoveProject(project="alpha"), Upload(distribution=Wheel(name="newcomer")))
 
         rejected, question = _asked(airflow)
+        assert [user["id"] for user in question["assigned_users"]] == ["ada", ADMINISTRATOR]
         assert "1 project, 1 file" in question["subject"]
         assert "25 % of the mirror's projects" in question["body"]
         assert "alpha: 1 file, upstream: remove project" in question["body"]
@@ -216,11 +217,13 @@ def test_a_plan_that_removes_much_awaits_approval(airflow: RealAirflow, tmp_path
 def test_to_mark_the_task_that_asks_a_success_approves_nothing(airflow: RealAirflow, tmp_path: Path) -> None:
     mirror = tmp_path / "mirror"
     with running(upstream_of("alpha", "beta", "gamma", "delta")) as upstream:
-        airflow.configure(mirror, upstream.url, always_allowed=0)
+        airflow.configure(mirror, upstream.url, always_allowed=0, approvers="ada")
         assert airflow.wait(airflow.run()) == "success"
         before, cursor = pages(mirror), airflow.cursor()
         upstream.apply(RemoveProject(project="alpha"), Upload(distribution=Wheel(name="newcomer")))
         run_id, _ = _asked(airflow)
+        with pytest.raises(StackError, match=r"403.*not a respondent"):
+            _answer(airflow, run_id, "Approve")
         airflow.api._request("PATCH", TASK.format(run=quote(run_id, safe="")), body={"new_state": "success"})
         assert airflow.wait(run_id) == "failed"
     states = airflow.states(run_id)

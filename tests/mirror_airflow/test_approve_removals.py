@@ -73,6 +73,12 @@ def test_no_answer_ends_the_run_with_a_sentence(
         answer(1, TIMEOUT, "cafe")
 
 
+def test_only_the_approvers_may_answer() -> None:
+    assert ApproveRemovals(task_id="a", run=1, hours=2).assigned_users is None
+    operator = ApproveRemovals(task_id="a", run=1, hours=2, approvers=("ada", "42"))
+    assert operator.assigned_users == [{"id": "ada", "name": "ada"}, {"id": "42", "name": "42"}]
+
+
 def test_what_is_asked_says_what_makes_the_plan_void_and_no_more(
     opened: Callable[[], AbstractContextManager[Mirror]],
 ) -> None:

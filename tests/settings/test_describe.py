@@ -82,6 +82,7 @@ def all_settings(draw: st.DrawFn) -> Settings:
             max_projects=draw(st.integers(0, 10_000_000)),
             always_allowed=draw(st.integers(0, 10_000_000)),
             approval_hours=draw(st.integers(1, 7200)) / 10,
+            approvers=draw(st.sampled_from([(), ("ada",), ("ada", "42")])),
         ),
         policy=draw(policies()),
         site=Site(

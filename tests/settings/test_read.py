@@ -385,6 +385,7 @@ max-percent = 2.5
 max-projects = 40
 always-allowed = 0
 approval-hours = 72
+approvers = ada, 42
 
 [site]
 host = %(name)s
@@ -436,7 +437,7 @@ silenced = Foo.Bar, numpy
     assert settings.ledger == "postgresql+psycopg://me@db.example:5432/mirror"
     assert settings.grace_days == 0.5
     assert settings.guard == RemovalGuard(
-        max_percent=2.5, max_projects=40, always_allowed=0, approval_hours=72
+        max_percent=2.5, max_projects=40, always_allowed=0, approval_hours=72, approvers=("ada", "42")
     )
     assert settings.site.listen == ("::", "10.0.0.7")
     assert settings.site.prefix == ""

@@ -61,14 +61,16 @@ class ApprovalNotifier(BaseNotifier):
     ``link`` leads to where it is answered. The run waits also when no channel works.
     """
 
-    def __init__(self, removals: "Removals", *, link: str) -> None:
+    def __init__(self, removals: "Removals", *, link: str, approvers: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.removals = removals
         self.link = link
+        self.approvers = approvers
 
     def notify(self, context: Context) -> None:
         configuration = load_configuration()
         run_id = context["run_id"]
+        approvers = (f"approvers: {', '.join(self.approvers)}",) if self.approvers else ()
         needed = ApprovalNeeded(
             label=run_id,
             plan=self.removals.plan,
@@ -82,7 +84,7 @@ class ApprovalNotifier(BaseNotifier):
             mirror=configuration.mirror_name,
             link=self.link,
             run=run_id,
-            details=needed.details,
+            details=(*needed.details, *approvers),
             advice=(needed.advice,),
         )
         log.warning("%s", message.text())

@@ -50,3 +50,13 @@ class RemovalGuard:
         "The next run makes a new plan.",
         default="24",
     )
+    approvers: tuple[str, ...] = option(
+        parsers.parse_text,
+        "Airflow users who alone may approve or reject a plan in Airflow; empty: all who may run the DAG.",
+        "Write the ids that Airflow's auth manager gives them: user names, or numbers with the FAB auth "
+        "manager. Separate them with spaces or commas, or write one a line. `pypi-mirror sync --approve` is "
+        "for everybody who may write to the mirror's directory.",
+        many=True,
+        words=True,
+        empty=True,
+    )
