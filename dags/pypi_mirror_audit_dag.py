@@ -6,6 +6,7 @@ from airflow.sdk import CronDataIntervalTimetable, dag, get_current_context, tas
 
 from mirror_airflow.audit_run import audit_form, audit_page, notify_failed_audit
 from mirror_airflow.configuration import load_configuration
+from mirror_airflow.pages_asset import CHANGES
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
 from mirror_airflow.scheduling import AUDITING, LONGEST_AUDIT, OWNER
 from mirror_airflow.task_mirror import task_mirror
@@ -36,16 +37,21 @@ def pypi_mirror_audit() -> None:
         weight_rule="absolute",
         priority_weight=AUDITING,
         execution_timeout=LONGEST_AUDIT,
+        outlets=[CHANGES],
     )
     def audit() -> dict[str, int]:
         """Verify what was verified longest ago, once no other run has the mirror, and repair damage."""
         from mirror_airflow.audit_run import audit_request, require_clean
+        from mirror_airflow.pages_asset import update_pages_asset
         from mirror_airflow.run_label import audit_label
         from pypi_mirror.runs.audit import audit as step
 
         context = get_current_context()
         with task_mirror(label=audit_label(context["run_id"])) as mirror:
-            return require_clean(step(mirror, audit_request(context["run_id"], context["params"])))
+            figures = require_clean(step(mirror, audit_request(context["run_id"], context["params"])))
+            if not context["params"]["dry_run"]:
+                update_pages_asset(mirror, context)
+            return figures
 
     audit()
 

@@ -15,6 +15,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.dag_page import dag_page
+from mirror_airflow.pages_asset import CHANGES
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
 from mirror_airflow.scheduling import (
     DOWNLOADING,
@@ -138,13 +139,19 @@ def pypi_mirror() -> None:
         with task_mirror() as mirror:
             return step(mirror, run).cursor
 
-    @task(priority_weight=PUBLISHING)
+    @task(priority_weight=PUBLISHING, outlets=[CHANGES])
     def reload_nginx() -> int:
-        """Have nginx serve the pages, and check that it does; return the number of addresses requested."""
+        """Have nginx serve the pages, and check that it does; return the number of addresses requested.
+
+        Updates the asset `pypi_mirror_pages` if pages changed.
+        """
+        from mirror_airflow.pages_asset import update_pages_asset
         from pypi_mirror.runs.reload_nginx import reload_nginx as step
 
         with task_mirror() as mirror:
-            return len(step(mirror).probed)
+            reloaded = step(mirror)
+            update_pages_asset(mirror, get_current_context())
+            return len(reloaded.probed)
 
     @task(priority_weight=PUBLISHING)
     def report(run: int) -> dict[str, int]:

@@ -13,8 +13,11 @@ STEPS = """
 | approve_removals | if the plan removes too much, waits for approval under Required Actions |
 | download_projects | for each batch: downloads and verifies files, writes the pages of its projects |
 | rebuild_index | writes the root index, then moves the cursor |
-| reload_nginx | reloads nginx, then requests the site as a client would |
+| reload_nginx | reloads nginx, then requests the site as a client would; updates the asset of the pages |
 | report | writes the status; fails if projects failed for the first time |
+
+The asset `pypi_mirror_pages` is updated when pages changed, and only then, with the mirror's `serial` in its
+`extra`: schedule DAGs of your own on it.
 
 Only transient errors are retried. A cleared task continues where it stopped. A backfill syncs and verifies
 the projects that changed in its intervals, and leaves the cursor as it is.

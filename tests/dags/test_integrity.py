@@ -1,6 +1,7 @@
 """The DAG as Airflow reads it, in a process of its own: importing airflow configures a whole process."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -64,10 +65,18 @@ TEST_RUN = """
 import json, sys
 from airflow.dag_processing.dagbag import DagBag
 dag = DagBag(sys.argv[1]).dags["pypi_mirror"]
-run = dag.test(run_conf=json.loads(sys.argv[2]))
-print(json.dumps({"state": str(run.state), "tasks": {
-    f"{t.task_id}{'' if t.map_index < 0 else t.map_index}": str(t.state) for t in run.get_task_instances()
-}}))
+from airflow.models.asset import AssetEvent
+from airflow.utils.session import create_session
+from sqlalchemy import select
+runs = []
+for conf in map(json.loads, sys.argv[2:]):
+    run = dag.test(run_conf=conf)
+    with create_session() as session:
+        events = [[event.asset.name, event.extra] for event in session.scalars(select(AssetEvent))]
+    runs.append({"state": str(run.state), "events": events, "tasks": {
+        f"{t.task_id}{'' if t.map_index < 0 else t.map_index}": str(t.state) for t in run.get_task_instances()
+    }})
+print(json.dumps(runs))
 """
 
 
@@ -178,12 +187,43 @@ def test_a_mistake_in_the_configuration_shows_on_the_page(tmp_path: Path) -> Non
 def test_a_small_run_in_process(tmp_path: Path) -> None:
     with running(Warehouse(Upload(distribution=Wheel(name="alpha")))) as upstream:
         (tmp_path / "mirror.conf").write_text(CONF.format(master=upstream.url, schedule=""))
-        found = in_airflow(tmp_path, TEST_RUN, json.dumps({"projects": ["Alpha"]}), prepared=True)
+        (found,) = in_airflow(tmp_path, TEST_RUN, json.dumps({"projects": ["Alpha"]}), prepared=True)
     assert found["state"] == "success"
     assert found["tasks"].pop("read_pages") == "skipped", "a page is read without a task of its own"
     assert set(found["tasks"].values()) == {"success"}
     assert "download_projects0" in found["tasks"]
     assert (tmp_path / "data/web/simple/alpha/index.html").exists()
+
+
+def test_the_asset_of_the_pages_is_updated_when_they_change_and_only_then(tmp_path: Path) -> None:
+    """The second run reads and verifies the project, and changes nothing of its page."""
+    warehouse = Warehouse(Upload(distribution=Wheel(name="alpha")))
+    with running(warehouse) as upstream:
+        (tmp_path / "mirror.conf").write_text(CONF.format(master=upstream.url, schedule=""))
+        again = json.dumps({"projects": ["alpha"]})
+        first, second = in_airflow(tmp_path, TEST_RUN, "{}", again, prepared=True)
+    assert {run["state"] for run in (first, second)} == {"success"}
+    assert first["events"] == [["pypi_mirror_pages", {"serial": warehouse.serial}]]
+    assert second["tasks"]["download_projects0"] == "success"
+    assert second["events"] == first["events"], "no other event"
+
+
+def test_the_dag_in_the_guide_is_one_that_the_asset_starts(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```python\n(.*?)```", (CHECKOUT / "docs" / "airflow.md").read_text(), re.DOTALL)
+    (tmp_path / "example").mkdir()
+    (tmp_path / "example" / "purge_cache.py").write_text(example)
+    (tmp_path / "mirror.conf").write_text(CONF.format(master="https://index.example", schedule=""))
+    program = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(sys.argv[2])
+starts = {name: [a.name for a in dag.timetable.asset_condition.objects] for name, dag in bag.dags.items()}
+print(json.dumps([bag.import_errors, starts]))
+"""
+    assert in_airflow(tmp_path, program, str(tmp_path / "example")) == [
+        {},
+        {"purge_cache": ["pypi_mirror_pages"]},
+    ]
 
 
 def test_what_publishes_goes_before_what_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

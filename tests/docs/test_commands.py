@@ -221,7 +221,7 @@ def test_the_commands_do_what_the_page_says(page: Path, section: str, sandbox: S
 
 
 def test_every_kind_of_block_is_looked_at() -> None:
-    assert {block.kind for block in BLOCKS} == {"console", "sh", "ini", "toml", "text"}
+    assert {block.kind for block in BLOCKS} == {"console", "sh", "ini", "toml", "text", "python"}
     assert {block.hook for block in BLOCKS if block.kind != "console"} == {None}
     assert set(HOOKS) == {block.hook for block in BLOCKS} - {None}
 

@@ -17,6 +17,7 @@ from pypi_mirror.audit.pages import without
 from pypi_mirror.audit.projects import ProjectLook
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.disk.files import flush_filesystem, make_path_readable, remove_file, size_of
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, Failure, PlannedProject
@@ -180,6 +181,7 @@ class Repair:
         mirror.ledger.audits.withhold(
             self._run_id, look.known.id, sorted(wrong), page_digest=page_digest(rendered.values())
         )
+        mirror.ledger.facts.put(Facts.changed_pages.to(self._run_id))
         for filename in sorted(wrong):
             log.error(
                 "%s: %s is damaged and cannot be downloaded now; its page lists it no more", name, filename

@@ -35,6 +35,8 @@ class Facts:
     catalogued = Fact(int)
     # Present while the root index on the disk is older than the projects: who says so.
     unpublished = Fact(str)
+    # Present while pages have changed that nobody was notified of: the run that changed them last.
+    changed_pages = Fact(int)
     # The serial that the root index on the disk states, empty where it states none.
     stated_serial = Fact(str, name="index_serial")
     # Where the pages are that the web server serves: "flat" or "hashed".

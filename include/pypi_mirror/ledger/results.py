@@ -188,6 +188,7 @@ class Results:
             hold(connection, self._run_id)
             if not results:
                 return
+            changes = _change_pages(connection, synced)
             ids = self._projects(connection, [r for r in synced if not r.removed], now)
             self._files(connection, [r for r in synced if r.page is not None and not r.removed], ids, now)
             self._removals(connection, [r for r in synced if r.removed and r.known is not None], now)
@@ -225,6 +226,8 @@ class Results:
             add_failures(connection, failures, run_id=self._run_id, now=now)
             if any(_changes_index(r) for r in synced):
                 put_facts(connection, [Facts.unpublished.to(str(self._run_id))])
+            if changes:
+                put_facts(connection, [Facts.changed_pages.to(self._run_id)])
 
     def _projects(
         self, connection: Connection, synced: Sequence[Synced], now: int
@@ -532,6 +535,16 @@ def _status(page: MirroredPage) -> str:
     not trusted to be others, or to be short.
     """
     return page.status.status if page.status.status in STATUSES else "active"
+
+
+def _change_pages(connection: Connection, synced: Sequence[Synced]) -> bool:
+    """Whether readers see another page of any; the page itself may be on the disk since an earlier try."""
+    if any(r.removed and r.known is not None and r.known.present for r in synced):
+        return True
+    paged = {r.planned.project: r.page_digest for r in synced if r.page is not None}
+    known = select(projects.c.name, projects.c.page_digest).where(projects.c.name.in_(paged))
+    before = {row.name: row.page_digest for row in connection.execute(known)} if paged else {}
+    return any(before.get(project) != digest for project, digest in paged.items())
 
 
 def _changes_index(r: Synced) -> bool:
