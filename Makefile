@@ -72,6 +72,10 @@ else
 	@$(MAKE) --jobs=2 --keep-going test-airflow test-others
 endif
 
+.PHONY: test-fast
+test-fast: $(READY_DEV)  ## the tests to run before each commit, in about a minute
+	$(PY) -m pytest --fast --quiet --numprocesses 2 --dist worksteal tests
+
 .PHONY: test-airflow
 # Three that wait in vain for one Airflow that hangs are enough.
 test-airflow: $(READY_DEV)  ## the tests that run Airflow

@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from tests.dags.real_airflow import RealAirflow
     from tests.transport.names import Leads
+
+TESTS = Path(__file__).parent
 
 # Who runs the tests under nohup ignores SIGHUP, and so would every program that a test stops with it.
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
@@ -22,7 +25,19 @@ pytest.register_assert_rewrite("tests.runs.audit")
 # By default hypothesis fails an example that takes longer than 200 ms. No test here asserts a time: on a
 # busy machine that would only tell how busy it is.
 settings.register_profile("no deadline", deadline=None)
+settings.register_profile("fast", deadline=None, max_examples=20)
 settings.load_profile("no deadline")
+
+# What ``--fast`` leaves out: folders that run whole mirrors, browsers, clients or Airflow, that measure or
+# that attack, except for the files that notice most of what can break ...
+SLOW_FOLDERS = frozenset(
+    {"bench", "browser", "cli", "clients", "dags", "deploy", "local_stack", "runs", "torture"}
+)
+FAST_FILES = frozenset(
+    {"cli/test_help.py", "runs/test_events.py", "runs/test_failures.py", "runs/test_removal.py"}
+)
+# ... and tests with one of these marks.
+SLOW_MARKS = frozenset({"airflow", "servers", "slow"})
 
 
 class FailuresAtOnce:
@@ -37,7 +52,23 @@ class FailuresAtOnce:
             reporter.write_line(f"\nFAILED {report.nodeid}\n{report.longreprtext}")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast",
+        action="store_true",
+        help="before each commit: few whole runs, no servers, about a minute",
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    place = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
+    is_slow = place.partition("/")[0] in SLOW_FOLDERS and place.endswith(".py") and place not in FAST_FILES
+    return True if config.getoption("fast") and is_slow else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("fast"):
+        settings.load_profile("fast")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(FailuresAtOnce(config))
 
@@ -70,14 +101,16 @@ def no_run_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what a ``database`` mark rules out."""
-    unwanted = [item for item in items if not _wanted(item)]
+    """Leave out what a ``database`` mark rules out, and with ``--fast`` what has a slow mark."""
+    unwanted = [item for item in items if not _wanted(item, fast=config.getoption("fast"))]
     if unwanted:
         config.hook.pytest_deselected(items=unwanted)
-        items[:] = [item for item in items if _wanted(item)]
+        items[:] = [item for item in items if item not in set(unwanted)]
 
 
-def _wanted(item: pytest.Item) -> bool:
+def _wanted(item: pytest.Item, *, fast: bool) -> bool:
+    if fast and any(mark.name in SLOW_MARKS for mark in item.iter_markers()):
+        return False
     mark = item.get_closest_marker("database")
     parameters = getattr(item, "callspec", None)
     return mark is None or parameters is None or parameters.params.get("airflow") in mark.args

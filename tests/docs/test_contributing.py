@@ -80,6 +80,7 @@ def python_blocks(section: str) -> list[Block]:
     return blocks
 
 
+@pytest.mark.slow
 def test_a_filter_is_one_file_and_its_test(copy: Path) -> None:
     before = digests(copy)
     for block in python_blocks("A new filter"):
@@ -107,6 +108,7 @@ print(read("[platform]\\nlargest-megabyte = 2\\n"))
     assert "largest-megabytes" in mistake.partition("Did you mean")[2]
 
 
+@pytest.mark.slow
 def test_an_option_is_one_field(copy: Path) -> None:
     before = digests(copy)
     (block,) = python_blocks("A new option")

@@ -192,6 +192,7 @@ def _meet(barrier: Barrier) -> None:
     _together = barrier
 
 
+@pytest.mark.slow
 def test_of_many_takers_at_one_instant_one_gets_it(url: str) -> None:
     """On an empty table, where there is no row to lock, and on one that is free again."""
     context = multiprocessing.get_context("spawn")

@@ -354,6 +354,7 @@ def _sevenths(_new_bytes: Iterable[int], /, *, sizes: Iterable[tuple[int, int]])
     return [n % 7 for n in range(sum(projects for _, projects in sizes))]
 
 
+@pytest.mark.slow
 def test_processes_that_write_at_once(url: str, clock: Hands) -> None:
     with Ledger.open(url, clock) as ledger:
         other = ledger.runs.begin(RunRequest(label="other"))

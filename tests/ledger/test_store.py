@@ -123,6 +123,7 @@ def _open_and_count(url: str, count: int) -> int:
         return count
 
 
+@pytest.mark.slow
 def test_processes_that_create_the_ledger_at_once(url: str, clock: Hands) -> None:
     with ProcessPoolExecutor(4, multiprocessing.get_context("spawn")) as pool:
         assert sorted(pool.map(_open_and_count, [url] * 4, range(4))) == [0, 1, 2, 3]

@@ -139,6 +139,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 GZIP_HEAD = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("whole", "drops"),
     [

@@ -157,6 +157,7 @@ class TestProjectPages:
         (only,) = parse(anchor(href="foo%20%C2%A9.zip", text="foo..&gt;")).files
         assert (only.filename, only.url) == ("foo ©.zip", URL + "foo%20%C2%A9.zip")
 
+    @pytest.mark.slow
     def test_a_project_of_many_files(self) -> None:
         """Three tags and some 500 bytes each, as upstream writes them."""
         line = (
@@ -296,6 +297,7 @@ class TestProjectPages:
         with suppress(UpstreamError):
             parse(body)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "piece",
         [
@@ -388,6 +390,7 @@ class TestRootIndex:
     def test_an_address_that_is_of_no_project(self, href: str) -> None:
         assert names(f"<html><a href='{href}'>foo</a></html>") == []
 
+    @pytest.mark.slow
     def test_as_many_projects_as_upstream_has(self) -> None:
         lines = "".join(f'<a href="/simple/p-{n}/">p-{n}</a><br/>\n' for n in range(730_000))
         _, entries = parse_root_index(f"<html>{lines}</html>".encode(), url=ROOT)

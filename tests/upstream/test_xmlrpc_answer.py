@@ -76,6 +76,7 @@ def test_what_is_no_answer_or_beyond_the_bounds(body: str, why: str) -> None:
         read_answer(body.encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "inside",
     [
