@@ -201,14 +201,14 @@ def _audited(mirror: Mirror, count: int) -> object:
 
 def _places_of_a_turn(mirror: Mirror) -> Iterable[Any]:
     """What an audit knows of the part of the pool that is a day's turn."""
-    for _ in mirror.ledger.places.within(b"\x00", b"\x09"):
+    for _ in mirror.ledger.locations.within(b"\x00", b"\x09"):
         pass
     return range(mirror.ledger.projects.totals().files)
 
 
 def _claimed(mirror: Mirror) -> Iterable[Any]:
     """A sweep of 10,000 orphans: whether a row accounts for them by now."""
-    mirror.ledger.places.claimed([f"packages/aa/bb/{'c' * 60}/nobody-{i}.tar.gz" for i in range(10_000)])
+    mirror.ledger.locations.claimed([f"packages/aa/bb/{'c' * 60}/nobody-{i}.tar.gz" for i in range(10_000)])
     return range(mirror.ledger.projects.totals().files)
 
 

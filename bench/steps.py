@@ -25,7 +25,7 @@ from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.tables import catalogue, projects
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.planning.guard_removals import guard_removals
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -136,7 +136,7 @@ def _run_id(mirror: Mirror) -> int:
 def _partition(mirror: Mirror) -> None:
     run_id = _run_id(mirror)
     partition_projects(mirror, run_id)
-    guard_removals(mirror, run_id)
+    approve_removals(mirror, run_id)
 
 
 def _download(mirror: Mirror) -> None:

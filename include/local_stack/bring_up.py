@@ -20,7 +20,7 @@ from local_stack.sample_conf import SITE_PORT, write_sample_conf
 from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
-from pypi_mirror.changes.watch import ask_upstream
+from pypi_mirror.changes.upstream_state import ask_upstream
 from pypi_mirror.cli.label import is_dead
 from pypi_mirror.disk.files import make_directories
 from pypi_mirror.errors import ConfigurationError

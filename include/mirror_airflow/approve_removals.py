@@ -52,16 +52,17 @@ class ApproveRemovals(ApprovalOperator):
     def execute(self, context: "Context") -> None:
         """Let the plan pass, or ask for approval; ``execute_complete`` gets the answer."""
         from mirror_airflow.alerts.notify import ApprovalNotifier
-        from pypi_mirror.errors import RemovalsHeld
-        from pypi_mirror.planning.guard_removals import guard_removals, removals_of
+        from pypi_mirror.errors import ApprovalRequired
+        from pypi_mirror.planning.removals import removals_of
+        from pypi_mirror.runs.approve_removals import approve_removals
 
         if context["params"]["dry_run"]:
             return
         with task_mirror() as mirror:
             try:
-                guard_removals(mirror, self.run)
+                approve_removals(mirror, self.run)
                 return
-            except RemovalsHeld as held:
+            except ApprovalRequired as held:
                 plan = held.plan
             removals = removals_of(mirror, self.run)
             self.subject = f"Remove {removals.described()}?"
@@ -78,7 +79,7 @@ class ApproveRemovals(ApprovalOperator):
 
     def execute_complete(self, context: "Context", event: dict[str, Any], plan: str = "") -> None:
         """Let ``plan`` pass if it was approved; else raise RunFailed."""
-        from pypi_mirror.planning.guard_removals import guard_removals
+        from pypi_mirror.runs.approve_removals import approve_removals
 
         with task_mirror() as mirror:
             if event.get("error_type") == "timeout":
@@ -89,7 +90,7 @@ class ApproveRemovals(ApprovalOperator):
             if event.get("chosen_options") != [self.APPROVE]:
                 raise RunFailed(f"{_person(event)} rejected plan {plan}; nothing was removed")
             # The engine records the approval; later tasks rely on that record, not on this task's state.
-            guard_removals(mirror, self.run, approved=plan, by=_person(event))
+            approve_removals(mirror, self.run, approved=plan, by=_person(event))
         log.info("%s approved plan %s", _person(event), plan)
 
 

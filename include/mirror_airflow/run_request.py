@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.planning.guard_removals import require_none_waits
+from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 
 BACKFILL = "backfill"

@@ -311,7 +311,7 @@ class LeaseLost(MirrorError):
         )
 
 
-class RemovalsHeld(MirrorError):
+class ApprovalRequired(MirrorError):
     """The plan would remove more than the guard lets a run remove unasked; nothing was done.
 
     ``plan`` names the removals: it changes with them.

@@ -93,7 +93,7 @@ class Mirror:
         )
 
     @cached_property
-    def places(self) -> tuple[Path, ...]:
+    def disks(self) -> tuple[Path, ...]:
         """The directories that may lie on disks of their own: the mirror's, its pool, an SQLite ledger's."""
         s = self.settings
         database = self.ledger.engine.url.database if self.ledger.engine.dialect.name == "sqlite" else None
@@ -102,7 +102,7 @@ class Mirror:
 
     @cached_property
     def room(self) -> RoomGuard:
-        return RoomGuard(self.places, self.settings.disk_reserve)
+        return RoomGuard(self.disks, self.settings.disk_reserve)
 
     def flush(self) -> None:
         """Bring onto their devices what was written and removed; the pool may be on a disk of its own."""
@@ -286,14 +286,14 @@ def open_mirror(
     if _has_ledger_on_its_disk(settings):
         # Where the ledger is on the mirror's own disk, it is missing with the disk.
         with named_disk_faults((settings.directory,)):
-            _make_places(settings, is_ours=not must_exist)
+            _make_directories(settings, is_ours=not must_exist)
     with Ledger.open(settings.ledger, clock, upgrade=not must_exist) as ledger:
         mirror = Mirror(settings=settings, ledger=ledger, clock=clock, patience=patience or Patience())
         ours = ledger.facts.identity
         require_own_disk(settings, ours, has_projects=lambda: ledger.projects.totals().projects)
         with named_disk_faults((settings.directory,)):
-            _make_places(settings, is_ours=not must_exist)
-        with named_disk_faults(mirror.places):
+            _make_directories(settings, is_ours=not must_exist)
+        with named_disk_faults(mirror.disks):
             if not must_exist and ours is None:
                 ledger.facts.put(Facts.identity.to(mark_disk(settings)))
             yield mirror
@@ -315,7 +315,7 @@ def open_to_plan(settings: Settings) -> Iterator[Mirror]:
             yield mirror
 
 
-def _make_places(settings: Settings, *, is_ours: bool) -> None:
+def _make_directories(settings: Settings, *, is_ours: bool) -> None:
     """Make the directories that are missing. Where all of it ``is_ours``, the web server may enter them, and
     read what belongs to no project.
     """

@@ -70,7 +70,7 @@ class MirrorSource:
         with self._lock:
             mirror = self._current().mirror
         _require_current(mirror)
-        with named_disk_faults(mirror.places):
+        with named_disk_faults(mirror.disks):
             yield mirror
 
     def close(self) -> None:

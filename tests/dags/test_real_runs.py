@@ -235,7 +235,7 @@ def test_to_mark_the_task_that_asks_a_success_approves_nothing(airflow: RealAirf
     airflow.until(lambda: airflow.ledger_run(run_id).outcome is not None, run_id)
     outcome = airflow.ledger_run(run_id).outcome
     assert outcome is not None
-    assert "RemovalsHeld" in (outcome.reason or "")
+    assert "ApprovalRequired" in (outcome.reason or "")
 
 
 @pytest.mark.database("sqlite")

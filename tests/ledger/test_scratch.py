@@ -135,7 +135,7 @@ def test_that_upstream_is_another_one_is_forgotten_with_the_plan(
     (folder := tmp_path / "scratch").mkdir()
     with Ledger.to_plan_with(url, clock, folder) as scratch:
         reset_upstream(scratch.engine)
-        scratch.backlog.look_at(NormalizedName("beta"), "beta", 1, "an absurd event")
+        scratch.backlog.add_unread(NormalizedName("beta"), "beta", 1, "an absurd event")
         assert [project.serial for project in scratch.projects.all()] == [None]
         assert [entry.serial for entry in scratch.backlog.all()] == [None, None]
     assert rows(url) == before

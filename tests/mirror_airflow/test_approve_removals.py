@@ -10,11 +10,11 @@ from packaging.utils import NormalizedName
 from mirror_airflow import approve_removals
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.task_errors import RunFailed
-from pypi_mirror.errors import LeaseLost, RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired, LeaseLost
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
-from pypi_mirror.planning.guard_removals import removals_of, weigh_removals
+from pypi_mirror.planning.removals import removals_of, weigh_removals
 from pypi_mirror.settings.values import Settings
 
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Ada"}}
@@ -62,7 +62,7 @@ def test_only_what_was_asked_about_is_approved(
     answer(run, APPROVED, plan_id)
     with opened() as mirror:
         plan(mirror, "waits", 7)
-    with pytest.raises(RemovalsHeld, match=f"{plan_id} was approved, but that is another plan"):
+    with pytest.raises(ApprovalRequired, match=f"{plan_id} was approved, but that is another plan"):
         answer(run, APPROVED, plan_id)
 
 

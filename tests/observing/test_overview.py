@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pypi_mirror.changes.watch import ask_upstream
-from pypi_mirror.errors import RemovalsHeld, UpstreamError
+from pypi_mirror.changes.upstream_state import ask_upstream
+from pypi_mirror.errors import ApprovalRequired, UpstreamError
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.options.disk_reserve import DiskReserve
-from pypi_mirror.planning.guard_removals import guard_removals
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.settings.values import RemovalGuard
@@ -95,8 +95,8 @@ def test_a_plan_that_waits_for_a_person(bench: MakeBench) -> None:
     with made.open() as mirror:
         run_id = fetch_changelog(mirror, request).run_id
         partition_projects(mirror, run_id)
-        with pytest.raises(RemovalsHeld) as held:
-            guard_removals(mirror, run_id)
+        with pytest.raises(ApprovalRequired) as held:
+            approve_removals(mirror, run_id)
         # A run of Airflow gives its lease back while it waits.
         mirror.ledger.lease.release(request.label)
         found = overview(mirror)

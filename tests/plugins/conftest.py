@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pypi_mirror.errors import RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
@@ -147,7 +147,7 @@ def mirror_with_trouble(folder: Path) -> Iterator[tuple[Bench, Path]]:
         conf.write_text(CONF.format(master=server.url, always_allowed=0))
         bench.settings = read_settings(conf)
         server.apply(RemoveProject(project="good-3"))
-        with suppress(RemovalsHeld):
+        with suppress(ApprovalRequired):
             bench.sync(RunRequest(label=WAITING, kind=RunKind.SYNC))
         yield bench, conf
 

@@ -16,7 +16,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.planning.guard_removals import guard_removals
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -106,7 +106,7 @@ class Bench:
             try:
                 run_id = fetch_changelog(mirror, request).run_id
                 batches = partition_projects(mirror, run_id, batch_size=batch_size).batches
-                guard_removals(mirror, run_id, approved=approved)
+                approve_removals(mirror, run_id, approved=approved)
                 for batch in batches:
                     download_projects(mirror, run_id, batch.number)
                 rebuild_index(mirror, run_id)

@@ -20,7 +20,7 @@ import pytest
 from packaging.utils import NormalizedName
 from sqlalchemy import text
 
-from pypi_mirror.audit import turns as audit_turns
+from pypi_mirror.audit import project_audit
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.report import AuditReport
 from pypi_mirror.errors import MirrorBusy, MirrorError
@@ -478,7 +478,7 @@ def test_an_orphan_that_a_page_lists_again_stays(synced: Bench) -> None:
     with synced.open() as mirror:
         run = mirror.ledger.runs.labelled("run 2")
         assert run is not None
-        mirror.ledger.places.note_orphans(run.id, [path.relative_to(synced.web).as_posix()])
+        mirror.ledger.locations.note_orphans(run.id, [path.relative_to(synced.web).as_posix()])
         mirror.ledger.lease.release("run 2")
     synced.clock.advance(days=8)
     audited(synced)
@@ -552,7 +552,7 @@ def test_an_upstream_that_lost_its_projects_is_asked_no_more(
 def test_a_pool_that_is_not_mounted_is_no_damage_to_repair(
     synced: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit_turns, "_TOO_MANY_GONE", 3)
+    monkeypatch.setattr(project_audit, "_TOO_MANY_GONE", 3)
     (synced.web / "packages").rename(synced.settings.directory / "away")
     with pytest.raises(MirrorError, match="the disk is not mounted"):
         audited(synced)

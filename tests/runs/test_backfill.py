@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.errors import MirrorBusy, RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired, MirrorBusy
 from pypi_mirror.model import RunKind, RunState
-from pypi_mirror.planning.guard_removals import waiting_for_approval
+from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.planning.to_do import left
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -236,12 +236,12 @@ def test_removals_in_the_interval_pass_the_guard(synced: Bench) -> None:
     )
     synced.change(guard=RemovalGuard(max_percent=10, always_allowed=0))
     synced.clock.now = at(4.5).timestamp()
-    with pytest.raises(RemovalsHeld, match="2 projects"):
+    with pytest.raises(ApprovalRequired, match="2 projects"):
         synced.sync()
     with synced.open() as mirror:
         waiting = waiting_for_approval(mirror)
     assert waiting is not None
-    with pytest.raises(RemovalsHeld, match="2 projects"):
+    with pytest.raises(ApprovalRequired, match="2 projects"):
         backfill(synced, day(3))
     assert {"monday", "tuesday"} <= {path.name for path in (synced.web / "simple").iterdir()}
     synced.selected("quiet")

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.planning.guard_removals import guard_removals
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.to_do import Left, left
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -234,7 +234,7 @@ def test_a_run_that_is_run_again_needs_approval_of_what_it_has_heard_of_since(ha
     with half.open() as mirror:
         run_id = fetch_changelog(mirror, request).run_id
         first = partition_projects(mirror, run_id).weighed
-        assert guard_removals(mirror, run_id, approved=first.plan).approved
+        assert approve_removals(mirror, run_id, approved=first.plan).approved
         assert partition_projects(mirror, run_id).weighed.approved, "the same plan has it still"
         fail_run(mirror, request.label, "killed")
     half.server.apply(*(RemoveProject(project=f"project-{n:05}") for n in range(5, 15)))
@@ -284,7 +284,7 @@ def test_pages_made_under_other_filters_are_made_again_once_those_are_set_back(h
     with half.open() as mirror:
         run = fetch_changelog(mirror, half.request()).run_id
         partition_projects(mirror, run, batch_size=5)
-        guard_removals(mirror, run)
+        approve_removals(mirror, run)
         download_projects(mirror, run, 0)
     half.settings = original
     half.clock.advance(days=1)
@@ -300,7 +300,7 @@ def test_filters_changed_for_a_moment_of_a_bounded_run(half: Bench) -> None:
     with half.open() as mirror:
         run = fetch_changelog(mirror, half.request()).run_id
         partition_projects(mirror, run)
-        guard_removals(mirror, run)
+        approve_removals(mirror, run)
     half.select(exclude_filename="whl")
     with half.open() as mirror:
         download_projects(mirror, run, 0)
@@ -402,7 +402,7 @@ def test_a_task_that_is_run_again_keeps_the_rest(half: Bench) -> None:
         for _ in range(2):
             partition = partition_projects(mirror, run)
             assert (partition.projects, partition.left) == (5, 16)
-            guard_removals(mirror, run)
+            approve_removals(mirror, run)
         for batch in partition.batches:
             download_projects(mirror, run, batch.number)
         rebuild_index(mirror, run)

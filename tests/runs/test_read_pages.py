@@ -11,14 +11,14 @@ import pytest
 from packaging.utils import NormalizedName
 from sqlalchemy import delete, update
 
-from pypi_mirror.errors import RemovalsHeld, RunStopped
+from pypi_mirror.errors import ApprovalRequired, RunStopped
 from pypi_mirror.ledger.plan import PlanTotals
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
 from pypi_mirror.model import PlannedProject, RunState
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule
-from pypi_mirror.planning.guard_removals import guard_removals
 from pypi_mirror.planning.list_projects import list_projects
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import Partition, partition_projects
@@ -225,7 +225,7 @@ def test_announced_removals_of_many_wait_for_a_person(bench: MakeBench) -> None:
         made.server.apply(RemoveProject(project=f"p{each:03}"))
     made.server.apply(Upload(distribution=Wheel(name="p619", version="3.0")))
     made.server.requests.reset()
-    with pytest.raises(RemovalsHeld) as held:
+    with pytest.raises(ApprovalRequired) as held:
         made.sync()
     assert made.downloads() == []
     assert made.sync(approved=held.value.plan).state is RunState.SUCCESS
@@ -241,7 +241,7 @@ def carried_out(made: Bench, between: Callable[[], None]) -> Report:
         try:
             run_id = fetch_changelog(mirror, request).run_id
             batches = partition_projects(mirror, run_id).batches
-            guard_removals(mirror, run_id)
+            approve_removals(mirror, run_id)
             between()
             mirror.ledger.lease.renew(request.label)
             for batch in batches:
@@ -343,7 +343,7 @@ def test_what_policy_takes_off_pages_is_weighed_whole_whoever_has_read_them(benc
         connection.execute(delete(catalogue_bodies))
         connection.execute(delete(catalogue))
     made.select(exclude_filename="-1.0-")
-    with pytest.raises(RemovalsHeld, match="40 files"):
+    with pytest.raises(ApprovalRequired, match="40 files"):
         made.sync()
 
 
@@ -459,5 +459,5 @@ def test_a_removal_needs_no_entry_to_be_weighed(bench: MakeBench) -> None:
     with made.open() as mirror, mirror.ledger.engine.begin() as connection:
         connection.execute(delete(catalogue_bodies))
     made.allow("p000", "p001")
-    with pytest.raises(RemovalsHeld, match="10 projects, 20 files"):
+    with pytest.raises(ApprovalRequired, match="10 projects, 20 files"):
         made.sync()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.errors import RemovalsHeld, RunStopped
+from pypi_mirror.errors import ApprovalRequired, RunStopped
 from pypi_mirror.model import RunState
 from pypi_mirror.runs.report import Report
 from pypi_mirror.settings.values import RemovalGuard
@@ -241,7 +241,7 @@ def test_what_filters_leave_out_is_the_plans_business(synced: Bench) -> None:
     """Approved there, it is not weighed again; nor is a file that upstream lost as well."""
     synced.select(exclude_filename="-[12].0-py3")
     synced.server.inject(*(page_of(synced, name, ("3.0", "4.0")) for name in NAMES))
-    with pytest.raises(RemovalsHeld) as held:
+    with pytest.raises(ApprovalRequired) as held:
         synced.sync()
     assert synced.sync(approved=held.value.plan).state is RunState.SUCCESS
     assert synced.listed("p00") == [f"p00{end}" for end in FILES[2:]]

@@ -9,9 +9,9 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from pypi_mirror.changes.watch import ask_upstream, upstream_state
+from pypi_mirror.changes.upstream_state import ask_upstream, upstream_state
 from pypi_mirror.cli import main
-from pypi_mirror.errors import MirrorError, RemovalsHeld, UpstreamError
+from pypi_mirror.errors import ApprovalRequired, MirrorError, UpstreamError
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
@@ -105,7 +105,7 @@ def test_what_another_upstream_lacks_needs_a_person(bench: MakeBench) -> None:
     made.sync()
     with running(OTHER.build()) as other:
         made.change(master=other.url)
-        with pytest.raises(RemovalsHeld) as held:
+        with pytest.raises(ApprovalRequired) as held:
             made.sync()
         assert made.listed("project-1")
         made.sync(approved=held.value.plan)
@@ -120,7 +120,7 @@ def test_a_mistyped_master_empties_no_mirror_however_small(bench: MakeBench, beh
     with running(Warehouse(Upload(distribution=Wheel(name="other"))), behaviour=behaviour) as wrong:
         made.change(master=wrong.url)
         for _ in range(2):
-            with pytest.raises(RemovalsHeld, match="another one than before"):
+            with pytest.raises(ApprovalRequired, match="another one than before"):
                 made.sync()
         made.change(master=right)
         assert made.sync().tally.files_downloaded == 0
@@ -129,7 +129,7 @@ def test_a_mistyped_master_empties_no_mirror_however_small(bench: MakeBench, beh
         made.server.apply(RemoveProject(project="alpha"))
         assert made.sync().state is RunState.SUCCESS
         made.change(master=wrong.url)
-        with pytest.raises(RemovalsHeld) as held:
+        with pytest.raises(ApprovalRequired) as held:
             made.sync()
         made.sync(approved=held.value.plan)
         assert made.listed("other")

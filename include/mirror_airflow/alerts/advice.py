@@ -83,7 +83,7 @@ BY_ERROR: Final[dict[str, str]] = {
         "wait for each other."
     ),
     "LeaseLost": _LOST,
-    "RemovalsHeld": (
+    "ApprovalRequired": (
         "The plan removes more than [removal] allows without approval. Look at it with `pypi-mirror plan`, "
         "and approve it in Airflow under Required Actions of the next run."
     ),

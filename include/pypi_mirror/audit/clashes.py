@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.projects import ProjectLook
-from pypi_mirror.ledger.places import Claimant, Places
+from pypi_mirror.audit.projects import ProjectCheck
+from pypi_mirror.ledger.locations import Claimant, Locations
 from pypi_mirror.pool.layout import owner_of
 
 log = logging.getLogger(__name__)
@@ -18,37 +18,37 @@ log = logging.getLogger(__name__)
 _BESIDE = (".metadata", ".provenance")
 
 
-def clashing(places: Places, paths: Sequence[str]) -> dict[str, list[Claimant]]:
+def clashing(locations: Locations, paths: Sequence[str]) -> dict[str, list[Claimant]]:
     """Those of ``paths`` at which pages list different bytes, with the projects of the pages."""
-    claimants = places.claimants(paths) if paths else {}
+    claimants = locations.claimants(paths) if paths else {}
     return {path: each for path, each in claimants.items() if len({one.sha256 for one in each}) > 1}
 
 
-def give_way(places: Places, looks: Sequence[ProjectLook]) -> set[NormalizedName]:
+def give_way(locations: Locations, checks: Sequence[ProjectCheck]) -> set[NormalizedName]:
     """Have all but one of the projects that list a damaged place lose their row of it; returns who does.
 
     The place stays with the project that the file's name belongs to, else with the one whose bytes lie there,
     else with the one that the ledger has had longest. The others are to be synced first, and get places of
     their own: if their bytes lie there, they take them along.
     """
-    wrong = {path: digest for look in looks for path, digest in look.wrong_files.values()}
-    found = clashing(places, sorted(wrong))
+    wrong = {path: digest for check in checks for path, digest in check.wrong_files.values()}
+    found = clashing(locations, sorted(wrong))
     owners = {path: _owner(path, each, wrong[path]) for path, each in found.items()}
     losing: set[NormalizedName] = set()
-    for look in looks:
+    for check in checks:
         for path, claimants in found.items():
             filename = path.rpartition("/")[2]
             if any(one.sha256 == wrong[path] for one in claimants):
                 # Somebody's bytes; the owner's own come over them.
                 theirs = {path, *(f"{path}{suffix}" for suffix in _BESIDE)}
-                look.spoiled = [each for each in look.spoiled if each not in theirs]
+                check.spoiled = [each for each in check.spoiled if each not in theirs]
             others = {one.project_id for one in claimants} - {owners[path].project_id}
-            if look.known.id in others:
+            if check.known.id in others:
                 owner = owners[path].project
-                log.warning("%s: %s is at a place that %s has", look.known.project, filename, owner)
-                losing.add(look.known.project)
-                look.wrong_rows.add(filename)
-                look.needs_upstream = True
+                log.warning("%s: %s is at a place that %s has", check.known.project, filename, owner)
+                losing.add(check.known.project)
+                check.wrong_rows.add(filename)
+                check.needs_upstream = True
     return losing
 
 

@@ -12,7 +12,7 @@ from pypi_mirror.ledger.projects import KnownFile
 
 
 @dataclass(slots=True, kw_only=True)
-class FileLook:
+class FileCheck:
     """What a look at one file found.
 
     ``spoiled`` are paths (relative to ``web/``) of what lies there and is wrong: it has to go before the file
@@ -31,30 +31,30 @@ class FileLook:
 
 def look_at_file(
     web: str, file: KnownFile, project: NormalizedName, *, on_page: str | None, hashing: bool = True
-) -> FileLook:
+) -> FileCheck:
     """Compare the disk with a row; ``on_page`` is the SHA-256 that our page lists, None where it lists none.
 
     Without ``hashing`` only what the directory tells is compared. Raises OSError when this process, and not
     the file, is at fault.
     """
-    look = FileLook()
-    _look_at_content(look, web, file, project, on_page, hashing=hashing)
+    check = FileCheck()
+    _look_at_content(check, web, file, project, on_page, hashing=hashing)
     for suffix, kind, listed, digest in (
         (".metadata", Kind.METADATA, file.metadata_sha256 is not None, file.metadata_sha256),
         (".provenance", Kind.PROVENANCE, file.provenance, file.provenance_sha256),
     ):
         if listed:
-            _look_at_sidecar(look, web, f"{file.path}{suffix}", kind, project, digest, hashing=hashing)
+            _look_at_sidecar(check, web, f"{file.path}{suffix}", kind, project, digest, hashing=hashing)
     if file.removed_at is not None:
-        look.findings = [
+        check.findings = [
             Finding(kind=Kind.TOMBSTONE, path=f.path, project=project, detail=f"{f.kind}; {f.detail}")
-            for f in look.findings
+            for f in check.findings
         ]
-    return look
+    return check
 
 
 def _look_at_content(
-    look: FileLook,
+    check: FileCheck,
     web: str,
     file: KnownFile,
     project: NormalizedName,
@@ -65,8 +65,8 @@ def _look_at_content(
     path = file.path
 
     def found(kind: Kind, detail: str) -> None:
-        look.findings.append(Finding(kind=kind, path=f"web/{path}", project=project, detail=detail))
-        look.is_wrong = not look.row_is_wrong
+        check.findings.append(Finding(kind=kind, path=f"web/{path}", project=project, detail=detail))
+        check.is_wrong = not check.row_is_wrong
 
     try:
         seen = os.stat(f"{web}/{path}", follow_symlinks=False)  # noqa: PTH116 - millions of files, see disk
@@ -81,19 +81,19 @@ def _look_at_content(
         return
     except OSError as error:
         require_theirs(error)
-        look.spoiled.append(path)
+        check.spoiled.append(path)
         found(Kind.UNREADABLE, error.strerror or str(error))
         return
-    look.bytes_read += size
-    look.digest = bytes.fromhex(sha256)
+    check.bytes_read += size
+    check.digest = bytes.fromhex(sha256)
     wanted = file.sha256.hex()
     if (size, sha256) == (file.size, wanted):
         return
-    look.row_is_wrong = sha256 == on_page
-    if look.row_is_wrong:
+    check.row_is_wrong = sha256 == on_page
+    if check.row_is_wrong:
         found(Kind.ROW, f"the row says SHA-256 {wanted} and {file.size} bytes, disk and page another")
         return
-    look.spoiled.append(path)
+    check.spoiled.append(path)
     if size != file.size:
         found(Kind.SIZE, f"{size} bytes instead of {file.size}")
     else:
@@ -101,7 +101,7 @@ def _look_at_content(
 
 
 def _look_at_sidecar(
-    look: FileLook,
+    check: FileCheck,
     web: str,
     path: str,
     kind: Kind,
@@ -111,7 +111,7 @@ def _look_at_sidecar(
     hashing: bool,
 ) -> None:
     def found(detail: str) -> None:
-        look.findings.append(Finding(kind=kind, path=f"web/{path}", project=project, detail=detail))
+        check.findings.append(Finding(kind=kind, path=f"web/{path}", project=project, detail=detail))
 
     try:
         if not hashing:
@@ -123,11 +123,11 @@ def _look_at_sidecar(
         return
     except OSError as error:
         require_theirs(error)
-        look.spoiled.append(path)
+        check.spoiled.append(path)
         found(error.strerror or str(error))
         return
-    look.bytes_read += size
+    check.bytes_read += size
     # Where nobody noted a digest, all that can be told is that there is something.
     if size == 0 or (digest is not None and sha256 != digest.hex()):
-        look.spoiled.append(path)
+        check.spoiled.append(path)
         found(f"{size} bytes, SHA-256 {sha256}")

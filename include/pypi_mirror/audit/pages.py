@@ -26,7 +26,7 @@ _UNKNOWN_DIGEST: Final = "0" * 64
 
 
 @dataclass(slots=True, kw_only=True)
-class PageLook:
+class PageCheck:
     """What a look at one page found.
 
     ``listed`` are the SHA-256 sums of the files the page lists, by name, empty where it cannot be read.
@@ -61,32 +61,32 @@ class PageAudit:
         self._base = settings.root_uri or settings.site.public_url
         self._site = urlsplit(self._base).path.rstrip("/")
 
-    def look(self, audited: AuditedProject) -> PageLook:
+    def check(self, audited: AuditedProject) -> PageCheck:
         """Compare the page of a project that the mirror holds with its rows. Raises OSError for what cannot
         be read.
         """
         name = audited.project.project
-        look = PageLook()
+        check = PageCheck()
         directory = str(self._pages.path_of(name))
         contents = {file: content_of(f"{directory}/{file}") for file in self._names}
         legacy = content_of(f"{self._settings.web}/pypi/{name}/json") if self._settings.json else None
         rows = {a.file.filename: a.file for a in audited.files if a.file.removed_at is None}
         whole = {file: content for file, content in contents.items() if content is not None}
-        is_right = self._is_as_written(look, audited, whole, legacy, rows)
-        if look.page is not None:
-            look.listed = {file.filename: file.sha256 or "" for file in look.page.files}
+        is_right = self._is_as_written(check, audited, whole, legacy, rows)
+        if check.page is not None:
+            check.listed = {file.filename: file.sha256 or "" for file in check.page.files}
         if is_right:
-            self._compare_rows(look, audited, rows)
-            self._look_at_twins(look, directory, whole, name)
+            self._compare_rows(check, audited, rows)
+            self._look_at_twins(check, directory, whole, name)
         else:
-            self._restore(look, audited, directory, contents, legacy, rows)
-            if look.again is None:
+            self._restore(check, audited, directory, contents, legacy, rows)
+            if check.again is None:
                 # Upstream's page gets new ones; an old one that ends as they do would be kept.
-                look.spoiled += [self._relative(_twin(directory, file)) for file in self._names]
+                check.spoiled += [self._relative(_twin(directory, file)) for file in self._names]
             else:
-                self._look_at_twins(look, directory, look.again, name)
-        self._look_around(look, directory, name)
-        return look
+                self._look_at_twins(check, directory, check.again, name)
+        self._look_around(check, directory, name)
+        return check
 
     def served(self, name: NormalizedName) -> list[str]:
         """The page's directory, that above it, its files with their twins, and its legacy JSON."""
@@ -101,7 +101,7 @@ class PageAudit:
 
     def _is_as_written(
         self,
-        look: PageLook,
+        check: PageCheck,
         audited: AuditedProject,
         whole: Mapping[str, bytes],
         legacy: bytes | None,
@@ -109,21 +109,21 @@ class PageAudit:
     ) -> bool:
         """Whether the page's files are those that the ledger noted, or, where it did not, would write."""
         source = whole.get(self._names[-1])
-        look.page = None if source is None else self._parsed(audited.project.project, source)
+        check.page = None if source is None else self._parsed(audited.project.project, source)
         if len(whole) < len(self._names):
             return False
         digest = page_digest((*whole.values(), *(() if legacy is None else (legacy,))))
         if audited.page_digest is not None:
             return digest == audited.page_digest
-        mirrored = None if look.page is None else _mirrored(look.page, rows)
+        mirrored = None if check.page is None else _mirrored(check.page, rows)
         if mirrored is None or self._pages.render(mirrored) != whole:
             return False
-        look.digest = digest
+        check.digest = digest
         return True
 
-    def _compare_rows(self, look: PageLook, audited: AuditedProject, rows: Mapping[str, KnownFile]) -> None:
+    def _compare_rows(self, check: PageCheck, audited: AuditedProject, rows: Mapping[str, KnownFile]) -> None:
         """The page is as it was written, so where the rows say something else they are wrong."""
-        known, page = audited.project, look.page
+        known, page = audited.project, check.page
         wrong: dict[str, str] = {}
         if page is None:
             wrong["projects"] = "the page cannot be read, though it is as it was written"
@@ -132,26 +132,26 @@ class PageAudit:
             for filename in sorted(on_page.keys() | rows.keys()):
                 problem = self._contradiction(on_page.get(filename), rows.get(filename))
                 if problem is not None:
-                    look.wrong_rows.add(filename)
+                    check.wrong_rows.add(filename)
                     kind = Kind.ROW if filename in on_page else Kind.UNLISTED
-                    look.findings.append(
+                    check.findings.append(
                         Finding(kind=kind, path=filename, project=known.project, detail=problem)
                     )
             if page.status.status != known.status:
                 wrong["status"] = f"{known.status}, on the page {page.status.status}"
             if known.serial is not None and page.serial is not None and known.serial < page.serial:
                 wrong["serial"] = f"{known.serial}, on the page {page.serial}"
-        if not look.wrong_rows and known.files != len(rows):
+        if not check.wrong_rows and known.files != len(rows):
             wrong["files"] = f"{known.files}, there are {len(rows)}"
-        if not look.wrong_rows and known.bytes != sum(row.size for row in rows.values()):
+        if not check.wrong_rows and known.bytes != sum(row.size for row in rows.values()):
             wrong["bytes"] = f"{known.bytes}, they are {sum(row.size for row in rows.values())}"
         if canonicalize_name(known.display_name) != known.project:
             wrong["display_name"] = known.display_name
-        look.findings += [
+        check.findings += [
             Finding(kind=Kind.ROW, path=f"projects.{column}", project=known.project, detail=detail)
             for column, detail in wrong.items()
         ]
-        look.needs_upstream = bool(look.wrong_rows or wrong)
+        check.needs_upstream = bool(check.wrong_rows or wrong)
 
     def _contradiction(self, file: RemoteFile | None, row: KnownFile | None) -> str | None:
         if row is None:
@@ -173,7 +173,7 @@ class PageAudit:
 
     def _restore(
         self,
-        look: PageLook,
+        check: PageCheck,
         audited: AuditedProject,
         directory: str,
         contents: Mapping[str, bytes | None],
@@ -182,7 +182,7 @@ class PageAudit:
     ) -> None:
         """The page is not what was written: find a copy of it from which all of it can be made again."""
         name = audited.project.project
-        look.findings.append(self._finding(Kind.PAGE, directory, name, detail=_said(contents)))
+        check.findings.append(self._finding(Kind.PAGE, directory, name, detail=_said(contents)))
         if JSON_NAME in self._names:
             for copy in (contents[JSON_NAME], _unpacked(_twin(directory, JSON_NAME))):
                 page = None if copy is None else self._parsed(name, copy)
@@ -192,24 +192,24 @@ class PageAudit:
                 rendered = self._pages.render(mirrored)
                 digest = page_digest((*rendered.values(), *(() if legacy is None else (legacy,))))
                 if digest == audited.page_digest:
-                    look.page, look.again = page, rendered
-                    look.listed = {file.filename: file.sha256 or "" for file in page.files} if page else {}
+                    check.page, check.again = page, rendered
+                    check.listed = {file.filename: file.sha256 or "" for file in page.files} if page else {}
                     return
         # Nobody vouches for what is left of it.
-        look.page, look.listed = None, {}
-        look.needs_upstream = True
+        check.page, check.listed = None, {}
+        check.needs_upstream = True
 
     def _look_at_twins(
-        self, look: PageLook, directory: str, contents: Rendered, name: NormalizedName
+        self, check: PageCheck, directory: str, contents: Rendered, name: NormalizedName
     ) -> None:
         for file, content in contents.items():
             twin = _twin(directory, file)
             if _unpacked(twin) != content:
-                look.findings.append(self._finding(Kind.TWIN, twin, name))
-                look.spoiled.append(self._relative(twin))
-                look.again = contents
+                check.findings.append(self._finding(Kind.TWIN, twin, name))
+                check.spoiled.append(self._relative(twin))
+                check.again = contents
 
-    def _look_around(self, look: PageLook, directory: str, name: NormalizedName) -> None:
+    def _look_around(self, check: PageCheck, directory: str, name: NormalizedName) -> None:
         """What else lies in the page's directory, and a page in the other layout of ``hash-index``."""
         ours = {file + suffix for file in self._names for suffix in ("", TWIN_SUFFIX)}
         try:
@@ -222,16 +222,16 @@ class PageAudit:
         for other in sorted(others):
             path = f"{directory}/{other}"
             if other.startswith(TEMPORARY_PREFIX):
-                look.findings.append(self._finding(Kind.LEFTOVER, path, name))
-                look.spoiled.append(self._relative(path))
+                check.findings.append(self._finding(Kind.LEFTOVER, path, name))
+                check.spoiled.append(self._relative(path))
             elif other in INDEX_FILES:
-                look.findings.append(self._finding(Kind.STRAY_PAGE, path, name, detail="of another format"))
-                look.spoiled.append(self._relative(path))
+                check.findings.append(self._finding(Kind.STRAY_PAGE, path, name, detail="of another format"))
+                check.spoiled.append(self._relative(path))
             else:
-                look.findings.append(self._finding(Kind.ORPHAN, path, name))
-                look.orphans.append(self._relative(path))
+                check.findings.append(self._finding(Kind.ORPHAN, path, name))
+                check.orphans.append(self._relative(path))
         if self._one_layout and self._pages.is_in_other_layout(name):
-            look.findings.append(
+            check.findings.append(
                 self._finding(Kind.STRAY_PAGE, directory, name, detail="also in the other layout")
             )
 

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pypi_mirror.audit.files import FileLook, look_at_file
+from pypi_mirror.audit.files import FileCheck, look_at_file
 from pypi_mirror.audit.findings import Finding, Kind
-from pypi_mirror.audit.pages import PageAudit, PageLook
+from pypi_mirror.audit.pages import PageAudit, PageCheck
 from pypi_mirror.audit.reading import require_theirs
 from pypi_mirror.disk.files import closed_mode
 from pypi_mirror.ledger.audits import AuditedFile, AuditedProject
@@ -14,7 +14,7 @@ from pypi_mirror.ledger.projects import KnownProject
 
 
 @dataclass(slots=True, kw_only=True)
-class ProjectLook:
+class ProjectCheck:
     """What a look at a project found.
 
     ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
@@ -27,7 +27,7 @@ class ProjectLook:
 
     known: KnownProject
     findings: list[Finding] = field(default_factory=list)
-    page: PageLook | None = None
+    page: PageCheck | None = None
     wrong_files: dict[str, tuple[str, bytes | None]] = field(default_factory=dict)
     wrong_rows: set[str] = field(default_factory=set)
     dead_tombstones: list[str] = field(default_factory=list)
@@ -48,7 +48,7 @@ class ProjectLook:
         return f"the audit found damage: {faults[0] if faults else 'a wrong row'}{more}"
 
 
-def look_at_project(
+def check_project(
     web: str,
     audited: AuditedProject,
     pages: PageAudit,
@@ -56,7 +56,7 @@ def look_at_project(
     has_files: bool,
     hashed_since: int | None,
     goes_on: Callable[[int], bool],
-) -> ProjectLook:
+) -> ProjectCheck:
     """Look at page and files of one project.
 
     ``has_files`` is false where the mirror holds none (``release-files = false``). What was verified since
@@ -64,14 +64,14 @@ def look_at_project(
     told the bytes that were read so far, before each file but the first.
     """
     known = audited.project
-    look = ProjectLook(known=known)
+    check = ProjectCheck(known=known)
     if known.present:
         try:
-            look.page = pages.look(audited)
+            check.page = pages.check(audited)
         except OSError as error:
             require_theirs(error)
             where = error.filename or f"{web}/simple"
-            look.findings.append(
+            check.findings.append(
                 Finding(
                     kind=Kind.UNREADABLE,
                     path=f"web/{str(where).removeprefix(f'{web}/')}",
@@ -79,21 +79,21 @@ def look_at_project(
                     detail=error.strerror or str(error),
                 )
             )
-            look.needs_upstream = True
-    if look.page is not None:
-        look.findings += look.page.findings
-        look.wrong_rows |= look.page.wrong_rows
-        look.spoiled += look.page.spoiled
-        look.orphans += look.page.orphans
-        look.needs_upstream |= look.page.needs_upstream
+            check.needs_upstream = True
+    if check.page is not None:
+        check.findings += check.page.findings
+        check.wrong_rows |= check.page.wrong_rows
+        check.spoiled += check.page.spoiled
+        check.orphans += check.page.orphans
+        check.needs_upstream |= check.page.needs_upstream
     if has_files:
-        _look_at_files(look, web, audited, hashed_since, goes_on)
-    _look_at_modes(look, web, audited, pages, has_files=has_files)
-    return look
+        _look_at_files(check, web, audited, hashed_since, goes_on)
+    _look_at_modes(check, web, audited, pages, has_files=has_files)
+    return check
 
 
 def _look_at_modes(
-    look: ProjectLook, web: str, audited: AuditedProject, pages: PageAudit, *, has_files: bool
+    check: ProjectCheck, web: str, audited: AuditedProject, pages: PageAudit, *, has_files: bool
 ) -> None:
     """What is there and right, and is answered with 403 all the same."""
     paths = pages.served(audited.project.project) if audited.project.present else []
@@ -108,8 +108,8 @@ def _look_at_modes(
         mode = closed_mode(path)
         if mode is not None:
             shown = path.removeprefix(f"{web}/")
-            look.closed.append(shown)
-            look.findings.append(
+            check.closed.append(shown)
+            check.findings.append(
                 Finding(
                     kind=Kind.CLOSED,
                     path=f"web/{shown}",
@@ -120,42 +120,42 @@ def _look_at_modes(
 
 
 def _look_at_files(
-    look: ProjectLook,
+    check: ProjectCheck,
     web: str,
     audited: AuditedProject,
     hashed_since: int | None,
     goes_on: Callable[[int], bool],
 ) -> None:
-    listed = {} if look.page is None else look.page.listed
+    listed = {} if check.page is None else check.page.listed
     for row in sorted(audited.files, key=lambda row: _inode(web, row)):
-        if look.files and not goes_on(look.bytes_read):
-            look.complete = False
+        if check.files and not goes_on(check.bytes_read):
+            check.complete = False
             return
         file = row.file
         hashing = hashed_since is None or row.verified_at < hashed_since
         seen = look_at_file(
             web, file, audited.project.project, on_page=listed.get(file.filename), hashing=hashing
         )
-        look.files += 1
-        look.bytes_read += seen.bytes_read
-        look.findings += seen.findings
-        look.spoiled += seen.spoiled
+        check.files += 1
+        check.bytes_read += seen.bytes_read
+        check.findings += seen.findings
+        check.spoiled += seen.spoiled
         if not seen.findings and hashing:
-            look.verified.append(file.filename)
-        _judge(look, row, seen)
+            check.verified.append(file.filename)
+        _judge(check, row, seen)
 
 
-def _judge(look: ProjectLook, row: AuditedFile, seen: FileLook) -> None:
+def _judge(check: ProjectCheck, row: AuditedFile, seen: FileCheck) -> None:
     name = row.file.filename
     if row.file.removed_at is not None:
         if seen.findings:
-            look.dead_tombstones.append(name)
+            check.dead_tombstones.append(name)
         return
     if seen.is_wrong:
-        look.wrong_files[name] = (row.file.path, seen.digest)
+        check.wrong_files[name] = (row.file.path, seen.digest)
     if seen.row_is_wrong:
-        look.wrong_rows.add(name)
-    look.needs_upstream |= bool(seen.findings)
+        check.wrong_rows.add(name)
+    check.needs_upstream |= bool(seen.findings)
 
 
 def _inode(web: str, row: AuditedFile) -> int:

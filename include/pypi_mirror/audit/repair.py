@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.clashes import give_way
 from pypi_mirror.audit.pages import without
-from pypi_mirror.audit.projects import ProjectLook
+from pypi_mirror.audit.projects import ProjectCheck
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.disk.files import flush_filesystem, make_path_readable, remove_file, size_of
 from pypi_mirror.facts.facts import Facts
@@ -46,91 +46,91 @@ class Repair:
         self._tally = tally
         self._sync_now = sync_now
 
-    def projects(self, looks: Sequence[ProjectLook], lost: Iterable[NormalizedName] = ()) -> None:
+    def projects(self, checks: Sequence[ProjectCheck], lost: Iterable[NormalizedName] = ()) -> None:
         """Repair what ``looks`` found; ``lost`` are names of projects that only pages know of.
 
         Raises the MirrorError that kept upstream from being asked at all, with pages in order.
         """
         mirror = self._mirror
-        losing = give_way(mirror.ledger.places, looks)
-        closed = {id(look): self._open_to_readers(look) for look in looks}
-        stubborn = {id(look) for look in looks if not self._remove_spoiled(look)}
+        losing = give_way(mirror.ledger.locations, checks)
+        closed = {id(check): self._open_to_readers(check) for check in checks}
+        stubborn = {id(check) for check in checks if not self._remove_spoiled(check)}
         mirror.ledger.audits.distrust(
             self._run_id,
             [
                 (
-                    look.known,
-                    sorted(look.wrong_rows),
-                    look.dead_tombstones,
-                    look.reason if look.needs_upstream else "",
+                    check.known,
+                    sorted(check.wrong_rows),
+                    check.dead_tombstones,
+                    check.reason if check.needs_upstream else "",
                 )
-                for look in looks
+                for check in checks
             ],
         )
-        self._write_again(looks)
-        damaged = {look.known.project: look for look in looks if look.needs_upstream}
-        planned = [_planned(look) for name, look in damaged.items() if name not in losing]
+        self._write_again(checks)
+        damaged = {check.known.project: check for check in checks if check.needs_upstream}
+        planned = [_planned(check) for name, check in damaged.items() if name not in losing]
         planned += [_lost(name) for name in lost]
-        moving = [_planned(look) for name, look in damaged.items() if name in losing]
+        moving = [_planned(check) for name, check in damaged.items() if name in losing]
         failed: set[NormalizedName] = set(damaged)
         unpublished = failed
         try:
             # Those first whose place in the pool is another's: their bytes may still lie there.
             failed = self._sync(moving) | self._sync(planned)
             unpublished = {name for name in failed if not self._tally.failures[name].files}
-            self._note_withheld([look for name, look in damaged.items() if name in failed - unpublished])
+            self._note_withheld([check for name, check in damaged.items() if name in failed - unpublished])
         finally:
             # Upstream may be gone altogether; then, too, no page lists what is not there.
-            self._withhold([look for name, look in damaged.items() if name in unpublished])
-        for look in looks:
-            if look.known.project not in failed and id(look) not in stubborn:
-                self._tally.repaired += len(look.findings) - len(look.orphans) - closed[id(look)]
+            self._withhold([check for name, check in damaged.items() if name in unpublished])
+        for check in checks:
+            if check.known.project not in failed and id(check) not in stubborn:
+                self._tally.repaired += len(check.findings) - len(check.orphans) - closed[id(check)]
 
-    def _open_to_readers(self, look: ProjectLook) -> int:
+    def _open_to_readers(self, check: ProjectCheck) -> int:
         """How many paths stay that the web server may not read."""
         left = 0
-        for path in look.closed:
+        for path in check.closed:
             if not make_path_readable(self._mirror.settings.web / path):
                 log.error(
                     "%s: the web server may not read %s, and this user may not change its mode: "
                     "give it to the mirror's user (chown) or run chmod a+rX on it",
-                    look.known.project,
+                    check.known.project,
                     path,
                 )
                 left += 1
         return left
 
-    def _remove_spoiled(self, look: ProjectLook) -> bool:
+    def _remove_spoiled(self, check: ProjectCheck) -> bool:
         """Whether all that is spoiled could be removed."""
-        web, name = self._mirror.settings.web, look.known.project
+        web, name = self._mirror.settings.web, check.known.project
         removed = True
-        for path in look.spoiled:
+        for path in check.spoiled:
             try:
                 remove_file(f"{web}/{path}")
             except OSError as error:
                 log.error("%s: %s cannot be removed: %s", name, path, error)
                 removed = False
-        if look.page is not None and any("other layout" in f.detail for f in look.page.findings):
+        if check.page is not None and any("other layout" in f.detail for f in check.page.findings):
             self._mirror.pages.remove_other_layout(name)
         return removed
 
-    def _write_again(self, looks: Sequence[ProjectLook]) -> None:
+    def _write_again(self, checks: Sequence[ProjectCheck]) -> None:
         """Write the pages from what is left of them, where all of it is left; their twins come with them."""
-        staged: list[tuple[ProjectLook, StagedPage]] = []
-        for look in looks:
-            if look.page is not None and look.page.again is not None:
+        staged: list[tuple[ProjectCheck, StagedPage]] = []
+        for check in checks:
+            if check.page is not None and check.page.again is not None:
                 try:
-                    staged.append((look, self._mirror.pages.stage(look.known.project, look.page.again)))
+                    staged.append((check, self._mirror.pages.stage(check.known.project, check.page.again)))
                 except OSError as error:
-                    _cannot_be_written(look, error)
+                    _cannot_be_written(check, error)
         if staged:
             flush_filesystem(self._mirror.settings.web)
-        for look, page in staged:
+        for check, page in staged:
             try:
                 page.publish()
             except OSError as error:
                 page.discard()
-                _cannot_be_written(look, error)
+                _cannot_be_written(check, error)
 
     def _sync(self, planned: Sequence[PlannedProject]) -> set[NormalizedName]:
         """Sync the projects; the names of those that failed."""
@@ -141,33 +141,33 @@ class Repair:
             self._tally.failures[failure.project] = failure
         return {failure.project for failure in failures}
 
-    def _note_withheld(self, looks: Sequence[ProjectLook]) -> None:
+    def _note_withheld(self, checks: Sequence[ProjectCheck]) -> None:
         """Tell which damaged files are off the pages, of projects whose new pages were published without."""
-        rows = self._mirror.ledger.projects.files_of([look.known.id for look in looks])
-        for look in looks:
-            listed = {name for name, row in rows[look.known.id].items() if row.removed_at is None}
-            for filename in sorted((look.wrong_files.keys() | look.wrong_rows) - listed):
+        rows = self._mirror.ledger.projects.files_of([check.known.id for check in checks])
+        for check in checks:
+            listed = {name for name, row in rows[check.known.id].items() if row.removed_at is None}
+            for filename in sorted((check.wrong_files.keys() | check.wrong_rows) - listed):
                 self._tally.withheld.append(filename)
 
-    def _withhold(self, looks: Sequence[ProjectLook]) -> None:
+    def _withhold(self, checks: Sequence[ProjectCheck]) -> None:
         """Take off the pages what is damaged and could not be downloaded."""
         mirror = self._mirror
         web = mirror.settings.web
-        ids = [look.known.id for look in looks]
+        ids = [check.known.id for check in checks]
         rows = mirror.ledger.projects.files_of(ids)
-        for look in looks:
-            listed = {name: row for name, row in rows[look.known.id].items() if row.removed_at is None}
+        for check in checks:
+            listed = {name: row for name, row in rows[check.known.id].items() if row.removed_at is None}
             wrong = {
                 name
-                for name in look.wrong_files.keys() | look.wrong_rows
+                for name in check.wrong_files.keys() | check.wrong_rows
                 if name not in listed or size_of(web / listed[name].path) != listed[name].size
             }
             if wrong:
-                self._withhold_files(look, listed, wrong)
+                self._withhold_files(check, listed, wrong)
 
-    def _withhold_files(self, look: ProjectLook, rows: dict[str, KnownFile], wrong: set[str]) -> None:
-        mirror, name = self._mirror, look.known.project
-        page = None if look.page is None or look.page.page is None else look.page.page
+    def _withhold_files(self, check: ProjectCheck, rows: dict[str, KnownFile], wrong: set[str]) -> None:
+        mirror, name = self._mirror, check.known.project
+        page = None if check.page is None or check.page.page is None else check.page.page
         mirrored = None if page is None else without(page, rows, wrong)
         if mirrored is None:
             log.error("%s: its page cannot be made again without upstream; it stays as it is", name)
@@ -179,7 +179,7 @@ class Repair:
         mirror.pages.remove_legacy_json(name)
         flush_filesystem(mirror.settings.web)
         mirror.ledger.audits.withhold(
-            self._run_id, look.known.id, sorted(wrong), page_digest=page_digest(rendered.values())
+            self._run_id, check.known.id, sorted(wrong), page_digest=page_digest(rendered.values())
         )
         mirror.ledger.facts.put(Facts.changed_pages.to(self._run_id))
         for filename in sorted(wrong):
@@ -189,9 +189,9 @@ class Repair:
             self._tally.withheld.append(filename)
 
 
-def _cannot_be_written(look: ProjectLook, error: OSError) -> None:
-    log.error("%s: its page cannot be written: %s", look.known.project, error)
-    look.needs_upstream = True
+def _cannot_be_written(check: ProjectCheck, error: OSError) -> None:
+    log.error("%s: its page cannot be written: %s", check.known.project, error)
+    check.needs_upstream = True
 
 
 def recheck(mirror: Mirror, tally: Tallying, planned: Sequence[PlannedProject], sync_now: SyncNow) -> None:
@@ -210,13 +210,13 @@ def recheck(mirror: Mirror, tally: Tallying, planned: Sequence[PlannedProject], 
             tally.changed += 1
 
 
-def _planned(look: ProjectLook) -> PlannedProject:
-    known = look.known
+def _planned(check: ProjectCheck) -> PlannedProject:
+    known = check.known
     return PlannedProject(
         project=known.project,
         display_name=known.display_name,
         action=Action.SYNC,
-        reason=look.reason,
+        reason=check.reason,
     )
 
 

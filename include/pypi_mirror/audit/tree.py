@@ -34,14 +34,14 @@ _DAY: Final = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PoolTurn:
+class PoolParts:
     """The parts of the pool whose turn it is: ``count`` from ``first`` on, over the end to the beginning."""
 
     first: int
     count: int
 
     @classmethod
-    def of(cls, mirror: Mirror, *, everything: bool) -> "PoolTurn":
+    def of(cls, mirror: Mirror, *, everything: bool) -> "PoolParts":
         """All parts have their turn within the audit's window, as many a run as time has passed since the
         last."""
         if everything:
@@ -71,12 +71,12 @@ def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], obj
     for stretch in _stretches(parts, held):
         known = Known()
         low, end = bytes([stretch[0]]), stretch[-1] + 1
-        rows = mirror.ledger.places.within(low, bytes([end]) if end < PARTS else None)
+        rows = mirror.ledger.locations.within(low, bytes([end]) if end < PARTS else None)
         for number, (file, project) in enumerate(rows):
             known.add(file, project)
             if number % _CHUNK == 0:
                 keep_alive()
-        for path in mirror.ledger.places.orphans():
+        for path in mirror.ledger.locations.orphans():
             known.add_orphan(path)
         yield from known.clashes
         walk = PoolWalk(str(mirror.settings.web), known, keep_alive)
@@ -108,19 +108,19 @@ def sweep_orphans(mirror: Mirror, keep_alive: Callable[[], object]) -> int:
     What a row accounts for by now is forgotten instead.
     """
     before = grace_ended_before(
-        mirror, lambda time: any(islice(mirror.ledger.places.orphans(found_before=time), 1))
+        mirror, lambda time: any(islice(mirror.ledger.locations.orphans(found_before=time), 1))
     )
     swept = 0
     while before and (
-        paths := list(islice(mirror.ledger.places.orphans(found_before=before), _SWEPT_AT_ONCE))
+        paths := list(islice(mirror.ledger.locations.orphans(found_before=before), _SWEPT_AT_ONCE))
     ):
         keep_alive()
-        claimed = mirror.ledger.places.claimed(paths)
+        claimed = mirror.ledger.locations.claimed(paths)
         for path in paths:
             if path not in claimed and _remove(mirror.settings.web, path):
                 swept += 1
                 _remove_emptied(mirror.settings.web, path)
-        mirror.ledger.places.forget_orphans(paths)
+        mirror.ledger.locations.forget_orphans(paths)
     return swept
 
 
@@ -183,7 +183,7 @@ def _is_published(mirror: Mirror) -> bool:
     return mirror.ledger.facts.unpublished is None and mirror.ledger.facts.stated_serial is not None
 
 
-def look_at_root_index(mirror: Mirror) -> list[Finding]:
+def check_root_index(mirror: Mirror) -> list[Finding]:
     """Compare the root index and its twins with what the ledger would write.
 
     Not while a sync has left it unpublished on purpose: then the next sync writes it.
@@ -204,7 +204,7 @@ def look_at_root_index(mirror: Mirror) -> list[Finding]:
     ]
 
 
-def look_at_name_map(mirror: Mirror) -> list[Finding]:
+def check_name_map(mirror: Mirror) -> list[Finding]:
     path = name_map_path(mirror.settings)
     if not _is_published(mirror):
         return []

@@ -17,7 +17,7 @@ from pypi_mirror import __version__
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.cli.output import lasting_output, use_file, warn
 from pypi_mirror.cli.parser import VerbParser
-from pypi_mirror.errors import ConfigurationError, MirrorError, RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
 # One module each, in the order in which help shows them.
@@ -48,7 +48,7 @@ def _run(words: Sequence[str]) -> int:
     except ConfigurationError as error:
         warn(str(error))
         return 2
-    except RemovalsHeld as held:
+    except ApprovalRequired as held:
         warn(f"pypi-mirror: {held}")
         return 3
     except MirrorError as error:

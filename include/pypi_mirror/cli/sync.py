@@ -23,16 +23,17 @@ from pypi_mirror.cli.sync_report import (
     print_report,
     print_waiting,
 )
-from pypi_mirror.errors import MirrorBusy, MirrorError, RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired, MirrorBusy, MirrorError
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState
-from pypi_mirror.planning.guard_removals import guard_removals, require_none_waits
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.plan import BATCHES_EACH
+from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.page_layout import tidy_layout
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.runs.partition_projects import Partition, partition_projects
 from pypi_mirror.runs.read_pages import PagesRead, read_pages
@@ -108,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
                 outcome = _sync(mirror, request, arguments)
         except MirrorError as error:
             if arguments.json:
-                print_failed_json("held" if isinstance(error, RemovalsHeld) else "failed", str(error))
+                print_failed_json("held" if isinstance(error, ApprovalRequired) else "failed", str(error))
             raise
         failed = outcome.state is RunState.FAILED or outcome.tally.projects_failed or outcome.absent
         waiting = mirror.ledger.backlog.failed()
@@ -194,7 +195,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     partition = partition_projects(
         mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS, listed=True
     )
-    guard_removals(mirror, fetched.run_id, approved=arguments.approve, by=_who())
+    approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=_who())
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     # A signal that was lost in a finalizer ends the run here.

@@ -33,11 +33,11 @@ _ELSE: Final = "the kernel's log may say more; sync again once that is mended"
 
 
 @contextmanager
-def named_disk_faults(places: Sequence[Path]) -> Iterator[None]:
+def named_disk_faults(directories: Sequence[Path]) -> Iterator[None]:
     """Within it, an OSError of a file or a disk becomes a DiskFault with advice.
 
-    ``places`` are the mirror's; one of them stands for the disk where the error names no path. What is not
-    about a file (a closed pipe, a signal to a process that is gone) passes as it is.
+    ``directories`` are the mirror's; one of them stands for the disk where the error names no path. What is
+    not about a file (a closed pipe, a signal to a process that is gone) passes as it is.
     """
     try:
         yield
@@ -46,7 +46,7 @@ def named_disk_faults(places: Sequence[Path]) -> Iterator[None]:
         if not named_path and not is_disk_fault(error):
             raise
         number = error.errno or 0
-        path = Path(os.fsdecode(error.filename)) if named_path else _suspect(places, number)
+        path = Path(os.fsdecode(error.filename)) if named_path else _suspect(directories, number)
         said = f"{error.strerror or os.strerror(number)}{_out_of_inodes(path, number)}"
         raise DiskFault(f"{said}; {_ADVICE.get(number, _ELSE)}", path=str(path)) from error
 
@@ -58,15 +58,15 @@ def said_of(error: OSError) -> str:
     return f"{os.fsdecode(error.filename)}: {error.strerror or os.strerror(error.errno)}"
 
 
-def _suspect(places: Sequence[Path], number: int) -> Path:
+def _suspect(directories: Sequence[Path], number: int) -> Path:
     """A write to an open file fails without a name: the first place whose disk looks like it."""
-    for place in places:
+    for directory in directories:
         with suppress(OSError):
-            room = room_of(place)
+            room = room_of(directory)
             full = room.free == 0 or (room.inodes and not room.free_inodes)
             if (number == errno.ENOSPC and full) or (number == errno.EROFS and room.read_only):
-                return place
-    return places[0]
+                return directory
+    return directories[0]
 
 
 def _out_of_inodes(path: Path, number: int) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 
 from pypi_mirror.errors import DiskFull
 from pypi_mirror.options.disk_reserve import DiskReserve
+from pypi_mirror.wording import size
 
 # So many bytes are worth a look at the disk of their own; of less, that of a second fits.
 _LARGE: Final = 16 * 1024**2
@@ -49,15 +50,15 @@ def reserved(reserve: DiskReserve, size: int) -> int:
 
 
 class RoomGuard:
-    """Stops a sync before it fills one of the disks of ``places``; those that are not there do not count."""
+    """Stops a sync before it fills one of the disks of ``directories``; those not there do not count."""
 
-    def __init__(self, places: Iterable[Path], reserve: DiskReserve) -> None:
+    def __init__(self, directories: Iterable[Path], reserve: DiskReserve) -> None:
         self._reserve = reserve
         self._looked: float | None = None
         # What was let through since then, and may not be on the disk yet.
         self._let_through = 0
-        by_disk = {os.stat(place).st_dev: place for place in places if place.exists()}  # noqa: PTH116
-        self._places = tuple(by_disk.values())
+        by_disk = {os.stat(each).st_dev: each for each in directories if each.exists()}  # noqa: PTH116
+        self._disks = tuple(by_disk.values())
 
     def before(self, size: int) -> None:
         """To be called before ``size`` bytes are written; looks when it has to.
@@ -84,13 +85,13 @@ class RoomGuard:
         self._let_through = 0
         if not self._reserve.percent and not self._reserve.bytes:
             return
-        for place in self._places:
+        for place in self._disks:
             room = room_of(place)
             kept = reserved(self._reserve, room.size)
             if room.free - more < kept:
-                left = f"{_size(room.free)} of {_size(room.size)} left"
-                wanted = f" and {_size(more)} more to come" if more else ""
-                raise _full(place, f"{left}{wanted}", _size(kept))
+                left = f"{size(room.free)} of {size(room.size)} left"
+                wanted = f" and {size(more)} more to come" if more else ""
+                raise _full(place, f"{left}{wanted}", size(kept))
             kept_inodes = int(room.inodes * (self._reserve.percent or _INODE_PERCENT) / 100)
             if room.inodes and room.free_inodes < kept_inodes:
                 left = f"{room.free_inodes:,} of {room.inodes:,} inodes left"
@@ -103,10 +104,3 @@ def _full(place: Path, left: str, kept: str) -> DiskFull:
         "([allowlist], [platform]) or lower the reserve, then sync again",
         path=str(place),
     )
-
-
-def _size(count: int) -> str:
-    for factor, unit in ((10**12, "TB"), (10**9, "GB"), (10**6, "MB")):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count / 1000:.1f} kB"

@@ -60,7 +60,7 @@ class BacklogEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class SyncedPage:
     """A project was synced, from a page of the serial ``reached`` (None where pages have no serials).
 
     ``announced`` is a serial that the page should have reached, as far as its sync can tell: an event's where
@@ -126,7 +126,7 @@ class Backlog:
                 select(func.count()).select_from(backlog).where(backlog.c.parked.is_(True))
             ).scalar_one()
 
-    def look_at(self, project: NormalizedName, display_name: str, run_id: int, reason: str) -> None:
+    def add_unread(self, project: NormalizedName, display_name: str, run_id: int, reason: str) -> None:
         """Have ``project`` looked at now, whatever its serial, without having failed."""
         now = int(self._clock())
         row = {
@@ -248,38 +248,38 @@ def put_off(
     upsert(connection, backlog, [row])
 
 
-def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: int) -> None:
+def settle(connection: Connection, attempts: Iterable[SyncedPage], *, run_id: int, now: int) -> None:
     """Within a batch's transaction: these projects were synced.
 
     They leave the backlog, but for one whose page is older than the event it waits for, as happens when it
     was asked for by name: the cursor has passed that event, nothing else remembers it. A page that
     contradicts what upstream announced puts its project on the backlog as lagging.
     """
-    by_name = {look.project: look for look in looks}
+    by_name = {page.project: page for page in attempts}
     entries = {
         row.project: row for row in connection.execute(select(backlog).where(backlog.c.project.in_(by_name)))
     }
     current, lagging = [], []
-    for look in by_name.values():
-        entry = entries.get(look.project)
-        if entry is not None and entry.exact and not look.missing and (look.reached or 0) < entry.serial:
-            awaited = _awaited(entry, look.announced, exact=look.exact, gone=look.gone)
-            connection.execute(update(backlog).where(backlog.c.project == look.project).values(awaited))
+    for page in by_name.values():
+        entry = entries.get(page.project)
+        if entry is not None and entry.exact and not page.missing and (page.reached or 0) < entry.serial:
+            awaited = _awaited(entry, page.announced, exact=page.exact, gone=page.gone)
+            connection.execute(update(backlog).where(backlog.c.project == page.project).values(awaited))
             continue
         before = None if entry is None else _highest(entry.serial, entry.announced)
-        wanted = _highest(look.announced, before)
-        if wanted is None or look.reached is None or look.reached >= wanted:
-            current.append(look.project)
+        wanted = _highest(page.announced, before)
+        if wanted is None or page.reached is None or page.reached >= wanted:
+            current.append(page.project)
         elif entry is None or not entry.lagging or wanted > (before or 0):
-            lagging.append(_lagging(look, entry, wanted, looks=1, first=(run_id, now), now=now))
+            lagging.append(_lagging(page, entry, wanted, attempts=1, first=(run_id, now), now=now))
         elif now < entry.next_try_at:
             # Somebody asked for it early: four looks in a minute prove nothing.
             continue
         elif entry.attempts < LOOKS_AGAIN or entry.exact:
             first = (entry.first_run_id, entry.first_failed_at)
-            lagging.append(_lagging(look, entry, wanted, looks=entry.attempts + 1, first=first, now=now))
+            lagging.append(_lagging(page, entry, wanted, attempts=entry.attempts + 1, first=first, now=now))
         else:
-            current.append(look.project)
+            current.append(page.project)
     gone = [project for project in current if project in entries]
     if gone:
         connection.execute(delete(backlog).where(backlog.c.project.in_(gone)))
@@ -287,38 +287,38 @@ def settle(connection: Connection, looks: Iterable[Look], *, run_id: int, now: i
 
 
 def _lagging(
-    look: Look, entry: Row[Any] | None, wanted: int, *, looks: int, first: tuple[int, int], now: int
+    page: SyncedPage, entry: Row[Any] | None, wanted: int, *, attempts: int, first: tuple[int, int], now: int
 ) -> dict[str, Any]:
     """A row; ``first`` is the run and the time of the first look."""
-    awaited = _awaited(entry, look.announced, exact=look.exact, gone=look.gone)
-    if not look.missing:
+    awaited = _awaited(entry, page.announced, exact=page.exact, gone=page.gone)
+    if not page.missing:
         # A page that has not reached the event has stayed on the backlog before.
         awaited |= {"serial": wanted, "exact": False, "announced": None}
     return {
-        "project": look.project,
-        "display_name": look.display_name,
+        "project": page.project,
+        "display_name": page.display_name,
         "error": "Lagging",
-        "reason": _why(look, wanted, gone=awaited["gone"]),
+        "reason": _why(page, wanted, gone=awaited["gone"]),
         **awaited,
-        "attempts": looks,
+        "attempts": attempts,
         "first_run_id": first[0],
         "first_failed_at": first[1],
         "last_failed_at": now,
-        "next_try_at": now + _delay(looks),
+        "next_try_at": now + _delay(attempts),
         "parked": False,
         "lagging": True,
     }
 
 
-def _why(look: Look, wanted: int, *, gone: bool) -> str:
-    if look.missing:
+def _why(page: SyncedPage, wanted: int, *, gone: bool) -> str:
+    if page.missing:
         return f"upstream has no page of it, and announced it at serial {wanted}; it is looked at again"
     if gone:
         return (
-            f"the page is of serial {look.reached}, and upstream's index of serial {wanted} does not list "
+            f"the page is of serial {page.reached}, and upstream's index of serial {wanted} does not list "
             "the project; it is looked at again"
         )
-    return f"the page is of serial {look.reached}, upstream announced {wanted}; it is looked at again"
+    return f"the page is of serial {page.reached}, upstream announced {wanted}; it is looked at again"
 
 
 def _awaited(entry: Row[Any] | None, serial: int | None, *, exact: bool, gone: bool) -> dict[str, Any]:

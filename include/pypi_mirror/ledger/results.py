@@ -206,7 +206,7 @@ class Results:
             failures = [failure for r in results if (failure := r.failure) is not None]
             backlog.settle(
                 connection,
-                [_look(r) for r in synced if not r.failed and r.waits is None],
+                [_synced_page(r) for r in synced if not r.failed and r.waits is None],
                 run_id=self._run_id,
                 now=now,
             )
@@ -496,7 +496,7 @@ def _done(r: Synced) -> tuple[NormalizedName, int, bool]:
     return r.planned.project, reached, r.removed or r.planned.gone
 
 
-def _look(r: Synced) -> backlog.Look:
+def _synced_page(r: Synced) -> backlog.SyncedPage:
     """What the backlog has to know: how old the page is, and how old it should not be.
 
     A serial that upstream had shown before is not news: the backlog waits for it, or has given up on it.
@@ -514,7 +514,7 @@ def _look(r: Synced) -> backlog.Look:
         reached = math.inf
     else:
         reached = _serial(r)
-    return backlog.Look(
+    return backlog.SyncedPage(
         project=planned.project,
         display_name=planned.display_name,
         reached=reached,

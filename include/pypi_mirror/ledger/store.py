@@ -20,8 +20,8 @@ from pypi_mirror.ledger.facts import FactTable
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.left_out import LeftOuts
 from pypi_mirror.ledger.listings import Listings
+from pypi_mirror.ledger.locations import Locations
 from pypi_mirror.ledger.migrations import HEAD, create, upgrade, version_of
-from pypi_mirror.ledger.places import Places
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
@@ -46,7 +46,7 @@ class Ledger:
         self.left_out = LeftOuts(engine)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
-        self.places = Places(engine, clock)
+        self.locations = Locations(engine, clock)
         self.samples = Samples(engine)
         self.listings = Listings(engine)
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.changes.watch import lag_of, upstream_state
+from pypi_mirror.changes.upstream_state import lag_of, upstream_state
 from pypi_mirror.disk.room import reserved, room_of
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -15,8 +15,8 @@ from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.removals import PlannedRemoval, removals_waiting
 from pypi_mirror.observing.times import utc, utc_or_none
 from pypi_mirror.observing.under_way import newest_run, run_under_way
-from pypi_mirror.planning.guard_removals import waiting_for_approval
 from pypi_mirror.planning.pause import paused_until
+from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import unknown_names
 

@@ -16,7 +16,7 @@ from pypi_mirror.model import PlanState, RunKind
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.observing.times import utc
 from pypi_mirror.observing.under_way import run_under_way
-from pypi_mirror.planning.guard_removals import removals_of, waiting_for_approval
+from pypi_mirror.planning.removals import removals_of, waiting_for_approval
 
 # Seconds of which speed is told; samples are taken each minute.
 _RECENT: Final = 5 * 60

@@ -7,7 +7,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import Page, one_more, page_of
-from pypi_mirror.planning.guard_removals import waiting_for_approval
+from pypi_mirror.planning.removals import waiting_for_approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A sample of the mirror's size, disk and lag, for charts and for the forecast of its disk."""
 
-from pypi_mirror.changes.watch import lag_of
+from pypi_mirror.changes.upstream_state import lag_of
 from pypi_mirror.disk.room import room_of
 from pypi_mirror.ledger.samples import Sample
 from pypi_mirror.mirror import Mirror

@@ -3,7 +3,7 @@
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.planning.guard_removals import waits_for_approval
+from pypi_mirror.planning.removals import waits_for_approval
 
 
 def run_under_way(mirror: Mirror) -> Run | None:

@@ -9,10 +9,10 @@ written and raises UnicodeEncodeError, which upstream's parser rules out.
 from typing import Any, Final
 
 import msgspec
+from markupsafe import escape
 from msgspec import UNSET, UnsetType
 
 from pypi_mirror.model import Extra, MirroredPage, PooledFile
-from pypi_mirror.pages.html import escape_html
 from pypi_mirror.pages.links import Links
 
 API_VERSION = "1.4"
@@ -116,10 +116,10 @@ def render_html(page: MirroredPage, links: Links) -> bytes:
     Spaces and line ends are upstream's. The format has no place for size, upload time and versions, and
     one hash a file: SHA-256.
     """
-    name = escape_html(page.name)
-    status = f'<meta name="pypi:project-status" content="{escape_html(page.status.status)}">'
+    name = escape(page.name)
+    status = f'<meta name="pypi:project-status" content="{escape(page.status.status)}">'
     if page.status.reason:
-        status += f'<meta name="pypi:project-status-reason" content="{escape_html(page.status.reason)}">'
+        status += f'<meta name="pypi:project-status-reason" content="{escape(page.status.reason)}">'
     anchors = "".join([_html_anchor(file, links) for file in page.files])
     trailer = "" if page.serial is None else f"\n<!--SERIAL {page.serial}-->"
     return (
@@ -141,17 +141,17 @@ def _html_anchor(file: PooledFile, links: Links) -> str:
     remote = file.remote
     attributes = ""
     if remote.requires_python:
-        attributes = f'data-requires-python="{escape_html(remote.requires_python)}" '
+        attributes = f'data-requires-python="{escape(remote.requires_python)}" '
     if remote.yanked is not None:
-        attributes += f'data-yanked="{escape_html(remote.yanked)}" '
+        attributes += f'data-yanked="{escape(remote.yanked)}" '
     if file.metadata_sha256:
         digest = f"sha256={file.metadata_sha256}"
         attributes += f'data-dist-info-metadata="{digest}" data-core-metadata="{digest}"'
     if file.has_provenance:
-        attributes += f' data-provenance="{escape_html(links.provenance(file))}"'
+        attributes += f' data-provenance="{escape(links.provenance(file))}"'
     if remote.gpg_sig is False:
         attributes += ' data-gpg-sig="false"'
     return (
-        f'<a href="{escape_html(links.file(file))}#sha256={file.sha256}" {attributes}>'
-        f"{escape_html(remote.filename)}</a><br />\n"
+        f'<a href="{escape(links.file(file))}#sha256={file.sha256}" {attributes}>'
+        f"{escape(remote.filename)}</a><br />\n"
     )

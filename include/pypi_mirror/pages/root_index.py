@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import msgspec
+from markupsafe import escape
 from msgspec import UNSET, UnsetType
 
 from pypi_mirror.disk.files import AtomicFile, flush_filesystem, open_temporary
@@ -30,7 +31,6 @@ from pypi_mirror.pages.formats import (
     remove_index_files,
     twin_matches,
 )
-from pypi_mirror.pages.html import escape_html
 from pypi_mirror.pages.project_page import API_VERSION
 from pypi_mirror.settings.values import SimpleFormat
 
@@ -136,15 +136,12 @@ class _HtmlWriter:
     tail = b"</body>\n</html>"
 
     def __init__(self, link_prefix: str) -> None:
-        self._link_prefix = escape_html(link_prefix)
+        self._link_prefix = escape(link_prefix)
 
     def render(self, entries: list[IndexEntry]) -> bytes:
         prefix = self._link_prefix
         return "".join(
-            [
-                f'<a href="{prefix}{escape_html(entry.project)}/">{escape_html(entry.name)}</a>\n'
-                for entry in entries
-            ]
+            [f'<a href="{prefix}{escape(entry.project)}/">{escape(entry.name)}</a>\n' for entry in entries]
         ).encode()
 
 

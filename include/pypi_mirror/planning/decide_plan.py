@@ -16,7 +16,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.planning.guard import Losing, described, unannounced, weigh_silent, withheld
-from pypi_mirror.planning.guard_removals import removed_lately
+from pypi_mirror.planning.removals import removed_lately
 
 log = logging.getLogger(__name__)
 

@@ -17,6 +17,7 @@ from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
 from pypi_mirror.planning.backfill_plan import CHANGED, plan_backfill
+from pypi_mirror.planning.bounds import choose_projects
 from pypi_mirror.planning.plan import (
     asked_for,
     candidates,
@@ -28,7 +29,6 @@ from pypi_mirror.planning.plan import (
 )
 from pypi_mirror.planning.stray_pages import StrayPages
 from pypi_mirror.planning.to_do import goes_on
-from pypi_mirror.planning.turns import choose_turns
 from pypi_mirror.planning.unknown_names import note_unlisted_names
 from pypi_mirror.upstream.changelog import changes_content
 from pypi_mirror.upstream.index_snapshot import load_snapshot
@@ -55,7 +55,7 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
         mirror.ledger.plan.add(run_id, strays.plan())
         mirror.ledger.facts.put(Facts.pages_found.to((run_id, strays.found)))
         note_unlisted_names(mirror, run_id)
-    choose_turns(mirror, run)
+    choose_projects(mirror, run)
     mirror.ledger.plan.reread_withheld(run_id)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
     return mirror.ledger.plan.count_unread(run_id)

@@ -10,9 +10,9 @@ from pypi_mirror.facts.values import Pause
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.planning.bounds import bounding_option
 from pypi_mirror.planning.download_window import closed_until
 from pypi_mirror.planning.to_do import Left
-from pypi_mirror.planning.turns import bounding_option
 from pypi_mirror.wording import count, size
 
 

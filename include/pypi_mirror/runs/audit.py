@@ -18,12 +18,13 @@ from packaging.utils import NormalizedName
 from pypi_mirror.audit.clashes import clashing
 from pypi_mirror.audit.events import behind_events, follow_events
 from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.project_audit import ProjectAudit
 from pypi_mirror.audit.repair import recheck
 from pypi_mirror.audit.report import AuditCoverage, AuditReport, Tallying
 from pypi_mirror.audit.tree import (
-    PoolTurn,
-    look_at_name_map,
-    look_at_root_index,
+    PoolParts,
+    check_name_map,
+    check_root_index,
     remove_leftovers,
     repair_name_map,
     repair_root_index,
@@ -31,7 +32,6 @@ from pypi_mirror.audit.tree import (
     sweep_orphans,
     walk_pool,
 )
-from pypi_mirror.audit.turns import Turns
 from pypi_mirror.changes.upstream_identity import require_same
 from pypi_mirror.errors import DiskFault
 from pypi_mirror.facts.facts import Facts
@@ -45,7 +45,7 @@ from pypi_mirror.observing.asked_for_names import require_held
 from pypi_mirror.observing.coverage import needed_bytes
 from pypi_mirror.observing.under_way import run_under_way
 from pypi_mirror.planning.decide_plan import decide_plan
-from pypi_mirror.planning.guard_removals import require_none_waits
+from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.read_pages import read_pages
 from pypi_mirror.runs.rebuild_index import rebuild_index
@@ -96,7 +96,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
     require_held(mirror, request.projects)
     if request.dry_run:
         under_way = run_under_way(mirror)
-        _Audit(mirror, request, tally, run=None, under_way=under_way).look()
+        _Audit(mirror, request, tally, run=None, under_way=under_way).check()
         report_ = tally.report(dry_run=True, coverage=_coverage(mirror, request), reason=None)
         return replace(report_, beside=None if under_way is None else under_way.request.label)
     require_none_waits(mirror)
@@ -110,7 +110,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         mirror.ledger.runs.fetched(run.id, source="ledger", cursor_from=cursor, cursor_to=cursor)
         mirror.ledger.plan.write(run.id, ())
         waits = mirror.ledger.facts.unpublished is not None
-        reason = _Audit(mirror, request, tally, run=mirror.ledger.runs.get(run.id)).look()
+        reason = _Audit(mirror, request, tally, run=mirror.ledger.runs.get(run.id)).check()
         # What a sync left unpublished, for it had to stop, is for a sync to publish.
         if not waits:
             rebuild_index(mirror, run.id)
@@ -149,7 +149,7 @@ class _Audit:
         self._whole = not request.projects and under_way is None
         unlimited = request.everything or bool(request.projects)
         budget = mirror.settings.audit.bytes_per_run if request.budget is None else request.budget
-        self._turns = Turns(
+        self._projects = ProjectAudit(
             mirror,
             tally,
             run,
@@ -158,18 +158,18 @@ class _Audit:
             under_way=under_way,
         )
 
-    def look(self) -> str | None:
+    def check(self) -> str | None:
         """Everything in its order; a reason why the audit ended early, None when it did not."""
         request = self._request
-        self._turns.look(names=request.projects, everything=request.everything)
-        clashes = self._look_at_tree() if self._whole else []
-        self._turns.repair()
-        self._look_at_events()
+        self._projects.check(names=request.projects, everything=request.everything)
+        clashes = self._check_tree() if self._whole else []
+        self._projects.repair()
+        self._check_events()
         if self._run is not None:
-            self._tally.repaired += len(clashes) - len(clashing(self._mirror.ledger.places, clashes))
+            self._tally.repaired += len(clashes) - len(clashing(self._mirror.ledger.locations, clashes))
         return self._recheck()
 
-    def _look_at_events(self) -> None:
+    def _check_events(self) -> None:
         found = behind_events(self._mirror, names=self._request.projects)
         while chunk := list(islice(found, _RECHECKED_AT_ONCE)):
             for finding, _ in chunk:
@@ -178,16 +178,16 @@ class _Audit:
                 planned = [each for _, each in chunk]
                 follow_events(self._mirror, self._tally, planned, self._sync_now, most_gone=_MOST_GONE)
 
-    def _look_at_tree(self) -> list[str]:
+    def _check_tree(self) -> list[str]:
         """Returns the places, relative to ``web/``, for which pages list two files."""
-        clashes = self._look_at_pool()
-        self._look_at_strays()
+        clashes = self._check_pool()
+        self._check_strays()
         # A page without a row lists files without rows.
-        if self._run is not None and self._mirror.settings.delete_packages and self._turns.knows_all():
-            self._tally.swept += sweep_orphans(self._mirror, self._turns.keep_lease)
-        for finding in (index := look_at_root_index(self._mirror)):
+        if self._run is not None and self._mirror.settings.delete_packages and self._projects.knows_all():
+            self._tally.swept += sweep_orphans(self._mirror, self._projects.keep_lease)
+        for finding in (index := check_root_index(self._mirror)):
             self._tally.add(finding)
-        for finding in (name_map := look_at_name_map(self._mirror)):
+        for finding in (name_map := check_name_map(self._mirror)):
             self._tally.add(finding)
         if self._run is None:
             return clashes
@@ -200,9 +200,9 @@ class _Audit:
         self._tally.repaired += len(index) + len(name_map)
         return clashes
 
-    def _look_at_pool(self) -> list[str]:
-        turn = PoolTurn.of(self._mirror, everything=self._request.everything)
-        found = walk_pool(self._mirror, turn.parts, self._turns.keep_lease)
+    def _check_pool(self) -> list[str]:
+        turn = PoolParts.of(self._mirror, everything=self._request.everything)
+        found = walk_pool(self._mirror, turn.parts, self._projects.keep_lease)
         clashes: list[str] = []
         while chunk := list(islice(found, _ORPHANS_NOTED_AT_ONCE)):
             places: dict[Kind, list[str]] = {Kind.CLASH: [], Kind.ORPHAN: []}
@@ -212,16 +212,16 @@ class _Audit:
             clashes += places[Kind.CLASH]
             if self._run is not None:
                 self._tally.repaired += remove_leftovers(self._mirror, chunk)
-                self._turns.note_orphans(places[Kind.ORPHAN])
+                self._projects.note_orphans(places[Kind.ORPHAN])
         self._tally.directories += turn.count
         if self._run is not None:
             turn.note(self._mirror)
-            claimants = clashing(self._mirror.ledger.places, clashes)
-            self._turns.look_also(sorted({one.project for each in claimants.values() for one in each}))
+            claimants = clashing(self._mirror.ledger.locations, clashes)
+            self._projects.check_also(sorted({one.project for each in claimants.values() for one in each}))
         return clashes
 
-    def _look_at_strays(self) -> None:
-        found = stray_pages(self._mirror, self._turns.keep_lease)
+    def _check_strays(self) -> None:
+        found = stray_pages(self._mirror, self._projects.keep_lease)
         names: list[NormalizedName] = []
         for finding in islice(found, _MOST_STRAYS + 1):
             self._tally.add(finding)
@@ -233,7 +233,7 @@ class _Audit:
         if len(names) > _MOST_STRAYS:
             log.error("more than %d pages of projects that the ledger does not have", _MOST_STRAYS)
             return
-        self._turns.repair([name for name in names if self._mirror.policy.rejection_reason(name) is None])
+        self._projects.repair([name for name in names if self._mirror.policy.rejection_reason(name) is None])
         known = self._mirror.ledger.projects.known(names)
         for name in names:
             if name in self._tally.failures:

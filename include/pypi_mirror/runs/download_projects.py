@@ -20,8 +20,8 @@ from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.planning.guard_removals import require_approval
 from pypi_mirror.planning.pause import PauseWatch, is_edited
+from pypi_mirror.planning.removals import require_approval
 from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def download_projects(
     one plans with the new rules; other runs end with RunStopped. Outside download-window only what needs no
     file is done; the rest stays planned, and the run is noted as paused.
 
-    Raises RemovalsHeld when the plan needs a person's approval and the ledger has none, RunStopped under
+    Raises ApprovalRequired when the plan needs a person's approval and the ledger has none, RunStopped under
     stop-on-error, past max-failures, or when ``should_stop`` says so; UpstreamDown when upstream answers
     nothing any more, LeaseLost when another run has taken the mirror over, DiskFull before the disk is full,
     LedgerError and OSError when the mirror itself is at fault.

@@ -18,7 +18,7 @@ from pypi_mirror.changes.upstream_identity import (
     sample_of,
 )
 from pypi_mirror.changes.upstream_index import find_simple_root, upstream_index
-from pypi_mirror.changes.watch import note_fetched, note_silence
+from pypi_mirror.changes.upstream_state import note_fetched, note_silence
 from pypi_mirror.errors import MirrorError, UpstreamError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run, RunRequest, names
@@ -167,7 +167,7 @@ def _from_changelog(mirror: Mirror, control: Control, run: Run, serial: int) -> 
         last, count = events[-1].serial, count + len(events)
     # The next sync hears of them again.
     for event in () if run.request.dry_run else changelog.absurd:
-        mirror.ledger.backlog.look_at(
+        mirror.ledger.backlog.add_unread(
             event.project, event.name, run.id, f"an event of the absurd serial {event.serial} names it"
         )
     return Fetched(run_id=run.id, source="changelog", cursor_from=serial, cursor_to=last, events=count)

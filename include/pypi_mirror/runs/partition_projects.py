@@ -7,13 +7,13 @@ from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.plan import BatchSize
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.planning.bounds import bounding_option, cut_plan
 from pypi_mirror.planning.decide_plan import decide_plan
-from pypi_mirror.planning.guard_removals import weigh_removals
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.pause import pause_of
 from pypi_mirror.planning.plan import WORTH_A_TASK
+from pypi_mirror.planning.removals import weigh_removals
 from pypi_mirror.planning.to_do import goes_on
-from pypi_mirror.planning.turns import bounding_option, cut_plan
 from pypi_mirror.runs.read_pages import read_pages
 
 

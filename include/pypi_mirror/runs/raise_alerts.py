@@ -25,7 +25,7 @@ from pypi_mirror.alerts.notification_state import (
 )
 from pypi_mirror.alerts.observation import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan
 from pypi_mirror.alerts.rules import conditions
-from pypi_mirror.changes.watch import ask_upstream, upstream_state
+from pypi_mirror.changes.upstream_state import ask_upstream, upstream_state
 from pypi_mirror.errors import FileReplaced
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run

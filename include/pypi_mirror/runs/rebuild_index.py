@@ -17,8 +17,8 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
-from pypi_mirror.planning.guard_removals import require_approval
 from pypi_mirror.planning.pause import pause_of
+from pypi_mirror.planning.removals import require_approval
 from pypi_mirror.planning.stray_pages import remove_stray_pages
 from pypi_mirror.publishing.grace import grace_ended_before
 from pypi_mirror.publishing.page_layout import note_layout

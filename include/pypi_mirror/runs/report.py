@@ -18,8 +18,8 @@ from pypi_mirror.model import Failure, RunKind, RunState, Tally
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.sample import take_sample
-from pypi_mirror.planning.guard_removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.planning.pause import described, pause_of
+from pypi_mirror.planning.removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.planning.silent_losses import note_silent_losses, silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.audit.pages import PageAudit
-from pypi_mirror.audit.projects import ProjectLook, look_at_project
+from pypi_mirror.audit.projects import ProjectCheck, check_project
 from pypi_mirror.audit.repair import Repair, SyncNow
 from pypi_mirror.audit.report import Tallying
 from pypi_mirror.errors import MirrorError
@@ -32,7 +32,7 @@ _REPAIRED_AT_ONCE: Final = 500
 _TOO_MANY_GONE: Final = 1_000
 
 
-class Turns:
+class ProjectAudit:
     """Looks at projects and repairs them; ``run`` is None in a dry run, which finds and does not repair.
 
     ``budget`` bytes are read at most, one file at least; None: all that is asked for. What the run
@@ -60,12 +60,12 @@ class Turns:
         self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
         self._budget = budget
         self._under_way = under_way
-        self._damaged: list[ProjectLook] = []
+        self._damaged: list[ProjectCheck] = []
         self._gone = 0
         # A project that was too large for a run's budget, and since when its files are being read.
         self._resume = None if budget is None else mirror.ledger.facts.audit_resume
 
-    def look(self, *, names: Sequence[NormalizedName] = (), everything: bool = False) -> None:
+    def check(self, *, names: Sequence[NormalizedName] = (), everything: bool = False) -> None:
         """Look at the projects whose turn it is, at all, or at those with these names."""
         audits = self._mirror.ledger.audits
         window = self._mirror.settings.audit.within_days * _DAY
@@ -74,18 +74,18 @@ class Turns:
         after: tuple[int, int] | None = None
         while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
             self.keep_lease()
-            self._look_at_backlog([audited.project.project for audited in chunk])
-            looks: list[ProjectLook] = []
+            self._note_backlog([audited.project.project for audited in chunk])
+            checks: list[ProjectCheck] = []
             unsettled = self._unsettled(chunk)
             for audited in chunk:
                 if audited.project.project in unsettled:
                     continue
-                look = self._look_at(audited)
-                looks.append(look)
-                if not look.complete or self._is_spent():
+                check = self._check(audited)
+                checks.append(check)
+                if not check.complete or self._is_spent():
                     break
-            self._take_in(looks)
-            if (looks and not looks[-1].complete) or self._is_spent():
+            self._take_in(checks)
+            if (checks and not checks[-1].complete) or self._is_spent():
                 return
             after = chunk[-1].turn
 
@@ -96,7 +96,7 @@ class Turns:
         planned = self._mirror.ledger.listings.planned(self._under_way.id, names)
         return {name for name, row in planned.items() if row.state != PlanState.DONE.value}
 
-    def _look_at_backlog(self, names: Sequence[NormalizedName]) -> None:
+    def _note_backlog(self, names: Sequence[NormalizedName]) -> None:
         """Note which projects are on the backlog, and how much of upstream's pages is refused.
 
         What is here of them may be whole; it is not all that upstream has. The backlog tries them again, so
@@ -110,13 +110,13 @@ class Turns:
         for project, parts in ledger.left_out.of(names).items():
             self._tally.refused[project] = sum(each.error is None for each in parts)
 
-    def look_also(self, names: Sequence[NormalizedName]) -> None:
+    def check_also(self, names: Sequence[NormalizedName]) -> None:
         """Look at projects that turned out to be wrong, whole, whatever is left of the budget."""
-        waiting = {look.known.project for look in self._damaged}
+        waiting = {check.known.project for check in self._damaged}
         wanted = [name for name in names if name not in waiting]
         if wanted:
             budget, self._budget = self._budget, None
-            self.look(names=wanted)
+            self.check(names=wanted)
             self._budget = budget
 
     def repair(self, lost: Sequence[NormalizedName] = ()) -> None:
@@ -137,7 +137,7 @@ class Turns:
             self._mirror.ledger.audits.verified(
                 self._run.id,
                 hashed=(),
-                looked_at=[look.known.id for look in damaged if look.complete],
+                looked_at=[check.known.id for check in damaged if check.complete],
                 digests=(),
                 at=int(self._mirror.clock()),
             )
@@ -145,7 +145,7 @@ class Turns:
     def note_orphans(self, paths: Sequence[str]) -> None:
         """Nothing accounts for ``paths``, relative to ``web/``: they go after the grace period."""
         if self._run is not None and paths and self.knows_all():
-            self._mirror.ledger.places.note_orphans(self._run.id, paths)
+            self._mirror.ledger.locations.note_orphans(self._run.id, paths)
         self._tally.waiting += len(paths)
 
     def knows_all(self) -> bool:
@@ -157,7 +157,7 @@ class Turns:
         ledger = self._mirror.ledger
         return ledger.facts.selection is not None and ledger.to_do.is_empty()
 
-    def _look_at(self, audited: AuditedProject) -> ProjectLook:
+    def _check(self, audited: AuditedProject) -> ProjectCheck:
         since = self._resumed(audited)
         web, has_files = str(self._mirror.settings.web), self._mirror.settings.release_files
         started = self._tally.bytes
@@ -166,27 +166,27 @@ class Turns:
             self.keep_lease()
             return self._budget is None or started + read < self._budget
 
-        look = look_at_project(
+        check = check_project(
             web, audited, self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
         )
-        if self._run is None and look.findings:
+        if self._run is None and check.findings:
             # A sync may have been at work on it between our look at the ledger and that at the disk.
             if self._unsettled([audited]):
-                return ProjectLook(known=audited.project)
+                return ProjectCheck(known=audited.project)
             again = self._mirror.ledger.audits.due(
                 before=None, after=None, names=[audited.project.project], most_files=1
             )
             if not again:
-                return ProjectLook(known=audited.project)
-            look = look_at_project(
+                return ProjectCheck(known=audited.project)
+            check = check_project(
                 web, again[0], self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
             )
         self._tally.projects += 1
-        self._tally.files += look.files
-        self._tally.bytes += look.bytes_read
-        for finding in look.findings:
+        self._tally.files += check.files
+        self._tally.bytes += check.bytes_read
+        for finding in check.findings:
             self._tally.add(finding)
-        return look
+        return check
 
     def _resumed(self, audited: AuditedProject) -> int | None:
         """Since when files of this project are being read, None when all of them have to be."""
@@ -197,32 +197,32 @@ class Turns:
     def _is_spent(self) -> bool:
         return self._budget is not None and self._tally.bytes >= self._budget
 
-    def _take_in(self, looks: Sequence[ProjectLook]) -> None:
+    def _take_in(self, checks: Sequence[ProjectCheck]) -> None:
         """Note what is right; keep what is not, and repair it when that is much."""
         if self._run is None:
             return
-        damaged = [look for look in looks if look.findings]
+        damaged = [check for check in checks if check.findings]
         now = int(self._mirror.clock())
-        done = [look.known.id for look in looks if look.complete and not look.findings]
+        done = [check.known.id for check in checks if check.complete and not check.findings]
         self._mirror.ledger.audits.verified(
             self._run.id,
-            hashed=[(look.known.id, name) for look in looks for name in look.verified],
+            hashed=[(check.known.id, name) for check in checks for name in check.verified],
             looked_at=done,
             digests=[
-                (look.known.id, look.page.digest)
-                for look in looks
-                if look.page is not None and look.page.digest is not None
+                (check.known.id, check.page.digest)
+                for check in checks
+                if check.page is not None and check.page.digest is not None
             ],
             at=now,
         )
-        self._note_resume(looks[-1], now)
-        self.note_orphans([path for look in looks for path in look.orphans])
+        self._note_resume(checks[-1], now)
+        self.note_orphans([path for check in checks for path in check.orphans])
         self._damaged += damaged
-        self._gone += sum(1 for look in damaged for f in look.findings if f.kind is Kind.MISSING)
+        self._gone += sum(1 for check in damaged for f in check.findings if f.kind is Kind.MISSING)
         if len(self._damaged) >= _REPAIRED_AT_ONCE:
             self.repair()
 
-    def _note_resume(self, last: ProjectLook, now: int) -> None:
+    def _note_resume(self, last: ProjectCheck, now: int) -> None:
         if not last.complete and (self._resume is None or self._resume[0] != last.known.id):
             self._resume = (last.known.id, now)
             self._mirror.ledger.facts.put(Facts.audit_resume.to(self._resume))

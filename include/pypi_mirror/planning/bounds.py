@@ -24,7 +24,7 @@ def is_bounded(run: Run) -> bool:
     return run.request.kind is RunKind.SYNC and not run.request.unbounded
 
 
-def choose_turns(mirror: Mirror, run: Run) -> None:
+def choose_projects(mirror: Mirror, run: Run) -> None:
     """Choose what ``run`` takes of its plan, as it is in the ledger, and leave what is over the bound.
 
     Raises ConfigurationError for a list of ``[schedule] first`` that cannot be read.

@@ -1,4 +1,4 @@
-"""Places in the pool: which of them rows account for, and since when nothing accounts for the others.
+"""Locations in the pool: which of them rows account for, and since when nothing accounts for the others.
 
 There is no index by place, a gigabyte that each download would write to. Where rows have to be found by their
 place, the whole table is gone through, 15 million files in a few seconds, a slice of projects a query: none
@@ -35,7 +35,7 @@ class Claimant:
     sha256: bytes
 
 
-class Places:
+class Locations:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self._engine = engine
         self._clock = clock

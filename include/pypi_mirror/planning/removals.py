@@ -13,14 +13,13 @@ from typing import Final
 
 import msgspec
 
-from pypi_mirror.errors import LedgerError, MirrorBusy, RemovalsHeld
+from pypi_mirror.errors import ApprovalRequired, LedgerError, MirrorBusy
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
 from pypi_mirror.planning.guard import WEEK, weigh_announced
-from pypi_mirror.planning.to_do import note_to_do
 from pypi_mirror.wording import moment_of
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ def weigh_removals(
         removals = replace(
             removals, approved=True, approved_by=before.approved_by, approved_at=before.approved_at
         )
-    _note(mirror, removals)
+    note_removals(mirror, removals)
     return removals
 
 
@@ -78,7 +77,7 @@ def is_approved(mirror: Mirror, run_id: int) -> bool:
 
 
 def require_approval(mirror: Mirror, run_id: int) -> None:
-    """For whoever carries the plan out: RemovalsHeld unless it needs no approval or the ledger has it.
+    """For whoever carries the plan out: ApprovalRequired unless it needs no approval or the ledger has it.
 
     That a task which asks for it is marked a success is none.
     """
@@ -86,37 +85,11 @@ def require_approval(mirror: Mirror, run_id: int) -> None:
     if removals is None:
         removals = _weighed(mirror, run_id)
     if removals.exceeded and not removals.approved:
-        raise _held(removals)
+        raise approval_required(removals)
 
 
-def guard_removals(
-    mirror: Mirror, run_id: int, *, approved: str | None = None, by: str = "somebody"
-) -> Removals:
-    """Let the run go on to its batches; ``approved`` is the id of the plan that the person ``by`` allowed.
-
-    That is recorded in the ledger, where the steps after this one look for it (``require_approval``).
-
-    Raises RemovalsHeld when the plan needs approval and this is not it, LeaseLost when another run took the
-    mirror while this one waited.
-    """
-    run = mirror.ledger.runs.get(run_id)
-    mirror.ledger.lease.renew(run.request.label)
-    removals = removals_of(mirror, run_id)
-    if not removals.exceeded:
-        note_to_do(mirror, run, approved=False)
-        return removals
-    if removals.plan == approved:
-        removals = replace(removals, approved=True, approved_by=by, approved_at=int(mirror.clock()))
-        _note(mirror, removals)
-        log.info("%s approved the plan %s: %s", by, removals.plan, removals.described())
-    if removals.approved:
-        note_to_do(mirror, run, approved=True)
-        return removals
-    raise _held(removals, other=f"{approved} was approved, but that is another plan: " if approved else "")
-
-
-def _held(removals: Removals, other: str = "") -> RemovalsHeld:
-    return RemovalsHeld(
+def approval_required(removals: Removals, other: str = "") -> ApprovalRequired:
+    return ApprovalRequired(
         f"{other}the plan {removals.plan} would remove {removals.described()}: "
         f"{'; '.join(removals.exceeded)}. Nothing was done, the cursor stays. `pypi-mirror plan` lists it; "
         f"if it is right, run `pypi-mirror sync --approve {removals.plan}`, or raise the limit",
@@ -203,7 +176,7 @@ def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> R
     )
 
 
-def _note(mirror: Mirror, removals: Removals) -> None:
+def note_removals(mirror: Mirror, removals: Removals) -> None:
     """Beside the last sync's: what that one waits for, a dry run does not do, nor one for named projects."""
     others = [each for each in _noted(mirror) if each.run_id != removals.run_id]
     syncs = [each for each in others if each.kind is RunKind.SYNC]

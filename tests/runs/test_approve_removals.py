@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.errors import LeaseLost, LedgerError, MirrorBusy, RemovalsHeld, UpstreamMalformed
+from pypi_mirror.errors import ApprovalRequired, LeaseLost, LedgerError, MirrorBusy, UpstreamMalformed
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.progress import progress
-from pypi_mirror.planning.guard_removals import guard_removals, removals_of, require_none_waits
+from pypi_mirror.planning.removals import removals_of, require_none_waits
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.download_projects import download_projects
@@ -49,10 +50,10 @@ def tree(made: Bench) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in (made.web / "simple").rglob("*") if path.is_file()}
 
 
-def held_back(made: Bench, **changes: object) -> RemovalsHeld:
+def held_back(made: Bench, **changes: object) -> ApprovalRequired:
     """What a run says that the guard holds back; neither tree nor cursor moved for it."""
     before, cursor = tree(made), made.cursor
-    with pytest.raises(RemovalsHeld) as held:
+    with pytest.raises(ApprovalRequired) as held:
         made.sync(**changes)  # type: ignore[arg-type]
     assert (tree(made), made.cursor) == (before, cursor)
     with made.open() as mirror:
@@ -168,7 +169,7 @@ def test_a_lost_ledger_and_another_upstream_leave_the_pages(bench: MakeBench, ha
     with running(Warehouse(Upload(distribution=Wheel(name="theirs")))) as other:
         right = made.settings.master
         made.change(master=other.url)
-        with pytest.raises(RemovalsHeld, match="100 % of the mirror's projects"):
+        with pytest.raises(ApprovalRequired, match="100 % of the mirror's projects"):
             made.sync()
         assert tree(made) == before
         made.change(master=right)
@@ -209,13 +210,13 @@ def test_while_it_waits_another_run_takes_over_and_voids_the_plan(synced: Bench)
         request = synced.request()
         run_id = fetch_changelog(mirror, request).run_id
         plan = partition_projects(mirror, run_id).weighed.plan
-        assert guard_removals(mirror, run_id, approved=plan).projects == 6
+        assert approve_removals(mirror, run_id, approved=plan).projects == 6
         mirror.ledger.lease.release(request.label)
-        assert guard_removals(mirror, run_id, approved=plan).projects == 6, "nobody came in between"
+        assert approve_removals(mirror, run_id, approved=plan).projects == 6, "nobody came in between"
         mirror.ledger.lease.release(request.label)
         other = fetch_changelog(mirror, synced.request(projects=(NAMES[9],))).run_id
         with pytest.raises(LeaseLost):
-            guard_removals(mirror, run_id, approved=plan)
+            approve_removals(mirror, run_id, approved=plan)
         partition_projects(mirror, other)
         with pytest.raises(LedgerError, match="has to be made anew"):
             removals_of(mirror, run_id)
@@ -230,7 +231,7 @@ def test_a_dry_run_does_not_begin_while_a_plan_waits(synced: Bench) -> None:
         mirror.ledger.lease.release(request.label)
         with pytest.raises(MirrorBusy, match=f"waits for approval of the plan {plan}"):
             require_none_waits(mirror)
-        assert guard_removals(mirror, run_id, approved=plan).approved
+        assert approve_removals(mirror, run_id, approved=plan).approved
         require_none_waits(mirror)
 
 
@@ -256,7 +257,7 @@ def test_an_audit_does_not_make_void_the_plan_that_waits(synced: Bench) -> None:
         synced.clock.advance(days=1)
         with pytest.raises(MirrorBusy, match=f"run 2, which waits for approval of the plan {plan}"):
             run_audit(mirror, AuditRequest(label="audit"))
-        guard_removals(mirror, run, approved=plan)
+        approve_removals(mirror, run, approved=plan)
         fail_run(mirror, request.label, "a test")
         run_audit(mirror, AuditRequest(label="audit"))
 
@@ -279,9 +280,9 @@ def test_a_step_that_is_skipped_or_marked_a_success_approves_nothing(synced: Ben
         request = synced.request()
         run_id = fetch_changelog(mirror, request).run_id
         partition = partition_projects(mirror, run_id)
-        with pytest.raises(RemovalsHeld, match=partition.weighed.plan):
+        with pytest.raises(ApprovalRequired, match=partition.weighed.plan):
             download_projects(mirror, run_id, partition.batches[0].number)
-        with pytest.raises(RemovalsHeld, match=partition.weighed.plan):
+        with pytest.raises(ApprovalRequired, match=partition.weighed.plan):
             rebuild_index(mirror, run_id)
         fail_run(mirror, request.label, "not approved")
     assert tree(synced).keys() == before.keys()
@@ -294,7 +295,7 @@ def test_the_ledger_says_who_approved_what_and_when(synced: Bench) -> None:
     with synced.open() as mirror:
         run_id = fetch_changelog(mirror, synced.request()).run_id
         partition = partition_projects(mirror, run_id)
-        guard_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
+        approve_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
         found = removals_of(mirror, run_id)
         assert (found.approved_by, found.approved_at) == ("Ada", int(synced.clock()))
         # Made anew, with an upload besides, it takes the same off the pages.
@@ -302,12 +303,12 @@ def test_the_ledger_says_who_approved_what_and_when(synced: Bench) -> None:
         fetch_changelog(mirror, mirror.ledger.runs.get(run_id).request)
         again = partition_projects(mirror, run_id)
         assert again.projects == partition.projects + 1
-        assert guard_removals(mirror, run_id).approved
+        assert approve_removals(mirror, run_id).approved
         # Something else goes besides: that is another plan.
         synced.server.apply(RemoveProject(project=NAMES[9]))
         fetch_changelog(mirror, mirror.ledger.runs.get(run_id).request)
         more = partition_projects(mirror, run_id)
-        with pytest.raises(RemovalsHeld):
+        with pytest.raises(ApprovalRequired):
             download_projects(mirror, run_id, more.batches[0].number)
 
 
@@ -321,7 +322,7 @@ def test_many_runs_that_remove_a_few_each_have_a_budget_of_a_week(bench: MakeBen
     for first in (10, 15):
         made.server.apply(*(RemoveProject(project=name) for name in names[first : first + 5]))
         with pytest.raises(
-            RemovalsHeld, match=r"1[0-9]|20 projects within 7 days, 10 of them removed before"
+            ApprovalRequired, match=r"1[0-9]|20 projects within 7 days, 10 of them removed before"
         ):
             made.sync()
     assert pages(made) == set(names[10:])
@@ -332,7 +333,7 @@ def test_a_week_later_there_is_a_budget_again(synced: Bench) -> None:
         synced.server.apply(*(RemoveProject(project=name) for name in NAMES[first : first + 5]))
         synced.sync()
     synced.server.apply(RemoveProject(project=NAMES[10]))
-    with pytest.raises(RemovalsHeld, match="weekly-percent"):
+    with pytest.raises(ApprovalRequired, match="weekly-percent"):
         synced.sync()
     synced.clock.advance(days=7)
     assert synced.sync().tally.projects_removed == 1
@@ -340,7 +341,7 @@ def test_a_week_later_there_is_a_budget_again(synced: Bench) -> None:
 
 def test_what_a_person_approved_does_not_count_against_the_week(synced: Bench) -> None:
     synced.server.apply(*(RemoveProject(project=name) for name in NAMES[:8]))
-    with pytest.raises(RemovalsHeld) as held:
+    with pytest.raises(ApprovalRequired) as held:
         synced.sync()
     synced.sync(approved=held.value.plan)
     synced.server.apply(*(RemoveProject(project=name) for name in NAMES[8:11]))
@@ -356,7 +357,7 @@ def test_a_run_that_is_awaiting_approval_says_so_and_not_that_it_is_under_way(sy
         assert seen is not None
         assert seen.awaiting_approval == partition.weighed.described()
         assert seen.phase == "awaiting-approval"
-        guard_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
+        approve_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
         seen = progress(mirror)
         assert seen is not None
         assert seen.awaiting_approval is None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.ledger import places
+from pypi_mirror.ledger import locations
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.ledger.tables import files, projects
 from pypi_mirror.model import path_of
@@ -12,8 +12,8 @@ COUNT = 7
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "_SLICE", 2)
-    monkeypatch.setattr(places, "_NAMES_AT_ONCE", 2)
+    monkeypatch.setattr(locations, "_SLICE", 2)
+    monkeypatch.setattr(locations, "_NAMES_AT_ONCE", 2)
 
 
 def location(number: int) -> bytes:
@@ -48,18 +48,18 @@ def filled(ledger: Ledger) -> Ledger:
 
 
 def test_the_rows_of_a_range_of_places(filled: Ledger) -> None:
-    found = [(file.filename, project) for file, project in filled.places.within(b"\x40", b"\xa1")]
+    found = [(file.filename, project) for file, project in filled.locations.within(b"\x40", b"\xa1")]
     assert found == [("p2.whl", "p2"), ("p3.whl", "p3"), ("p4.whl", "p4"), ("p5.whl", "p5"), ("p5.whl", "p7")]
-    assert [project for _, project in filled.places.within(b"\xc0", None)] == ["p6", "p7"]
+    assert [project for _, project in filled.locations.within(b"\xc0", None)] == ["p6", "p7"]
 
 
 def test_an_empty_table(ledger: Ledger) -> None:
-    assert list(ledger.places.within(b"\x00", None)) == []
-    assert ledger.places.claimed([path(1)]) == set()
+    assert list(ledger.locations.within(b"\x00", None)) == []
+    assert ledger.locations.claimed([path(1)]) == set()
 
 
 def test_who_lists_a_place(filled: Ledger) -> None:
-    found = filled.places.claimants([path(5), path(3), path(2), path_of(location(1), "p6.whl")])
+    found = filled.locations.claimants([path(5), path(3), path(2), path_of(location(1), "p6.whl")])
     assert {where: [each.project for each in claimants] for where, claimants in found.items()} == {
         path(5): ["p5", "p7"],
         path(2): ["p2"],
@@ -69,6 +69,6 @@ def test_who_lists_a_place(filled: Ledger) -> None:
 def test_what_rows_account_for(filled: Ledger) -> None:
     paths = [path(n) + suffix for n in range(1, COUNT) for suffix in ("", ".metadata", ".provenance")]
     strange = path_of(location(1), "p6.whl")
-    assert filled.places.claimed([*paths, strange]) == {
+    assert filled.locations.claimed([*paths, strange]) == {
         *map(path, range(1, COUNT)), f"{path(4)}.metadata", f"{path(2)}.provenance",
     }  # fmt: skip

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pypi_mirror.changes.watch import ask_upstream, lag_of, upstream_state
+from pypi_mirror.changes.upstream_state import ask_upstream, lag_of, upstream_state
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.facts.values import UpstreamState
 from tests.runs.bench import Bench, MakeBench
