@@ -51,7 +51,7 @@ def test_while_pages_are_read_the_overview_says_how_many(browser: Browser) -> No
 
 PHASES = (
     ({"phase": "reading", "pages": 0}, "Finding out what has changed upstream", "Reading"),
-    ({"phase": "deciding"}, "Deciding what to download and what to remove", "Deciding"),
+    ({"phase": "deciding"}, "The filters are applied to 50 projects", "Deciding"),
     (
         {"phase": "fetching", "planned_files": 180, "planned_bytes": 18_000},
         "60 of 180 files, 6.00 kB of about 18.0 kB downloaded, 100 bytes a second; 1 of 2 batches done",
@@ -75,6 +75,27 @@ def test_each_phase_says_what_is_done_and_what_is_left(
     browser.follow("overview")
     browser.reads(words)
     assert browser.text(".phases [aria-current]") == current
+    browser.run(MEND)
+
+
+ONE_BREAKS = """
+    window.working = window.fetch;
+    const [path, status, body] = arguments;
+    window.fetch = async (url, ...more) => String(url).endsWith(path)
+        ? new Response(JSON.stringify(body), { status }) : window.working(url, ...more);
+"""
+
+
+def test_before_the_first_sync_nothing_is_wrong_and_sync_now_starts_it(browser: Browser) -> None:
+    missing = {"type": "urn:pypi-mirror:no-mirror-yet", "title": "?", "detail": "there is no ledger"}
+    browser.open("clients")
+    browser.run(ONE_BREAKS, "/overview", 503, missing)
+    browser.follow("overview")
+    browser.reads("Nothing is mirrored yet", ".headline")
+    browser.reads("There is no ledger.", ".fresh")
+    assert not browser.all("main [role=alert], .figures > div, .notes > li")
+    assert browser.button("Sync now").is_enabled()
+    browser.screenshot("empty")
     browser.run(MEND)
 
 

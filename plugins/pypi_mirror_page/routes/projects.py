@@ -1,4 +1,4 @@
-"""Projects: the search, one of them whole, why its files are here or not, and syncing it now."""
+"""Projects: the search, one with its files, why each file is kept or left out, and syncing it now."""
 
 from dataclasses import replace
 from typing import Annotated

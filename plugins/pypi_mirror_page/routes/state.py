@@ -1,4 +1,4 @@
-"""Who looks, and how the mirror is: freshness, the run under way, the past."""
+"""Who is logged in, and the state of the mirror: the verdict, the run under way, the past."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta

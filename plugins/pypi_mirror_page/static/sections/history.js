@@ -102,6 +102,6 @@ const runTable = (runs) =>
     ["State", (run) => badge(run.state, TONES[run.state])],
     ["Took", (run) => (run.finished_at === null ? "–" : duration(seconds(run))), "when"],
     ["Projects", (run) => [number(run.projects), run.failed > 0 && el("div", { class: "small" }, `${number(run.failed)} failed`)], "number"],
-    ["Files", (run) => number(run.files), "number"],
-    ["Downloaded", (run) => size(run.bytes), "number"],
+    ["Files", (run) => (run.kind === "audit" ? "–" : number(run.files)), "number"],
+    ["Downloaded", (run) => (run.kind === "audit" ? "–" : size(run.bytes)), "number"],
   ], runs);

@@ -7,7 +7,7 @@ import { table, time } from "../paged_table.js";
 import { actionButton, report } from "../actions.js";
 import { empty, errorBox } from "../loading.js";
 import { headline, note } from "../verdict.js";
-import { ago, count, duration, number, percent, secondsSince, size } from "../wording.js";
+import { ago, capital, count, duration, number, percent, secondsSince, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
 
 const TONES = { success: "good", failed: "bad", running: "info", queued: "info" };
@@ -45,7 +45,9 @@ export const overview = (context) => {
     const missing = trouble?.kind === "no-mirror-yet";
     show(parts.trouble, trouble && !missing && [trouble.title, trouble.message], () => trouble && !missing && errorBox(trouble, context.refresh));
     if (missing) {
-      showFinding(parts.fresh, words, { tone: "warn", headline: trouble.title, advice: trouble.message, see: null });
+      showFinding(parts.fresh, words, { tone: "warn", headline: trouble.title, advice: `${capital(trouble.message)}.`, see: null });
+      for (const part of [parts.notes, parts.figures, parts.disk]) show(part, null, () => null);
+      under_way = false;
     } else if (state !== null) {
       showFinding(parts.fresh, words, state.verdict.worst, () => [examples(state), lastLooks(state)]);
       const { others } = state.verdict;

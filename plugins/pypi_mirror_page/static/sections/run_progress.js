@@ -112,7 +112,7 @@ const sentence = (run) => {
     const unreadable = run.failed > 0 ? `, ${number(run.failed)} could not be read` : "";
     return `${number(run.pages_read)} of ${count(run.pages, "page")} read${unreadable}`;
   }
-  if (run.phase === "deciding") return "The filters are applied to what was read; nothing is downloaded yet.";
+  if (run.phase === "deciding") return `The filters are applied to ${count(run.planned, "project")}; nothing is downloaded yet.`;
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";
   const speed = run.bytes_a_second === null ? "" : `, ${size(run.bytes_a_second)} a second`;
   return `${of(run.done + run.failed, run.planned, "project")}${failed}; ${of(run.files, run.planned_files, "file")}, ${bytes(run)} downloaded${speed}; `
