@@ -9,6 +9,7 @@ import pytest
 
 from pypi_mirror.disk import files as disk
 from pypi_mirror.errors import DiskFault
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching import group_commit
 from pypi_mirror.ledger import results
 from pypi_mirror.model import RunState
@@ -51,8 +52,10 @@ MOMENTS: dict[str, tuple[Any, str]] = {
     "removed pages": (rebuild, "_remove_pages"),
     "name map": (rebuild, "write_name_map"),
     "sweep": (rebuild, "_sweep_tombstones"),
+    "dates": (rebuild, "_write_dates"),
     "cursor": (rebuild, "_record"),
-    "facts": (rebuild, "_put_changed"),
+    "layout": (rebuild, "note_layout"),
+    "any facts": (Facts, "put"),
     "report": (report_step, "show_site"),
 }
 

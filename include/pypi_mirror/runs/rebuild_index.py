@@ -86,7 +86,9 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     strays = remove_stray_pages(mirror, run) if run.request.kind is RunKind.SYNC else 0
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
-    _record(mirror, run, changed=changed_any, paused=paused)
+    cursor = run.cursor_to if run.request.kind is RunKind.SYNC and not paused else None
+    _write_dates(mirror, cursor, changed=changed_any)
+    _record(mirror, run, cursor, paused=paused)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
 
 
@@ -171,20 +173,25 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
     return swept
 
 
-def _record(mirror: Mirror, run: Run, *, changed: bool, paused: bool) -> None:
-    """Everything is on the disk: now the ledger, and the files beside it, may say so."""
-    wanted = [Facts.unpublished.to(None)]
-    if run.request.kind is RunKind.SYNC and not paused:
-        mirror.ledger.catalogue.forget_unselected(now=int(mirror.clock()))
-        wanted += [Facts.another_upstream.to(None), Facts.read_serial.to(None), Facts.pause.to(None)]
-        if run.cursor_to is not None:
-            write_atomically(mirror.settings.directory / "status", f"{run.cursor_to}".encode(), durable=True)
-            wanted.append(Facts.cursor.to(run.cursor_to))
+def _write_dates(mirror: Mirror, cursor: int | None, *, changed: bool) -> None:
+    """What others read of the mirror's age: the new ``cursor``, if it moves, and when pages changed."""
+    if cursor is not None:
+        write_atomically(mirror.settings.directory / "status", f"{cursor}".encode(), durable=True)
     if changed:
         now = datetime.fromtimestamp(mirror.clock(), UTC)
         stamp = now.strftime("%Y%m%dT%H:%M:%S\n").encode()
         write_atomically(mirror.settings.web / "last-modified", stamp, durable=True)
-    mirror.ledger.facts.put(*wanted)
+
+
+def _record(mirror: Mirror, run: Run, cursor: int | None, *, paused: bool) -> None:
+    """Everything is on the disk: now the ledger may say so."""
+    changes = [Facts.unpublished.to(None)]
+    if run.request.kind is RunKind.SYNC and not paused:
+        mirror.ledger.catalogue.forget_unselected(now=int(mirror.clock()))
+        changes += [Facts.another_upstream.to(None), Facts.read_serial.to(None), Facts.pause.to(None)]
+        if cursor is not None:
+            changes.append(Facts.cursor.to(cursor))
+    mirror.ledger.facts.put(*changes)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to and not paused:
         # Upstream dated them: a clock that jumps ahead does not make them older than they are to each other.
