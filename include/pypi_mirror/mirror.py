@@ -36,6 +36,7 @@ from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
+from pypi_mirror.settings.requirements import with_requirements
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.transport.bandwidth import Bandwidth
 from pypi_mirror.transport.curl import CurlTransport
@@ -68,19 +69,24 @@ class Mirror:
         """Where a run keeps what its steps hand on."""
         return self.scratch or self.settings.directory
 
+    @cached_property
+    def resolved(self) -> Settings:
+        """The settings with what requirement files ask for; raises ConfigurationError for a bad file."""
+        return with_requirements(self.settings)
+
     @property
     def policy(self) -> Policy:
-        return self.settings.policy
+        return self.resolved.policy
 
     @cached_property
     def selection(self) -> str:
         """Names what decides over projects, files and pages."""
-        return selection_fingerprint(self.settings)
+        return selection_fingerprint(self.resolved)
 
     @cached_property
     def page_selection(self) -> str:
         """Names what decides over files and pages; a page made under another one is made again."""
-        return page_fingerprint(self.settings)
+        return page_fingerprint(self.resolved)
 
     @cached_property
     def pages(self) -> PageStore:

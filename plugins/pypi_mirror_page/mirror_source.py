@@ -22,6 +22,7 @@ from pypi_mirror.ledger.store import Ledger, refuse_newer
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.requirements import with_requirements
 from pypi_mirror.settings.values import Settings
 
 Identity = tuple[int, ...] | None
@@ -85,7 +86,8 @@ class MirrorSource:
         if self._read is None or identity is None or self._read[0] != identity:
             self._read = None
             self._read = (identity, read_settings(path))
-        return self._read[1]
+        # The files that it names change on their own; as long as they do not, this is the same object.
+        return with_requirements(self._read[1])
 
     def _current(self) -> _Opened:
         settings = self._settings()

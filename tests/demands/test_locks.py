@@ -207,7 +207,7 @@ def test_pipenv_categories_sources_and_what_no_index_serves() -> None:
             '{"_meta": {"pipfile-spec": 7}}',
             "is a Pipfile.lock of pipfile-spec 7; 6 can be read",
         ),
-        ("Pipfile.lock", "{\n1", "Pipfile.lock, line 2: is not JSON"),
+        ("Pipfile.lock", "{\n1", "Pipfile.lock:2: is not JSON"),
         ("Pipfile.lock", "[]", "the file is not a table"),
         (
             "pylock.toml",

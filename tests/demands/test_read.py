@@ -53,7 +53,7 @@ def test_an_encoding_that_the_file_names(tmp_path: Path) -> None:
     with pytest.raises(BadDemands, match="the encoding 'no-such', which does not exist"):
         read_demands(path, {})
     path.write_bytes(b"foo\n# \xe4\n")
-    with pytest.raises(BadDemands, match=r"line 2: is not utf-8 text here; save it as UTF-8"):
+    with pytest.raises(BadDemands, match=r":2: is not utf-8 text here; save it as UTF-8"):
         read_demands(path, {})
 
 

@@ -49,7 +49,7 @@ def test_lines(text: str, expected: list[str], tmp_path: Path) -> None:
     path = tmp_path / "requirements.txt"
     path.write_text(text, encoding="utf-8")
     if not expected:
-        assert "line 1: 'foo#bar==1' is not a requirement (PEP 508)" in mistakes(path)[0]
+        assert ":1: 'foo#bar==1' is not a requirement (PEP 508)" in mistakes(path)[0]
     else:
         assert wanted(read_demands(path, {})) == expected
 
@@ -64,13 +64,13 @@ def test_extras_markers_hashes_and_places() -> None:
     first, second = found.demands
     assert (first.extras, first.marker) == (("a-a", "b"), 'python_version < "3.12"')
     assert first.hashes == (DIGEST, OTHER)
-    assert (first.place, second.place) == ("requirements.txt, line 2", "requirements.txt, line 4")
+    assert (first.place, second.place) == ("requirements.txt:2", "requirements.txt:4")
     assert not first.locked
 
 
 def test_variables_of_the_environment() -> None:
     assert wanted(read("foo==${FOO_VERSION}", {"FOO_VERSION": "1.5"})) == ["foo==1.5"]
-    with pytest.raises(BadDemands, match=r"line 1: 'foo==\$\{NONE\}' is not a requirement"):
+    with pytest.raises(BadDemands, match=r":1: 'foo==\$\{NONE\}' is not a requirement"):
         read("foo==${NONE}", {})
 
 
@@ -112,7 +112,7 @@ def test_what_no_index_serves_is_named(line: str, reason: str) -> None:
     found = read(f"bar\n{line}\n")
     assert wanted(found) == ["bar"]
     assert [(remark.place, reason in remark.reason) for remark in found.unserved] == [
-        ("requirements.txt, line 2", True)
+        ("requirements.txt:2", True)
     ]
 
 
@@ -136,18 +136,18 @@ def test_what_no_index_serves_is_named(line: str, reason: str) -> None:
 def test_options_that_decide_nothing(line: str) -> None:
     found = read(f"{line}\nbar")
     assert wanted(found) == ["bar"]
-    assert {(remark.place, remark.text) for remark in found.ignored} == {("requirements.txt, line 1", line)}
+    assert {(remark.place, remark.text) for remark in found.ignored} == {("requirements.txt:1", line)}
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("foo bar", "line 1: 'foo bar' is not a requirement (PEP 508): Expected"),
-        ("foo=>1", "line 1: 'foo=>1' is not a requirement"),
-        ("--unknown", "line 1: '--unknown' is not a line that pip reads: no such option: --unknown"),
-        ("-r", "line 1: '-r' is not a line that pip reads"),
-        ("foo --hash=md5:1", "line 1: --hash=md5:1 is no digest that pip takes"),
-        ("foo --config-settings 'a", 'line 1: "foo --config-settings \'a" is not a line that pip reads'),
+        ("foo bar", ":1: 'foo bar' is not a requirement (PEP 508): Expected"),
+        ("foo=>1", ":1: 'foo=>1' is not a requirement"),
+        ("--unknown", ":1: '--unknown' is not a line that pip reads: no such option: --unknown"),
+        ("-r", ":1: '-r' is not a line that pip reads"),
+        ("foo --hash=md5:1", ":1: --hash=md5:1 is no digest that pip takes"),
+        ("foo --config-settings 'a", ':1: "foo --config-settings \'a" is not a line that pip reads'),
     ],
 )
 def test_bad_lines(text: str, message: str) -> None:
@@ -159,9 +159,9 @@ def test_bad_lines(text: str, message: str) -> None:
 def test_all_mistakes_are_named_at_once() -> None:
     with pytest.raises(BadDemands) as caught:
         read("foo bar\nok\nfoo=>1")
-    assert [mistake.partition(":")[0] for mistake in caught.value.mistakes] == [
-        "requirements.txt, line 1",
-        "requirements.txt, line 3",
+    assert [mistake.partition(": ")[0] for mistake in caught.value.mistakes] == [
+        "requirements.txt:1",
+        "requirements.txt:3",
     ]
 
 
@@ -174,9 +174,9 @@ def test_included_files(tmp_path: Path) -> None:
     found = read_demands(tmp_path / "requirements.txt", {})
     assert wanted(found) == ["bar", "baz", "foo"]
     assert [demand.place for demand in found.demands] == [
-        f"{folder / 'base.txt'}, line 1",
-        f"{folder / 'base2.txt'}, line 1",
-        f"{tmp_path / 'requirements.txt'}, line 2",
+        f"{folder / 'base.txt'}:1",
+        f"{folder / 'base2.txt'}:1",
+        f"{tmp_path / 'requirements.txt'}:2",
     ]
 
 
@@ -198,7 +198,7 @@ def test_circles_missing_files_and_depth(tmp_path: Path) -> None:
     assert "includes a file that includes this one" in mistakes(circle)[0]
     missing = tmp_path / "missing.txt"
     missing.write_text("foo\n-r nowhere.txt")
-    assert f"{missing}, line 2: {tmp_path / 'nowhere.txt'} does not exist" in mistakes(missing)[0]
+    assert f"{missing}:2: {tmp_path / 'nowhere.txt'} does not exist" in mistakes(missing)[0]
     for number in range(20):
         (tmp_path / f"{number}.txt").write_text(f"-r {number + 1}.txt")
     (tmp_path / "20.txt").write_text("foo")
@@ -211,7 +211,7 @@ def test_as_uv_and_pip_tools_write_it() -> None:
     assert [remark.text for remark in found.unserved] == ["-e .", "../local"]
     found = read_demands(LOCKS / "pip-tools-requirements.txt", {})
     assert [demand.project for demand in found.demands][:2] == ["docopt", "linkify-it-py"]
-    assert [remark.place.rpartition(" ")[2] for remark in found.ignored] == ["7", "8", "9"]
+    assert [remark.place.rpartition(":")[2] for remark in found.ignored] == ["7", "8", "9"]
 
 
 REQUIREMENTS = st.builds(
@@ -241,7 +241,7 @@ def test_as_pip_itself_reads_it(tmp_path_factory: pytest.TempPathFactory, lines:
     found = read_demands(path, {})
     places = [int(each.comes_from.rpartition("line ")[2].rstrip(")")) for each in theirs]
     ours = [*found.demands, *found.unserved]
-    assert sorted(int(each.place.rpartition(" ")[2]) for each in ours) == places
+    assert sorted(int(each.place.rpartition(":")[2]) for each in ours) == places
     hashes = [tuple(sorted((each.options or {}).get("hashes", {}).get("sha256", ()))) for each in theirs]
     assert [tuple(h.partition(":")[2] for h in demand.hashes) for demand in found.demands] == [
         digests

@@ -166,10 +166,11 @@ def test_the_rule_that_asks_for_a_release() -> None:
     selector = policy(allowed_projects=frozenset({FOO, BAR}), allowed_releases=rules)
 
     def rule(project: NormalizedName, filename: str) -> str | None:
-        return selector.admitted_by(project, RemoteFile(filename=filename, url=""))
+        root = selector.admitted_by(project, RemoteFile(filename=filename, url=""))
+        return None if root is None else root.rule
 
     assert rule(FOO, "foo-0.9.tar.gz") == "foo<1"
-    assert rule(FOO, "foo-2.1.tar.gz") == "foo<3,>=2"
+    assert rule(FOO, "foo-2.1.tar.gz") == "foo>=2,<3"
     assert rule(FOO, "foo-1.5.tar.gz") is None
     assert rule(FOO, "foo.zip") is None
     assert rule(BAR, "bar-0.9.tar.gz") is None

@@ -90,7 +90,7 @@ def compare(bench: Bench) -> None:
         names = {p["name"] for p in upstream.json()["projects"]}
     else:
         names = set(pypi_simple.IndexPage.from_html(upstream.text).projects)
-    selector = bench.settings.policy
+    selector = bench.policy
     wanted = {
         name: _normalized(name) for name in names if selector.rejection_reason(_normalized(name)) is None
     }
@@ -121,7 +121,7 @@ def compare_page(bench: Bench, name: str) -> None:
             answer.content, url=url, project=normalized, header_serial=None, etag=None
         )
         their_other = pypi_simple.ProjectPage.from_html(name, answer.text, base_url=url)
-    decision = bench.settings.policy.decide(theirs)
+    decision = bench.policy.decide(theirs)
     kept = {file.filename for file in decision.kept}
     ours, our_other = _our_json(bench, normalized)
     is_json = answer.headers["Content-Type"] == _JSON

@@ -16,12 +16,14 @@ from packaging.utils import NormalizedName
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.policy import Policy
 from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, fail_run, report
+from pypi_mirror.settings.requirements import with_requirements
 from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.transport.patience import Patience
 from tests.policies import changed, policy
@@ -72,6 +74,10 @@ class Bench:
     @property
     def web(self) -> Path:
         return self.settings.web
+
+    @property
+    def policy(self) -> Policy:
+        return with_requirements(self.settings).policy
 
     def change(self, **changes: Any) -> None:
         self.settings = replace(self.settings, **changes)

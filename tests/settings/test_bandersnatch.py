@@ -132,7 +132,6 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
         ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),
         ("[blocklist]", "[latest_release]\nkeep = 3\n[blocklist]", "comes later"),
         ("[blocklist]", "[blacklist]\n[blocklist]", "called [blocklist]"),
-        ("[allowlist]", "[allowlist]\nrequirements = r.txt", "list their projects in packages"),
     ],
 )
 def test_what_asks_for_something_else_is_refused_with_advice(

@@ -98,7 +98,8 @@ def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> No
     settings = read_settings(path, {})
 
     assert len(settings.policy.of(ServedEnvironments).environments) == 4
-    assert settings.policy.of(AllowedPackages).projects == {"requests", "numpy", "django"}
+    allowed = settings.policy.of(AllowedPackages)
+    assert {rule.project for rule in allowed.packages} == {"requests", "numpy", "django"}
     assert settings.policy.of(BlockedPackages).projects == {"example-malware"}
     assert settings.policy.of(BlockedPlatforms).platforms == ("windows", "macos", "freebsd", "py2.7")
 

@@ -11,7 +11,9 @@ from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
 from pypi_mirror.settings.options import describe
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.requirements import Requirements, read_requirements
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.wording import count
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -31,6 +33,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     read_first(settings.schedule.first, settings.path)
+    requirements = read_requirements(settings)
     _require_directories(settings)
     section = ""
     for name, key, value in describe(settings):
@@ -40,10 +43,22 @@ def run(arguments: argparse.Namespace) -> int:
         # A list as it is written in the file: an item a line, behind the key.
         items = value.split("\n")
         print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
+    if requirements.files:
+        _print_requirements(requirements)
     for warning in settings.warnings:
         print(f"{arguments.config}:{warning.line}: {warning.key}: {warning.message}", file=sys.stderr)
     print(f"no mistakes in {arguments.config}", file=sys.stderr)
     return 0
+
+
+def _print_requirements(requirements: Requirements) -> None:
+    projects = {demand.project for demand in requirements.demands}
+    files = count(len(requirements.files), "file")
+    print(f"[allowlist] requirements: {count(len(projects), 'project')} in {files}", file=sys.stderr)
+    for remark in requirements.unserved:
+        print(f"not mirrored: {remark}", file=sys.stderr)
+    for remark in requirements.ignored:
+        print(f"without effect: {remark}", file=sys.stderr)
 
 
 def _require_directories(settings: Settings) -> None:

@@ -96,7 +96,7 @@ def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     elif file.trouble is not None:
         parts.append(f"could not be had: {file.trouble}")
     elif file.mirrored and file.admitted_by is not None:
-        parts.append(f"[allowlist] packages asks for {file.admitted_by}")
+        parts.append(f"{file.asked_by} asks for {file.admitted_by}")
     elif selected:
         parts.append("; ".join(refusal.reason for refusal in file.refusals))
     return "  ".join(part for part in parts if part)

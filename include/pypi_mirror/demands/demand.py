@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -67,17 +68,35 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadFile:
+    """A file that was read; ``state`` is what ``state_of`` said of it then."""
+
+    path: Path
+    state: tuple[int, ...] | None
+
+
+def state_of(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from a later one of its name, None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Demands:
     """All of one file and of those that it includes.
 
     ``unserved`` is what an installer would take from elsewhere; ``ignored`` are options that decide nothing
-    on a mirror.
+    on a mirror. ``files`` are the file itself and those that it includes.
     """
 
     demands: tuple[Demand, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     unserved: tuple[Remark, ...] = ()
     ignored: tuple[Remark, ...] = ()
+    files: tuple[ReadFile, ...] = ()
 
 
 class BadDemands(ValueError):
@@ -100,7 +119,7 @@ class Found:
     mistakes: list[str] = field(default_factory=list)
 
     def place(self, line: int | None = None) -> str:
-        return self.file if line is None else f"{self.file}, line {line}"
+        return self.file if line is None else f"{self.file}:{line}"
 
     def leave_out(self, text: str, reason: str, line: int | None = None) -> None:
         self.unserved.append(Remark(text=shown(text), reason=reason, place=self.place(line)))

@@ -4,6 +4,7 @@ import codecs
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +17,7 @@ from pypi_mirror.demands import (
     requirements_txt,
     uv_lock,
 )
-from pypi_mirror.demands.demand import BadDemands, Demands, Found
+from pypi_mirror.demands.demand import BadDemands, Demands, Found, ReadFile, state_of
 from pypi_mirror.wording import size
 
 # The largest lock files of public repositories have a few megabytes.
@@ -53,9 +54,12 @@ def read_demands(path: Path, environ: Mapping[str, str] = os.environ) -> Demands
     ``environ`` has the variables that requirement files may name (``${NAME}``). Raises BadDemands.
     """
     reader = reader_of(path.name)
+    files = _Files()
     if reader is None:
-        return requirements_txt.read(path, _Files().text, environ)
-    return reader(_Files().text(path), str(path))
+        demands = requirements_txt.read(path, files.text, environ)
+    else:
+        demands = reader(files.text(path), str(path))
+    return replace(demands, files=tuple(files.read))
 
 
 def reader_of(name: str) -> Reader | None:
@@ -74,13 +78,14 @@ class _Files:
     """Texts of files, bounded in size and number."""
 
     def __init__(self) -> None:
-        self._left = MOST_FILES
+        self.read: list[ReadFile] = []
 
     def text(self, path: Path) -> str:
         found = Found(file=str(path))
-        if self._left == 0:
+        if len(self.read) == MOST_FILES:
             found.fail(f"over {MOST_FILES:,} files are included; name fewer")
-        self._left -= 1
+        # Before it is read: what changes meanwhile is seen the next time.
+        self.read.append(ReadFile(path=path, state=state_of(path)))
         try:
             with path.open("rb") as file:
                 data = file.read(MOST_BYTES + 1)

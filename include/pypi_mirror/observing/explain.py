@@ -38,7 +38,8 @@ class FileExplained:
     """A file of upstream's page, or, with ``upstream`` false, one that only the ledger has.
 
     ``mirrored`` is the filters' verdict, ``refusals`` all that speaks against it, ``admitted_by`` the rule of
-    [allowlist] that asks for this version where one has to. ``version`` is None where the name has none.
+    [allowlist] that asks for this file where one has to, and ``asked_by`` the option or the file that has
+    the rule. ``version`` is None where the name has none.
     ``trouble`` is why a file that is to be mirrored could not be had, or why what upstream's page says of one
     that only the ledger has is refused.
     """
@@ -50,6 +51,7 @@ class FileExplained:
     mirrored: bool
     refusals: tuple[Refusal, ...]
     admitted_by: str | None
+    asked_by: str | None
     state: FileState
     trouble: str | None = None
 
@@ -194,6 +196,7 @@ def _file(
 ) -> FileExplained:
     refused = policy.rejection_reason(name) is not None
     mirrored = upstream and not refused and not refusals
+    root = policy.admitted_by(name, file)
     return FileExplained(
         filename=file.filename,
         version=version_in(name, file.filename),
@@ -201,7 +204,8 @@ def _file(
         upstream=upstream,
         mirrored=mirrored,
         refusals=refusals,
-        admitted_by=policy.admitted_by(name, file),
+        admitted_by=None if root is None else root.rule,
+        asked_by=None if root is None else root.by,
         state=_state(known, mirrored=mirrored),
     )
 

@@ -45,7 +45,8 @@ class Option:
 
     In the template a commented line shows the default or ``example``; ``preset`` is a line that is in force.
     Pages look different under another value of an option that is of the ``look``. For a filter's option,
-    ``decides_files`` returns the part of the value that decides over the files of a selected project.
+    ``decides_files`` returns the part of the value that decides over the files of a selected project, and
+    ``decides`` is false where the value only says where to find what decides.
     """
 
     parse: Callable[[str], Any]
@@ -70,6 +71,7 @@ class Option:
     preset: str | None = None
     look: bool = False
     decides_files: Callable[[Any], Any] | None = None
+    decides: bool = True
 
     @property
     def place(self) -> str:

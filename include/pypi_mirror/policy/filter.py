@@ -67,6 +67,13 @@ class Filter:
         """Return the filter as it decides beside ``others``, for one that counts what machines can use."""
         return self
 
+    def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
+        """Return what decides beside the options: what was read of files, by the option that names them.
+
+        With ``of_files``, only what decides over the files of a selected project.
+        """
+        return {}
+
     def sentences(self) -> Iterator[str]:
         """Yield what the front page tells clients of this filter."""
         yield from ()

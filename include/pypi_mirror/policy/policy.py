@@ -12,6 +12,7 @@ from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.policy.filter import Filter, Stage
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.roots import Root
 
 F = TypeVar("F", bound=Filter)
 
@@ -115,8 +116,8 @@ class Policy:
                 found[filename].append(Refusal(setting=each.setting(), reason=reason))
         return {filename: tuple(refusals) for filename, refusals in found.items()}
 
-    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        """Return the rule of ``[allowlist] packages`` that asks for the file's version, if one does."""
+    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
+        """Return the rule of ``[allowlist]`` that asks for the file, if one does."""
         return self._allowed.admitted_by(project, file)
 
     def sentences(self) -> Iterable[str]:

@@ -27,6 +27,7 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.publishing.grace import note_clock
+from pypi_mirror.settings.requirements import read_requirements
 from pypi_mirror.upstream.changelog import NO_EVENTS, NoChangelog, TooFarBehind
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.index_snapshot import save_snapshot
@@ -61,10 +62,12 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
 
     Takes the mirror's lease. Raises MirrorBusy while another run has it, UpstreamError when upstream
     cannot be asked, and, before anything has begun, MirrorError for a project that the filters leave out and
-    ConfigurationError for a list of ``[schedule] first`` that cannot be read.
+    ConfigurationError for a file of ``[schedule] first`` or ``[allowlist] requirements`` that cannot be read.
     """
     if request.kind is RunKind.SYNC:
         read_first(mirror.settings.schedule.first, mirror.settings.path)
+        for remark in read_requirements(mirror.settings).unserved:
+            log.warning("not mirrored: %s", remark)
     for name in names(request):
         refused = mirror.policy.rejection_reason(name)
         if refused is not None:

@@ -249,6 +249,6 @@ def show_site(mirror: Mirror, *, changed: bool = True) -> None:
     status = mirror_status(mirror)
     page = mirror.settings.web / "index.html"
     if write_client_files(mirror.settings) or changed or not page.exists():
-        write_site_files(mirror.settings, status)
+        write_site_files(mirror.resolved, status)
     else:
         write_atomically(mirror.settings.web / "mirror.json", render_status(status))

@@ -67,12 +67,6 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
     ("mirror", "keep-index-versions"): Foreign(
         accepted=frozenset({"0"}), advice="earlier versions of pages are not kept; remove the line"
     ),
-    ("allowlist", "requirements"): Foreign(
-        advice="requirements files come later; list their projects in packages"
-    ),
-    ("allowlist", "requirements_path"): Foreign(
-        advice="requirements files come later; list their projects in packages"
-    ),
 }
 
 _LATER = "this filter comes later; remove the section, or keep bandersnatch until then"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pypi_mirror.options import Option
@@ -18,7 +18,8 @@ def selection_fingerprint(settings: Settings) -> str:
     in the file. A change means that upstream's list of projects has to be looked at again. An option of a
     filter that is not set counts for nothing, so a new filter changes no fingerprint.
     """
-    return _digest([_decisive(settings, lambda option, value: value), rendering_fingerprint(settings)])
+    decisive = _decisive(settings, lambda option, value: value, of_files=False)
+    return _digest([decisive, rendering_fingerprint(settings)])
 
 
 def page_fingerprint(settings: Settings) -> str:
@@ -30,7 +31,7 @@ def page_fingerprint(settings: Settings) -> str:
     def of_files(option: Option, value: Any) -> Any:
         return value if option.decides_files is None else option.decides_files(value)
 
-    return _digest([_decisive(settings, of_files), rendering_fingerprint(settings)])
+    return _digest([_decisive(settings, of_files, of_files=True), rendering_fingerprint(settings)])
 
 
 def rendering_fingerprint(settings: Settings) -> str:
@@ -40,16 +41,23 @@ def rendering_fingerprint(settings: Settings) -> str:
     return _digest({option.key: value_in(settings, option) for option in OPTIONS if option.look})
 
 
-def _decisive(settings: Settings, part: Callable[[Option, Any], Any]) -> dict[str, list[str]]:
-    """The options of filters that are set, each as in the file."""
+def _decisive(
+    settings: Settings, part: Callable[[Option, Any], Any], *, of_files: bool
+) -> dict[str, Sequence[str]]:
+    """The options of filters that are set, each as in the file, and what filters have read."""
     values = {
-        option: part(option, value_in(settings, option)) for option in OPTIONS if option.owner in FILTERS
+        option: part(option, value_in(settings, option))
+        for option in OPTIONS
+        if option.owner in FILTERS and option.decides
     }
-    return {
+    decisive: dict[str, Sequence[str]] = {
         option.place: sorted(option.texts(value))
         for option, value in values.items()
         if value != option.default_value
     }
+    for each in settings.policy.filters:
+        decisive.update(each.inputs(of_files=of_files))
+    return decisive
 
 
 def _digest(value: Any) -> str:

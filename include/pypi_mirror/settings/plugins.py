@@ -19,6 +19,8 @@ _KEY: Final = f"[{PLUGINS}] enabled"
 _EVERY: Final = "all"
 _ALLOWED: Final = "[allowlist] packages"
 _BLOCKED: Final = "[blocklist] packages"
+_REQUIREMENTS: Final = "[allowlist] requirements"
+_REQUIREMENTS_PLUGINS: Final = ("project_requirements", "project_requirements_pinned")
 
 _PLUGIN_OF: Final = {
     "[blocklist] platforms": "exclude_platform",
@@ -37,11 +39,10 @@ _SUPPORTED: Final = (
     "blocklist_project",
     "blocklist_release",
     *_PLUGIN_OF.values(),
+    *_REQUIREMENTS_PLUGINS,
 )
 _LATER: Final = (
     "latest_release",
-    "project_requirements",
-    "project_requirements_pinned",
     "regex_project_metadata",
     "regex_release_file_metadata",
     "size_project_metadata",
@@ -74,6 +75,9 @@ class Plugins:
         Returns the mistakes, and warnings that name what is ignored.
         """
         mistakes, warnings = [], []
+        if values.get(_REQUIREMENTS) and not self._has(_REQUIREMENTS_PLUGINS[1]):
+            # Requirement files name projects; only this plugin reads their versions.
+            values.setdefault("[allowlist] requirements-releases", "all")
         for option in options:
             if not values.get(option.place):
                 if option.place in _WITHOUT_A_VALUE and self._has(_PLUGIN_OF[option.place]):
@@ -85,7 +89,7 @@ class Plugins:
             if not missing:
                 continue
             names = " or ".join(missing[0])
-            if len(missing) == len(needed) and option.place != _ALLOWED:
+            if len(missing) == len(needed) and option.place not in (_ALLOWED, _REQUIREMENTS):
                 values[option.place] = option.default_value
                 message = f"ignored, as bandersnatch does: {_KEY} does not have {names}"
                 warnings.append(Mistake(line=line, key=option.place, message=message))
@@ -115,5 +119,7 @@ def _needed(place: str, value: Any) -> Iterator[tuple[str, ...]]:
             yield (f"{name}_release",)
         if whole_projects(value):
             yield f"{name}_project", f"{name}_release"
+    elif place == _REQUIREMENTS:
+        yield _REQUIREMENTS_PLUGINS
     elif place in _PLUGIN_OF:
         yield (_PLUGIN_OF[place],)

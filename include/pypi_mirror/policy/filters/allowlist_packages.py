@@ -1,27 +1,34 @@
-"""``[allowlist] packages``: the only projects to mirror, or only some releases of them."""
+"""``[allowlist]``: the only projects to mirror, or only some releases or files of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Literal
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.demands.demand import Demand
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
+from pypi_mirror.options.parsers import choice, parse_path, parse_text
 from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
-from pypi_mirror.policy.releases import ReleaseMatcher, name_some, spaced
-from pypi_mirror.release_files import version_in
+from pypi_mirror.policy.releases import name_some
+from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
+from pypi_mirror.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
 class AllowedPackages(Filter):
-    """Lets in the projects that it lists; an empty list lets in every project.
+    """Lets in the projects that it lists or that its requirement files name; without either, every project.
 
-    Of a project that is listed with versions alone, keeps the releases that a rule matches. Prereleases match
+    Of a project that is named with versions alone, keeps the releases that a rule matches. Prereleases match
     like any release (``>=1`` admits ``2.0rc1``): the list names what is wanted, it does not choose between
-    candidates. A file whose version cannot be told is left out, for nothing shows that it was asked for.
+    candidates. Where a lock file has digests, keeps the files that have them. A file whose version cannot be
+    told is left out, for nothing shows that it was asked for.
+
+    ``demands`` is what the requirement files say, None where nobody read them yet.
     """
 
     section: ClassVar = ALLOWLIST
@@ -32,50 +39,92 @@ class AllowedPackages(Filter):
         "The only projects to mirror, one a line; with versions (example>=2), only those releases.",
         "Names may be spelled in any way (Foo.Bar is foo-bar). Versions are PEP 440 specifiers; several "
         "lines for a project add up, and prereleases match like any other. Dependencies are not added by "
-        "themselves. Without this list, everything upstream has is mirrored.",
+        "themselves. Without this list and without requirements, everything upstream has is mirrored.",
         format=format_package,
         many=True,
         example=("requests", "numpy>=2", "django>=4.2,<5    # the long-term release"),
         decides_files=only_releases,
     )
+    requirements: tuple[str, ...] = option(
+        parse_text,
+        "Files that name projects to mirror, one a line; * stands for any part of a name.",
+        "requirements.txt, pyproject.toml, and lock files: pylock.toml, uv.lock, poetry.lock, pdm.lock, "
+        "Pipfile.lock. What they name adds to packages. Versions restrict the releases of a project; lock "
+        "files, its files to those that they have a digest of. The files are read again by every run. One "
+        "that names nothing, and a name with * that matches no file, are errors.",
+        many=True,
+        example=("shop/uv.lock", "teams/*/requirements.txt"),
+        decides=False,
+    )
+    requirements_path: Path | None = option(
+        parse_path,
+        "The directory that requirements begin at; by default that of this file.",
+        key="requirements_path",
+        aliases=("requirements-path",),
+        empty=True,
+        decides=False,
+    )
+    requirements_releases: Literal["named", "all"] = option(
+        choice("named", "all"),
+        "Which releases of the projects that requirements name are mirrored: named or all.",
+        "all: the files name projects, whatever versions they have. That is what bandersnatch's plugin "
+        "project_requirements means without project_requirements_pinned.",
+        default="named",
+        decides=False,
+    )
+    demands: tuple[Demand, ...] | None = None
+
+    @property
+    def projects(self) -> frozenset[NormalizedName]:
+        return self.roots.projects
 
     @cached_property
-    def projects(self) -> frozenset[NormalizedName]:
-        return frozenset(rule.project for rule in self.packages)
+    def roots(self) -> Roots:
+        if self.requirements and self.demands is None:
+            raise ValueError("the files of [allowlist] requirements were not read; see settings.requirements")
+        all_releases = self.requirements_releases == "all"
+        return Roots(self.packages, self.demands or (), all_releases=all_releases)
 
     def reject_project(self, project: NormalizedName) -> str | None:
-        if self.projects and project not in self.projects:
-            return f"[allowlist] packages does not have {project}"
-        return None
+        if project in self.projects or not (self.packages or self.requirements):
+            return None
+        if not self.requirements:
+            return f"{PACKAGES} does not have {project}"
+        return f"no file of {REQUIREMENTS} asks for {project}" + (
+            f", and {PACKAGES} does not have it" if self.packages else ""
+        )
 
     def reason_to_admit(self, project: NormalizedName) -> str:
         """Return why a ``project`` is mirrored that no filter rejects."""
-        if self.projects:
-            return f"[allowlist] packages has {project}"
-        return "[allowlist] packages is empty, which lets every project in"
+        if not self.projects:
+            return f"{PACKAGES} is empty, which lets every project in"
+        by = self.roots.first(project).by
+        return f"{PACKAGES} has {project}" if by == PACKAGES else f"{by} asks for {project}"
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        if not self._releases.knows(project):
+        if not self.roots.is_partial(project) or self.admitted_by(project, file) is not None:
             return None
-        version = version_in(project, file.filename)
-        if version is None:
-            return f"[allowlist] packages asks for some releases of {project}, the filename has no version"
-        if self._releases.matching(project, version) is None:
-            return f"no rule for {project} in [allowlist] packages admits version {version}"
-        return None
+        return self.roots.rejection(project, file)
 
-    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        """Return the rule that asks for the file's version (``example>=1.4,<2``), None where no rule does."""
-        version = version_in(project, file.filename) if self._releases.knows(project) else None
-        specifier = None if version is None else self._releases.matching(project, version)
-        return None if specifier is None else f"{project}{specifier}"
+    def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
+        """Return the rule that asks for the file, None where no rule has to or does."""
+        return next(self.roots.admitting(project, file), None)
+
+    def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
+        if not self.demands:
+            return {}
+        roots = self.roots
+        texts = [f"{root.rule} {' '.join(sorted(root.hashes))}".strip() for root in roots.partial]
+        if not of_files:
+            texts += [project for project in roots.projects if not roots.is_partial(project)]
+        return {REQUIREMENTS: sorted(set(texts))}
 
     def sentences(self) -> Iterator[str]:
+        if self.requirements and self.demands is None:
+            yield f"Only chosen projects: those that {count(len(self.requirements), 'list')} of files name."
+            return
         if self.projects:
             yield f"Only chosen projects: {name_some(self.projects)}."
-        if releases := only_releases(self.packages):
-            yield f"Of some projects only these releases: {name_some(map(spaced, releases))}."
-
-    @cached_property
-    def _releases(self) -> ReleaseMatcher:
-        return ReleaseMatcher(only_releases(self.packages))
+        releases = {f"{root.project} {root.specifier}" for root in self.roots.partial if root.specifier}
+        if releases:
+            yield f"Of some projects only these releases: {name_some(releases)}."

@@ -20,7 +20,7 @@ from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.release_files import WHEEL
 
 # What a wheel is called that serves everybody who is not known.
-_FOR_ALL: Final = ("-py3-none-any.whl", "-py2.py3-none-any.whl")
+FOR_ALL: Final = ("-py3-none-any.whl", "-py2.py3-none-any.whl")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class SourceArchives(Filter):
             return {file.filename: "[platform] sdists = none" for file in archives}
         wheels: defaultdict[Release | None, set[int]] = defaultdict(set)
         for file in files:
-            if file.filename.endswith(WHEEL if self.environments else _FOR_ALL):
+            if file.filename.endswith(WHEEL if self.environments else FOR_ALL):
                 wheels[release_in(project, file.filename)] |= self._machines.that_use(file)
         return {
             file.filename: "[platform] sdists = needed, and every served machine has a wheel of this release"

@@ -1,0 +1,185 @@
+"""``[allowlist] requirements``: the files that it names, found, read, and put into the policy."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pypi_mirror.demands import BadDemands, Demand, Demands, Remark, read_demands
+from pypi_mirror.demands.demand import ReadFile, state_of
+from pypi_mirror.errors import ConfigurationError, Mistake
+from pypi_mirror.options.environments import Environment
+from pypi_mirror.plain_text import plain_address
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.allowlist_source_archives import LockedSourceArchives
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.roots import REQUIREMENTS
+from pypi_mirror.policy.served_markers import can_hold
+from pypi_mirror.settings.values import Settings
+
+_GLOB: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirements:
+    """All that the files say: what is mirrored for them, what no mirror serves, and what decides nothing.
+
+    ``files`` are those that were read, included ones too.
+    """
+
+    demands: tuple[Demand, ...] = ()
+    unserved: tuple[Remark, ...] = ()
+    ignored: tuple[Remark, ...] = ()
+    files: tuple[ReadFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read last in this process of the files ``found``."""
+
+    settings: Settings
+    found: tuple[Path, ...]
+    requirements: Requirements
+    resolved: Settings
+
+    @property
+    def is_current(self) -> bool:
+        return all(state_of(file.path) == file.state for file in self.requirements.files)
+
+
+_last: list[_Read] = []
+
+
+def with_requirements(settings: Settings) -> Settings:
+    """Return ``settings`` with what the files of ``[allowlist] requirements`` ask for in their policy.
+
+    Files that did not change since the last call are not read again, and the same object is returned.
+    Raises ConfigurationError, with every mistake of every file.
+    """
+    allowed = settings.policy.of(AllowedPackages)
+    if not allowed.requirements or allowed.demands is not None:
+        return settings
+    return _read(settings, allowed).resolved
+
+
+def read_requirements(settings: Settings) -> Requirements:
+    """Return what the files of ``[allowlist] requirements`` say; raises ConfigurationError."""
+    allowed = settings.policy.of(AllowedPackages)
+    return _read(settings, allowed).requirements if allowed.requirements else Requirements()
+
+
+def _read(settings: Settings, allowed: AllowedPackages) -> _Read:
+    found, mistakes = _find(settings, allowed)
+    for last in _last:
+        if (last.settings, last.found) == (settings, found) and last.is_current:
+            return last
+    read: list[Demands] = []
+    for path in found:
+        try:
+            read.append(read_demands(path))
+        except BadDemands as error:
+            mistakes += error.mistakes
+            continue
+        if not read[-1].demands:
+            mistakes.append(f"{path}: {_why_empty(read[-1])}")
+    environments = settings.policy.of(ServedEnvironments).environments
+    requirements = _joined(read, settings.master, environments)
+    if not mistakes and not requirements.demands and not allowed.packages:
+        mistakes.append("none of what the files name can be mirrored, and without it everything would be")
+    if mistakes:
+        raise ConfigurationError(
+            settings.path or Path("mirror.conf"),
+            [Mistake(line=None, key=REQUIREMENTS, message=message) for message in dict.fromkeys(mistakes)],
+        )
+    resolved = replace(settings, policy=_policy(settings.policy, allowed, requirements))
+    _last[:] = [_Read(settings, found, requirements, resolved)]
+    return _last[0]
+
+
+def _policy(policy: Policy, allowed: AllowedPackages, requirements: Requirements) -> Policy:
+    resolved = replace(allowed, demands=requirements.demands)
+    others = (each for each in policy.filters if not isinstance(each, AllowedPackages))
+    return Policy(*others, resolved, LockedSourceArchives(allowed=resolved))
+
+
+def _find(settings: Settings, allowed: AllowedPackages) -> tuple[tuple[Path, ...], list[str]]:
+    """Return the files, each once, and the patterns that match none."""
+    base = allowed.requirements_path or (settings.path or Path()).absolute().parent
+    found: dict[Path, None] = {}
+    mistakes: list[str] = []
+    for pattern in allowed.requirements:
+        path = base / Path(pattern).expanduser()
+        if path.is_file() or not _GLOB & set(pattern):
+            found[path] = None
+            continue
+        try:
+            matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+            files = sorted(file for file in matches if file.is_file())
+        except ValueError as error:
+            mistakes.append(f"{pattern} is not a pattern of files: {error}")
+            continue
+        found.update(dict.fromkeys(files))
+        if not files:
+            mistakes.append(f"no file matches {path}; correct the pattern, or remove the line")
+    return tuple(found), mistakes
+
+
+def _why_empty(demands: Demands) -> str:
+    if demands.unserved:
+        first = demands.unserved[0]
+        return f"names nothing that a mirror serves ({first.text}: {first.reason}); remove the line"
+    return "names no project; fill the file, or remove the line"
+
+
+def _joined(read: Sequence[Demands], master: str, environments: tuple[Environment, ...]) -> Requirements:
+    demands: list[Demand] = []
+    unserved: list[Remark] = []
+    ignored: list[Remark] = []
+    for each in read:
+        unserved += each.unserved
+        ignored += each.ignored
+        others = _other_indexes(each.demands, master)
+        for demand in each.demands:
+            if demand.index in others:
+                reason = f"it comes from the index {others[demand.index]}, which is not [mirror] master"
+                unserved.append(_remark(demand, reason))
+            elif not can_hold(demand.marker, environments):
+                ignored.append(_remark(demand, "no environment of [platform] environments needs it"))
+            else:
+                demands.append(demand)
+    return Requirements(
+        demands=tuple(demands),
+        unserved=tuple(unserved),
+        ignored=tuple(ignored),
+        files=tuple(file for each in read for file in each.files),
+    )
+
+
+def _remark(demand: Demand, reason: str) -> Remark:
+    marker = f"; {demand.marker}" if demand.marker else ""
+    return Remark(text=f"{demand.project}{demand.specifier}{marker}", reason=reason, place=demand.place)
+
+
+def _other_indexes(demands: Sequence[Demand], master: str) -> Mapping[str | None, str]:
+    """Return the indexes of a lock file that are not upstream, as messages name them.
+
+    Where none is known to be, as in a file that was locked behind a proxy, all of them stand for upstream.
+    """
+    named = {demand.index for demand in demands if demand.index is not None}
+    if not named:
+        return {}
+    upstream = {master, _public_index()}
+    known = {index for index in named if _root_of(index) in upstream}
+    return {index: plain_address(index) for index in named - known} if known else {}
+
+
+def _root_of(index: str) -> str:
+    return index.rstrip("/").removesuffix("/simple").rstrip("/")
+
+
+def _public_index() -> str:
+    # Imported here because it costs 280 ms, and files without indexes need not pay.
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    return _root_of(PYPI_SIMPLE_ENDPOINT)
