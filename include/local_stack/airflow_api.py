@@ -12,8 +12,8 @@ from local_stack.errors import StackError
 TIMEOUT = 30
 UNFINISHED = ("queued", "running")
 _WAITS = {
-    "up_for_reschedule": "waits for its turn",
-    "awaiting_input": "waits for a person, see Required Actions in Airflow's UI",
+    "up_for_reschedule": "waiting for another run",
+    "awaiting_input": "awaiting approval, see Required Actions in Airflow's UI",
 }
 
 
@@ -33,7 +33,7 @@ class Task:
     pid: int | None = None
 
     def described(self) -> str:
-        """For people: the task, and what it waits for where it does."""
+        """For people: the task, and what it is waiting for."""
         waits = _WAITS.get(self.state or "")
         return f"{self.task_id} ({waits})" if waits else self.task_id
 
@@ -188,5 +188,5 @@ class AirflowApi:
     def _log_in(self) -> None:
         answer = self._http.post(f"{self._address}/auth/token", json=self._login, timeout=TIMEOUT)
         if answer.status_code != requests.codes.created:
-            raise StackError(f"Airflow did not let us in: {answer.status_code} {answer.text.strip()[:200]}")
+            raise StackError(f"Airflow refused the login: {answer.status_code} {answer.text.strip()[:200]}")
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

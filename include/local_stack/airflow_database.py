@@ -33,7 +33,7 @@ def database_environment(layout: Layout, url: str | None) -> Mapping[str, str]:
     scheme, _, rest = url.partition("://")
     if scheme not in _SCHEMES or not urlsplit(f"//{rest}").path.strip("/"):
         raise StackError(
-            f"{VARIABLE} is to be postgresql://USER:PASSWORD@HOST:PORT/NAME, the address of a database that "
+            f"{VARIABLE} must be postgresql://USER:PASSWORD@HOST:PORT/NAME, the address of a database that "
             "exists; leave it out for SQLite below var/"
         )
     # Left to itself Airflow would want another driver for the same database in its API server.

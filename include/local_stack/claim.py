@@ -22,7 +22,7 @@ def claim(run: Path, command: str) -> Iterator[None]:
         except BlockingIOError as error:
             lock.seek(0)
             holder = lock.read().strip() or "another command"
-            raise StackError(f"{holder} is at work in this checkout; wait for it, or end it") from error
+            raise StackError(f"{holder} is running in this checkout; wait for it, or end it") from error
         lock.truncate(0)
         lock.write(f"'make {command}' (process {os.getpid()})\n")
         lock.flush()

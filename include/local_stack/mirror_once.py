@@ -20,6 +20,7 @@ from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import pip_conf
+from pypi_mirror.wording import count
 
 # It brings dependencies along, one of them compiled.
 SAMPLE_PACKAGE = "flask"
@@ -61,19 +62,19 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
                 for entry in mirror.ledger.backlog.of_run(run.id, failed):
                     console.print(f"{entry.project}: {entry.error}: {entry.reason}", style="red")
             raise StackError(
-                f"the run {run_id} has failed: {_why(running.api, run_id)}", log=stack.layout.logs / "tasks"
+                f"the run {run_id} failed: {_why(running.api, run_id)}", log=stack.layout.logs / "tasks"
             )
         return run, mirror.ledger.projects.totals()
 
 
 def _why(api: AirflowApi, run_id: str) -> str:
-    """The last words of the first task that failed."""
+    """The error of the first task that failed."""
     failed = sorted(api.tasks(DAG_ID, run_id, states=("failed",)), key=lambda t: t.map_index)
     for task in failed:
-        words = api.xcom(DAG_ID, run_id, task, ERROR_KEY)
-        if words:
-            return f"{task.task_id}: {words}"
-    return f"{failed[0].task_id} ended without saying why" if failed else "Airflow does not say why"
+        error = api.xcom(DAG_ID, run_id, task, ERROR_KEY)
+        if error:
+            return f"{task.task_id}: {error}"
+    return f"{failed[0].task_id} ended without an error" if failed else "Airflow does not say why"
 
 
 def _try_out(stack: Stack, settings: Settings, options: Options, console: Console) -> Installed | None:
@@ -98,13 +99,15 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
 
 def _print(result: Result, settings: Settings, console: Console) -> None:
     totals, outcome = result.totals, result.run.outcome or Outcome()
+    held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {decimal(totals.bytes)}"
+    left_out = f"{count(totals.dropped_files, 'file')} and saved {decimal(totals.dropped_bytes)}"
     lines = [
-        f"The mirror holds {totals.projects} projects, {totals.files} files, {decimal(totals.bytes)}.",
-        f"The filters left out {totals.dropped_files} files and saved {decimal(totals.dropped_bytes)}.",
+        f"The mirror holds {held}.",
+        f"The filters left out {left_out}.",
         _changes(result.run, outcome),
     ]
     if result.installed is not None:
-        alone = "" if result.installed.dependencies else " (alone: the mirror lacks its dependencies)"
+        alone = "" if result.installed.dependencies else " (without dependencies, which the mirror lacks)"
         lines.append(f"pip installed from it: {', '.join(result.installed.packages)}{alone}.")
     console.print()
     for line in lines:
@@ -117,11 +120,11 @@ def _print(result: Result, settings: Settings, console: Console) -> None:
 def _changes(run: Run, outcome: Outcome) -> str:
     tally = outcome.tally
     done = (
-        f"{tally.files_downloaded} files downloaded ({decimal(tally.bytes_downloaded)}), "
-        f"{tally.projects_done} projects synced, {tally.projects_removed} removed"
+        f"{count(tally.files_downloaded, 'file')} downloaded ({decimal(tally.bytes_downloaded)}), "
+        f"{count(tally.projects_done, 'project')} synced, {tally.projects_removed:,} removed"
     )
     if run.state is RunState.PAUSED:
-        return f"This run: {done}; {outcome.reason}. The next run goes on with that."
+        return f"This run: {done}; {outcome.reason}. The next run does the rest."
     if run.cursor_from is None:
         return f"This run: {done}; a first sync, now at serial {run.cursor_to}."
     return f"This run: {done}; incremental since serial {run.cursor_from}, now at {run.cursor_to}."

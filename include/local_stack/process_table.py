@@ -2,7 +2,8 @@
 
 Airflow's tasks leave their parent's process group but not its session, so the session is what
 identifies everything a service has begun. A number alone identifies nothing, numbers are used again:
-a process is known by its number and the moment it started, in ticks since this boot.
+a process is known by its number and the moment it started, in ticks since this boot. psutil, which comes with
+Airflow, is no help: its creation times move when the clock is set between two commands.
 """
 
 from dataclasses import dataclass

@@ -101,7 +101,7 @@ class Services:
             record = self._read(self._record_file(name))
             leader = None if record is None else find(record.pid)
             if record is None or leader is None or leader.started != record.started:
-                raise StackError(f"{name} has ended by itself", log=self.log(name))
+                raise StackError(f"{name} stopped unexpectedly", log=self.log(name))
 
     def stop(self, names: Sequence[str], *, patience: float) -> None:
         """End the named services together: SIGTERM, and SIGKILL to what lives after ``patience`` seconds.
@@ -116,7 +116,7 @@ class Services:
             records = self._still_there(records, patience)
         if records:
             names_left = ", ".join(f"{r.name} (process {r.pid})" for r in records)
-            raise StackError(f"{names_left} does not end, not even by SIGKILL")
+            raise StackError(f"{names_left} cannot be stopped, not even with SIGKILL")
         for name in names:
             self._record_file(name).unlink(missing_ok=True)
 
@@ -150,5 +150,5 @@ class Services:
         return records
 
     def _reap(self) -> None:
-        """Take leave of our own dead children, so that none stays as a zombie."""
+        """Reap our own dead children, so that none stays as a zombie."""
         self._children = {pid: child for pid, child in self._children.items() if child.poll() is None}

@@ -26,14 +26,14 @@ LOOK_AGAIN = 0.2
 
 
 class Stack:
-    """The running parts of one checkout; what is on record is found again by a later command."""
+    """The running parts of one checkout; a later command finds what is on record."""
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.services = Services(run=layout.run, logs=layout.logs)
 
     def running(self) -> tuple[str, ...]:
-        """The names of the parts that live."""
+        """The names of the running parts."""
         return tuple(record.name for record in self.services.running())
 
     def start_airflow(
@@ -90,7 +90,7 @@ class Stack:
         return ended
 
     def require_alive(self) -> None:
-        """Raise StackError when a part of Airflow has ended by itself."""
+        """Raise StackError when a part of Airflow stopped unexpectedly."""
         self.services.require_alive((*BEFORE_TASKS, SCHEDULER))
 
     def start(self, service: Service, *, ready: Callable[[], bool]) -> None:
@@ -123,7 +123,7 @@ class Stack:
             self.services.require_alive(names)
             if time.monotonic() > end:
                 raise StackError(
-                    f"{otherwise} after {START_PATIENCE / 60:.0f} minutes; to try again does no harm",
+                    f"{otherwise} after {START_PATIENCE / 60:.0f} minutes; try again",
                     log=self.services.log(names[-1]),
                 )
             time.sleep(LOOK_AGAIN)

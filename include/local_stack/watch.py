@@ -176,7 +176,7 @@ class _Look:
         )
 
     def _described(self, task: Task) -> str:
-        """The task, and what it waits for; one that is tried again says why, and when."""
+        """The task, and what it is waiting for; one that is retried says why, and when."""
         if task.state != RETRIED:
             return task.described()
         if task not in self._failures:
@@ -185,16 +185,16 @@ class _Look:
             )
             when = f" at {datetime.fromisoformat(again).astimezone():%H:%M:%S}" if again else ""
             why = f": {words}" if words else ""
-            self._failures[task] = f"{task.task_id} is tried again{when}{why}"
+            self._failures[task] = f"{task.task_id} is retried{when}{why}"
         return self._failures[task]
 
     def _waiting_for(self) -> tuple[str, ...]:
-        """A run that has not begun may wait for another; one that was killed cannot say so itself."""
+        """A run that has not started may be waiting for another one, which may have been killed."""
         busy = self._ledger.lease.holder()
         if busy is None or busy.owner == self._run_id:
             return ()
         until = f"since {busy.since} and, if it was killed, until {busy.expires}"
-        return (f"waits for {busy.owner}, which has the mirror {until}",)
+        return (f"waiting for {busy.owner}, which has the mirror {until}",)
 
     def _rate(self, now: float, size: int) -> float:
         """Of the last seconds while the run goes on, of the whole run when it has ended."""

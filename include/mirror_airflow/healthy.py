@@ -1,7 +1,7 @@
-"""``python -m mirror_airflow.healthy PART``: whether a part of the deployment is well, for health checks.
+"""``python -m mirror_airflow.healthy PART``: whether a part of the deployment is healthy, for containers.
 
-Light on purpose: it runs every half minute, and to import Airflow takes a second of CPU. Exits with 0 or 1
-and one line that says what was found.
+It runs every half minute and imports neither Airflow (a second of CPU) nor requests; the image has no curl.
+Exits with 0 or 1 and one line that says why.
 """
 
 import json
@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 _PATIENCE = 10.0
 
 
-class NotWell(Exception):
-    """A part does not answer, or says itself that it is not well."""
+class Unhealthy(Exception):
+    """A part does not answer, or reports itself as unhealthy."""
 
 
 def api_server(environ: Mapping[str, str]) -> str:
@@ -26,30 +26,30 @@ def api_server(environ: Mapping[str, str]) -> str:
 
 
 def scheduler(environ: Mapping[str, str]) -> str:
-    """By its own small server ([scheduler] enable_health_check), which looks at its heartbeat."""
+    """Its own server ([scheduler] enable_health_check) checks its heartbeat."""
     port = environ.get("AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT", "8974")
     _get(f"http://127.0.0.1:{port}/health")
-    return "its heart beats"
+    return "healthy"
 
 
 def dag_processor(environ: Mapping[str, str]) -> str:
-    """By its heartbeat in Airflow's database, of which the API server tells."""
+    """The API server checks its heartbeat in Airflow's database."""
     return _component(_api_server(environ), "dag_processor")
 
 
 def triggerer(environ: Mapping[str, str]) -> str:
-    """By its heartbeat, as the DAG processor."""
+    """The same."""
     return _component(_api_server(environ), "triggerer")
 
 
 def nginx(environ: Mapping[str, str]) -> str:
-    """It serves a configuration of ours; there need not be a single page yet."""
+    """It serves our configuration; there may be no page yet."""
     address = environ.get("SITE_ADDRESS", "http://127.0.0.1:8080")
     headers = _get(f"{address}/simple/", but_also=(404,))[0]
     fingerprint = headers.get("X-Mirror-Config")
     if fingerprint is None:
-        raise NotWell(f"{address} is not served by a configuration of pypi-mirror")
-    return f"it serves configuration {fingerprint}"
+        raise Unhealthy(f"{address} is not served by a configuration of pypi-mirror")
+    return f"healthy, serving configuration {fingerprint}"
 
 
 CHECKS: Mapping[str, Callable[[Mapping[str, str]], str]] = {
@@ -67,14 +67,14 @@ def main(words: list[str], environ: Mapping[str, str] = os.environ) -> int:
         return 2
     try:
         found, code = CHECKS[words[0]](environ), 0
-    except NotWell as trouble:
-        found, code = str(trouble), 1
+    except Unhealthy as error:
+        found, code = str(error), 1
     sys.stdout.write(f"{words[0]}: {found}\n")
     return code
 
 
 def _api_server(environ: Mapping[str, str]) -> str:
-    """Where the tasks reach it; the API for people is at the same address."""
+    """Its address for tasks, which is the same as for people."""
     url = environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "http://127.0.0.1:8080/execution/")
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
@@ -84,7 +84,7 @@ def _component(server: str, name: str) -> str:
     health = json.loads(_get(f"{server}/api/v2/monitor/health")[1])
     status = (health.get(name) or {}).get("status")
     if status != "healthy":
-        raise NotWell(f"{server} says that it is {status or 'not there'}")
+        raise Unhealthy(f"{server} reports {name} as {status or 'missing'}")
     return "healthy"
 
 
@@ -98,9 +98,9 @@ def _get(url: str, *, but_also: tuple[int, ...] = ()) -> tuple[Message, bytes]:
         with error:
             if error.code in but_also:
                 return error.headers, error.read()
-            raise NotWell(f"{url} answers {error.code}") from error
+            raise Unhealthy(f"{url} answers {error.code}") from error
     except OSError as error:
-        raise NotWell(f"{url}: {error}") from error
+        raise Unhealthy(f"{url}: {error}") from error
 
 
 if __name__ == "__main__":

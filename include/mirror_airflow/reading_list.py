@@ -1,4 +1,4 @@
-"""What a run has to read of upstream's pages: a few at once, many in a task of their own."""
+"""Upstream's pages that a run has to read: few at once, many in a task of their own."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.runs.read_pages import read_pages
 
-# So many pages are read sooner than another task begins.
+# Up to so many are read faster than another task starts.
 SHORT: Final = 200
 
 

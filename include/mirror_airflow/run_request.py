@@ -29,8 +29,8 @@ class AirflowRun(Protocol):
 def begin_run(mirror: Mirror, run: AirflowRun, params: Mapping[str, Any]) -> int:
     """Begin ``run`` in the ledger, and return its id there.
 
-    Raises MirrorBusy while another run has the mirror, and where a dry run would make the plan void that
-    waits for approval.
+    Raises MirrorBusy while another run has the mirror, and if a dry run would make a plan void that is
+    awaiting approval.
     """
     if params["dry_run"]:
         require_none_waits(mirror)

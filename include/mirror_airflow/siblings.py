@@ -1,7 +1,7 @@
-"""stop-on-error and max-failures between batches: a batch asks, now and then, whether another one has failed.
+"""stop-on-error and max-failures between batches: each batch checks regularly whether another one failed.
 
-Airflow's ``fail_fast`` lets mapped siblings run on and ends the run as a success; a batch that stops
-itself as failed keeps everything after it from running and can be cleared and run again.
+Airflow's ``fail_fast`` lets mapped siblings run to their end and ends the run as a success. A batch that
+fails itself keeps everything after it from running, and can be cleared to run again.
 """
 
 import logging
@@ -31,8 +31,8 @@ class CountsTasks(Protocol):
 class SiblingWatch:
     """Call it between projects: it gives the reason to stop, None to go on.
 
-    It asks Airflow at most every ``every`` seconds, however often it is called, and not at all when
-    ``enabled`` is false. That Airflow cannot answer is no reason to stop.
+    It asks Airflow at most every ``every`` seconds, however often it is called, and not at all unless
+    ``enabled``. If Airflow does not answer, the batch continues.
     """
 
     def __init__(

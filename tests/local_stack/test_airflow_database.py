@@ -29,7 +29,7 @@ def test_postgresql_is_spoken_to_with_the_driver_that_is_installed(scheme: str) 
     "url", ["mysql://airflow:secret@db.example/airflow", "postgresql://db.example", "db.example/airflow"]
 )
 def test_what_is_no_address_of_a_database_is_refused_without_its_password(url: str) -> None:
-    with pytest.raises(StackError, match="AIRFLOW_DATABASE is to be postgresql://") as caught:
+    with pytest.raises(StackError, match="AIRFLOW_DATABASE must be postgresql://") as caught:
         database_environment(LAYOUT, url)
     assert "secret" not in str(caught.value)
 

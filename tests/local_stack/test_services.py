@@ -114,7 +114,7 @@ def test_a_service_that_ended_by_itself_is_told_with_its_log(services: Services,
     argv = (sys.executable, "-c", "raise SystemExit('out of cheese')")
     services.start(Service(name="brief", argv=argv, env=os.environ, cwd=tmp_path))
     wait_for(lambda: not services.running())
-    with pytest.raises(StackError, match="brief has ended by itself") as caught:
+    with pytest.raises(StackError, match="brief stopped unexpectedly") as caught:
         services.require_alive(["brief"])
     assert caught.value.log is not None
     assert "out of cheese" in caught.value.log.read_text()

@@ -111,7 +111,7 @@ def test_a_task_that_is_tried_again_says_why_and_when() -> None:
     again = datetime(2026, 1, 2, 3, 4, 5).astimezone()
     api.xcoms = {"error": "UpstreamUnavailable: refused", "next_try": again.isoformat()}
     _, shown = run(api, Ledger([None]))
-    assert "fetch_changelog is tried again at 03:04:05: UpstreamUnavailable: refused" in shown
+    assert "fetch_changelog is retried at 03:04:05: UpstreamUnavailable: refused" in shown
     assert api.asked == 2, "once a failure, not once a second"
 
 
@@ -164,7 +164,7 @@ def test_a_run_that_waits_for_another_says_for_which_and_until_when() -> None:
     busy = MirrorBusy(owner="manual__yesterday", since="noon", expires="a quarter past noon")
     _, said = run(Api(["running", "running", "success"]), Ledger([None, progress(1)], busy))
     assert (
-        "waits for manual__yesterday, which has the mirror since noon and, if it was killed, until a quarter "
-        "past noon" in said
+        "waiting for manual__yesterday, which has the mirror since noon and, if it was killed, until a "
+        "quarter past noon" in said
     )
-    assert said.count("waits for") == 1
+    assert said.count("waiting for") == 1
