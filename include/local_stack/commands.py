@@ -24,7 +24,7 @@ UP = "up"
 
 
 def mirror(stack: Stack, options: Options, console: Console) -> None:
-    """Mirror once; nothing is running afterwards, whatever happened."""
+    """Mirror once; nothing is running afterwards, also after a failure."""
     _make_way(stack, console)
     with _stopped_afterwards(stack, console):
         _remember(stack, options)
@@ -110,7 +110,7 @@ def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
     """Stop everything; another signal must not leave half of it running.
 
     A run that is under way ends in Airflow while that can still be asked, and in the ledger when its
-    tasks are gone and can no longer begin it anew.
+    tasks are gone and can no longer restart it.
     """
     with held_back():
         running, state = stack.running(), read_state(stack.layout.run)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class StackError(Exception):
-    """One sentence that says what failed and what to do; ``log`` is the file that tells more."""
+    """One sentence that says what failed and what to do; ``log`` is the file with the details."""
 
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         self.log = log

@@ -143,7 +143,7 @@ def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]
 def _download(folder: Path, download: Download) -> tuple[list[str], list[str]]:
     """The names of the files that are there now, and a sentence for each requirement that failed.
 
-    One call for all requirements is fast; when it fails, a call for each tells which one it was.
+    One call for all requirements is fast; when it fails, a call for each shows which one it was.
     """
     names, error = _pip_download(folder, download.options, download.requirements)
     if error is None:

@@ -23,14 +23,14 @@ JSON_PAGE = "application/vnd.pypi.simple.v1+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What pip installed, as ``name version``; ``dependencies`` tells whether it took those along."""
+    """What pip installed, as ``name version``; ``dependencies``: with their dependencies."""
 
     packages: tuple[str, ...]
     dependencies: bool
 
 
 def install(name: str, *, index_url: str, folder: Path, log: Path, dependencies: bool = True) -> Installed:
-    """Install ``name`` with pip from ``index_url`` alone; StackError tells pip's last word."""
+    """Install ``name`` with pip from ``index_url`` alone; StackError has pip's error."""
     shutil.rmtree(folder, ignore_errors=True)
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"

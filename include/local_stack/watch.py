@@ -107,7 +107,7 @@ def watch(
     check: Callable[[], None],
 ) -> str:
     """Show the run until it ends; return its state. ``check`` raises when a part of the stack has died."""
-    look = _Look(api, ledger, dag_id, run_id)
+    look = _Observer(api, ledger, dag_id, run_id)
     if not console.is_terminal:
         return _say(look, console, check)
     with Live(console=console, refresh_per_second=4, transient=True) as live:
@@ -122,7 +122,7 @@ def watch(
     return state
 
 
-def _say(look: "_Look", console: Console, check: Callable[[], None]) -> str:
+def _say(look: "_Observer", console: Console, check: Callable[[], None]) -> str:
     said_at, said_tasks = 0.0, None
     while True:
         state, view = look()
@@ -135,8 +135,8 @@ def _say(look: "_Look", console: Console, check: Callable[[], None]) -> str:
         time.sleep(LOOK_EVERY)
 
 
-class _Look:
-    """One look at Airflow and the ledger; Airflow may be too busy to answer for a while."""
+class _Observer:
+    """Reads the run's state from Airflow and the ledger; Airflow may be too busy to answer for a while."""
 
     def __init__(self, api: AirflowApi, ledger: Ledger, dag_id: str, run_id: str) -> None:
         self._api = api

@@ -50,8 +50,8 @@ class Configuration:
 def load_configuration() -> Configuration:
     """What the file says, for parsing a DAG; never raises for what an administrator wrote.
 
-    With ``PYPI_MIRROR_UNSCHEDULED`` set, runs start by hand only: whoever starts Airflow for one run
-    does not want a scheduled run to come first.
+    With ``PYPI_MIRROR_UNSCHEDULED`` set, runs start by hand only: if Airflow is started for one run,
+    a scheduled run must not come first.
     """
     path = configuration_path()
     try:

@@ -1,4 +1,4 @@
-"""Notifies people of an event once, whoever sees it; what is not delivered stays in the ledger."""
+"""Notifies people of an event once; what is not delivered stays in the ledger."""
 
 import logging
 from typing import TYPE_CHECKING
