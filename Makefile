@@ -144,9 +144,9 @@ clean:  ## remove .venv, caches and ./var (the local mirror too); 'down' first
 	rm -rf $(VENV) var build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The first of these that is 3.11 to 3.13 and can make an environment with pip in it.
+# The first of these that is 3.11 to 3.14 and can make an environment with pip in it.
 PYTHONS = $(or $(PYTHON),python3.13 python3.12 python3.11 python3)
-SUITS := sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
+SUITS := sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 15))
 
 PIP = $(PY) -m pip install --quiet --quiet --disable-pip-version-check
 # uv does in ten seconds what takes pip a minute. Where it does not get at the packages, pip may: it reads pip.conf.
@@ -160,7 +160,7 @@ $(READY): requirements.txt pyproject.toml
 	@if ! $(PY) -c 'import sys, pip; $(SUITS)' 2>/dev/null; then \
 		for python in $(PYTHONS) ''; do \
 			if [ -z "$$python" ]; then \
-				echo "make: no Python 3.11, 3.12 or 3.13 with its venv module among: $(PYTHONS)." >&2; \
+				echo "make: no Python 3.11 to 3.14 with its venv module among: $(PYTHONS)." >&2; \
 				echo "make: On Debian and Ubuntu 'apt-get install python3 python3-venv' brings it;" \
 					"or name yours: make setup PYTHON=/path/to/python3.12" >&2; \
 				exit 1; \

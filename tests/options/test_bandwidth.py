@@ -1,4 +1,4 @@
-"""``bandwidth-limit`` in bytes and in bits, and what is no rate."""
+"""``bandwidth-limit`` in bytes and in bits, and what is not a rate."""
 
 import pytest
 from hypothesis import given

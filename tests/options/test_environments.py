@@ -65,7 +65,7 @@ def test_what_people_write_is_understood(line: str, environment: Environment) ->
         ("linux x86_64, CPython 2.7 to 3.10, glibc 2.28", "of the same major version"),
         ("linux x86_64, CPython 3, glibc 2.28", "'3' is not a minor version"),
         ("linux x86_64, CPython 2.8, glibc 2.28", "'2.8' is not a minor version"),
-        ("linux x86_64, CPython 3.10-3.12, glibc 2.28", "names no Pythons"),
+        ("linux x86_64, CPython 3.10-3.12, glibc 2.28", "names no Python version"),
         ("linux x86_64, CPython 3.12t, glibc 2.28", "of CPython 3.13 and later"),
         ("linux x86_64, CPython 3.13 to 3.14t, glibc 2.28", "at both ends"),
         ("linux x86_64, CPython 3.12", "needs a third part, `glibc 2.28` or `musl 1.2`"),

@@ -44,11 +44,11 @@ def test_files_of_names(tmp_path: Path, name: str, text: str) -> None:
     ("name", "text", "said"),
     [
         ("none.txt", None, r"none\.txt: cannot be read \(No such file"),
-        ("top.txt", "fine\nnot fine\n", r"top\.txt: line 2: 'not fine' is no project's name"),
-        ("top.json", "[", r"top\.json: is no JSON"),
+        ("top.txt", "fine\nnot fine\n", r"top\.txt: line 2: 'not fine' is not a project name"),
+        ("top.json", "[", r"top\.json: is not valid JSON"),
         ("top.json", "5", r"top\.json: is neither a list"),
         ("top.json", '["a", {"downloads": 5}]', r"top\.json: item 2 is neither a name"),
-        ("top.json", '["a", "b/c"]', r"top\.json: item 2: 'b/c' is no project's name"),
+        ("top.json", '["a", "b/c"]', r"top\.json: item 2: 'b/c' is not a project name"),
         ("top.txt", b"\xff\xfe", r"top\.txt: is not UTF-8"),
     ],
 )
@@ -62,7 +62,7 @@ def test_what_is_wrong_about_a_file(tmp_path: Path, name: str, text: str | bytes
 def test_mistakes_in_the_list_itself_have_a_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mirror\.conf:6: \[schedule\] first: 'no name'") as raised:
         first(tmp_path, "no name\nlists/top.csv\nfine")
-    assert "mirror.conf:7: [schedule] first: 'lists/top.csv' is no file of names" in str(raised.value)
+    assert "mirror.conf:7: [schedule] first: 'lists/top.csv' is not a file of names" in str(raised.value)
 
 
 @pytest.mark.parametrize("line", ["projects-per-run = 0", "gigabytes-per-run = none"])

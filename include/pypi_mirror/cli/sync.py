@@ -131,7 +131,7 @@ def project_name(text: str) -> NormalizedName:
     try:
         return canonicalize_name(text, validate=True)
     except InvalidName as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no project's name") from error
+        raise argparse.ArgumentTypeError(f"{text!r} is not a project name") from error
 
 
 def make_request(arguments: argparse.Namespace) -> RunRequest:

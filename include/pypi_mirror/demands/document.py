@@ -44,13 +44,13 @@ def get(table: Mapping[str, Any], key: str, kind: type[T], default: T, found: Fo
 
 
 def tables(table: Mapping[str, Any], key: str, found: Found) -> Iterator[dict[str, Any]]:
-    """Yield the tables of a list, none where there is no such key."""
+    """Yield the tables of a list, none where unknown key."""
     for item in get(table, key, list, [], found):
         yield expect(item, dict, f"an item of {key}", found)
 
 
 def texts(table: Mapping[str, Any], key: str, found: Found) -> Iterator[str]:
-    """Yield the texts of a list, none where there is no such key."""
+    """Yield the texts of a list, none where unknown key."""
     for item in get(table, key, list, [], found):
         yield expect(item, str, f"an item of {key}", found)
 

@@ -21,7 +21,7 @@ def parse_bandwidth(text: str) -> float:
     found = _FORM.fullmatch(text)
     unit = found["unit"] if found is not None else ""
     if found is None or unit.lower() not in _BY_LOWER or re.fullmatch(r"[kKMG]?i?b/s", unit):
-        raise BadValue(f"{text!r} is no rate; write one like 20MB/s or 100Mbit/s")
+        raise BadValue(f"{text!r} is not a rate; write one like 20MB/s or 100Mbit/s")
     rate = float(found["number"]) * _BY_LOWER[unit.lower()]
     if rate < _LEAST:
         raise BadValue(f"{text!r} is out of range; it begins at 10kB/s")

@@ -28,7 +28,7 @@ def parse_disk_reserve(text: str) -> DiskReserve:
     try:
         return DiskReserve(bytes=parse_size(text))
     except BadValue as error:
-        raise BadValue(f"{text!r} is no share and no size; write one like 5%, 50GB or 0") from error
+        raise BadValue(f"{text!r} is neither a share nor a size; write one like 5%, 50GB or 0") from error
 
 
 def format_disk_reserve(reserve: DiskReserve) -> str:

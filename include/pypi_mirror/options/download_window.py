@@ -37,7 +37,7 @@ def parse_download_window(text: str) -> tuple[DownloadWindow, ...]:
     while rest:
         found = _WINDOW.match(rest)
         if found is None:
-            raise BadValue(f"{rest!r} is no window; write one like 22:00-06:00 or sat,sun 00:00-24:00")
+            raise BadValue(f"{rest!r} is not a window; write one like 22:00-06:00 or sat,sun 00:00-24:00")
         windows.append(_window(found))
         rest = rest[found.end() :]
     return tuple(dict.fromkeys(windows))
@@ -73,13 +73,13 @@ def _day(text: str) -> int:
     try:
         return _DAYS.index(text.lower())
     except ValueError as error:
-        raise BadValue(f"{text!r} is none of {' '.join(_DAYS)}.{nearest(text, _DAYS)}") from error
+        raise BadValue(f"{text!r} is not one of {' '.join(_DAYS)}.{nearest(text, _DAYS)}") from error
 
 
 def _minute(text: str) -> int:
     hour, minute = map(int, text.split(":"))
     if minute > 59 or hour * 60 + minute > _WHOLE_DAY:
-        raise BadValue(f"{text!r} is no time of the day; they go from 00:00 to 24:00")
+        raise BadValue(f"{text!r} is not a time of day; they go from 00:00 to 24:00")
     return hour * 60 + minute
 
 

@@ -134,7 +134,7 @@ def _parse_pythons(
     match = _PYTHONS.fullmatch(text)
     if match is None:
         raise BadValue(
-            f"{text!r} names no Pythons; write `CPython 3.12`, `CPython 3.10 to 3.13` or `PyPy 3.11`"
+            f"{text!r} names no Python version; write `CPython 3.12`, `CPython 3.10 to 3.13` or `PyPy 3.11`"
         )
     implementation = match["implementation"].lower()
     if implementation not in _SPELLED:

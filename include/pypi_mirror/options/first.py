@@ -23,7 +23,7 @@ def parse_first(text: str) -> Path | NormalizedName:
     """A project's name, or a file of names: what has a slash in it or ends in .txt or .json."""
     if "/" in text or text.endswith(_FILES):
         if not text.endswith(_FILES):
-            raise BadValue(f"{text!r} is no file of names that can be read; its name ends in .txt or .json")
+            raise BadValue(f"{text!r} is not a file of names; its name must end in .txt or .json")
         return parse_path(text)
     return _name(text)
 
@@ -77,7 +77,7 @@ def _in_json(text: str) -> Iterator[tuple[str, str]]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadValue(f"is no JSON: {error}") from error
+        raise BadValue(f"is not valid JSON: {error}") from error
     for number, item in enumerate(_list_in(document), start=1):
         name = (
             next((item[key] for key in _NAME_KEYS if key in item), None) if isinstance(item, dict) else item
@@ -99,5 +99,5 @@ def _list_in(document: Any) -> list[Any]:
 
 def _name(text: str) -> NormalizedName:
     if not _NAME.fullmatch(text):
-        raise BadValue(f"{text!r} is no project's name")
+        raise BadValue(f"{text!r} is not a project name")
     return canonicalize_name(text)

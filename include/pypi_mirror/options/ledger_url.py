@@ -31,7 +31,7 @@ def parse_ledger_url_without_password(text: str) -> str:
     """A URL as it may stand in the file."""
     if _has_secret(text):
         raise BadValue(
-            f"passwords do not belong into this file; put the whole URL into {LEDGER_VARIABLE}, "
+            f"this file must not contain passwords; put the whole URL into {LEDGER_VARIABLE}, "
             "or the password into PostgreSQL's ~/.pgpass"
         )
     return parse_ledger_url(text)

@@ -29,7 +29,7 @@ _FORM: Final = re.compile(r"(?P<number>[0-9]{1,9}(?:\.[0-9]{1,6})?)(?P<percent> 
 def parse_max_failures(text: str) -> MaxFailures:
     found = _FORM.fullmatch(text)
     if found is None or ("." in found["number"] and not found["percent"]):
-        raise BadValue(f"{text!r} is no number of projects and no share of them; write one like 50 or 2%")
+        raise BadValue(f"{text!r} is neither a number of projects nor a share; write one like 50 or 2%")
     if not found["percent"]:
         return MaxFailures(projects=int(found["number"]))
     if float(found["number"]) > 100:

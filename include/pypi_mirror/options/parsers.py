@@ -95,7 +95,7 @@ def choice(*choices: str) -> Parser[str]:
     def parse(text: str) -> str:
         value = by_lower.get(text.lower())
         if value is None:
-            raise BadValue(f"{text!r} is none of {', '.join(choices)}.{nearest(text, choices)}")
+            raise BadValue(f"{text!r} is not one of {', '.join(choices)}.{nearest(text, choices)}")
         return value
 
     return parse
@@ -122,7 +122,7 @@ def parse_command(text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(parse_text(text)))
     except ValueError as error:
-        raise BadValue(f"{text!r} is no command line: {error}") from error
+        raise BadValue(f"{text!r} is not a valid command: {error}") from error
 
 
 def parse_regex(text: str) -> str:

@@ -108,7 +108,7 @@ class Plugins:
 def _advice(plugin: str) -> str:
     if plugin in _LATER:
         return "this filter comes later; remove the line, or keep bandersnatch until then"
-    return f"there is no such plugin.{nearest(plugin, _SUPPORTED)}"
+    return f"unknown plugin.{nearest(plugin, _SUPPORTED)}"
 
 
 def _needed(place: str, value: Any) -> Iterator[tuple[str, ...]]:

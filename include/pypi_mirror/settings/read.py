@@ -16,7 +16,7 @@ from pypi_mirror.settings.bandersnatch import (
     FOREIGN_SECTIONS,
     check_foreign_value,
 )
-from pypi_mirror.settings.clashes import find_clashes
+from pypi_mirror.settings.conflicts import find_conflicts
 from pypi_mirror.settings.locate import missing
 from pypi_mirror.settings.options import BY_PLACE, OPTIONS, PARTS, SECTIONS
 from pypi_mirror.settings.plugins import PLUGINS, Plugins
@@ -128,7 +128,7 @@ class _Reading:
         if plugins is not None:
             self._apply_plugins(Plugins(plugins))
         self._fill_in(sections)
-        self.mistakes += find_clashes(self.values, self.lines)
+        self.mistakes += find_conflicts(self.values, self.lines)
 
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
@@ -157,7 +157,7 @@ class _Reading:
         if advice is not None:
             message = f"not supported: {advice}"
         else:
-            message = f"there is no such section.{nearest(section.name, _SECTIONS)}"
+            message = f"unknown section.{nearest(section.name, _SECTIONS)}"
         self._mistake(section.number, f"[{section.name}]", message)
 
     def _resolve(self, section: Section, entry: Entry, variables: Mapping[str, str]) -> list[Line] | None:
@@ -183,7 +183,7 @@ class _Reading:
         place = place_of(option.section.name, key)
         if option.place in self.lines:
             first = self.lines[option.place]
-            self._mistake(number, place, f"{option.key} is there already, in line {first}; keep one")
+            self._mistake(number, place, f"{option.key} is set twice, first in line {first}; keep one")
             return
         self.lines[option.place] = number
         items = list(_items(option, lines))
@@ -203,7 +203,7 @@ class _Reading:
         if option.empty:
             self._set(option, () if option.many else option.when_empty)
         elif option.many and option.default is None:
-            message = "the list is empty, which would select everything; remove the line, or fill it"
+            message = "the list is empty, which would select everything; add an item, or remove the line"
             self._mistake(number, place, message)
         else:
             what = f"remove the line for {option.default}" if option.default is not None else "it needs one"
@@ -240,10 +240,10 @@ class _Reading:
 def _unknown_key(section: str, key: str) -> str:
     elsewhere = [s for s, k in BY_PLACE if k == key]
     if elsewhere:
-        return f"there is no such key in this section; it belongs under [{elsewhere[0]}]"
+        return f"unknown key in this section; it belongs under [{elsewhere[0]}]"
     if section == PLUGINS:
-        return f"there is no such key.{nearest(key, ['enabled'])}"
-    return f"there is no such key.{nearest(key, [k for s, k in BY_PLACE if s == section])}"
+        return f"unknown key.{nearest(key, ['enabled'])}"
+    return f"unknown key.{nearest(key, [k for s, k in BY_PLACE if s == section])}"
 
 
 def _items(option: Option, lines: list[Line]) -> Iterator[Line]:

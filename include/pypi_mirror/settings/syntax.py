@@ -74,7 +74,7 @@ def _open_section(sections: dict[str, Section], name: str, number: int, mistakes
     if known is None:
         return sections.setdefault(name, Section(name=name, number=number))
     if name != DEFAULT:
-        message = f"the section is there twice, first in line {known.number}; merge the two"
+        message = f"the section appears twice, first in line {known.number}; merge the two"
         mistakes.append(Mistake(line=number, key=f"[{name}]", message=message))
     return known
 
@@ -93,7 +93,7 @@ def _read_entry(section: Section | None, stripped: str, number: int, mistakes: l
         mistakes.append(Mistake(line=number, key=key, message=message))
     elif key in section.entries:
         first = section.entries[key].number
-        message = f"the key is there twice, first in line {first}; keep one"
+        message = f"the key is set twice, first in line {first}; keep one"
         mistakes.append(Mistake(line=number, key=f"{place} {key}", message=message))
     else:
         section.entries[key] = entry
@@ -126,7 +126,7 @@ def references(text: str) -> set[str]:
 
 def _resolve_text(text: str, variables: Mapping[str, str], depth: int) -> str:
     if depth > _MAX_DEPTH:
-        raise BadReference("the references go round in a circle, or more than ten deep")
+        raise BadReference("the references are circular, or nested more than ten deep")
 
     def replace(match: re.Match[str]) -> str:
         if match["percent"]:

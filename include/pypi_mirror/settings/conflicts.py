@@ -1,4 +1,4 @@
-"""Options that are fine alone and wrong together."""
+"""Options that are valid alone and conflict with each other."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,19 +7,17 @@ from pypi_mirror.errors import Mistake
 from pypi_mirror.options.parsers import is_loopback
 
 
-def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
-    """The clashes among ``values`` (by ``Option.place``, parsed, defaults filled in).
+def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
+    """Return the conflicts among ``values`` (by ``Option.place``, parsed, defaults filled in).
 
     ``lines`` says where an option stands, by ``Option.place``. Options without a value are None; those with
-    mistakes of their own are missing, and clash with nothing.
+    mistakes of their own are missing, and conflict with nothing.
     """
     found: list[tuple[str, str]] = []
     master = values.get("[mirror] master")
     plain = isinstance(master, str) and master.lower().startswith("http:") and not is_loopback(master)
     if plain and values.get("[mirror] allow-non-https") is False:
-        message = (
-            "is plain http, which anybody on the way can change; use https, or set allow-non-https = true"
-        )
+        message = "is plain http, which can be changed on the way; use https, or set allow-non-https = true"
         found.append(("[mirror] master", message))
     if values.get("[mirror] release-files") is False and values.get("[mirror] root_uri", "?") is None:
         message = "is false, so pages must link elsewhere; set root_uri to where the files are"
@@ -32,8 +30,8 @@ def find_clashes(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> 
         message = "stop-on-error = true ends the run at the first failure; set it to false, or remove this"
         found.append(("[mirror] max-failures", message))
     if values.get("[site] reload") == "watch" and values.get("[site] reload-command"):
-        message = "with reload = watch nobody runs it: `pypi-mirror nginx serve` reloads; remove one of them"
+        message = "is not used with reload = watch: `pypi-mirror nginx serve` reloads; remove one of the two"
         found.append(("[site] reload-command", message))
     if values.get("[alerts] email-from") and not values.get("[alerts] email-to"):
-        found.append(("[alerts] email-from", "there is nobody to write to; set email-to, or remove it"))
+        found.append(("[alerts] email-from", "has no recipient; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]
