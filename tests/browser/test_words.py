@@ -107,7 +107,7 @@ def test_before_the_first_sync_nothing_is_wrong_and_sync_now_starts_it(browser: 
             {"title": "The ledger is unreachable", "detail": "the server refused: <b>start</b> it"},
             "The ledger is unreachable. the server refused: <b>start</b> it",
         ),
-        (403, {"title": "Forbidden", "detail": "Forbidden"}, "You may not do this. Forbidden"),
+        (403, {"title": "Forbidden", "detail": "Forbidden"}, "Permission denied. Forbidden"),
         (401, {"title": "Unauthorized"}, "You are no longer logged in. Log in to Airflow again"),
         (502, "<html>", "The mirror's page has an error. Airflow's API server answered 502"),
     ],

@@ -25,7 +25,7 @@ const trouble = async (answer) => {
   const body = await said(answer);
   const detail = typeof body.detail === "string" ? body.detail : "";
   if (answer.status === 401) return new ApiError(401, "You are no longer logged in", "Log in to Airflow again, then come back to this page.");
-  if (answer.status === 403) return new ApiError(403, "You may not do this", detail || "Your login lacks a permission on the DAG pypi_mirror.");
+  if (answer.status === 403) return new ApiError(403, "Permission denied", detail || "Your login lacks a permission on the DAG pypi_mirror.");
   const kind = String(body.type ?? "").split(":").at(-1);
   const title = kind === "no-mirror-yet" ? "Nothing is mirrored yet" : body.title ?? (answer.status >= 500 ? "The mirror's page has an error" : "This was refused");
   return new ApiError(answer.status, title, detail || `Airflow's API server answered ${answer.status}; its log says more.`, kind);

@@ -23,7 +23,7 @@ export const removals = (context) => {
     const sure = await confirmed({
       title: approves ? `Remove ${extent(waiting)}?` : "Reject the plan?",
       words: approves
-        ? ["Clients no longer find them once the run has gone on.", kept(waiting)]
+        ? ["Clients no longer find them as soon as the run continues.", kept(waiting)]
         : ["The run fails and nothing is removed. The next run makes a new plan."],
       label: option, kind: approves ? "danger" : null,
     });
@@ -72,7 +72,7 @@ export const removals = (context) => {
       caption: "What the plan would remove",
       columns: PLANNED,
       fetchPage: (after) => get("removals", { after, limit: PAGE }),
-      nothing: "The plan removes nothing any more.",
+      nothing: "The plan no longer removes anything.",
     });
   };
 
