@@ -10,6 +10,7 @@ from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
 from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
+from pypi_mirror.policy.filters.size_project_metadata import LargestProject
 from pypi_mirror.settings.read import read_settings
 
 LAB = """\
@@ -178,6 +179,8 @@ def test_an_allow_list_that_bandersnatch_would_ignore_is_a_mistake(tmp_path: Pat
         "[filter_regex]\npackages = .+-nightly$|regex_project",
         "[filter_regex]\nreleases = .+dev|regex_release",
         "[filter_prerelease]\npackages = numpy|prerelease_release",
+        "[size_project_metadata]\nmax_package_size = 1G|size_project_metadata",
+        "[versions_count_project_metadata]\nmin_versions = 2|versions_count_project_metadata",
     ],
 )
 def test_each_filter_needs_its_own_plugin_where_there_is_a_list(tmp_path: Path, section: str) -> None:
@@ -203,6 +206,23 @@ def test_prereleases_are_left_out_by_the_plugin_alone(tmp_path: Path, plugin: st
     path.write_text(LAB.replace("    exclude_platform", f"    exclude_platform\n    {plugin}"))
 
     assert read_settings(path, {}).policy.of(ExcludedPrereleases).packages == ("*",)
+
+
+@pytest.mark.parametrize(
+    ("plugins", "allowed"),
+    [("", {"black", "pyaib"}), ("allowlist_project\n    allowlist_release\n    ", set())],
+)
+def test_what_the_allow_list_has_may_have_any_size_where_bandersnatch_says_so(
+    tmp_path: Path, plugins: str, allowed: set[str]
+) -> None:
+    path = tmp_path / "bandersnatch.conf"
+    text = LAB.replace("    exclude_platform", "    exclude_platform\n    size_project_metadata")
+    path.write_text(f"{text.replace(plugins, '')}\n[size_project_metadata]\nmax_package_size = 1G\n")
+
+    policy = read_settings(path, {}).policy
+
+    assert policy.of(LargestProject).exempt_packages == ("black", "pyaib")
+    assert policy.of(AllowedPackages).projects == allowed
 
 
 def test_without_a_list_of_plugins_every_filter_applies(tmp_path: Path) -> None:

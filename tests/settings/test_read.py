@@ -235,6 +235,12 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
     "days beyond all disks": ("[alerts]\ndisk-days = 4000", 5, "[alerts] disk-days", "from 0 to 3650"),
     "repeat as a word": ("[alerts]\nrepeat-after = daily", 5, "[alerts] repeat-after", "number of hours"),
     "wildcard of the silenced": ("[alerts]\nsilenced = foo-*", 5, "[alerts] silenced", "without wildcards"),
+    "more versions than the most": (
+        "[versions_count_project_metadata]\nmin_versions = 9\nmax_versions = 8",
+        5,
+        "[versions_count_project_metadata] min_versions",
+        "more than max_versions",
+    ),
     "sender without receiver": (
         "[alerts]\nemail-from = a@x.example",
         5,

@@ -29,6 +29,10 @@ def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -
     if values.get("[mirror] stop-on-error") and values.get("[mirror] max-failures") is not None:
         message = "stop-on-error = true ends the run at the first failure; set it to false, or remove this"
         found.append(("[mirror] max-failures", message))
+    least, most = (values.get(f"[versions_count_project_metadata] {key}_versions") for key in ("min", "max"))
+    if least and most and least > most:
+        message = f"min_versions ({least}) is more than max_versions ({most}); no project has such a number"
+        found.append(("[versions_count_project_metadata] min_versions", message))
     if values.get("[site] reload") == "watch" and values.get("[site] reload-command"):
         message = "is not used with reload = watch: `pypi-mirror nginx serve` reloads; remove one of the two"
         found.append(("[site] reload-command", message))

@@ -27,27 +27,31 @@ _PLUGIN_OF: Final = {
     "[filter_prerelease] packages": "prerelease_release",
     "[filter_regex] packages": "regex_project",
     "[filter_regex] releases": "regex_release",
+    "[size_project_metadata] max_package_size": "size_project_metadata",
+    "[versions_count_project_metadata] min_versions": "versions_count_project_metadata",
+    "[versions_count_project_metadata] max_versions": "versions_count_project_metadata",
 }
 """What bandersnatch applies an option by; what the lists of packages need depends on their values."""
 
 _WITHOUT_A_VALUE: Final = {"[filter_prerelease] packages": ("*",)}
 """What the plugin alone does."""
 
+_EXCEPT_ALLOWED: Final = ("size_project_metadata", "versions_count_project_metadata")
+"""Plugins that let everything through that the allow-list has."""
+
 _SUPPORTED: Final = (
     "allowlist_project",
     "allowlist_release",
     "blocklist_project",
     "blocklist_release",
-    *_PLUGIN_OF.values(),
+    *dict.fromkeys(_PLUGIN_OF.values()),
     *_REQUIREMENTS_PLUGINS,
 )
 _LATER: Final = (
     "latest_release",
     "regex_project_metadata",
     "regex_release_file_metadata",
-    "size_project_metadata",
     "version_range_release_file_metadata",
-    "versions_count_project_metadata",
 )
 
 
@@ -75,6 +79,7 @@ class Plugins:
         Returns the mistakes, and warnings that name what is ignored.
         """
         mistakes, warnings = [], []
+        self._exempt_what_is_allowed(values)
         if values.get(_REQUIREMENTS) and not self._has(_REQUIREMENTS_PLUGINS[1]):
             # Requirement files name projects; only this plugin reads their versions.
             values.setdefault("[allowlist] requirements-releases", "all")
@@ -100,6 +105,16 @@ class Plugins:
                 )
                 mistakes.append(Mistake(line=line, key=option.place, message=message))
         return mistakes, warnings
+
+    def _exempt_what_is_allowed(self, values: MutableMapping[str, Any]) -> None:
+        """In bandersnatch the allow-list is, without a plugin of its own, a list of exceptions to others."""
+        allowed = tuple(dict.fromkeys(rule.project for rule in values.get(_ALLOWED) or ()))
+        exempting = [plugin for plugin in _EXCEPT_ALLOWED if self._has(plugin)]
+        for plugin in exempting:
+            place = f"[{plugin}] exempt_packages"
+            values[place] = tuple(dict.fromkeys((*values.get(place, ()), *allowed)))
+        if exempting and not self._has("allowlist_project", "allowlist_release"):
+            values[_ALLOWED] = ()
 
     def _has(self, *plugins: str) -> bool:
         return self._every or not self._listed.isdisjoint(plugins)
