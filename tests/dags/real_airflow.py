@@ -318,18 +318,18 @@ class RealAirflow:
             found.setdefault(task.task_id, []).append(task.state)
         return found
 
-    def told(self, run_id: str) -> tuple[str, dict[str, Any]]:
+    def notified(self, run_id: str) -> tuple[str, dict[str, Any]]:
         """The text of the one mail and the one webhook call about a run; fails when there is not one each.
 
         The webhook is called last; what came twice would be there by the time it is.
         """
         calls: list[dict[str, Any]] = []
 
-        def is_told() -> bool:
+        def is_notified() -> bool:
             calls[:] = [body for _, body in self.webhook.calls if body["run"] == run_id]
             return bool(calls)
 
-        self.await_(is_told, lambda: "the webhook was not called")
+        self.await_(is_notified, lambda: "the webhook was not called")
         mails = [m for m in self.mail.messages if run_id in m["Subject"]]
         assert len(calls) == 1
         assert len(mails) == 1

@@ -49,7 +49,7 @@ def test_people_are_notified_once_of_staleness_a_failed_run_and_recovery(
         airflow.api.pause(DAG_ID, paused=False)
         failed = airflow.run()
         assert airflow.api.run_state(DAG_ID, failed) == "failed"
-        text, call = airflow.told(failed)
+        text, call = airflow.notified(failed)
         assert (call["alert"], call["status"]) == ("run-failed", "firing")
         assert [p["project"] for p in call["projects"]] == ["broken"]
         assert "retried after" in text

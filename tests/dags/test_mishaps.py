@@ -103,7 +103,7 @@ def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
         words = str(airflow.api.xcom(DAG_ID, run_id, task, "error"))
         assert "[mirror] master" in words
         assert airflow.states(run_id)["report"] == ["upstream_failed"]
-        airflow.told(run_id)
+        airflow.notified(run_id)
         with airflow.mirror() as mirror:
             mirror.ledger.lease.take("the next run")
             mirror.ledger.lease.release("the next run")

@@ -93,7 +93,7 @@ def test_stop_on_error_stops_the_other_batches_and_publishes_nothing(
         airflow.configure(tmp_path / "mirror", upstream.url, stop=True)
         run_id = airflow.run({"batch_size": 10})
         states = airflow.states(run_id)
-        text, call = airflow.told(run_id)
+        text, call = airflow.notified(run_id)
     assert airflow.api.run_state(DAG_ID, run_id) == "failed"
     assert set(states["download_projects"]) == {"failed"}
     assert len(states["download_projects"]) >= 3
@@ -114,7 +114,7 @@ def test_without_stop_on_error_everything_else_is_published(airflow: RealAirflow
     with running(warehouse, faults=(BROKEN,)) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url)
         run_id = airflow.run()
-        text, call = airflow.told(run_id)
+        text, call = airflow.notified(run_id)
         assert airflow.cursor() == warehouse.serial
         second = airflow.run()
     states = airflow.states(run_id)
@@ -265,7 +265,7 @@ def test_a_task_that_cannot_work_fails_at_once_and_frees_the_mirror(
     with running(upstream_of("alpha")) as upstream:
         airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port())
         run_id = airflow.run()
-        _, call = airflow.told(run_id)
+        _, call = airflow.notified(run_id)
     tries = {t.task_id: t.try_number for t in airflow.api.tasks(DAG_ID, run_id)}
     assert airflow.states(run_id)["reload_nginx"] == ["failed"]
     assert tries["reload_nginx"] == 1
@@ -300,7 +300,7 @@ def test_a_mistake_in_the_configuration_fails_the_run_with_its_words(airflow: Re
     )
     run_id = airflow.run()
     states = airflow.states(run_id)
-    text, _ = airflow.told(run_id)
+    text, _ = airflow.notified(run_id)
     assert "stop-on-error" in text
     assert airflow.api.run_state(DAG_ID, run_id) == "failed"
     assert states["fetch_changelog"] == ["failed"]

@@ -1,4 +1,4 @@
-"""A watch without a scheduler: its words, and what it does when it cannot see."""
+"""A watch without a scheduler: its messages, and what it does when it fails itself."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ BEGUN = ("the mirror cannot be watched", Status.FIRING)
 ENDED = ("the mirror is watched again", Status.RESOLVED)
 
 
-def test_that_it_cannot_see_is_told_once_again_after_a_time_and_when_it_can(watched: Watched) -> None:
+def test_people_are_notified_when_the_watch_fails_by_reminders_and_when_it_recovers(watched: Watched) -> None:
     watched.error = LedgerError("the ledger is gone")
     for _ in range(2):
         with pytest.raises(LedgerError):
@@ -113,7 +113,7 @@ def test_that_it_cannot_see_is_told_once_again_after_a_time_and_when_it_can(watc
     assert watched.heard() == [BEGUN, BEGUN, ENDED]
 
 
-def test_what_a_retry_may_mend_is_told_after_the_last(watched: Watched) -> None:
+def test_a_transient_error_is_notified_after_the_last_retry(watched: Watched) -> None:
     watched.error = LedgerUnavailable("the database is away")
     with pytest.raises(LedgerUnavailable):
         watched(try_number=TRIES)
@@ -123,7 +123,7 @@ def test_what_a_retry_may_mend_is_told_after_the_last(watched: Watched) -> None:
     assert watched.heard() == [BEGUN]
 
 
-def test_a_broken_configuration_is_told_to_whom_it_still_names(watched: Watched) -> None:
+def test_a_broken_configuration_is_notified_to_whom_it_still_names(watched: Watched) -> None:
     watched.conf.write_text(CONF + "no-such-key = 1\n")
     watched.error = ConfigurationError(watched.conf, [])
     with pytest.raises(ConfigurationError):
@@ -132,7 +132,7 @@ def test_a_broken_configuration_is_told_to_whom_it_still_names(watched: Watched)
     assert load_configuration().alerts.webhook_connection == "hook"
 
 
-def test_what_nobody_heard_is_told_by_the_next_watch(watched: Watched) -> None:
+def test_what_was_not_delivered_is_sent_by_the_next_watch(watched: Watched) -> None:
     watched.error = LedgerError("the ledger is gone")
     watched.refuses = True
     with pytest.raises(LedgerError):
@@ -168,7 +168,7 @@ def test_a_test_message_says_that_nothing_is_wrong(watched: Watched) -> None:
         watched(test=True)
 
 
-def test_a_condition_is_told_in_its_words_with_the_page_to_look_at() -> None:
+def test_a_notification_has_the_words_of_its_condition_and_links_the_page() -> None:
     begun = Notification(key="stale", phase=Phase.STARTED, since=7200, title=STALE.title, condition=STALE)
     message = notification_message(begun, NAME)
     assert message.summary == f"The mirror {NAME}: the mirror has been behind upstream for 2 h."
@@ -207,7 +207,7 @@ def test_a_run_of_airflow_is_linked_and_one_of_the_command_line_is_not(
     assert notification_message(notice, NAME).link.endswith(link)
 
 
-def test_its_page_says_who_is_told_and_what_is_wrong_with_the_configuration(watched: Watched) -> None:
+def test_its_page_says_who_is_notified_and_what_is_wrong_with_the_configuration(watched: Watched) -> None:
     page = watch_page(load_configuration())
     assert "- notified by: webhook" in page
     assert "`*/15 * * * *` (UTC)" in page
@@ -215,7 +215,7 @@ def test_its_page_says_who_is_told_and_what_is_wrong_with_the_configuration(watc
     assert "mirror.conf:6" in watch_page(load_configuration())
 
 
-def test_a_disk_that_is_not_mounted_is_told_and_a_mirror_that_is_not_made_yet_is_not(
+def test_a_disk_that_is_not_mounted_is_an_alert(
     tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The ledger is elsewhere, as on PostgreSQL: it is all that is left of the mirror."""

@@ -15,6 +15,7 @@ from pypi_mirror.planning.plan import WORTH_A_TASK
 from pypi_mirror.planning.removals import weigh_removals
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.runs.read_pages import read_pages
+from pypi_mirror.wording import count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +103,9 @@ def batch_name(mirror: Mirror, run_id: int, number: int) -> str:
 
 
 def _name(size: BatchSize) -> str:
-    return size.first if size.projects == 1 else f"{size.first} … {size.last}, {size.projects} projects"
+    return (
+        size.first if size.projects == 1 else f"{size.first} … {size.last}, {count(size.projects, 'project')}"
+    )
 
 
 def _batch(size: BatchSize) -> Batch:
