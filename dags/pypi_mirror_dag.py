@@ -86,11 +86,12 @@ def pypi_mirror() -> None:
     @task(map_index_template=TASK_NAME, execution_timeout=LONGEST_BATCH)
     def read_pages(run: int, pages: int) -> int:
         """Read the pages of upstream that the plan needs, if they are many; return how many."""
+        from mirror_airflow.task_log import log_pages
         from pypi_mirror.runs.read_pages import read_pages as step
 
         name_task(get_current_context(), count(pages, "page"))
         with task_mirror() as mirror:
-            return step(mirror, run).asked
+            return log_pages(step(mirror, run))
 
     @task(trigger_rule="none_failed")
     def partition_projects(run: int) -> list[Batch]:

@@ -9,6 +9,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
 from pypi_mirror.runs.download_projects import BatchResult
 from pypi_mirror.runs.partition_projects import Partition
+from pypi_mirror.runs.read_pages import PagesRead
 from pypi_mirror.runs.report import Report, end_dry_run
 from pypi_mirror.wording import count, size
 
@@ -49,6 +50,14 @@ def end_with_plan(mirror: Mirror, plan: Partition) -> None:
     if listed > MOST_LISTED:
         log.info("and %s", count(listed - MOST_LISTED, "more project"))
     end_dry_run(mirror, plan.run_id)
+
+
+def log_pages(read: PagesRead) -> int:
+    """Log how many pages were read, and which could not be and why; return how many were requested."""
+    log.info("%s requested, %d failed", count(read.asked, "page"), len(read.failed))
+    for failed in islice(read.failed, MOST_LISTED):
+        log.error("%s failed: %s: %s", failed.planned.project, failed.error, failed.reason)
+    return read.asked
 
 
 def log_batch(name: str, result: BatchResult) -> dict[str, int]:
