@@ -62,7 +62,7 @@ def test_list_says_why_and_when(conf: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_retry_makes_the_next_sync_try_what_is_named(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["backlog", "retry", "p00", "-c", conf]) == 0
-    assert "p00: the next sync tries it, no longer parked" in capsys.readouterr().out
+    assert "p00: will be retried in the next sync, no longer parked" in capsys.readouterr().out
     assert main(["sync", "-c", conf, "--processes", "1"]) == 1, "p01 still waits"
     assert (has_page(conf, "p00"), has_page(conf, "p01")) == (True, False)
     assert main(["backlog", "retry", "--all", "-c", conf]) == 0
@@ -117,7 +117,9 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert has_page(conf, "p02")
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert re.search(rf"\nwaiting     plan {found[1]} would remove 6 projects, 6 files \(.* 60 %", out)
+    assert re.search(
+        rf"\nwaiting     plan {found[1]}, awaiting approval, would remove 6 projects, 6 files \(.* 60 %", out
+    )
     assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
     published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
     assert (published["plan"], published["projects"], published["files"]) == (found[1], 6, 6)

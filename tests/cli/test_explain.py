@@ -81,7 +81,7 @@ def test_a_project_that_is_left_out_says_by_which_setting(
     assert main(["explain", "--online", "-c", conf, "old"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("old: left out, for [allowlist] packages does not have old.\n")
-    assert "Upstream has it as archived." in out
+    assert "Its status upstream is archived." in out
     assert "left out  old-1.0-py3-none-any.whl" in out
     assert "0 of 1 file mirrored, 0 bytes." in out
 
@@ -162,10 +162,10 @@ def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.Capt
         pass
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
-    assert "behind      not known" in capsys.readouterr().out
+    assert "behind      unknown" in capsys.readouterr().out
     main(["sync", "-c", conf, "--processes", "1"])
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert "behind      no" in out
+    assert "behind      up to date" in out
     assert " free" in out

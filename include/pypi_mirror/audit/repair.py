@@ -184,7 +184,7 @@ class Repair:
         mirror.ledger.facts.put(Facts.changed_pages.to(self._run_id))
         for filename in sorted(wrong):
             log.error(
-                "%s: %s is damaged and cannot be downloaded now; its page lists it no more", name, filename
+                "%s: %s is damaged and cannot be downloaded now; its page no longer lists it", name, filename
             )
             self._tally.withheld.append(filename)
 

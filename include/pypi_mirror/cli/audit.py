@@ -134,7 +134,7 @@ def _print(report: AuditReport) -> None:
     if sum(report.found.values()) > _SHOWN:
         print(f"found: {sum(report.found.values()) - _SHOWN} more; -v logs all of them", file=sys.stderr)
     for filename in report.withheld:
-        print(f"withheld: {filename}: its page lists it no more", file=sys.stderr)
+        print(f"withheld: {filename}: its page no longer lists it", file=sys.stderr)
     for failure in report.failures:
         warn(f"failed: {failure.project}: {failure.reason}")
     if report.reason is not None:
@@ -163,7 +163,9 @@ def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
         return ["The mirror is empty."]
     shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
     oldest = (
-        "some had no turn yet" if coverage.oldest == 0 else f"the longest ago at {moment_of(coverage.oldest)}"
+        "some were never verified"
+        if coverage.oldest == 0
+        else f"the longest ago at {moment_of(coverage.oldest)}"
     )
     # Only what an audit has noted counts, and a dry run notes nothing.
     audits = "By audits before this dry run, which does not count, w" if dry_run else "W"
@@ -171,7 +173,5 @@ def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
     if coverage.needed_bytes is not None:
         verdict = "is enough" if coverage.suffices else "is not enough"
         needed = f"{max(coverage.needed_bytes / 1e9, 0.001):.3g}"
-        lines.append(
-            f"gigabytes-per-run {verdict}: at the pace of the last audits {needed} is what it takes."
-        )
+        lines.append(f"gigabytes-per-run {verdict}: at the pace of the last audits {needed} are needed.")
     return lines

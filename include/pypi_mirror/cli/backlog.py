@@ -81,7 +81,10 @@ def _run_retry(arguments: argparse.Namespace) -> int:
     with _opened(arguments) as mirror:
         retried = retry_backlog(mirror, chosen)
     for entry in retried:
-        print(f"{entry.project}: the next sync tries it" + (", no longer parked" if entry.parked else ""))
+        print(
+            f"{entry.project}: will be retried in the next sync"
+            + (", no longer parked" if entry.parked else "")
+        )
     if not retried:
         print("The backlog is empty.")
     return 0

@@ -18,7 +18,7 @@ from pypi_mirror.wording import count, size
 _WIDEST: Final = 64
 _STATES: Final = {
     FileState.HELD: "here",
-    FileState.TOMBSTONE: "here, listed no more",
+    FileState.TOMBSTONE: "here, no longer listed",
     FileState.MISSING: "not here yet",
     FileState.ABSENT: "",
 }
@@ -69,9 +69,9 @@ def _print(explained: Explanation, *, online: bool) -> None:
     elif explained.read_at is not None and not online:
         print(f"Upstream's page as of {explained.read_at:%Y-%m-%d %H:%M} UTC.")
     if explained.found and explained.status not in (None, "active"):
-        print(f"Upstream has it as {explained.status}.")
+        print(f"Its status upstream is {explained.status}.")
     if explained.upstream_serial is not None and explained.serial is not None:
-        print(f"Upstream's page is of serial {explained.upstream_serial}, ours of {explained.serial}.")
+        print(f"Upstream's page has serial {explained.upstream_serial}, ours has {explained.serial}.")
     width = min(_WIDEST, max((len(file.filename) for file in explained.files), default=0))
     for file in explained.files:
         print(_line(file, width, selected=explained.selected))
@@ -80,7 +80,7 @@ def _print(explained: Explanation, *, online: bool) -> None:
     if explained.files:
         print(_summary(explained))
     if explained.backlog is not None:
-        print(f"On the backlog: {explained.backlog}.")
+        print(f"In the backlog: {explained.backlog}.")
 
 
 def _line(file: FileExplained, width: int, *, selected: bool) -> str:

@@ -1,4 +1,4 @@
-"""``pypi-mirror status``: how full and how fresh the mirror is."""
+"""``pypi-mirror status``: how complete and how current the mirror is."""
 
 import argparse
 import sys
@@ -94,10 +94,10 @@ def next_try(entry: BacklogEntry) -> str:
 
 def _lag(status: MirrorStatus) -> str:
     if status.lag_seconds is None:
-        return "not known"
+        return "unknown"
     if not status.lag_seconds:
-        return "no"
-    return f"for {duration(status.lag_seconds)}"
+        return "up to date"
+    return duration(status.lag_seconds)
 
 
 def _print_left(remaining: Left | None) -> None:
@@ -127,7 +127,7 @@ def _print(
         say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)
     print(f"complete    {'never' if status.updated_at is None else moment(status.updated_at)}")
-    print(f"asked       {'never' if status.checked_at is None else moment(status.checked_at)}")
+    print(f"checked     {'never' if status.checked_at is None else moment(status.checked_at)}")
     print(f"behind      {_lag(status)}")
     if status.upstream_silent_since is not None:
         print(f"silent      upstream has not answered since {moment(status.upstream_silent_since)}")
@@ -140,8 +140,9 @@ def _print(
         print(f"disk        {size(status.disk_free)} free{until}")
     if (waiting := status.waiting) is not None:
         print(
-            f"waiting     plan {waiting.plan} would remove {count(waiting.projects, 'project')}, "
-            f"{count(waiting.files, 'file')} ({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
+            f"waiting     plan {waiting.plan}, awaiting approval, would remove "
+            f"{count(waiting.projects, 'project')}, {count(waiting.files, 'file')} "
+            f"({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
         )
         say(f"            `pypi-mirror plan` lists it, `pypi-mirror sync --approve {waiting.plan}` runs it")
     if status.clock_ahead is not None:
