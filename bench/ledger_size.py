@@ -27,7 +27,7 @@ from pypi_mirror.observing.projects import project, project_page
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.observing.tombstones import tombstone_page
 from pypi_mirror.planning.plan import cut
-from pypi_mirror.runs.report import mirror_status
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.settings.values import Settings, Site
 
 TITLE: Final = "a ledger of {files:,} files in {projects:,} projects"

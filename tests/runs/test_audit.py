@@ -31,10 +31,10 @@ from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.options.max_failures import MaxFailures
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs import audit as audit_step
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
-from pypi_mirror.runs.report import mirror_status
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import (

@@ -5,9 +5,9 @@ import pytest
 from pypi_mirror.cli.sync import print_clock
 from pypi_mirror.model import RunState
 from pypi_mirror.publishing.grace import clock_warning, note_clock
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
-from pypi_mirror.runs.report import mirror_status
 from pypi_mirror.transport.answers import Lead
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench, ManualClock

@@ -11,11 +11,12 @@ import pytest
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.model import PlanState, RunKind, RunState
 from pypi_mirror.options.download_window import parse_download_window
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
-from pypi_mirror.runs.report import end_dry_run, mirror_status, report
+from pypi_mirror.runs.report import end_dry_run, report
 from pypi_mirror.settings.values import RemovalGuard, Schedule
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench, ManualClock

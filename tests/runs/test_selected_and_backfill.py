@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
-from pypi_mirror.runs.report import end_dry_run, mirror_status
+from pypi_mirror.runs.report import end_dry_run
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import Fault, RemoveProject, Status, Upload, Wheel, Yank, small

@@ -13,7 +13,7 @@ from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.ledger.upgrade import upgrade_ledger
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.runs.report import mirror_status
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.settings.values import Schedule
 from tests.ledger.older import OLDER, make_older, tables_at, version_at
 from tests.ledger.postgres import running_postgres

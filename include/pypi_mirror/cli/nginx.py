@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pypi_mirror.mirror import open_mirror
+from pypi_mirror.publishing.site import show_site
 from pypi_mirror.runs.reload_nginx import reload_nginx
-from pypi_mirror.runs.report import show_site
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, site_config_path

@@ -18,8 +18,8 @@ from pypi_mirror.planning.silent_losses import silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import described
 from pypi_mirror.publishing.grace import clock_warning
+from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.raise_alerts import observe
-from pypi_mirror.runs.report import mirror_status
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.wording import count, duration, moment, moment_of, size

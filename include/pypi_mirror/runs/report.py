@@ -3,30 +3,25 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk.files import write_atomically
 from pypi_mirror.facts.values import SilentLoss
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Outcome, Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
-from pypi_mirror.observing.history import disk_forecast
-from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.pause import described, pause_of
 from pypi_mirror.planning.removals import is_approved, settle_removals, waiting_for_approval
-from pypi_mirror.planning.silent_losses import note_silent_losses, silent_losses
+from pypi_mirror.planning.silent_losses import note_silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages
+from pypi_mirror.publishing.site import show_site
 from pypi_mirror.publishing.write_metrics import write_metrics
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
-from pypi_mirror.webserver.site_page import write_client_files, write_site_files
-from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, Unannounced, WaitingPlan, render_status
 
 _REFUSED_SHOWN: Final = 50
 
@@ -162,56 +157,6 @@ def fail_run(mirror: Mirror, label: str, reason: str) -> Report | None:
     return None
 
 
-def mirror_status(mirror: Mirror) -> MirrorStatus:
-    """How full and how fresh the mirror is, from the ledger."""
-    seen = overview(mirror)
-    waiting = seen.waiting
-    refused = mirror.ledger.left_out.totals()
-    return MirrorStatus(
-        cursor=seen.cursor,
-        upstream_serial=seen.upstream_serial,
-        lag_seconds=seen.lag_seconds,
-        upstream_silent_since=seen.upstream_silent_since,
-        updated_at=seen.updated_at,
-        checked_at=seen.checked_at,
-        projects=seen.projects,
-        files=seen.files,
-        bytes=seen.bytes,
-        dropped_files=seen.dropped_files,
-        dropped_bytes=seen.dropped_bytes,
-        last_run=seen.last_run,
-        paused_until=seen.paused_until,
-        left=None if seen.left is None else LeftToDo(projects=seen.left.projects, bytes=seen.left.bytes),
-        backlog=seen.backlog,
-        parked=seen.parked,
-        waiting=None
-        if waiting is None
-        else WaitingPlan(
-            plan=waiting.plan,
-            projects=waiting.projects,
-            files=waiting.files,
-            bytes=waiting.bytes,
-            exceeded=waiting.exceeded,
-        ),
-        clock_ahead=seen.clock_ahead,
-        disk_free=seen.disk.free,
-        disk_full_at=disk_forecast(mirror).full_at,
-        unknown_names=seen.unknown_names,
-        refused_files=refused.files,
-        refused_fields=refused.fields,
-        silent_losses=tuple(
-            Unannounced(
-                project=each.project,
-                files=each.files,
-                bytes=each.bytes,
-                is_gone=each.is_gone,
-                at=datetime.fromtimestamp(each.at, UTC),
-            )
-            for each in silent_losses(mirror)
-        ),
-    )
-
-
 def _failures(mirror: Mirror, run: Run) -> list[Failure]:
     """What failed in this run, also where a later try of a batch was to mend it and had no time to."""
     failed = set(mirror.ledger.plan.failed(run.id))
@@ -240,15 +185,3 @@ def _failure(entry: BacklogEntry, run_id: int) -> Failure:
         reason=entry.reason,
         new=entry.first_run_id == run_id,
     )
-
-
-def show_site(mirror: Mirror, *, changed: bool = True) -> None:
-    """Bring the site's page up to date; a run that changed nothing only says that it looked, unless the site
-    has another address.
-    """
-    status = mirror_status(mirror)
-    page = mirror.settings.web / "index.html"
-    if write_client_files(mirror.settings) or changed or not page.exists():
-        write_site_files(mirror.resolved, status)
-    else:
-        write_atomically(mirror.settings.web / "mirror.json", render_status(status))
