@@ -11,10 +11,11 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.demands import Demand
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.options.environments import Environment, parse_environment
-from pypi_mirror.options.packages import parse_package
+from pypi_mirror.options.packages import parse_blocked_package, parse_package
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.allowlist_source_archives import LockedSourceArchives
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
 
@@ -211,3 +212,37 @@ def test_locked_files_are_kept_but_for_archives_that_wheels_stand_for(
     assert on_page & locked - found <= {SDIST} | of_others
     if SDIST in on_page & locked:
         assert SDIST in found or found & {ANY_WHEEL, ABI3_WHEEL}
+
+
+def listed(*lines: str, blocked: tuple[str, ...] = (), environments: tuple[Environment, ...] = ()) -> Policy:
+    return Policy(
+        AllowedPackages(packages=tuple(map(parse_package, lines))),
+        BlockedPackages(packages=tuple(map(parse_blocked_package, blocked))),
+        ServedEnvironments(environments=environments),
+    )
+
+
+def test_patterns_of_names() -> None:
+    policy = listed("foo*", "bar>=2", blocked=("foo-test-*", "fo?<2"))
+    names = ["foo", "foobar", "foo-test-a", "foo-test", "bar", "afoo"]
+    selected = [name for name in names if policy.rejection_reason(canonicalize_name(name)) is None]
+    assert selected == ["foo", "foobar", "foo-test", "bar"]
+    assert policy.reason_for(canonicalize_name("foobar")) == "[allowlist] packages has foo*"
+    assert policy.reason_for(canonicalize_name("foo-test-a")) == "[blocklist] packages has foo-test-*"
+    assert policy.named_projects == {BAR}
+    assert kept(policy, "foo-1.0.tar.gz", "foo-2.0.tar.gz") == ["foo-2.0.tar.gz"]
+    assert next(iter(policy.sentences())) == "Only chosen projects: bar, foo*."
+
+
+def test_versions_of_patterns_add_up_with_those_of_names() -> None:
+    names = ("foo-1.0.tar.gz", "foo-2.0.tar.gz", "foo-3.0.tar.gz")
+    assert kept(listed("fo*>=3", "foo==1.0"), *names) == [names[0], names[2]]
+    assert kept(listed("fo*>=3", "foo"), *names) == list(names)
+
+
+def test_a_line_with_a_marker_counts_where_a_machine_needs_it() -> None:
+    lines = ("foo; sys_platform == 'win32'", "bar[extra]; sys_platform == 'linux'")
+    assert listed(*lines).named_projects == {FOO, BAR}
+    assert listed(*lines, environments=(LINUX,)).named_projects == {BAR}
+    nothing = listed(lines[0], environments=(LINUX,))
+    assert nothing.rejection_reason(FOO) == "[allowlist] packages does not have foo"

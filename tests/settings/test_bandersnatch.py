@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import ConfigurationError, Mistake
-from pypi_mirror.options.packages import only_releases
+from pypi_mirror.options.packages import only_releases, whole_projects
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
@@ -113,7 +113,7 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
 
     assert settings.hash_index is True
     assert settings.root_uri == "https://files.example"
-    assert settings.policy.of(BlockedPackages).projects == {"example1"}
+    assert whole_projects(settings.policy.of(BlockedPackages).packages) == {"example1"}
     assert [r.project for r in only_releases(settings.policy.of(BlockedPackages).packages)] == ["example2"]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 import pypi_mirror
 from pypi_mirror.options import Option
+from pypi_mirror.options.packages import whole_projects
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
@@ -100,7 +101,10 @@ def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> No
     assert len(settings.policy.of(ServedEnvironments).environments) == 4
     allowed = settings.policy.of(AllowedPackages)
     assert {rule.project for rule in allowed.packages} == {"requests", "numpy", "django"}
-    assert settings.policy.of(BlockedPackages).projects == {"example-malware"}
+    assert whole_projects(settings.policy.of(BlockedPackages).packages) == {
+        "example-malware",
+        "example-test-*",
+    }
     assert settings.policy.of(BlockedPlatforms).platforms == ("windows", "macos", "freebsd", "py2.7")
 
 

@@ -11,7 +11,10 @@ from packaging.utils import canonicalize_name
 
 import pypi_mirror
 from pypi_mirror.options.environments import parse_environment
-from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.options.packages import ReleaseRule, parse_package
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.values import Settings, Site
 from tests.policies import policy
@@ -34,10 +37,14 @@ LOOKS: list[dict[str, Any]] = [
 PROJECTS: list[dict[str, Any]] = [
     {"policy": policy(allowed_projects=frozenset({A}))},
     {"policy": policy(blocked_projects=frozenset({A}))},
+    {"policy": Policy(AllowedPackages(packages=(parse_package("a-*"),)))},
+    {"policy": Policy(BlockedPackages(packages=(parse_package("a-*"),)))},
 ]
 FILES: list[dict[str, Any]] = [
     {"policy": policy(allowed_releases=(ReleaseRule(project=A, specifier="<2"),))},
     {"policy": policy(blocked_releases=(ReleaseRule(project=A, specifier="<2"),))},
+    {"policy": Policy(AllowedPackages(packages=(parse_package("a-*>=2"),)))},
+    {"policy": Policy(BlockedPackages(packages=(parse_package("a-*>=2"),)))},
     {"policy": policy(blocked_platforms=("windows",))},
     {"policy": policy(environments=(LINUX,))},
     {"policy": policy(exclude_filename="win32")},

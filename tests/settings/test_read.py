@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.environments import Environment
-from pypi_mirror.options.packages import ReleaseRule, only_releases
+from pypi_mirror.options.packages import ReleaseRule, only_releases, whole_projects
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
@@ -431,7 +431,7 @@ silenced = Foo.Bar, numpy
         ReleaseRule(project=NormalizedName("numpy"), specifier="<3,>=2"),
         ReleaseRule(project=NormalizedName("numpy"), specifier="==1.26.*"),
     )
-    assert blocked.projects == {"evil"}
+    assert whole_projects(blocked.packages) == {"evil"}
     assert only_releases(blocked.packages) == (
         ReleaseRule(project=NormalizedName("numpy"), specifier="==2.0.0"),
     )

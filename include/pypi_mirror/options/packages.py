@@ -1,43 +1,78 @@
-"""``packages`` of ``[allowlist]`` and ``[blocklist]``: project names, with or without PEP 440 specifiers."""
+"""``packages`` of ``[allowlist]`` and ``[blocklist]``: projects by name or pattern, all or some releases."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.options.parsers import BadValue
 
+# ``*`` is any part of a name, ``?`` one character; brackets are extras, as in PEP 508.
+_PATTERN: Final = re.compile(r"[A-Za-z0-9._*?-]*[*?][A-Za-z0-9._*?-]*")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ReleaseRule:
-    """Some releases of one project; ``specifier`` is a PEP 440 specifier set, checked (``>=1.4,<2``)."""
+    """Some releases of one project, or of all whose names match a pattern (``apache-airflow-*``).
+
+    ``project`` is a normalized name or pattern; ``specifier`` is a PEP 440 specifier set, checked
+    (``>=1.4,<2``), empty for all releases. ``extras`` and ``marker`` are those of PEP 508; a rule counts only
+    where its marker can hold.
+    """
 
     project: NormalizedName
     specifier: str
+    extras: tuple[str, ...] = ()
+    marker: str = ""
+
+    @property
+    def is_pattern(self) -> bool:
+        return "*" in self.project or "?" in self.project
 
 
 def parse_package(text: str) -> ReleaseRule:
-    """``example``, or ``example>=1.4,<2``; the specifier is empty where the whole project is meant.
+    """``example``, ``example>=1.4,<2``, ``example-*``; extras and markers as PEP 508 has them.
 
-    Of a PEP 508 requirement, only the name and the specifier select anything on a mirror; extras, markers
-    and URLs are refused.
+    The specifier is empty where the whole project is meant.
     """
     # Imported here because it costs 40 ms, and DAG files of mirrors without lists need not pay.
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
+    pattern = _PATTERN.match(text)
     try:
-        requirement = Requirement(text)
+        # What follows a pattern is read as if it followed a name.
+        requirement = Requirement(text if pattern is None else f"x{text[pattern.end() :]}")
     except InvalidRequirement as error:
         first = str(error).partition("\n")[0]
         raise BadValue(
             f"{text!r} is not a project name, nor a name with a version specifier: {first}"
         ) from error
-    if requirement.extras or requirement.marker or requirement.url:
-        raise BadValue(
-            f"{text!r}: write the name and versions alone; extras, markers and URLs select nothing here"
-        )
-    return ReleaseRule(project=canonicalize_name(requirement.name), specifier=str(requirement.specifier))
+    if requirement.url:
+        raise BadValue(f"{text!r}: write the name and versions; a URL selects nothing here")
+    return ReleaseRule(
+        project=canonicalize_name(requirement.name) if pattern is None else _parse_pattern(pattern[0]),
+        specifier=str(requirement.specifier),
+        extras=tuple(sorted(map(canonicalize_name, requirement.extras))),
+        marker="" if requirement.marker is None else str(requirement.marker),
+    )
+
+
+def parse_blocked_package(text: str) -> ReleaseRule:
+    """The same without extras and markers: what is blocked is blocked for all."""
+    rule = parse_package(text)
+    if rule.extras or rule.marker:
+        raise BadValue(f"{text!r}: write the name and versions alone; extras and markers block nothing")
+    return rule
+
+
+def _parse_pattern(text: str) -> NormalizedName:
+    """A pattern of names in any spelling."""
+    if not re.search("[A-Za-z0-9]", text):
+        raise BadValue(f"{text!r} matches every project; write a part of their names too")
+    return NormalizedName(re.sub("[-_.]+", "-", text).lower())
 
 
 def parse_project_name(text: str) -> NormalizedName:
@@ -51,8 +86,8 @@ def parse_project_name(text: str) -> NormalizedName:
 
 
 def whole_projects(rules: Iterable[ReleaseRule]) -> frozenset[NormalizedName]:
-    """Return the projects that are meant as a whole."""
-    return frozenset(rule.project for rule in rules if not rule.specifier)
+    """Return the projects that are meant as a whole, on all machines."""
+    return frozenset(rule.project for rule in rules if not rule.specifier and not rule.marker)
 
 
 def only_releases(rules: Iterable[ReleaseRule]) -> tuple[ReleaseRule, ...]:
@@ -63,4 +98,6 @@ def only_releases(rules: Iterable[ReleaseRule]) -> tuple[ReleaseRule, ...]:
 
 
 def format_package(rule: ReleaseRule) -> str:
-    return f"{rule.project}{rule.specifier}"
+    extras = f"[{','.join(rule.extras)}]" if rule.extras else ""
+    marker = f"; {rule.marker}" if rule.marker else ""
+    return f"{rule.project}{extras}{rule.specifier}{marker}"

@@ -52,7 +52,7 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
 def described(names: Sequence[str]) -> str:
     """What people are told: which names, and what to do about them."""
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
-    return f"upstream does not list {shown}: mistyped in [allowlist] packages, removed, or quarantined"
+    return f"upstream does not list {shown}: mistyped in [allowlist], removed, or quarantined"
 
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:

@@ -65,7 +65,8 @@ class Policy:
     @cached_property
     def named_projects(self) -> frozenset[NormalizedName]:
         """What the allowlist names and the blocklist does not block as a whole."""
-        return self._allowed.projects - self.of(BlockedPackages).projects
+        blocked = self.of(BlockedPackages)
+        return frozenset(name for name in self._allowed.projects if blocked.reject_project(name) is None)
 
     def rejection_reason(self, project: NormalizedName) -> str | None:
         """Return why ``project`` is not mirrored, for people; None when it is."""

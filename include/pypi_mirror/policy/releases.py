@@ -1,13 +1,11 @@
 """Rules for releases, as the lists of packages have them: which of them a version matches."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from functools import cached_property, lru_cache
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.release_files import version_in
 from pypi_mirror.wording import count
 
@@ -23,10 +21,6 @@ def name_some(names: Iterable[str]) -> str:
     if len(ordered) <= _NAMED_AT_MOST:
         return ", ".join(ordered)
     return f"{', '.join(ordered[:_NAMED_AT_MOST])} and {count(len(ordered) - _NAMED_AT_MOST, 'other')}"
-
-
-def spaced(rule: ReleaseRule) -> str:
-    return f"{rule.project} {rule.specifier}"
 
 
 @lru_cache(maxsize=65_536)
@@ -59,33 +53,3 @@ def release_in(project: NormalizedName, filename: str) -> Release | None:
         return None
     normal = parsed(version)
     return (False, version) if normal is None else (True, normal)
-
-
-class ReleaseMatcher:
-    """Matches versions with rules for releases."""
-
-    def __init__(self, rules: Iterable[ReleaseRule]) -> None:
-        self._by_project: defaultdict[NormalizedName, list[str]] = defaultdict(list)
-        for rule in rules:
-            self._by_project[rule.project].append(rule.specifier)
-
-    def knows(self, project: NormalizedName) -> bool:
-        return project in self._by_project
-
-    @cached_property
-    def matching(self) -> Callable[[NormalizedName, str], str | None]:
-        """A function that returns the first specifier set of a project that admits a version; outside PEP 440
-        only ``===`` ones can.
-        """
-        # Imported where it is needed: DAG files read the settings and decide nothing.
-        from packaging.specifiers import SpecifierSet
-
-        sets: dict[NormalizedName, list[SpecifierSet]] = {
-            project: [SpecifierSet(text, prereleases=True) for text in texts]
-            for project, texts in self._by_project.items()
-        }
-
-        def match(project: NormalizedName, version: str) -> str | None:
-            return next((str(each) for each in sets[project] if each.contains(version)), None)
-
-        return lru_cache(maxsize=16_384)(match)

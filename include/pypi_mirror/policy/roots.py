@@ -1,8 +1,10 @@
-"""What the allowlist wants, by project: ``packages`` and the demands of requirement and lock files as one."""
+"""Rules for projects and their releases: of a list of packages, and of requirement and lock files."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import translate
 from functools import cached_property, lru_cache
 from typing import Final
 
@@ -21,8 +23,8 @@ REQUIREMENTS: Final = "[allowlist] requirements"
 class Root:
     """One rule for a project: releases by a specifier, or files by their digests (``sha256:…``).
 
-    ``by`` is who asks, as messages name it: the option, or a file with its line. With neither specifier nor
-    digests, the whole project is wanted.
+    ``project`` can be a pattern. ``by`` is who asks, as messages name it: the option, or a file with its
+    line. With neither specifier nor digests, the whole project is meant.
     """
 
     project: NormalizedName
@@ -52,17 +54,26 @@ class Root:
 
 
 class Roots:
-    """The rules of all sources; a project is wanted as a whole where one rule says so."""
+    """The rules of all sources; a project is meant as a whole where one rule says so."""
 
     def __init__(
-        self, packages: Iterable[ReleaseRule], demands: Iterable[Demand], *, all_releases: bool
+        self,
+        packages: Iterable[ReleaseRule],
+        demands: Iterable[Demand] = (),
+        *,
+        all_releases: bool = False,
     ) -> None:
         """With ``all_releases``, demands stand for all releases of their projects."""
-        by_project: defaultdict[NormalizedName, list[Root]] = defaultdict(list)
+        self._by_project: defaultdict[NormalizedName, list[Root]] = defaultdict(list)
+        self._patterns: list[tuple[re.Pattern[str], Root]] = []
         for rule in packages:
-            by_project[rule.project].append(Root(project=rule.project, specifier=rule.specifier))
+            root = Root(project=rule.project, specifier=rule.specifier)
+            if rule.is_pattern:
+                self._patterns.append((re.compile(translate(rule.project)), root))
+            else:
+                self._by_project[rule.project].append(root)
         for each in demands:
-            by_project[each.project].append(
+            self._by_project[each.project].append(
                 Root(project=each.project, by=each.place)
                 if all_releases
                 else Root(
@@ -72,31 +83,56 @@ class Roots:
                     by=each.place,
                 )
             )
-        self._by_project = dict(by_project)
+        self.of = lru_cache(maxsize=4096)(self._of)
+
+    def _of(self, project: NormalizedName) -> tuple[Root, ...]:
+        """Return the rules for ``project``, those that name it first."""
+        by_pattern = (root for pattern, root in self._patterns if pattern.match(project))
+        return (*self._by_project.get(project, ()), *by_pattern)
 
     @cached_property
     def projects(self) -> frozenset[NormalizedName]:
+        """The projects that are named; patterns match others too."""
         return frozenset(self._by_project)
 
     @cached_property
-    def partial(self) -> tuple[Root, ...]:
-        """The rules of the projects of which only some files are wanted, by project."""
-        return tuple(root for roots in self._partial.values() for root in roots)
+    def every(self) -> tuple[Root, ...]:
+        named = (root for roots in self._by_project.values() for root in roots)
+        return (*named, *(root for _, root in self._patterns))
 
-    def first(self, project: NormalizedName) -> Root:
-        return self._by_project[project][0]
+    @property
+    def has_patterns(self) -> bool:
+        return bool(self._patterns)
+
+    @cached_property
+    def partial(self) -> tuple[Root, ...]:
+        """The rules for some releases or files, without those of projects that are meant as a whole."""
+        return tuple(root for root in self.every if not root.is_whole and not self.whole(root.project))
+
+    def texts(self, *, of_files: bool) -> list[str]:
+        """Return all rules, or those that decide over files of projects that are selected anyway."""
+        roots = self.partial if of_files else self.every
+        if of_files and any(not root.is_whole for _, root in self._patterns):
+            # A rule for a whole project takes it out of those of a pattern.
+            roots = self.every
+        return sorted({f"{root.rule} {' '.join(sorted(root.hashes))}".strip() for root in roots})
+
+    def whole(self, project: NormalizedName) -> Root | None:
+        """Return the rule that means all of ``project``."""
+        return next((root for root in self.of(project) if root.is_whole), None)
 
     def is_partial(self, project: NormalizedName) -> bool:
-        return project in self._partial
+        return bool(self.of(project)) and self.whole(project) is None
 
     def admitting(self, project: NormalizedName, file: RemoteFile) -> Iterator[Root]:
-        """Yield the rules that want the file, of a project of which only some files are wanted."""
-        version = version_in(project, file.filename)
-        yield from (root for root in self._partial.get(project, ()) if root.admits(version, file))
+        """Yield the rules that mean the file, of a project of which only some files are meant."""
+        if self.is_partial(project):
+            version = version_in(project, file.filename)
+            yield from (root for root in self.of(project) if root.admits(version, file))
 
     def rejection(self, project: NormalizedName, file: RemoteFile) -> str:
         """Return why no rule wants the file."""
-        roots = self._partial[project]
+        roots = self.of(project)
         where = " and ".join(self._sources(roots))
         version = version_in(project, file.filename)
         if version is None:
@@ -109,14 +145,6 @@ class Roots:
     @staticmethod
     def _sources(roots: Sequence[Root]) -> list[str]:
         return list(dict.fromkeys(PACKAGES if root.by == PACKAGES else REQUIREMENTS for root in roots))
-
-    @cached_property
-    def _partial(self) -> dict[NormalizedName, list[Root]]:
-        return {
-            project: roots
-            for project, roots in self._by_project.items()
-            if not any(root.is_whole for root in roots)
-        }
 
 
 @lru_cache(maxsize=16_384)

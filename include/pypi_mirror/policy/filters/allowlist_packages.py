@@ -1,21 +1,24 @@
 """``[allowlist]``: the only projects to mirror, or only some releases or files of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.demands.demand import Demand
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
+from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
 from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.releases import name_some
 from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
+from pypi_mirror.policy.served_markers import can_hold
 from pypi_mirror.wording import count
 
 
@@ -37,9 +40,11 @@ class AllowedPackages(Filter):
     packages: tuple[ReleaseRule, ...] = option(
         parse_package,
         "The only projects to mirror, one a line; with versions (example>=2), only those releases.",
-        "Names may be spelled in any way (Foo.Bar is foo-bar). Versions are PEP 440 specifiers; several "
-        "lines for a project add up, and prereleases match like any other. Dependencies are not added by "
-        "themselves. Without this list and without requirements, everything upstream has is mirrored.",
+        "Names may be spelled in any way (Foo.Bar is foo-bar); * stands for any part of a name. Versions are "
+        "PEP 440 specifiers; several lines for a project add up, and prereleases match like any other. A "
+        "marker (; sys_platform == 'win32') leaves a line out where no environment needs it. Dependencies "
+        "are not added by themselves, so extras add nothing. Without this list and without requirements, "
+        "everything upstream has is mirrored.",
         format=format_package,
         many=True,
         example=("requests", "numpy>=2", "django>=4.2,<5    # the long-term release"),
@@ -73,9 +78,15 @@ class AllowedPackages(Filter):
         decides=False,
     )
     demands: tuple[Demand, ...] | None = None
+    environments: tuple[Environment, ...] = field(default=(), repr=False)
+
+    def beside(self, others: Sequence[Filter]) -> Self:
+        served = (each.environments for each in others if isinstance(each, ServedEnvironments))
+        return replace(self, environments=next(served, ()))
 
     @property
     def projects(self) -> frozenset[NormalizedName]:
+        """The projects that are named, not those that patterns match."""
         return self.roots.projects
 
     @cached_property
@@ -83,10 +94,11 @@ class AllowedPackages(Filter):
         if self.requirements and self.demands is None:
             raise ValueError("the files of [allowlist] requirements were not read; see settings.requirements")
         all_releases = self.requirements_releases == "all"
-        return Roots(self.packages, self.demands or (), all_releases=all_releases)
+        packages = (rule for rule in self.packages if can_hold(rule.marker, self.environments))
+        return Roots(packages, self.demands or (), all_releases=all_releases)
 
     def reject_project(self, project: NormalizedName) -> str | None:
-        if project in self.projects or not (self.packages or self.requirements):
+        if not (self.packages or self.requirements) or self.roots.of(project):
             return None
         if not self.requirements:
             return f"{PACKAGES} does not have {project}"
@@ -96,10 +108,10 @@ class AllowedPackages(Filter):
 
     def reason_to_admit(self, project: NormalizedName) -> str:
         """Return why a ``project`` is mirrored that no filter rejects."""
-        if not self.projects:
+        if not (self.packages or self.requirements):
             return f"{PACKAGES} is empty, which lets every project in"
-        by = self.roots.first(project).by
-        return f"{PACKAGES} has {project}" if by == PACKAGES else f"{by} asks for {project}"
+        root = self.roots.of(project)[0]
+        return f"{PACKAGES} has {root.project}" if root.by == PACKAGES else f"{root.by} asks for {project}"
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         if not self.roots.is_partial(project) or self.admitted_by(project, file) is not None:
@@ -111,20 +123,17 @@ class AllowedPackages(Filter):
         return next(self.roots.admitting(project, file), None)
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
-        if not self.demands:
-            return {}
-        roots = self.roots
-        texts = [f"{root.rule} {' '.join(sorted(root.hashes))}".strip() for root in roots.partial]
-        if not of_files:
-            texts += [project for project in roots.projects if not roots.is_partial(project)]
-        return {REQUIREMENTS: sorted(set(texts))}
+        # Names and their versions in packages are options.
+        decides = self.demands or self.roots.has_patterns
+        texts = self.roots.texts(of_files=of_files) if decides else []
+        return {"[allowlist]": texts} if texts else {}
 
     def sentences(self) -> Iterator[str]:
         if self.requirements and self.demands is None:
             yield f"Only chosen projects: those that {count(len(self.requirements), 'list')} of files name."
             return
-        if self.projects:
-            yield f"Only chosen projects: {name_some(self.projects)}."
+        if names := {root.project for root in self.roots.every}:
+            yield f"Only chosen projects: {name_some(names)}."
         releases = {f"{root.project} {root.specifier}" for root in self.roots.partial if root.specifier}
         if releases:
             yield f"Of some projects only these releases: {name_some(releases)}."

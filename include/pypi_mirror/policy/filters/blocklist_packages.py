@@ -1,6 +1,6 @@
 """``[blocklist] packages``: projects, or releases of them, that are not mirrored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -9,15 +9,10 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
-from pypi_mirror.options.packages import (
-    ReleaseRule,
-    format_package,
-    only_releases,
-    parse_package,
-    whole_projects,
-)
+from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_blocked_package
 from pypi_mirror.policy.filter import BLOCKLIST, Filter, Stage
-from pypi_mirror.policy.releases import ReleaseMatcher, name_some, spaced
+from pypi_mirror.policy.releases import name_some
+from pypi_mirror.policy.roots import Roots
 from pypi_mirror.release_files import version_in
 
 
@@ -33,38 +28,38 @@ class BlockedPackages(Filter):
     stage: ClassVar = Stage.RELEASES
 
     packages: tuple[ReleaseRule, ...] = option(
-        parse_package,
+        parse_blocked_package,
         "Projects not to mirror, one a line; with versions, releases not to mirror.",
-        "They are left out even when the allowlist has them. Files whose version cannot be told stay.",
+        "They are left out even when the allowlist has them. * stands for any part of a name. Files whose "
+        "version cannot be told stay.",
         format=format_package,
         many=True,
         empty=True,
-        example=("example-malware", "example>=1.4.2,<1.9,!=1.5.*"),
+        example=("example-malware", "example-test-*", "example>=1.4.2,<1.9,!=1.5.*"),
         decides_files=only_releases,
     )
 
     @cached_property
-    def projects(self) -> frozenset[NormalizedName]:
-        return whole_projects(self.packages)
+    def roots(self) -> Roots:
+        return Roots(self.packages)
 
     def reject_project(self, project: NormalizedName) -> str | None:
-        return f"[blocklist] packages has {project}" if project in self.projects else None
+        root = self.roots.whole(project)
+        return None if root is None else f"[blocklist] packages has {root.project}"
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        if not self._releases.knows(project):
+        root = next(self.roots.admitting(project, file), None)
+        if root is None:
             return None
         version = version_in(project, file.filename)
-        specifier = None if version is None else self._releases.matching(project, version)
-        if specifier is None:
-            return None
-        return f"[blocklist] packages has {project}{specifier}, and the file's version is {version}"
+        return f"[blocklist] packages has {root.rule}, and the file's version is {version}"
+
+    def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
+        texts = self.roots.texts(of_files=of_files) if self.roots.has_patterns else []
+        return {"[blocklist]": texts} if texts else {}
 
     def sentences(self) -> Iterator[str]:
-        if self.projects:
-            yield f"Left out on purpose: {name_some(self.projects)}."
-        if releases := only_releases(self.packages):
-            yield f"Releases left out on purpose: {name_some(map(spaced, releases))}."
-
-    @cached_property
-    def _releases(self) -> ReleaseMatcher:
-        return ReleaseMatcher(only_releases(self.packages))
+        if whole := {root.project for root in self.roots.every if root.is_whole}:
+            yield f"Left out on purpose: {name_some(whole)}."
+        if releases := {f"{root.project} {root.specifier}" for root in self.roots.partial}:
+            yield f"Releases left out on purpose: {name_some(releases)}."
