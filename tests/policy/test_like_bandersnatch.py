@@ -20,6 +20,14 @@ CONFIGURATIONS = sorted((RECORDED / "configurations").glob("*.conf"))
 
 # By configuration, releases of which only one of the two keeps a file; docs/bandersnatch.md says why.
 DIFFERENCES: dict[str, set[str]] = {
+    # In bandersnatch a release that another filter leaves out takes the place of one that could be kept, and
+    # while it goes through the releases, those that are left out already are missed in the count.
+    "latest-of-finals": {
+        *("Alpha-Tool 0.9", "Alpha-Tool 1.1.1", "big-data 1.0", "big-data 2.0", "big-data23 1.10"),
+        *("big-data23 2.0", "big-data26 3.0.post1", "many31 0.1", "my_test9 1.1.1", "my_test9 2.0"),
+        "zope.thing20 0.1",
+    },
+    "latest-of-linux": {"Old.Style 1.1", "big-data18 2.0", "only-pre21 1.1"},
     # bandersnatch compares the normalized name in the file with the name as upstream displays it.
     "prerelease-some": {"Alpha-Tool 1.1a1", "Alpha-Tool 2.0.dev3", "Alpha-Tool 2.0rc1"},
 }

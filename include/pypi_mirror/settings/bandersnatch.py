@@ -71,7 +71,6 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
 
 _LATER = "this filter comes later; remove the section, or keep bandersnatch until then"
 FOREIGN_SECTIONS: dict[str, str] = {
-    "latest_release": _LATER,
     "regex_project_metadata": _LATER,
     "regex_release_file_metadata": _LATER,
     "version_range_release_file_metadata": _LATER,

@@ -27,6 +27,7 @@ _PLUGIN_OF: Final = {
     "[filter_prerelease] packages": "prerelease_release",
     "[filter_regex] packages": "regex_project",
     "[filter_regex] releases": "regex_release",
+    "[latest_release] keep": "latest_release",
     "[size_project_metadata] max_package_size": "size_project_metadata",
     "[versions_count_project_metadata] min_versions": "versions_count_project_metadata",
     "[versions_count_project_metadata] max_versions": "versions_count_project_metadata",
@@ -48,7 +49,6 @@ _SUPPORTED: Final = (
     *_REQUIREMENTS_PLUGINS,
 )
 _LATER: Final = (
-    "latest_release",
     "regex_project_metadata",
     "regex_release_file_metadata",
     "version_range_release_file_metadata",

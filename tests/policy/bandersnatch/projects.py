@@ -11,6 +11,10 @@ from typing import Any
 _NAMES = ("Alpha-Tool", "my_test", "zope.thing", "numpy-nightly", "big-data", "many", "only-pre", "Old.Style")
 _FINALS = ("0.1", "0.9", "1.0", "1.1", "1.1.1", "1.10", "2.0", "3.0.post1", "10.0")
 _OTHERS = ("1.1a1", "1.1b2", "2.0rc1", "2.0.dev3", "3.0a0", "11.0rc2", "2004d", "1.0+local.1")
+_NEWER = (
+    *("2004d", "1.0a1", "1.0b1", "1.0rc1", "1.1a1", "1.1b2", "2.0.dev3", "2.0rc1", "3.0a0", "11.0rc2"),
+    *("0.1", "0.9", "1.0", "1.0+local.1", "1.1", "1.1.1", "1.10", "2.0", "3.0.post1", "10.0"),
+)
 _TAGS = (
     "py3-none-any",
     "py2-none-any",
@@ -39,19 +43,17 @@ def _project(name: str, draw: random.Random) -> dict[str, Any]:
     for version in versions:
         moment += draw.randint(1, 400)
         releases[version] = list(_files(name, version, moment, draw))
-    return {"info": {"name": name, "version": _current(versions)}, "releases": releases, "last_serial": 1}
+    whole = [version for version in versions if not releases[version][0]["yanked"]]
+    return {
+        "info": {"name": name, "version": _current(whole or versions)},
+        "releases": releases,
+        "last_serial": 1,
+    }
 
 
 def _current(versions: list[str]) -> str:
-    """Return the newest of the finals, else of the pre-releases, as upstream does."""
-    ordered = [*reversed(_FINALS), "11.0rc2", "3.0a0", "2.0rc1", "2.0.dev3", "1.1b2", "1.1a1", "1.0rc1"]
-    local = {"1.0+local.1": 2.5}
-    rank = {version: len(ordered) - place for place, version in enumerate(ordered)} | local
-    finals = [each for each in versions if each in _FINALS or each in local]
-    if finals == ["1.0+local.1"]:
-        return finals[0]
-    plain = [each for each in finals if each in _FINALS] or versions
-    return max(plain, key=lambda each: rank.get(each, 0))
+    """Return the newest of the finals, else of the pre-releases, as upstream does; yanked ones come last."""
+    return max(versions, key=_NEWER.index)
 
 
 def _files(name: str, version: str, moment: int, draw: random.Random) -> Iterator[dict[str, Any]]:
