@@ -128,7 +128,7 @@ def pypi_mirror() -> None:
             result = step(mirror, run, batch["number"], sharers=batch["sharers"], should_stop=watch)
         if result.waiting:
             name_task(context, f"{name}, {result.waiting} of them paused")
-        return log_batch(name, result)
+        return log_batch(result)
 
     @task(trigger_rule="none_failed", priority_weight=PUBLISHING)
     def rebuild_index(run: int) -> int | None:

@@ -60,9 +60,9 @@ def log_pages(read: PagesRead) -> int:
     return read.asked
 
 
-def log_batch(name: str, result: BatchResult) -> dict[str, int]:
+def log_batch(result: BatchResult) -> dict[str, int]:
     """Log what a batch has done and why projects failed; return figures."""
-    log.info("%s: %s", name, described(result.tally))
+    log.info("%s", described(result.tally))
     _log_failures(result.failures)
     if result.waiting:
         log.warning("%s left to a later run", count(result.waiting, "project"))

@@ -19,11 +19,11 @@ TALLY = Tally(
 def test_a_batch_says_what_it_did_and_why_projects_failed(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     failure = Failure(project="alpha", error="DigestMismatch", reason="sha256 is x")
-    figures = log_batch("alpha … gamma", BatchResult(tally=TALLY, failures=(failure,), waiting=1))
+    figures = log_batch(BatchResult(tally=TALLY, failures=(failure,), waiting=1))
     assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
         (
             "INFO",
-            "alpha … gamma: 1,200 projects synced, 3 removed, 1 failed; 9 files downloaded (2.48 MB)",
+            "1,200 projects synced, 3 removed, 1 failed; 9 files downloaded (2.48 MB)",
         ),
         ("ERROR", "alpha failed: DigestMismatch: sha256 is x"),
         ("WARNING", "1 project left to a later run"),
