@@ -8,7 +8,9 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import BadValue
 from pypi_mirror.options.environments import parse_environment
+from pypi_mirror.options.packages import parse_package
 from pypi_mirror.policy import Filter, Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
 from pypi_mirror.policy.filters.platform_sdists import SourceArchives
@@ -156,3 +158,14 @@ def test_deciding_again_over_what_is_kept_takes_nothing_more(files: list[RemoteF
     latest = NewestReleases(keep_latest=number)
     once = Policy(latest).decide(page_of(FOO, files)).kept
     assert Policy(latest).decide(page_of(FOO, once)).kept == once
+
+
+def test_what_the_allowlist_pins_is_kept_besides() -> None:
+    files = [wheel(version) for version in ("1.0", "2.0", "3.0", "4.0")]
+
+    def with_list(*lines: str) -> set[str]:
+        return versions(files, 2, AllowedPackages(packages=tuple(map(parse_package, lines))))
+
+    assert with_list("foo>=1", "foo==1.0") == {"1.0", "3.0", "4.0"}
+    assert with_list("foo", "foo==1.0") == {"1.0", "3.0", "4.0"}
+    assert with_list("foo>=1", "foo==1.*") == {"3.0", "4.0"}

@@ -117,17 +117,19 @@ def test_a_file_that_cannot_be_read_fails_the_run_before_it_begins(made: Bench) 
 
 def test_explain_names_the_file_that_asks(made: Bench) -> None:
     path = write(made, "uv.lock", lock(made, ("compiled", "1.0", COMPILED)))
-    write(made, "requirements.txt", "beta-lib\n")
+    write(made, "requirements.txt", "beta-lib==1.0\nbeta-lib==7\n")
     made.sync()
     with made.open() as mirror:
         compiled = explain(mirror, "compiled")  # type: ignore[arg-type]
         alpha = explain(mirror, "alpha")  # type: ignore[arg-type]
+        beta = explain(mirror, "beta-lib")  # type: ignore[arg-type]
     assert compiled.why == f"{path} asks for compiled"
     by_name = {file.filename: file for file in compiled.files}
     assert (by_name[COMPILED[0]].admitted_by, by_name[COMPILED[0]].asked_by) == ("compiled==1.0", str(path))
     assert [refusal.reason for refusal in by_name["compiled-1.0.tar.gz"].refusals] == [
         f"{path} asks for other files of compiled==1.0, by their digests"
     ]
+    assert (compiled.unmet, beta.unmet) == ((), (f"{path.parent}/requirements.txt:2 asks for beta-lib==7",))
     assert alpha.why == "no file of [allowlist] requirements asks for alpha"
 
 

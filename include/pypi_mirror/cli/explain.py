@@ -75,8 +75,9 @@ def _print(explained: Explanation, *, online: bool) -> None:
     width = min(_WIDEST, max((len(file.filename) for file in explained.files), default=0))
     for file in explained.files:
         print(_line(file, width, selected=explained.selected))
-    for refused in explained.refused:
-        print(f"refused   {refused}")
+    refused = (f"refused   {part}" for part in explained.refused)
+    for line in (*refused, *(f"missing   {rule}, and upstream has no such file" for rule in explained.unmet)):
+        print(line)
     if explained.files:
         print(_summary(explained))
     if explained.backlog is not None:

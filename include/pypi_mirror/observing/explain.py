@@ -65,7 +65,7 @@ class Explanation:
     ``read_at`` is when upstream last confirmed what is said of it, None where it has not been asked.
     ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of the
     latter that are left out whatever the filters say, ``backlog`` is why the project is on the backlog, None
-    while it is not.
+    while it is not. ``unmet`` are rules of [allowlist] that no file of upstream's page meets, with who asks.
     """
 
     project: NormalizedName
@@ -81,6 +81,7 @@ class Explanation:
     files: tuple[FileExplained, ...]
     refused: tuple[Refused, ...] = ()
     backlog: str | None = None
+    unmet: tuple[str, ...] = ()
 
     @property
     def mirrored(self) -> int:
@@ -132,6 +133,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         ),
         refused=tuple(dict.fromkeys(refused)),
         backlog=waiting[0].reason if waiting else None,
+        unmet=() if page is None else tuple(mirror.policy.unmet(page)),
     )
 
 

@@ -121,6 +121,11 @@ class Policy:
         """Return the rule of ``[allowlist]`` that asks for the file, if one does."""
         return self._allowed.admitted_by(project, file)
 
+    def unmet(self, page: ProjectPage) -> Iterator[str]:
+        """Yield what ``[allowlist]`` asks for that no file of ``page`` meets: who asks, and the rule."""
+        for root in self._allowed.roots.unmet(page.name, page.files):
+            yield f"{root.by} asks for {root.rule}"
+
     def sentences(self) -> Iterable[str]:
         """Yield what the front page tells clients of the filters."""
         for each in self.filters:

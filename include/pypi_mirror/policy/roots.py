@@ -37,6 +37,12 @@ class Root:
         return not self.specifier and not self.hashes
 
     @property
+    def is_pin(self) -> bool:
+        """Whether it means one release alone, or files of it."""
+        is_exact = self.specifier.startswith("==") and not self.specifier.endswith(".*")
+        return bool(self.hashes) or (is_exact and "," not in self.specifier)
+
+    @property
     def rule(self) -> str:
         return f"{self.project}{self.specifier}"
 
@@ -129,6 +135,20 @@ class Roots:
         if self.is_partial(project):
             version = version_in(project, file.filename)
             yield from (root for root in self.of(project) if root.admits(version, file))
+
+    def is_pinned(self, project: NormalizedName, file: RemoteFile) -> bool:
+        """Whether a rule asks for this very release of ``project``, or for this very file."""
+        version = version_in(project, file.filename)
+        return any(root.is_pin and root.admits(version, file) for root in self.of(project))
+
+    def unmet(self, project: NormalizedName, files: Iterable[RemoteFile]) -> tuple[Root, ...]:
+        """Return the rules for ``project`` that mean none of ``files``."""
+        versions = [(version_in(project, file.filename), file) for file in files]
+        return tuple(
+            root
+            for root in self.of(project)
+            if not root.is_whole and not any(root.admits(version, file) for version, file in versions)
+        )
 
     def rejection(self, project: NormalizedName, file: RemoteFile) -> str:
         """Return why no rule wants the file."""

@@ -14,6 +14,7 @@ from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import parse_project_name
 from pypi_mirror.options.parsers import integer
 from pypi_mirror.policy.filter import RELEASES, Filter, Stage
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
@@ -50,6 +51,7 @@ class NewestReleases(Filter):
 
     - Final releases count. Of the pre-releases that are newer than all of them, as many are kept besides.
     - A yanked release does not count, and is kept where it is newer than the oldest that does.
+    - What the allow-list asks for by one version, or by digests, is kept besides, however old.
     - Versions outside PEP 440 are older than all others. A file that names no version is kept.
     """
 
@@ -73,10 +75,12 @@ class NewestReleases(Filter):
         example=("numpy 10", "torch all"),
     )
     environments: tuple[Environment, ...] = field(default=(), repr=False)
+    allowed: AllowedPackages | None = field(default=None, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
         served = (each.environments for each in others if isinstance(each, ServedEnvironments))
-        return replace(self, environments=next(served, ()))
+        allowed = (each for each in others if isinstance(each, AllowedPackages))
+        return replace(self, environments=next(served, ()), allowed=next(allowed, None))
 
     def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
         number = self._numbers.get(project, self.keep_latest)
@@ -90,7 +94,9 @@ class NewestReleases(Filter):
         kept = self._kept(releases, number)
         reason = f"{self._said_for(project)} keeps the newest {count(number, 'release')}, this one is older"
         return {
-            file.filename: reason for file, release in releases if release is not None and release not in kept
+            file.filename: reason
+            for file, release in releases
+            if release is not None and release not in kept and not self._is_pinned(project, file)
         }
 
     def sentences(self) -> Iterator[str]:
@@ -102,6 +108,9 @@ class NewestReleases(Filter):
                 for each in self.keep_latest_package
             )
             yield f"Newest releases of single projects: {', '.join(sorted(kept))}."
+
+    def _is_pinned(self, project: NormalizedName, file: RemoteFile) -> bool:
+        return self.allowed is not None and self.allowed.roots.is_pinned(project, file)
 
     def _said_for(self, project: NormalizedName) -> str:
         return f"[releases] {'keep-latest-package' if project in self._numbers else 'keep-latest'}"
