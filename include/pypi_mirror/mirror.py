@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.disk.faults import named_disk_faults
-from pypi_mirror.disk.files import flush_filesystem, is_disk_fault, make_directories, make_path_readable
+from pypi_mirror.disk.files import is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
 from pypi_mirror.disk.room import RoomGuard
+from pypi_mirror.disk.writing import flush_filesystem
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching.deciding import Decider

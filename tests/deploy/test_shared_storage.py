@@ -33,7 +33,8 @@ SECOND = (
 )
 REPLACE = """
 import os, sys
-from pypi_mirror.disk.files import remove_file, write_atomically
+from pypi_mirror.disk.files import remove_file
+from pypi_mirror.disk.writing import write_atomically
 os.umask(int(sys.argv[2], 8))
 write_atomically(sys.argv[1] + "/pages/index.html", os.urandom(9))
 """

@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.disk import files as disk
-from pypi_mirror.disk.files import (
+from pypi_mirror.disk import files, writing
+from pypi_mirror.disk.files import remove_directory_if_empty, remove_file
+from pypi_mirror.disk.writing import (
     TEMPORARY_PREFIX,
     flush_filesystem,
     open_temporary,
-    remove_directory_if_empty,
-    remove_file,
     sweep_leftovers,
     write_atomically,
 )
@@ -69,10 +68,10 @@ class TestWriteAtomically:
     def test_readers_may_read_whatever_the_umask_and_it_says_who_may_write(self, tmp_path: Path) -> None:
         # In a process of its own: the umask is shared by all threads.
         program = (
-            "import os, sys; from pypi_mirror.disk.files import write_atomically; "
+            "import os, sys; from pypi_mirror.disk.writing import write_atomically; "
             "os.umask(int(sys.argv[2], 8)); write_atomically(sys.argv[1], b'x')"
         )
-        include = str(Path(disk.__file__).parents[1])
+        include = str(Path(files.__file__).parents[2])
         for umask, mode in [("022", 0o644), ("002", 0o664), ("077", 0o644), ("027", 0o644)]:
             path = tmp_path / umask
             subprocess.run(
@@ -236,7 +235,7 @@ class TestFlushFilesystem:
                 ctypes.set_errno(errno.EIO)
                 return -1
 
-        monkeypatch.setattr(disk, "_LIBC", Broken)
+        monkeypatch.setattr(writing, "_LIBC", Broken)
         with pytest.raises(OSError, match="Input/output error") as caught:
             flush_filesystem(tmp_path)
 
@@ -247,7 +246,7 @@ class TestFlushFilesystem:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         calls: list[str] = []
-        monkeypatch.setattr(disk, "_LIBC", object())
+        monkeypatch.setattr(writing, "_LIBC", object())
         monkeypatch.setattr(os, "sync", lambda: calls.append("sync"))
 
         flush_filesystem(tmp_path)
@@ -265,7 +264,7 @@ class TestFlushFilesystem:
                 return -1
 
         calls: list[str] = []
-        monkeypatch.setattr(disk, "_LIBC", Share)
+        monkeypatch.setattr(writing, "_LIBC", Share)
         monkeypatch.setattr(os, "sync", lambda: calls.append("sync"))
 
         flush_filesystem(tmp_path)
@@ -346,7 +345,7 @@ def test_whatever_the_system_refuses_names_path_and_call(
 
     def work() -> None:
         write_atomically(home / "file", b"new", durable=True, modified=lambda _: 1)
-        disk.size_of(home / "file")
+        files.size_of(home / "file")
         remove_file(home / "file")
         remove_directory_if_empty(home)
 
@@ -430,10 +429,10 @@ class TestSweepLeftovers:
 
     def test_clears_what_a_killed_writer_left(self, tmp_path: Path) -> None:
         program = (
-            "import os, sys; from pathlib import Path; from pypi_mirror.disk.files import open_temporary; "
+            "import os, sys; from pathlib import Path; from pypi_mirror.disk.writing import open_temporary; "
             "open_temporary(Path(sys.argv[1])).write(b'half'); os.abort()"
         )
-        include = str(Path(disk.__file__).parents[1])
+        include = str(Path(files.__file__).parents[2])
         subprocess.run(
             [sys.executable, "-c", program, str(tmp_path)],
             check=False,
@@ -445,10 +444,10 @@ class TestSweepLeftovers:
 
 
 def test_leftovers_of_other_writers_are_swept_and_ours_and_parts_stay(tmp_path: Path) -> None:
-    with disk.open_temporary(tmp_path) as ours:
+    with writing.open_temporary(tmp_path) as ours:
         for name in (".tmp-0-1-2", ".tmp-x.whl.part", "x.whl", "x.whl.metadata"):
             (tmp_path / name).touch()
-        disk.sweep_dead_writers(tmp_path, keep_suffix=".part")
+        writing.sweep_dead_writers(tmp_path, keep_suffix=".part")
         assert {path.name for path in tmp_path.iterdir()} == {
             ".tmp-x.whl.part", "x.whl", "x.whl.metadata", ours.temporary.name
         }  # fmt: skip
@@ -472,5 +471,5 @@ def test_directories_that_another_process_makes_or_removes_meanwhile_are_made(
             Path(path).rmdir()
 
     monkeypatch.setattr(os, "mkdir", mkdir)
-    assert disk.make_directories(str(tmp_path / "ab" / "cd"))
+    assert files.make_directories(str(tmp_path / "ab" / "cd"))
     assert (tmp_path / "ab" / "cd").is_dir()

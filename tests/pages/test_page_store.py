@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.disk.files import TEMPORARY_PREFIX, StagedFile
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX, StagedFile
 from pypi_mirror.model import MirroredPage
 from pypi_mirror.pages import page_store
 from pypi_mirror.pages.links import PoolLinks

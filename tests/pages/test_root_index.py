@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pypi_mirror.disk.files import TEMPORARY_PREFIX
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages import root_index
 from pypi_mirror.pages.root_index import write_root_index, wrong_root_index

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.disk import files as disk
+from pypi_mirror.disk import writing
 from pypi_mirror.errors import DiskFault
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching import group_commit
@@ -46,7 +46,7 @@ MOMENTS: dict[str, tuple[Any, str]] = {
     "page": (page_store.PageStore, "stage"),
     "half a page": (page_store, "stage_file"),
     "page's name": (page_store.StagedPage, "publish"),
-    "half a page's names": (disk.StagedFile, "publish"),
+    "half a page's names": (writing.StagedFile, "publish"),
     "record of a group": (results.Results, "record"),
     "root index": (rebuild, "write_root_index"),
     "removed pages": (rebuild, "_remove_pages"),
@@ -186,7 +186,7 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
 ) -> None:
     made = bench(scenario=small())
     written = [0]
-    real = disk.write_all
+    real = writing.write_all
 
     def until_full(descriptor: int, data: bytes, **named: Any) -> None:
         written[0] += len(data)
@@ -195,7 +195,7 @@ def test_a_full_disk_in_mid_run_is_one_clear_error_and_loses_nothing(
         real(descriptor, data, **named)
 
     with monkeypatch.context() as patched:
-        patched.setattr(disk, "write_all", until_full)
+        patched.setattr(writing, "write_all", until_full)
         with pytest.raises(DiskFault, match="No space left on device; make room on that disk"):
             made.sync()
     assert made.backlog() == {}, "no project is to blame"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.audit.findings import Kind
-from pypi_mirror.disk import files as disk
+from pypi_mirror.disk import files
 from pypi_mirror.errors import DiskFault
 from tests.runs.bench import Bench, make_bench
 from tests.runs.test_audit import EVENTS, audited
@@ -71,7 +71,7 @@ def test_the_directory_of_all_pages(
     synced: Bench, closed: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # It is another user's, as far as modes go.
-    monkeypatch.setattr(disk, "_change_mode", lambda _path, _mode: False)
+    monkeypatch.setattr(files, "_change_mode", lambda _path, _mode: False)
     simple = synced.web / "simple"
     simple.chmod(0o311)
     closed.append(simple)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pypi_mirror.disk.files import TEMPORARY_PREFIX
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.pool.part import WORTH_KEEPING
 from pypi_mirror.settings.read import read_settings
 from tests.cli.process import CommandLine, Said, finish, kill, members, parent_of, wait_until

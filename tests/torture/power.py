@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pypi_mirror.disk.files import TEMPORARY_PREFIX
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 
 CALLS = "rename,renameat,renameat2,syncfs,fsync,fdatasync,pwrite64,ftruncate,unlink,unlinkat,openat,write"
 STRACE = ("strace", "-f", "-y", "-xx", "-s", "9000", "-e", f"trace={CALLS}")

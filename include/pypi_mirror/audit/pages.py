@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.audit.reading import content_of
-from pypi_mirror.disk.files import TEMPORARY_PREFIX
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.projects import KnownFile

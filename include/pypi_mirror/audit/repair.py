@@ -16,7 +16,8 @@ from pypi_mirror.audit.clashes import give_way
 from pypi_mirror.audit.pages import without
 from pypi_mirror.audit.projects import ProjectCheck
 from pypi_mirror.audit.report import Tallying
-from pypi_mirror.disk.files import flush_filesystem, make_path_readable, remove_file, size_of
+from pypi_mirror.disk.files import make_path_readable, remove_file, size_of
+from pypi_mirror.disk.writing import flush_filesystem
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror

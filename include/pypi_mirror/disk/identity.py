@@ -8,7 +8,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from pypi_mirror.disk.files import link_file, remove_file, write_atomically
+from pypi_mirror.disk.files import link_file, remove_file
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.errors import WrongDisk
 from pypi_mirror.settings.values import Settings
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from pypi_mirror.disk.faults import said_of
-from pypi_mirror.disk.files import flush_filesystem, is_disk_fault
+from pypi_mirror.disk.files import is_disk_fault
+from pypi_mirror.disk.writing import flush_filesystem
 from pypi_mirror.ledger.results import Failed, Result, Results, Synced
 from pypi_mirror.pages.page_store import PageStore, StagedPage, page_digest
 

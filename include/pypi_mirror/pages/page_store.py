@@ -17,15 +17,17 @@ from typing import overload
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk.files import (
-    TEMPORARY_PREFIX,
-    StagedFile,
-    holds,
     make_directories,
     make_path_readable,
     remove_directory_if_empty,
     remove_file,
     served_size_of,
     size_of,
+)
+from pypi_mirror.disk.writing import (
+    TEMPORARY_PREFIX,
+    StagedFile,
+    holds,
     stage_file,
     sweep_leftovers,
     write_atomically,

@@ -19,7 +19,7 @@ import msgspec
 from markupsafe import escape
 from msgspec import UNSET, UnsetType
 
-from pypi_mirror.disk.files import AtomicFile, flush_filesystem, open_temporary
+from pypi_mirror.disk.writing import AtomicFile, flush_filesystem, open_temporary
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,

@@ -17,16 +17,14 @@ from typing import Any, Final
 from pypi_mirror.digests import checkable, hashers
 from pypi_mirror.disk.files import (
     MODE,
-    TEMPORARY_PREFIX,
     make_directories,
     make_readable,
     name_failure,
     remove_directory_if_empty,
     remove_file,
-    rename,
     size_of,
-    write_all,
 )
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX, rename, write_all
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,

@@ -10,14 +10,8 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.digests import checkable, remembered
-from pypi_mirror.disk.files import (
-    FILE_READABLE,
-    digests_of,
-    link_file,
-    make_path_readable,
-    name_failure,
-    sweep_dead_writers,
-)
+from pypi_mirror.disk.files import FILE_READABLE, digests_of, link_file, make_path_readable, name_failure
+from pypi_mirror.disk.writing import sweep_dead_writers
 from pypi_mirror.errors import (
     DigestMismatch,
     FileRefused,

@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from pypi_mirror.digests import checkable, hashers
-from pypi_mirror.disk.files import remove_file, replace_atomically, sha256_of, write_atomically
+from pypi_mirror.disk.files import remove_file, sha256_of
+from pypi_mirror.disk.writing import replace_atomically, write_atomically
 from pypi_mirror.errors import (
     DigestMismatch,
     FileRefused,

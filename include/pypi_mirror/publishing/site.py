@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import overview

@@ -1,6 +1,6 @@
 """Leave the mirror's figures where nginx serves them to Prometheus."""
 
-from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.metrics import metrics
 from pypi_mirror.webserver.render import METRICS_NAME

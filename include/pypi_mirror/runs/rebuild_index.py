@@ -4,13 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pypi_mirror.disk.files import (
-    make_directories,
-    remove_directory_if_empty,
-    remove_file,
-    sweep_leftovers,
-    write_atomically,
-)
+from pypi_mirror.disk.files import make_directories, remove_directory_if_empty, remove_file
+from pypi_mirror.disk.writing import sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.upstream.root_index import RootIndex
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.disk.files import open_temporary
+from pypi_mirror.disk.writing import open_temporary
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.webserver.maps import Map, Rule
 

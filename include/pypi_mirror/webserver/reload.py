@@ -8,7 +8,8 @@ come up again.
 from dataclasses import dataclass
 from pathlib import Path
 
-from pypi_mirror.disk.files import remove_file, write_atomically
+from pypi_mirror.disk.files import remove_file
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.candidate import (

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import (
     environment,

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from pypi_mirror.disk.files import write_atomically
+from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.candidate import (
