@@ -129,7 +129,8 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
         ("download-mirror-no-fallback = False", "download-mirror-no-fallback = true", "set master"),
         ("log-config =", "log-config = /etc/log.conf", "logs go to Airflow"),
         ("log-config =", "diff-file = /srv/new", "comes later"),
-        ("    allowlist_release", "    allowlist_release\n    regex_project_metadata", "comes later"),
+        ("    allowlist_release", "    allowlist_release\n    regex_project_metadata", "for info.name use"),
+        ("[blocklist]", "[regex_project_metadata]\ninfo.name = a\n[blocklist]", "for info.name use"),
         ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),
         ("[blocklist]", "[blacklist]\n[blocklist]", "called [blocklist]"),
     ],
@@ -179,6 +180,11 @@ def test_an_allow_list_that_bandersnatch_would_ignore_is_a_mistake(tmp_path: Pat
         "[filter_regex]\nreleases = .+dev|regex_release",
         "[filter_prerelease]\npackages = numpy|prerelease_release",
         "[latest_release]\nkeep = 3\nsort_by = time|latest_release",
+        "[regex_release_file_metadata]\nnone:release = 1|regex_release_file_metadata",
+        (
+            "[version_range_release_file_metadata]\nrelease_file.requires_python = 3"
+            "|version_range_release_file_metadata"
+        ),
         "[size_project_metadata]\nmax_package_size = 1G|size_project_metadata",
         "[versions_count_project_metadata]\nmin_versions = 2|versions_count_project_metadata",
     ],

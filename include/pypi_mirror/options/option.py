@@ -39,9 +39,10 @@ class Option:
 
     ``default`` is the text that stands for a missing line, None where there is no value or it is made from
     other options. A ``many`` option is a list, an item a line; ``words`` splits the lines at spaces and
-    commas, and in a ``verbatim`` one # begins no comment. ``empty`` allows a line without a value, which then
-    means ``when_empty``. ``variable`` is the environment variable that overrides the file, the place for
-    secrets, read by ``parse_variable``.
+    commas, and in a ``verbatim`` one # begins no comment. A ``keyed`` list takes every other key of its
+    section as items ``key = text``. ``empty`` allows a line without a value, which then means ``when_empty``.
+    ``variable`` is the environment variable that overrides the file, the place for secrets, read by
+    ``parse_variable``.
 
     In the template a commented line shows the default or ``example``; ``preset`` is a line that is in force.
     Pages look different under another value of an option that is of the ``look``. For a filter's option,
@@ -62,6 +63,7 @@ class Option:
     many: bool = False
     words: bool = False
     verbatim: bool = False
+    keyed: bool = False
     empty: bool = False
     when_empty: Any = None
     format: Callable[[Any], str] = format_plain

@@ -69,11 +69,11 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
     ),
 }
 
-_LATER = "this filter comes later; remove the section, or keep bandersnatch until then"
 FOREIGN_SECTIONS: dict[str, str] = {
-    "regex_project_metadata": _LATER,
-    "regex_release_file_metadata": _LATER,
-    "version_range_release_file_metadata": _LATER,
+    "regex_project_metadata": (
+        "simple pages have no metadata of projects; for info.name use [filter_regex] packages, for the rest "
+        "list projects in [allowlist] or [blocklist]"
+    ),
     "s3": "only the filesystem is supported; mount the storage",
     "swift": "only the filesystem is supported; mount the storage",
     "whitelist": "the section is called [allowlist], and its plugins allowlist_…",

@@ -44,6 +44,9 @@ BY_PLACE: dict[tuple[str, str], Option] = {
     (option.section.name, key): option for option in OPTIONS for key in (option.key, *option.aliases)
 }
 
+KEYED: dict[str, Option] = {option.section.name: option for option in OPTIONS if option.keyed}
+"""What takes the other keys of a section."""
+
 
 def value_in(settings: Settings, option: Option) -> Any:
     """Return the value of ``option``."""

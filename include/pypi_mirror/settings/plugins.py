@@ -12,6 +12,7 @@ from pypi_mirror.errors import Mistake
 from pypi_mirror.options import Option
 from pypi_mirror.options.packages import only_releases, whole_projects
 from pypi_mirror.options.parsers import nearest
+from pypi_mirror.settings.bandersnatch import FOREIGN_SECTIONS
 from pypi_mirror.settings.syntax import Line
 
 PLUGINS: Final = "plugins"
@@ -28,6 +29,8 @@ _PLUGIN_OF: Final = {
     "[filter_regex] packages": "regex_project",
     "[filter_regex] releases": "regex_release",
     "[latest_release] keep": "latest_release",
+    "[regex_release_file_metadata] patterns": "regex_release_file_metadata",
+    "[version_range_release_file_metadata] versions": "version_range_release_file_metadata",
     "[size_project_metadata] max_package_size": "size_project_metadata",
     "[versions_count_project_metadata] min_versions": "versions_count_project_metadata",
     "[versions_count_project_metadata] max_versions": "versions_count_project_metadata",
@@ -47,11 +50,6 @@ _SUPPORTED: Final = (
     "blocklist_release",
     *dict.fromkeys(_PLUGIN_OF.values()),
     *_REQUIREMENTS_PLUGINS,
-)
-_LATER: Final = (
-    "regex_project_metadata",
-    "regex_release_file_metadata",
-    "version_range_release_file_metadata",
 )
 
 
@@ -121,8 +119,8 @@ class Plugins:
 
 
 def _advice(plugin: str) -> str:
-    if plugin in _LATER:
-        return "this filter comes later; remove the line, or keep bandersnatch until then"
+    if plugin in FOREIGN_SECTIONS:
+        return FOREIGN_SECTIONS[plugin]
     return f"unknown plugin.{nearest(plugin, _SUPPORTED)}"
 
 

@@ -18,7 +18,7 @@ from pypi_mirror.settings.bandersnatch import (
 )
 from pypi_mirror.settings.conflicts import find_conflicts
 from pypi_mirror.settings.locate import missing
-from pypi_mirror.settings.options import BY_PLACE, OPTIONS, PARTS, SECTIONS
+from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, PARTS, SECTIONS
 from pypi_mirror.settings.plugins import PLUGINS, Plugins
 from pypi_mirror.settings.syntax import (
     DEFAULT,
@@ -175,8 +175,25 @@ class _Reading:
             mistake = check_foreign_value(section.name, key, lines)
             if mistake is not None:
                 self.mistakes.append(mistake)
+        elif section.name in KEYED:
+            self._read_keyed(KEYED[section.name], key, lines)
         else:
             self._mistake(lines[0].number, f"[{section.name}] {key}", _unknown_key(section.name, key))
+
+    def _read_keyed(self, option: Option, key: str, lines: list[Line]) -> None:
+        self.lines.setdefault(option.place, lines[0].number)
+        filled = [line for line in lines if line.text]
+        if not filled:
+            message = "has no value; write what it must match, or remove the line"
+            self._mistake(lines[0].number, place_of(option.section.name, key), message)
+        for line in filled:
+            try:
+                item = option.parse(f"{key} = {line.text}")
+            except BadValue as error:
+                self._mistake(line.number, place_of(option.section.name, key), str(error))
+            else:
+                items = (*self.values.get(option.place, ()), item)
+                self._set(option, tuple(dict.fromkeys(items)))
 
     def _read_option(self, option: Option, key: str, lines: list[Line]) -> None:
         number = lines[0].number
