@@ -338,5 +338,9 @@ class RunStopped(MirrorError):
     """stop-on-error or max-failures: the batch ended because projects failed, here or in another batch."""
 
 
+class RulesChanged(MirrorError):
+    """What decides was edited while a run was under way that no later run takes over."""
+
+
 class WebServerError(MirrorError):
     """nginx refused its configuration, did not reload, or does not serve what it should."""

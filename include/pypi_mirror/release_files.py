@@ -43,7 +43,8 @@ def version_in(project: NormalizedName, filename: str) -> str | None:
         return None
     rest = filename[match.end() :]
     if rest.endswith((WHEEL, EGG)):
-        return rest.partition("-")[0].removesuffix(EGG) or None
+        # A dash of the version is an underscore there (PEP 427, and setuptools for eggs).
+        return rest.partition("-")[0].removesuffix(EGG).replace("_", "-") or None
     if rest.endswith(VARIANTS):
         return rest.removesuffix(VARIANTS) or None
     if rest.endswith((".rpm", ".deb")):

@@ -78,8 +78,9 @@ def test_no_file_of_an_unselected_project_is_mirrored() -> None:
     selector = policy(blocked_projects=frozenset({FOO}))
     whole = page("foo-1.0.tar.gz")
 
+    reason = "[blocklist] packages has foo"
     assert selector.decide(whole) == Decision(
-        kept=(), dropped=(DroppedFile(file=whole.files[0], reason="[blocklist] packages has foo"),)
+        kept=(), dropped=(DroppedFile(file=whole.files[0], reason=reason),), rejected=reason
     )
 
 

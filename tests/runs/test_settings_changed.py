@@ -5,11 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from pypi_mirror.errors import MirrorError, RunStopped
+from pypi_mirror.errors import ApprovalRequired, MirrorError, RulesChanged
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.options.environments import Environment
+from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
+from pypi_mirror.policy.filters.versions_count_project_metadata import NumberOfVersions
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
@@ -20,7 +22,7 @@ from pypi_mirror.settings.values import RemovalGuard, Site
 from tests.policies import policy
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
-from tests.warehouse import RemoveFile, Scenario, Upload, Wheel, many, small
+from tests.warehouse import Fault, Instead, Other, RemoveFile, Scenario, Upload, Wheel, many, small
 
 LINUX = Environment(
     system="linux", machine="x86_64", implementation="cpython", pythons=((3, 11),), libc=("glibc", 2, 28)
@@ -133,6 +135,58 @@ def test_a_new_release_takes_the_place_of_the_oldest(bench: MakeBench) -> None:
     assert releases(made, "project-00001") == {"2.0", "3.0"}
     audit(made)
     compare(made)
+
+
+def test_what_a_page_says_can_exclude_its_project(bench: MakeBench) -> None:
+    """Its page goes, weighed as a project that goes, and comes back without being asked for."""
+    scenario = Scenario(
+        events=(
+            *(Upload(distribution=Wheel(name="many", version=f"{number}.0")) for number in range(1, 6)),
+            Upload(distribution=Wheel(name="few")),
+        )
+    )
+    made = bench(scenario=scenario, guard=RemovalGuard(max_percent=10, always_allowed=0))
+    made.sync()
+    made.server.requests.reset()
+    before = made.settings.policy
+    made.change(
+        policy=Policy(*before.filters, NumberOfVersions(min_versions=3), NewestReleases(keep_latest=4))
+    )
+    with pytest.raises(ApprovalRequired) as held:
+        made.sync()
+    assert "1 project, 2 files" in str(held.value)
+    made.sync(approved=held.value.plan)
+    assert set(served(made)) == {path for path in served(made) if "/many/" in path}
+    assert "few" not in (made.web / "simple" / "index.html").read_text()
+    made.change(policy=before)
+    made.sync()
+    assert len(releases(made, "few")) == 1
+    assert made.server.requests.count("page") == 0
+    audit(made)
+    compare(made)
+
+
+def test_a_silent_loss_is_one_whatever_is_counted(bench: MakeBench) -> None:
+    """Our page has four of five versions: what a count says of it is not what policy says of upstream's."""
+    made = bench(scenario=many(1, 5, 200), guard=RemovalGuard(max_percent=0, always_allowed=0))
+    made.change(policy=Policy(NumberOfVersions(min_versions=5), NewestReleases(keep_latest=4)))
+    made.sync()
+    before = served(made)
+    made.server.inject(Fault(path="/simple/project-00000/", effect=Instead(body=_EMPTIED), times=None))
+    made.server.apply(Other(project="project-00000", action="gave it a hug"))
+    made.sync()
+    assert served(made) == before
+    assert "project-00000" in made.backlog()
+
+
+_EMPTIED = json.dumps(
+    {
+        "meta": {"api-version": "1.1", "_last-serial": 1000},
+        "name": "project-00000",
+        "versions": ["1.0"],
+        "files": [],
+    }
+)
 
 
 def test_an_environment_added_or_removed(bench: MakeBench) -> None:
@@ -318,11 +372,31 @@ def test_rules_edited_in_the_middle_of_a_run_wait_for_the_next_plan(synced: Benc
         rebuild_index(mirror, run)
         ended = report(mirror, run)
     assert ended.state is RunState.PAUSED
-    assert "mirror.conf was edited" in (ended.reason or "")
+    assert "the rules changed (mirror.conf or a requirement file)" in (ended.reason or "")
     assert served(synced) == before
     assert foreign(synced) == []
     synced.sync()
     assert foreign(synced) == ["macosx", "win_amd64"]
+    audit(synced)
+    compare(synced)
+
+
+def test_rules_edited_before_the_plan_is_decided_are_those_of_the_plan(synced: Bench) -> None:
+    """However often they change: what is weighed is decided by the rules that the batches go by."""
+    synced.server.apply(Upload(distribution=Wheel(name="newcomer")))
+    typo = synced.settings.policy
+    with synced.open() as mirror:
+        run = fetch_changelog(mirror, synced.request()).run_id
+        list_projects(mirror, run)
+    synced.select(exclude_filename="newcomer")
+    with synced.open() as mirror:
+        partition_projects(mirror, run, listed=True)
+        assert mirror.ledger.runs.get(run).policy == mirror.selection
+        download_projects(mirror, run, 0)
+        rebuild_index(mirror, run)
+        assert report(mirror, run).state is RunState.SUCCESS
+    synced.change(policy=typo)
+    synced.sync()
     audit(synced)
     compare(synced)
 
@@ -333,7 +407,7 @@ def test_rules_edited_in_the_middle_of_a_run_for_named_projects_end_it(synced: B
         run = fetch_changelog(mirror, synced.request(RunKind.SELECTED, projects=("alpha",))).run_id
         partition_projects(mirror, run)
     synced.select(exclude_filename=None)
-    with synced.open() as mirror, pytest.raises(RunStopped, match=r"edited after this run planned; start it"):
+    with synced.open() as mirror, pytest.raises(RulesChanged, match=r"rules changed .* start it again"):
         download_projects(mirror, run, 0)
 
 

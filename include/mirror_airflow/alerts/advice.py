@@ -96,6 +96,7 @@ BY_ERROR: Final[dict[str, str]] = {
         "The run stopped early because of these failures ([mirror] stop-on-error, max-failures) and "
         "published nothing. Fix them, or allow more; the next run tries again."
     ),
+    "RulesChanged": "Trigger the run again: it plans with the rules as they are now.",
     "RunFailed": "The log of the task has the details.",
     "WebServerError": (
         "nginx did not load its configuration or does not serve the site. Check that it runs and that [site] "

@@ -90,11 +90,14 @@ class Facts:
         stated = self.stated_serial
         return int(stated) if stated else None
 
-    def put(self, *changes: Change) -> None:
-        """Make the ``changes``, in one transaction; what is so already is not written."""
+    def put(self, *changes: Change, held_by: int | None = None) -> None:
+        """Make the ``changes``, in one transaction; what is so already is not written.
+
+        LeaseLost where the run ``held_by`` has lost the mirror to another.
+        """
         new = {name: text for name, text in changes if self.table.get(name) != text}
         if new:
-            self.table.put(new)
+            self.table.put(new, held_by=held_by)
 
     def change(self, fact: Fact[T], changed: Callable[[T | None], T | None]) -> None:
         """Set ``fact`` to what ``changed`` makes of its value; nobody writes in between."""

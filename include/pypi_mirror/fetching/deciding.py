@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ _DIGEST: Final = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What the ledger has of a project; ``past`` are the SHA-256 sums of files it had, ``entry`` is the
-    catalogue's, without its body.
+    catalogue's, without its body where that is large.
     """
 
     project: KnownProject | None
@@ -79,10 +79,12 @@ class Decider:
         if planned.action is Action.REMOVE or (planned.gone and (page is None or not page.files)):
             return self._removal(planned, before)
         silent = self.silent_loss(planned, before, page)
-        if page is None:
+        if page is None or (silent is not None and silent.project):
             return Work(silent=silent)
         listed = {file.filename for file in page.files}
         decision = self.decide(page)
+        if decision.rejected is not None:
+            return replace(self._removal(planned, before), silent=silent)
         dropped = {each.file.filename for each in decision.dropped}
         ours = _on_our_page(before)
         lost = [file for file in ours if file.filename in dropped]
@@ -149,7 +151,7 @@ class Decider:
         page = ProjectPage(
             name=project, serial=None, etag=None, files=tuple(self._our_page(project).values())
         )
-        dropped = {each.file.filename for each in self.decide(page).dropped}
+        dropped = {each.file.filename for each in self._policy.by_file.decide(page).dropped}
         return [file for file in files if file.filename in dropped]
 
     def _is_in_pool(self, page: ProjectPage, file: RemoteFile) -> bool:

@@ -178,6 +178,8 @@ class ProjectSync:
         self, planned: PlannedProject, before: Before, reading: Reading, page: ProjectPage
     ) -> Synced:
         decision = self._decider.decide(page)
+        if decision.rejected is not None:
+            return self._removed(planned, before, reading)
         project = planned.project
         acquired, failed = await self._acquire(project, decision.kept, before, verify=planned.verify)
         refused = tuple(part for each in acquired for part in each.refused)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from sqlalchemy import Connection, Engine, delete, select
 
 from pypi_mirror.facts.fact import Change
+from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.tables import facts
 from pypi_mirror.ledger.writing import upsert
 
@@ -19,9 +20,11 @@ class FactTable:
         with self._engine.connect().execution_options(reading=True) as connection:
             return connection.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
 
-    def put(self, values: Mapping[str, str | None]) -> None:
-        """Set each key; None removes it."""
+    def put(self, values: Mapping[str, str | None], held_by: int | None = None) -> None:
+        """Set each key; None removes it. LeaseLost where run ``held_by`` has lost the mirror to another."""
         with self._engine.begin() as connection:
+            if held_by is not None:
+                hold(connection, held_by)
             put_facts(connection, values.items())
 
     def change(self, key: str, changed: Callable[[str | None], str | None]) -> None:

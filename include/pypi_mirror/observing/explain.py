@@ -181,8 +181,11 @@ def _explained(
             refusals.get(file.filename, ()),
             upstream=on_page,
         )
-        for part, on_page in ((page, True), (replace(page, versions=(), files=own), False))
-        for refusals in [policy.refusals(part)]
+        for rules, part, on_page in (
+            (policy, page, True),
+            (policy.by_file, replace(page, versions=(), files=own), False),
+        )
+        for refusals in [rules.refusals(part)]
         for file in part.files
     )
 

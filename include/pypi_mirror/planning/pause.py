@@ -3,6 +3,7 @@ larger than a run takes, or the rules were edited meanwhile.
 """
 
 from datetime import UTC, datetime
+from typing import Final
 
 import pendulum
 
@@ -14,6 +15,8 @@ from pypi_mirror.planning.bounds import bounding_option
 from pypi_mirror.planning.download_window import closed_until
 from pypi_mirror.planning.to_do import Left
 from pypi_mirror.wording import count, size
+
+RULES_CHANGED: Final = "the rules changed (mirror.conf or a requirement file) after this run was planned"
 
 
 class PauseWatch:
@@ -40,7 +43,7 @@ class PauseWatch:
 
 
 def is_edited(mirror: Mirror, run: Run) -> bool:
-    """Whether the rules were edited since the run was planned: what it does by them, nobody has weighed."""
+    """Whether the rules have changed since the run was planned: the guard has not weighed what they do."""
     return run.policy not in (None, mirror.selection)
 
 
@@ -61,7 +64,7 @@ def paused_until(mirror: Mirror) -> datetime | None:
 def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Left | None) -> str:
     """``paused until 2026-11-22 22:00 CET ([schedule] download-window): 512 of 2,000 projects done``, or
     ``paused by [schedule] projects-per-run: 500 of 2,000 projects done; left are 1,500 projects, about
-    2.3 GB, 3 more runs``, or ``paused because mirror.conf was edited; …``.
+    2.3 GB, 3 more runs``, or ``paused because the rules changed …``.
     """
     of_all = f"{done:,} of {planned:,} projects done"
     pause = pause_of(mirror, run_id)
@@ -69,7 +72,7 @@ def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Lef
         until = datetime.fromtimestamp(pause.until, pendulum.timezone(mirror.settings.schedule.timezone))
         return f"paused until {until:%Y-%m-%d %H:%M %Z} ([schedule] download-window): {of_all}"
     if pause is not None:
-        return f"paused because mirror.conf was edited; the next run plans with the new rules: {of_all}"
+        return f"paused because {RULES_CHANGED}; the next run plans with the new rules: {of_all}"
     rest = "" if left is None else f"; {described_left(left)}"
     return f"paused by [schedule] {bounding_option(mirror, run_id)}: {of_all}{rest}"
 

@@ -11,7 +11,6 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.policy.filter import Filter, Stage
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
-from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.roots import Root
 
 F = TypeVar("F", bound=Filter)
@@ -35,10 +34,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Every file of a project page, in the page's order, on one side or the other."""
+    """Every file of a project page, in the page's order, on one side or the other.
+
+    ``rejected`` says why the whole project is not mirrored, by what its page says; None where it is.
+    """
 
     kept: tuple[RemoteFile, ...]
     dropped: tuple[DroppedFile, ...]
+    rejected: str | None = None
 
 
 class Policy:
@@ -64,9 +67,19 @@ class Policy:
 
     @cached_property
     def named_projects(self) -> frozenset[NormalizedName]:
-        """What the allowlist names and the blocklist does not block as a whole."""
-        blocked = self.of(BlockedPackages)
-        return frozenset(name for name in self._allowed.projects if blocked.reject_project(name) is None)
+        """What the allowlist names and no other filter rejects."""
+        return frozenset(name for name in self._allowed.projects if self.rejection_reason(name) is None)
+
+    @cached_property
+    def by_file(self) -> "Policy":
+        """The filters that judge each file by itself, for files of which upstream's page says nothing."""
+        return Policy(
+            *(
+                each
+                for each in self.filters
+                if each.stage < Stage.COUNTS and type(each).reject_page is Filter.reject_page
+            )
+        )
 
     def rejection_reason(self, project: NormalizedName) -> str | None:
         """Return why ``project`` is not mirrored, for people; None when it is."""
@@ -80,7 +93,11 @@ class Policy:
         """Return which files of ``page`` are mirrored; of a project that is not selected, none."""
         rejected = self.rejection_reason(page.name) or next(self._page_refusals(page), None)
         if rejected is not None:
-            return Decision(kept=(), dropped=tuple(DroppedFile(file=f, reason=rejected) for f in page.files))
+            return Decision(
+                kept=(),
+                dropped=tuple(DroppedFile(file=file, reason=rejected) for file in page.files),
+                rejected=rejected,
+            )
         kept = page.files
         reasons: dict[str, str] = {}
         for each in self.filters:

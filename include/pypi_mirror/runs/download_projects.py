@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from pypi_mirror.errors import RunStopped
+from pypi_mirror.errors import RulesChanged, RunStopped
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Pause
 from pypi_mirror.fetching.batch import Batch
@@ -20,7 +20,7 @@ from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
 from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.planning.pause import PauseWatch, is_edited
+from pypi_mirror.planning.pause import RULES_CHANGED, PauseWatch, is_edited
 from pypi_mirror.planning.removals import require_approval
 from pypi_mirror.wording import count, size
 
@@ -61,7 +61,7 @@ def download_projects(
     ``on_progress`` is told what each recorded group has done.
 
     Nothing is done where the rules were edited since the run planned: a sync is noted as paused, for the next
-    one plans with the new rules; other runs end with RunStopped. Outside download-window only what needs no
+    one plans with the new rules; other runs end with RulesChanged. Outside download-window only what needs no
     file is done; the rest stays planned, and the run is noted as paused.
 
     Raises ApprovalRequired when the plan needs a person's approval and the ledger has none, RunStopped under
@@ -114,12 +114,12 @@ def _left_to_the_next(mirror: Mirror, run: Run, batch: int) -> BatchResult:
     waiting = len(mirror.ledger.plan.pending(run.id, batch))
     if waiting:
         if run.request.kind is not RunKind.SYNC:
-            raise RunStopped("mirror.conf was edited after this run planned; start it again")
+            raise RulesChanged(f"{RULES_CHANGED}: start it again")
         mirror.ledger.facts.put(Facts.pause.to(Pause(run_id=run.id)))
         log.warning(
-            "mirror.conf was edited after this run planned: the %d projects left of this batch wait for the "
-            "next run, which plans with the new rules",
-            waiting,
+            "%s: the %s left of this batch wait for the next run, which plans with the new rules",
+            RULES_CHANGED,
+            count(waiting, "project"),
         )
     return BatchResult(tally=mirror.ledger.plan.outcome(run.id, batch), failures=(), waiting=waiting)
 

@@ -10,7 +10,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.planning.bounds import bounding_option, cut_plan
 from pypi_mirror.planning.decide_plan import decide_plan
 from pypi_mirror.planning.list_projects import list_projects
-from pypi_mirror.planning.pause import pause_of
+from pypi_mirror.planning.pause import is_edited, pause_of
 from pypi_mirror.planning.plan import WORTH_A_TASK
 from pypi_mirror.planning.removals import weigh_removals
 from pypi_mirror.planning.to_do import goes_on
@@ -57,7 +57,8 @@ def partition_projects(
 ) -> Partition:
     """Decide over the plan of run ``run_id``, weigh what it removes, and cut it into batches.
 
-    The projects are those that ``list_projects`` has found, which this does too unless they are ``listed``.
+    The projects are those that ``list_projects`` has found, which this does too unless they are ``listed`` by
+    the rules in force.
     Pages that are not read yet are read, unless ``read`` is off: then the plan says nothing of their
     projects.
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
@@ -68,10 +69,11 @@ def partition_projects(
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
     # Another run's pause stays true until this one has downloaded: it may be a dry run.
-    if run.request.any_hour or pause_of(mirror, run_id) is not None:
+    if not run.request.dry_run and (run.request.any_hour or pause_of(mirror, run_id) is not None):
         mirror.ledger.facts.put(Facts.pause.to(None))
-    if not listed:
+    if not listed or is_edited(mirror, run):
         list_projects(mirror, run_id)
+        run = mirror.ledger.runs.get(run_id)
     if read:
         read_pages(mirror, run_id, again=not listed)
     limit = mirror.failure_limit(run_id)

@@ -82,6 +82,8 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
     cursor = run.cursor_to if run.request.kind is RunKind.SYNC and not paused else None
+    # A run that was stopped for long has lost the mirror: another's cursor stands.
+    mirror.ledger.lease.renew(run.request.label)
     _write_dates(mirror, cursor, changed=changed_any)
     _record(mirror, run, cursor, paused=paused)
     return Rebuilt(changed=changed, cursor=mirror.ledger.facts.cursor, strays=strays, swept=swept)
@@ -186,7 +188,7 @@ def _record(mirror: Mirror, run: Run, cursor: int | None, *, paused: bool) -> No
         changes += [Facts.another_upstream.to(None), Facts.read_serial.to(None), Facts.pause.to(None)]
         if cursor is not None:
             changes.append(Facts.cursor.to(cursor))
-    mirror.ledger.facts.put(*changes)
+    mirror.ledger.facts.put(*changes, held_by=run.id)
     note_layout(mirror)
     if run.cursor_from != run.cursor_to and not paused:
         # Upstream dated them: a clock that jumps ahead does not make them older than they are to each other.

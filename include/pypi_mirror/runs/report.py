@@ -1,5 +1,6 @@
-"""Step 7: say what came of the run: in the ledger, on the site, and to whoever called."""
+"""Step 7: say what came of the run: in the ledger, on the site, and to the caller."""
 
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.facts.values import SilentLoss
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
@@ -22,6 +24,8 @@ from pypi_mirror.planning.unknown_names import note_missing_pages
 from pypi_mirror.publishing.site import show_site
 from pypi_mirror.publishing.write_metrics import write_metrics
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
+
+log = logging.getLogger(__name__)
 
 _REFUSED_SHOWN: Final = 50
 
@@ -103,7 +107,11 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     note_missing_pages(mirror, run_id)
     lost = note_silent_losses(mirror, run_id)
     take_sample(mirror)
-    show_site(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
+    try:
+        show_site(mirror, changed=progress.planned > 0 or run.cursor_from != run.cursor_to)
+    except ConfigurationError as error:
+        # A requirement file that is gone by now: the next run says so, and this one has ended.
+        log.warning("the site's page is left as it is: %s", error)
     write_metrics(mirror)
     totals = mirror.ledger.projects.totals()
     refused = mirror.ledger.left_out.totals(run_id=run_id)
