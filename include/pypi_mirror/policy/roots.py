@@ -70,16 +70,16 @@ class Roots:
         all_releases: bool = False,
     ) -> None:
         """With ``all_releases``, demands stand for all releases of their projects."""
-        self._by_project: defaultdict[NormalizedName, list[Root]] = defaultdict(list)
+        by_project: defaultdict[NormalizedName, list[Root]] = defaultdict(list)
         self._patterns: list[tuple[re.Pattern[str], Root]] = []
         for rule in packages:
             root = Root(project=rule.project, specifier=rule.specifier)
             if rule.is_pattern:
                 self._patterns.append((re.compile(translate(rule.project)), root))
             else:
-                self._by_project[rule.project].append(root)
+                by_project[rule.project].append(root)
         for each in demands:
-            self._by_project[each.project].append(
+            by_project[each.project].append(
                 Root(project=each.project, by=each.place)
                 if all_releases
                 else Root(
@@ -89,12 +89,17 @@ class Roots:
                     by=each.place,
                 )
             )
-        self.of = lru_cache(maxsize=4096)(self._of)
+        self._by_project = dict(by_project)
+        # All of upstream's names are compared with the rules; most match none.
+        either = "|".join(pattern.pattern for pattern, _ in self._patterns)
+        self._matches_any = re.compile(either).match if either else None
 
-    def _of(self, project: NormalizedName) -> tuple[Root, ...]:
+    def of(self, project: NormalizedName) -> Sequence[Root]:
         """Return the rules for ``project``, those that name it first."""
-        by_pattern = (root for pattern, root in self._patterns if pattern.match(project))
-        return (*self._by_project.get(project, ()), *by_pattern)
+        named = self._by_project.get(project, ())
+        if self._matches_any is None or self._matches_any(project) is None:
+            return named
+        return [*named, *(root for pattern, root in self._patterns if pattern.match(project))]
 
     @cached_property
     def projects(self) -> frozenset[NormalizedName]:
