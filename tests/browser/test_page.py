@@ -103,6 +103,10 @@ def test_charts_are_drawn_and_read_by_keyboard(browser: Browser) -> None:
     assert "behind for" in browser.text("figure .readout")
     assert "a day" in browser.text() or "Does not grow" in browser.text()
     assert len(browser.all("main table tbody tr")) >= 50
+    assert "Data begins" not in browser.text()
+    browser.one('#period option[value="365"]').click()
+    browser.reads("Data begins on")
+    browser.screenshot("history-year")
 
 
 def test_a_project_is_found_and_each_of_its_files_explained(browser: Browser) -> None:
@@ -140,6 +144,7 @@ def test_a_run_of_all_that_is_due_is_started(browser: Browser, scene: Scene) -> 
     browser.open()
     browser.button("Sync now").click()
     browser.reads("starts in a moment")
+    assert not browser.button("Sync now").is_enabled(), "one run is enough"
     run_id = browser.text("main .note[data-tone=good] a")
     assert scene.airflow.wait(run_id) in ("success", "failed")
 

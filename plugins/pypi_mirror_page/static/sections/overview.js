@@ -12,6 +12,8 @@ import { runProgress } from "./run_progress.js";
 
 const TONES = { success: "good", failed: "bad", running: "info", queued: "info" };
 const SHOWN = 5;
+// Milliseconds that Airflow may take to start a run that it was asked for.
+const STARTING = 60000;
 const KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch" };
 const WATCH = "pypi_mirror_watch";
 const SWITCHED_OFF = {
@@ -31,10 +33,11 @@ export const overview = (context) => {
     disk: el("section", { class: "card block", "aria-labelledby": "disk-heading" }),
     runs: el("section", { class: "block", "aria-labelledby": "runs-heading" }),
   };
-  let shown = null, under_way = false;
-  const ready = () => context.me.may_act && !under_way;
+  let shown = null, under_way = false, started = 0;
+  const ready = () => context.me.may_act && !under_way && Date.now() - started > STARTING;
   const sync = actionButton("Sync now", () => report(outcome, context.announce, async () => {
     const { run } = await post("runs", {});
+    started = Date.now();
     context.refresh();
     return ["The run ", airflowLink(run.link, run.run_id), run.paused ? " starts when somebody switches on the DAG pypi_mirror." : " starts in a moment."];
   }), { allowed: context.me.may_act, ready });
