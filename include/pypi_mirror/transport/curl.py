@@ -208,7 +208,7 @@ class CurlTransport:
             easy.close()
             raise
         except pycurl.error as error:
-            # The future keeps the error, and its traceback our frame: a cycle, in which Python 3.13 keeps the
+            # The future keeps the error, and its traceback our frame: a cycle, in which Python 3.12 keeps the
             # frames of callers too, with the bodies that they have.
             error.__traceback__ = None
             self._idle.append(easy)
