@@ -89,6 +89,13 @@ class ApproveRemovals(ApprovalOperator):
                 )
             if event.get("chosen_options") != [self.APPROVE]:
                 raise RunFailed(f"{_person(event)} rejected plan {plan}; nothing was removed")
+            user = (event.get("responded_by_user") or {}).get("id")
+            if self.approvers and user not in self.approvers:
+                # Airflow asked those whom the configuration named then; it may name others by now.
+                raise RunFailed(
+                    f"{_person(event)} approved plan {plan} and is not among [removal] approvers; "
+                    "nothing was removed"
+                )
             # The engine records the approval; later tasks rely on that record, not on this task's state.
             approve_removals(mirror, self.run, approved=plan, by=_person(event))
         log.info("%s approved plan %s", _person(event), plan)

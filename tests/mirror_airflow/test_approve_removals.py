@@ -14,7 +14,7 @@ from pypi_mirror.errors import ApprovalRequired, LeaseLost
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
-from pypi_mirror.planning.removals import removals_of, weigh_removals
+from pypi_mirror.planning.removals import removals_of, require_approval, weigh_removals
 from pypi_mirror.settings.values import Settings
 
 APPROVED = {"chosen_options": ["Approve"], "responded_by_user": {"id": "1", "name": "Ada"}}
@@ -49,9 +49,23 @@ def plan(mirror: Mirror, label: str, projects: int) -> tuple[int, str]:
     return run.id, weigh_removals(mirror, run.id).plan
 
 
-def answer(run: int, event: dict[str, Any], plan_id: str) -> None:
-    operator = ApproveRemovals(task_id="approve_removals", run=run, hours=2)
+def answer(run: int, event: dict[str, Any], plan_id: str, approvers: tuple[str, ...] = ()) -> None:
+    operator = ApproveRemovals(task_id="approve_removals", run=run, hours=2, approvers=approvers)
     operator.execute_complete({}, event, plan=plan_id)  # type: ignore[typeddict-item]
+
+
+@pytest.mark.parametrize("event", [APPROVED, {"chosen_options": ["Approve"]}])
+def test_only_who_is_named_by_now_approves(
+    opened: Callable[[], AbstractContextManager[Mirror]], event: dict[str, Any]
+) -> None:
+    """Airflow keeps to the users whom it was told when it asked."""
+    with opened() as mirror:
+        run, plan_id = plan(mirror, "waits", 6)
+    with pytest.raises(RunFailed, match=r"is not among \[removal\] approvers; nothing was removed"):
+        answer(run, event, plan_id, approvers=("2", "3"))
+    with opened() as mirror, pytest.raises(ApprovalRequired):
+        require_approval(mirror, run)
+    answer(run, APPROVED, plan_id, approvers=("1",))
 
 
 def test_only_what_was_asked_about_is_approved(
