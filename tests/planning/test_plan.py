@@ -166,6 +166,8 @@ def _naive(
         and entry.serial is not None
         and known.seen_serial is not None
         and entry.serial <= known.seen_serial
+        # An index of serial 9 that has an older one than was seen before went back.
+        and not entry.serial < known.seen_serial <= 9
     )
     return None if up_to_date else (Action.SYNC, False)
 
