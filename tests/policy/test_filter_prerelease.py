@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from pypi_mirror.model import RemoteFile
+from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
 
 PROJECT, OTHER = canonicalize_name("my-lib"), canonicalize_name("other")
@@ -48,6 +51,18 @@ def test_of_some_projects_alone() -> None:
     )
     assert some.reject_file(OTHER, RemoteFile(filename="other-1.0rc1.zip", url="")) is None
     assert not ExcludedPrereleases().takes_part
+
+
+def test_a_pre_release_that_the_allow_list_pins_stays() -> None:
+    rules = (
+        ReleaseRule(project=PROJECT, specifier="==1.0rc1"),
+        ReleaseRule(project=PROJECT, specifier=">=0.9a1"),
+    )
+    policy = Policy(AllowedPackages(packages=rules), ExcludedPrereleases(packages=("*",)))
+    files = tuple(map(sdist, ("1.0rc1", "1.0rc2", "1.0")))
+    page = ProjectPage(name=PROJECT, serial=1, etag=None, files=files)
+
+    assert policy.decide(page).kept == (files[0], files[2])
 
 
 @given(

@@ -6,7 +6,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
 from pypi_mirror.policy.filters.latest_release import LatestReleases
 
@@ -79,6 +81,15 @@ def test_it_counts_what_other_filters_keep() -> None:
     refusals = policy.refusals(page)
     assert [each.setting for each in refusals["foo-4rc1.tar.gz"]] == ["[filter_prerelease] packages"]
     assert [each.setting for each in refusals["foo-1.tar.gz"]] == ["[latest_release] keep"]
+
+
+def test_a_release_that_the_allow_list_pins_is_kept_besides() -> None:
+    rules = (ReleaseRule(project=FOO, specifier="==1"), ReleaseRule(project=FOO, specifier=">=2"))
+    policy = Policy(AllowedPackages(packages=rules), LatestReleases(keep=1))
+    files = tuple(map(sdist, ("1", "2", "3")))
+
+    kept_files = policy.decide(ProjectPage(name=FOO, serial=1, etag=None, files=files)).kept
+    assert kept_files == (files[0], files[2])
 
 
 FILES = st.lists(

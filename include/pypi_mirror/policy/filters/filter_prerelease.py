@@ -1,9 +1,9 @@
 """``[filter_prerelease] packages``: projects whose pre-releases are not mirrored."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
 from packaging.utils import NormalizedName
 
@@ -11,6 +11,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import Section, option
 from pypi_mirror.options.packages import parse_project_name
 from pypi_mirror.policy.filter import Filter, Stage
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import name_some, parsed
 from pypi_mirror.release_files import version_in
 
@@ -26,7 +27,8 @@ def parse_project_or_all(text: str) -> str:
 class ExcludedPrereleases(Filter):
     """Leaves out pre-releases and development releases, as PEP 440 has them.
 
-    A file whose version cannot be told, or is none of PEP 440, stays, for nothing shows that it is one.
+    One that the allow-list asks for by its version, or by digests, stays: somebody has chosen it. A file
+    whose version cannot be told, or is none of PEP 440, stays, for nothing shows that it is one.
     """
 
     section: ClassVar = Section(
@@ -45,12 +47,21 @@ class ExcludedPrereleases(Filter):
         example=("*",),
     )
 
+    allowed: AllowedPackages | None = field(default=None, repr=False)
+
+    def beside(self, others: Sequence[Filter]) -> Self:
+        return replace(
+            self, allowed=next((each for each in others if isinstance(each, AllowedPackages)), None)
+        )
+
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         if ALL not in self._projects and project not in self._projects:
             return None
         version = version_in(project, file.filename)
         release = None if version is None else parsed(version)
         if release is None or not release.is_prerelease:
+            return None
+        if self.allowed is not None and self.allowed.roots.is_pinned(project, file):
             return None
         named = "all projects" if ALL in self._projects else project
         return f"[filter_prerelease] packages has {named}, and {version} is a pre-release"

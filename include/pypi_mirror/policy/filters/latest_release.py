@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from packaging.utils import NormalizedName
 
@@ -12,6 +12,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import Section, option
 from pypi_mirror.options.parsers import choice, integer
 from pypi_mirror.policy.filter import Filter, Stage
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.wording import count
 
@@ -26,7 +27,8 @@ class LatestReleases(Filter):
     Counted among what all other filters keep. The release that clients install without being asked for
     another, which is the newest final that is not yanked, is one of them: where it is older, it takes the
     place of the oldest. By version, what names no version of PEP 440 is left out, for nothing says how new it
-    is; by time, a file that names no version is a release of its own.
+    is; by time, a file that names no version is a release of its own. What the allow-list asks for by one
+    version, or by digests, is kept besides.
     """
 
     section: ClassVar = Section(
@@ -51,6 +53,13 @@ class LatestReleases(Filter):
         default="version",
     )
 
+    allowed: AllowedPackages | None = field(default=None, repr=False)
+
+    def beside(self, others: Sequence[Filter]) -> Self:
+        return replace(
+            self, allowed=next((each for each in others if isinstance(each, AllowedPackages)), None)
+        )
+
     @property
     def takes_part(self) -> bool:
         return self.keep > 0
@@ -66,6 +75,7 @@ class LatestReleases(Filter):
             for release, of_release in releases.items()
             if release not in kept
             for file in of_release
+            if self.allowed is None or not self.allowed.roots.is_pinned(project, file)
         }
 
     def sentences(self) -> Iterator[str]:
