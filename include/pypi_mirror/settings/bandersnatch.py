@@ -71,8 +71,8 @@ FOREIGN_KEYS: dict[tuple[str, str], Foreign] = {
 
 FOREIGN_SECTIONS: dict[str, str] = {
     "regex_project_metadata": (
-        "simple pages have no metadata of projects; for info.name use [filter_regex] packages, for the rest "
-        "list projects in [allowlist] or [blocklist]"
+        "simple pages have no metadata of projects; for info.name use patterns in [allowlist] packages, for "
+        "the rest list projects there"
     ),
     "s3": "only the filesystem is supported; mount the storage",
     "swift": "only the filesystem is supported; mount the storage",

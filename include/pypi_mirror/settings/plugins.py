@@ -106,7 +106,8 @@ class Plugins:
 
     def _exempt_what_is_allowed(self, values: MutableMapping[str, Any]) -> None:
         """In bandersnatch the allow-list is, without a plugin of its own, a list of exceptions to others."""
-        allowed = tuple(dict.fromkeys(rule.project for rule in values.get(_ALLOWED) or ()))
+        rules = (rule for rule in values.get(_ALLOWED) or () if not rule.is_pattern)
+        allowed = tuple(dict.fromkeys(rule.project for rule in rules))
         exempting = [plugin for plugin in _EXCEPT_ALLOWED if self._has(plugin)]
         for plugin in exempting:
             place = f"[{plugin}] exempt_packages"
