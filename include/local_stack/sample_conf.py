@@ -11,7 +11,7 @@ SITE_PORT = 8080
 # Linux wheels for the machine we run on, so that the trial installation finds what it needs.
 _TEXT = """\
 # Written by `make mirror` and `make up` for the stand-in upstream; changes here do not last.
-# For a mirror of your own copy include/mirror.conf, and: make mirror CONF=your-mirror.conf
+# README.md has a first configuration of your own; include/mirror.conf explains every option.
 
 [mirror]
 directory = mirror
