@@ -119,7 +119,7 @@ torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAI
 	@$(PY) -m tests.torture --share '$(SHARE)' $(if $(CAMPAIGN),--campaign '$(CAMPAIGN)') $(if $(SEED),--seed '$(SEED)')
 
 .PHONY: lock
-lock: $(READY_DEV)  ## pin and hash every requirement anew, from the .in files
+lock: $(READY_DEV)  ## pin and hash every requirement again, from the .in files
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements.txt requirements.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-dev.txt requirements-dev.in
 	$(VENV)/bin/uv pip compile $(LOCK_OPTIONS) --python-version 3.11 --output-file requirements-docs.txt requirements-docs.in

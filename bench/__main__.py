@@ -162,7 +162,7 @@ def _parse() -> argparse.Namespace:
         "--results", type=Path, default=Path(__file__).parent / "results.json", metavar="FILE"
     )
     parser.add_argument(
-        "--documents-only", action="store_true", help="make them anew from the results that are there"
+        "--documents-only", action="store_true", help="make them again from the results that are there"
     )
     parser.add_argument("--readme", type=Path, metavar="FILE", help="where one line is put between marks")
     parser.add_argument("--figures", type=Path, metavar="FILE", help="where its figures are put")

@@ -1,4 +1,4 @@
-"""Compare bytes with a golden file; ``PYPI_MIRROR_RERECORD=1 pytest TESTS`` writes it anew."""
+"""Compare bytes with a golden file; ``PYPI_MIRROR_RERECORD=1 pytest TESTS`` records it again."""
 
 import os
 from pathlib import Path

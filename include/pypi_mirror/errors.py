@@ -76,8 +76,8 @@ class UpstreamUnavailable(UpstreamError):
     """No usable answer: connection refused or lost, timeout, 429 or 5xx. Trying later can help.
 
     ``retry_after`` is the number of seconds upstream asked us to wait, None when it did not say. ``answered``
-    is true where upstream did answer, and so may answer something else; ``connected`` is false where nobody
-    has this name or listens there.
+    is true where upstream did answer, and so may answer something else; ``connected`` is false where the
+    name is unknown or nothing listens there.
     """
 
     retryable = True
@@ -102,12 +102,12 @@ class UpstreamRefused(UpstreamError):
 
 
 class NoProjectList(UpstreamError):
-    """Upstream has no list of its projects, or shows it to nobody; projects have to be named."""
+    """Upstream has no list of its projects, or refuses it; the configuration must name them."""
 
     def __init__(self, message: str, *, url: str) -> None:
         super().__init__(
             f"{message}. To mirror an index that has no such list, name its projects in [allowlist] "
-            "packages; otherwise check [mirror] master",
+            "packages or requirements; otherwise check [mirror] master",
             url=url,
         )
 
@@ -156,7 +156,7 @@ class PageWentBack(UpstreamError):
 
 
 class UpstreamDown(MirrorError):
-    """Upstream answers nobody, or fails for every project: no project is to blame. Trying later can help.
+    """Upstream does not answer, or fails for every project: no project is to blame. Trying later can help.
 
     What was not done is as it was: planned, and not on the backlog.
     """
@@ -227,17 +227,17 @@ class LedgerError(MirrorError):
 
 
 class LedgerDamaged(LedgerError):
-    """The ledger's file is broken; it has to be made anew."""
+    """The ledger's file is broken; it must be rebuilt."""
 
 
 class OldLedger(LedgerError):
-    """The ledger is of an older schema, and who only looks does not upgrade it."""
+    """The ledger has an older schema, and a reader does not upgrade it."""
 
     def __init__(self, *, found: str, known: str, address: str) -> None:
         self.found = found
         self.known = known
         super().__init__(
-            f"the ledger at {address} is of schema {found}, this program works with {known}: "
+            f"the ledger at {address} has schema {found}, this program needs schema {known}: "
             "`pypi-mirror ledger upgrade` upgrades it, and so does the next sync"
         )
 
@@ -297,7 +297,7 @@ class MirrorBusy(MirrorError):
 class LeaseLost(MirrorError):
     """A run goes on although another one has taken the mirror over; a retry cannot bring it back.
 
-    ``owner`` is the run that lost the lease, ``holder`` the one that has it since, None when nobody has.
+    ``owner`` is the run that lost the lease, ``holder`` the one that has it since, None when there is none.
     """
 
     def __init__(self, *, owner: str, holder: str | None, since: str | None) -> None:

@@ -36,7 +36,7 @@ class Scene:
         self.airflow.conf.write_text(text.replace(old, new))
 
     def release(self, version: str) -> None:
-        """Have upstream release every project anew."""
+        """Have upstream release every project again."""
         self.happen(*(Upload(distribution=Wheel(name=name, version=version, size=200_000)) for name in NAMES))
 
     def happen(self, *events: Event) -> None:

@@ -81,7 +81,7 @@ def test_a_refused_file_is_named_everywhere_and_fails_nothing(
     code, text = said(capsys, "sync", "-c", conf, "--processes", "1")
     assert code == 0
     assert "refused: alpha: ../alpha.whl: " in text
-    assert "refused: alpha: versions: it is no list" in text
+    assert "refused: alpha: versions: it is not a list" in text
     code, text = said(capsys, "status", "-c", conf)
     assert "1 file, 1 value of upstream's pages" in text
     assert "'../alpha.whl'" in text
@@ -123,7 +123,7 @@ def test_a_dry_run_names_the_page_that_it_cannot_read(
     code, text = said(capsys, "sync", "-c", conf, "--dry-run")
     assert code == 1
     assert "failed: alpha: " in text
-    assert "is no PEP 691 document" in text
+    assert "is not a valid PEP 691 document" in text
     assert "0 projects" in text
     assert "sync alpha" not in text
     assert "reads first" not in text

@@ -103,13 +103,13 @@ def test_an_older_ledger_is_upgraded_once_and_only_looked_at_until_then(
         assert main([*verb, "-c", conf]) == 1, verb
         err = capsys.readouterr().err
         assert (
-            f"{ledger} is of schema 0002, this program works with {HEAD}: "
+            f"{ledger} has schema 0002, this program needs schema {HEAD}: "
             f"`pypi-mirror ledger upgrade -c {conf}`" in err
         )
     assert main(["ledger", "upgrade", "-c", conf]) == 0
-    assert f"{ledger} was of schema 0002 and is of {HEAD} now." in capsys.readouterr().out
+    assert f"{ledger} was upgraded from schema 0002 to {HEAD}." in capsys.readouterr().out
     assert main(["ledger", "upgrade", "-c", conf]) == 0
-    assert f"is of schema {HEAD}, as it has to be." in capsys.readouterr().out
+    assert f"has schema {HEAD}; nothing to upgrade." in capsys.readouterr().out
     assert main(["status", "-c", conf]) == 0
     assert "holds       5 projects, 8 files" in capsys.readouterr().out
 

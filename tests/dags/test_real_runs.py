@@ -325,7 +325,7 @@ def _asked(airflow: RealAirflow) -> tuple[str, dict[str, Any]]:
 
 def _answer(airflow: RealAirflow, run_id: str, option: str) -> None:
     # As late as a person: an answer that comes before Airflow's executor has reported the end of the process
-    # that asked is taken for a task that was killed, which is then tried again and asks anew.
+    # that asked is taken for a task that was killed, which is then tried again and asks again.
     log = airflow.stack.services.log(SCHEDULER)
     reported = f"Received executor event .*'approve_removals', run_id='{re.escape(run_id)}'"
     airflow.until(lambda: re.search(reported, log.read_text(errors="replace")) is not None, run_id)

@@ -146,7 +146,7 @@ def test_options_that_decide_nothing(line: str) -> None:
         ("foo=>1", ":1: 'foo=>1' is not a requirement"),
         ("--unknown", ":1: '--unknown' is not a line that pip reads: no such option: --unknown"),
         ("-r", ":1: '-r' is not a line that pip reads"),
-        ("foo --hash=md5:1", ":1: --hash=md5:1 is no digest that pip takes"),
+        ("foo --hash=md5:1", ":1: --hash=md5:1 is not a digest that pip accepts"),
         ("foo --config-settings 'a", ':1: "foo --config-settings \'a" is not a line that pip reads'),
     ],
 )

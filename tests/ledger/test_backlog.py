@@ -90,7 +90,7 @@ def test_success_of_any_kind_ends_it(ledger: Ledger, how: str) -> None:
             results.record([removed(ledger, plan)])
     assert [e.project for e in ledger.backlog.failed()] == ["b"]
     results.record([failed(planned("a"))])
-    assert {e.project: e.attempts for e in ledger.backlog.failed()} == {"a": 1, "b": 1}, "counted anew"
+    assert {e.project: e.attempts for e in ledger.backlog.failed()} == {"a": 1, "b": 1}, "counted from zero"
 
 
 def test_an_older_page_does_not_end_the_wait_for_an_event(ledger: Ledger) -> None:

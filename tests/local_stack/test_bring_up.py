@@ -70,7 +70,7 @@ def begin(conf: Path) -> str:
 
 def test_an_older_ledger_is_upgraded_before_airflow_starts(conf: Path, settings: Settings) -> None:
     aged(settings)
-    assert f"was of schema 0003 and is of {HEAD} now." in begin(conf)
+    assert f"was upgraded from schema 0003 to {HEAD}." in begin(conf)
     assert version_at(settings.ledger) == HEAD
     assert "schema" not in begin(conf), "once"
 

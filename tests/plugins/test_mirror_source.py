@@ -172,7 +172,7 @@ def test_a_ledger_that_a_newer_program_upgraded_under_us(source: MirrorSource, c
     cursor(source)
     with sqlite3.connect(conf.parent / "data/ledger.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerError, match=f"of schema 9999.*knows {HEAD}"), source.mirror():
+    with pytest.raises(LedgerError, match=f"has schema 9999.*knows {HEAD}"), source.mirror():
         pass
 
 

@@ -635,7 +635,7 @@ class TestMetadata:
     def test_without_a_digest_it_must_look_like_metadata(self, tmp_path: Path) -> None:
         bench = self.bench(tmp_path, said("<html>We are having trouble</html>"))
         (refused,) = bench.acquire(self.BARE).refused
-        assert "no core metadata" in refused.reason
+        assert "not valid core metadata" in refused.reason
         assert bench.files == {mine(self.BARE): DATA}
 
     def test_digests_without_a_fixed_length_are_no_digests(self, tmp_path: Path) -> None:
@@ -700,7 +700,7 @@ class TestProvenance:
     def test_what_is_none_is_not_served(self, tmp_path: Path, body: str) -> None:
         bench = self.bench(tmp_path, said(body))
         (refused,) = bench.acquire(self.FILE).refused
-        assert "no provenance object" in refused.reason
+        assert "not a valid provenance object" in refused.reason
         assert bench.files == {mine(self.FILE): DATA}
 
     def test_that_upstream_takes_back_goes_when_no_page_lists_it(self, tmp_path: Path) -> None:

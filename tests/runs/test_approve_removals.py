@@ -218,7 +218,7 @@ def test_while_it_waits_another_run_takes_over_and_voids_the_plan(synced: Bench)
         with pytest.raises(LeaseLost):
             approve_removals(mirror, run_id, approved=plan)
         partition_projects(mirror, other)
-        with pytest.raises(LedgerError, match="has to be made anew"):
+        with pytest.raises(LedgerError, match="start it again"):
             removals_of(mirror, run_id)
 
 
@@ -298,7 +298,7 @@ def test_the_ledger_says_who_approved_what_and_when(synced: Bench) -> None:
         approve_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
         found = removals_of(mirror, run_id)
         assert (found.approved_by, found.approved_at) == ("Ada", int(synced.clock()))
-        # Made anew, with an upload besides, it takes the same off the pages.
+        # Planned again, with an upload besides, it takes the same off the pages.
         synced.server.apply(Upload(distribution=Wheel(name="new")))
         fetch_changelog(mirror, mirror.ledger.runs.get(run_id).request)
         again = partition_projects(mirror, run_id)

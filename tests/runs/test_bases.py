@@ -155,7 +155,9 @@ def test_without_any_list_the_error_says_what_to_do(bench: MakeBench, status: in
     with pytest.raises(NoProjectList, match=rf"{status}.*\[allowlist\] packages.*master"):
         made.sync()
     made.allow("nosuch")
-    with pytest.raises(NoProjectList, match=r"nor a page of those in \[allowlist\] packages \(nosuch\)"):
+    with pytest.raises(
+        NoProjectList, match=r"nor a page of those in \[allowlist\] packages or requirements \(nosuch\)"
+    ):
         made.sync()
 
 

@@ -1,4 +1,4 @@
-"""A ledger made anew from the tree: what it knows of what the lost one knew, and what the next run does."""
+"""A ledger rebuilt from the tree: what it knows of what the lost one knew, and what the next run does."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -93,7 +93,7 @@ def test_to_upgrade_again_changes_nothing(mirrored: Bench) -> None:
     upgrade_ledger(mirrored.settings, clock=mirrored.clock)
     again = upgrade_ledger(mirrored.settings, clock=mirrored.clock)
     assert (again.before, again.after) == (HEAD, HEAD)
-    assert "as it has to be" in again.described
+    assert "nothing to upgrade" in again.described
 
 
 def test_where_no_ledger_is_none_is_made(bench: MakeBench) -> None:
@@ -106,7 +106,7 @@ def test_a_look_leaves_an_older_ledger_as_it_is(mirrored: Bench) -> None:
     url = aged(mirrored, "0003")
     with (
         pytest.raises(
-            OldLedger, match=f"of schema 0003, this program works with {HEAD}: `pypi-mirror ledger up"
+            OldLedger, match=f"has schema 0003, this program needs schema {HEAD}: `pypi-mirror ledger up"
         ),
         open_mirror(mirrored.settings, must_exist=True) as mirror,
     ):

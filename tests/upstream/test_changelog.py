@@ -172,7 +172,7 @@ class TestEvents:
         ],
     )  # fmt: skip
     def test_another_row_costs_itself(self, bad: Any) -> None:
-        with pytest.raises(UpstreamMalformed, match="is no changelog event"):
+        with pytest.raises(UpstreamMalformed, match="is not a valid changelog event"):
             since(5, value([bad]))
         events, _ = since(5, value([row(6), bad, row(7)]), value([]))
         assert [event.serial for event in events] == [6, 7]

@@ -38,7 +38,7 @@ def fetch_events(mirror: Mirror, control: Control, run: Run) -> int:
     except NoChangelog:
         pass
     except NO_EVENTS as error:
-        log.warning("%s; what the ledger and upstream's index say of it has to do", error)
+        log.warning("%s; falling back to the ledger and upstream's root index", error)
     return count
 
 

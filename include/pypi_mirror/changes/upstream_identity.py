@@ -72,7 +72,7 @@ def difference(
         return None
     if any(known.sample.get(entry.project) == entry.serial is not None for entry in entries):
         return None
-    return f"none of {len(known.sample)} projects is where it was"
+    return f"none of {len(known.sample)} known projects has the serial it had"
 
 
 def require_same(mirror: Mirror) -> None:

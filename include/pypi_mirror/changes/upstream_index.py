@@ -35,7 +35,10 @@ def upstream_index(
         if not names:
             raise
         find_simple_root(mirror, control, names, error)
-        log.info("upstream has no list of projects; the %d of [allowlist] packages are asked for", len(names))
+        log.info(
+            "upstream has no list of projects; asking for the %d of [allowlist] packages and requirements",
+            len(names),
+        )
         return _index_of(names, url=mirror.simple_root)
     if index is not None:
         mirror.note_simple_root(index.root)
@@ -76,7 +79,10 @@ def find_simple_root(
         mirror.note_simple_root(root)
     elif error is not None:
         named = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-        message = f"has neither a list of projects nor a page of those in [allowlist] packages ({named})"
+        message = (
+            "has neither a list of projects nor a page of those in [allowlist] packages or requirements "
+            f"({named})"
+        )
         raise NoProjectList(message, url=error.url) from error
 
 

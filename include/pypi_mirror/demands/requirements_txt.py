@@ -159,7 +159,7 @@ class _Reading:
         hashes = tuple(sorted({text.lower() for text in chosen.hash}))
         if bad := next((text for text in hashes if not _HASH.fullmatch(text)), None):
             found.mistake(
-                f"--hash={bad} is no digest that pip takes: sha256:…, sha384:… or sha512:…", line.number
+                f"--hash={bad} is not a digest that pip accepts: sha256:…, sha384:… or sha512:…", line.number
             )
             return
         demand = demand_of(requirement, place=found.place(line.number), hashes=hashes)

@@ -24,12 +24,12 @@ _ADVICE: Final = {
     errno.EISDIR: "a directory is in its place: move it away, then sync again",
     errno.ENOTDIR: "a file is in the place of a directory: move it away, then sync again",
     errno.ELOOP: "a symbolic link is in its place: remove it, then sync again",
-    errno.ENAMETOOLONG: "this file system takes no name of that length",
+    errno.ENAMETOOLONG: "the name is too long for this file system",
     errno.ESTALE: "the share was exported again: mount it again, then sync again",
     errno.ENOTCONN: "the share is gone: mount it again, then sync again",
-    errno.ETIMEDOUT: "the share does not answer: see to its server, then sync again",
+    errno.ETIMEDOUT: "the share does not answer: check its server, then sync again",
 }
-_ELSE: Final = "the kernel's log may say more; sync again once that is mended"
+_ELSE: Final = "the kernel's log may say more; repair what it names, then sync again"
 
 
 @contextmanager

@@ -24,16 +24,18 @@ def require_own_disk(settings: Settings, ours: str | None, *, has_projects: Call
     if ours is not None:
         for path, value in found.items():
             if value is None:
-                raise WrongDisk(path=path, reason="is missing: the disk is not mounted, or another one is")
+                raise WrongDisk(path=path, reason="not found: the disk is not mounted, or a different one is")
             if value != ours:
-                raise WrongDisk(path=path, reason="is another mirror's than the ledger's")
+                raise WrongDisk(path=path, reason="belongs to another mirror than the ledger")
         return
     seen = set(found.values()) - {None}
     if len(seen) > 1:
-        raise WrongDisk(path=identity_files(settings)[1], reason="is another mirror's than the tree's")
+        raise WrongDisk(path=identity_files(settings)[1], reason="belongs to another mirror than the tree")
     simple = settings.web / "simple"
     if not seen and has_projects() and not (simple.is_dir() and any(simple.iterdir())):
-        raise WrongDisk(path=simple, reason="has no page, and the ledger has projects: is the disk mounted?")
+        raise WrongDisk(
+            path=simple, reason="has no page, but the ledger has projects: the disk may not be mounted"
+        )
 
 
 def mark_disk(settings: Settings) -> str:

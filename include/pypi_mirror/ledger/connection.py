@@ -40,7 +40,7 @@ def create_engine(url: str, *, keeps_open: bool = True, alone: bool = False) -> 
     ``alone``: nobody else writes to this SQLite file, so a transaction need not begin as a writer's.
 
     A server that runs for months must not keep an SQLite file open in between (``keeps_open``): who closes it
-    last deletes the log beside it by its name, and by then a ledger that was made anew may lie there.
+    last deletes the log beside it by its name, and by then a new ledger may lie there.
 
     Whatever goes wrong on its connections, now or later, reaches callers as LedgerError: LedgerDamaged for
     a broken SQLite file, LedgerUnavailable where trying again can help. Raises LedgerError for a URL that
@@ -59,7 +59,7 @@ def create_engine(url: str, *, keeps_open: bool = True, alone: bool = False) -> 
         else:
             engine = sqlalchemy.create_engine(parsed, pool_pre_ping=True)
     except (ArgumentError, ImportError) as error:
-        raise LedgerError("the ledger's URL is none that SQLAlchemy can open; see [ledger] url") from error
+        raise LedgerError("the ledger's URL is an invalid SQLAlchemy URL; see [ledger] url") from error
     shown = shown_address(engine)
 
     def translate(context: ExceptionContext) -> LedgerError | None:

@@ -135,7 +135,7 @@ def _is_ledger(url: str) -> bool:
         engine.dispose()
     if found is not None and found > HEAD:
         raise LedgerError(
-            f"the ledger at {shown} is of schema {found}, and this pypi-mirror {__version__} knows {HEAD}"
+            f"the ledger at {shown} has schema {found}, but this pypi-mirror {__version__} knows {HEAD}"
         )
     if found not in (None, HEAD):
         raise OldLedger(found=found, known=HEAD, address=shown)

@@ -108,7 +108,7 @@ def refuse_newer(engine: Engine, found: str) -> None:
     """Raises LedgerError for a schema of the future: what it means, nothing here can know."""
     if found > HEAD:
         raise LedgerError(
-            f"the ledger at {shown_address(engine)} is of schema {found}, and this pypi-mirror {__version__} "
+            f"the ledger at {shown_address(engine)} has schema {found}, but this pypi-mirror {__version__} "
             f"knows {HEAD}: a newer pypi-mirror has used it. Nothing was changed. Install that version "
             "again, or put back the backup of the ledger that was made before the upgrade"
         )

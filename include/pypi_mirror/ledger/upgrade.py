@@ -28,8 +28,8 @@ class UpgradedLedger:
         if self.before is None:
             return f"No ledger is at {self.address} yet; the first sync makes one."
         if self.before == self.after:
-            return f"The ledger at {self.address} is of schema {self.after}, as it has to be."
-        return f"The ledger at {self.address} was of schema {self.before} and is of {self.after} now."
+            return f"The ledger at {self.address} has schema {self.after}; nothing to upgrade."
+        return f"The ledger at {self.address} was upgraded from schema {self.before} to {self.after}."
 
 
 def upgrade_ledger(

@@ -101,7 +101,7 @@ def removals_of(mirror: Mirror, run_id: int) -> Removals:
     """What ``weigh_removals`` found; raises LedgerError when another run has made a plan since."""
     removals = next(reversed(_noted(mirror)), None)
     if removals is None or removals.run_id != run_id:
-        raise LedgerError(f"run {run_id} has no plan to look at; it has to be made anew, from its first step")
+        raise LedgerError(f"run {run_id} has no plan to look at; start it again from its first step")
     return removals
 
 

@@ -180,7 +180,9 @@ class Sidecars:
         try:
             _provenance_decoder.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UpstreamMalformed(f"this is no provenance object (PEP 740): {error}", url=url) from error
+            raise UpstreamMalformed(
+                f"this is not a valid provenance object (PEP 740): {error}", url=url
+            ) from error
         self._before_write(len(body))
         write_atomically(target, body)
         return hashlib.sha256(body).hexdigest(), len(body)
@@ -225,7 +227,7 @@ def beside_known(path: str, known: KnownFile) -> tuple[str | None, str | None]:
 def _require_metadata(body: bytes, url: str) -> None:
     """UpstreamMalformed for what clients could not read."""
     if not _METADATA.match(body.replace(b"\r\n", b"\n")):
-        raise UpstreamMalformed("this is no core metadata: it has no Metadata-Version", url=url)
+        raise UpstreamMalformed("this is not valid core metadata: it has no Metadata-Version", url=url)
 
 
 def _remove_unlisted(path: str, *, listed: bool) -> None:

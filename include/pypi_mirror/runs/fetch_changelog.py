@@ -145,7 +145,7 @@ def _fetch_since(
         except (NoChangelog, TooFarBehind):
             pass
         except NO_EVENTS as error:
-            log.warning("%s; the root index says the same", error)
+            log.warning("%s; falling back to the root index", error)
         except AnotherUpstream as error:
             begin_with_another(mirror, str(error))
             return _from_index(mirror, control, run, None, etag=None)

@@ -1,4 +1,4 @@
-"""A ledger made anew from the tree: what pages list and the pool holds, without asking upstream.
+"""A ledger rebuilt from the tree: what pages list and the pool holds, without asking upstream.
 
 What the tree does not tell, the next run finds out: it compares every project with upstream's root index
 (so there is no cursor, which a lost backlog would contradict), and looks again at each page, since nothing
@@ -98,7 +98,7 @@ def _refuse_unless(force: bool, condition: Condition) -> None:
     if not force:
         raise LedgerError(
             f"the ledger is whole and holds {condition.projects:,} projects; with --force it is moved aside "
-            "and made anew from the tree, without its backlog, events and history"
+            "and rebuilt from the tree, without its backlog, events and history"
         )
 
 

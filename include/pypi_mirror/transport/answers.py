@@ -76,7 +76,7 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
         _ = parts.port
     except ValueError as error:
         raise UpstreamMalformed(
-            f"redirects to {without_secrets(location)[:300]!r}, which is no address", url=url
+            f"redirects to {without_secrets(location)[:300]!r}, which is not a valid address", url=url
         ) from error
     allowed = {"http", "https"} if allow_non_https else {"https", urlsplit(url).scheme}
     if parts.scheme not in allowed or not parts.hostname or parts.username is not None:

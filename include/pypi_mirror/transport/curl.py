@@ -23,6 +23,7 @@ from pypi_mirror.transport.proxies import Proxies
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_proxy, set_up, translated
 from pypi_mirror.transport.zones import Border
+from pypi_mirror.wording import count
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class CurlTransport:
     async def __aexit__(self, *exc_info: object) -> None:
         now, most = self._concurrency.limit, self._concurrency.most
         if most > 1:
-            log.info("%d requests to upstream, in the end %d at once of %d allowed", self.requests, now, most)
+            log.info("%s; final concurrency %d of %d", count(self.requests, "request"), now, most)
         for easy, transfer in list(self._transfers.items()):
             self._multi.remove_handle(easy)
             transfer.future.cancel()

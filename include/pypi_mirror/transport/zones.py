@@ -151,7 +151,7 @@ class Border:
         """Why ``address``, to which the host of ``url`` leads, must not be asked; None when it may be."""
         host, zone = _host(url), zone_of(address)
         if zone is None:
-            return f"{host} leads to {address!r}, which is no address"
+            return f"{host} leads to {address!r}, which is not a valid address"
         if host == self._home:
             self._own = zone if self._own is None else min(self._own, zone)
             return None

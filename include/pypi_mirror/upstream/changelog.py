@@ -213,7 +213,7 @@ class Changelog:
         """The serial of upstream's newest event, of whatever kind. Raises as ``since``."""
         last = self._call("changelog_last_serial")
         if not _is_number(last) or not 0 <= last <= MAX_SERIAL:
-            raise ChangelogUnreadable(f"{reprlib.repr(last)} is no serial", url=self._url)
+            raise ChangelogUnreadable(f"{reprlib.repr(last)} is not a valid serial", url=self._url)
         return last
 
     def _next(self, asked: int, rows: list[_Row]) -> int:
@@ -240,7 +240,9 @@ class Changelog:
             raise ChangelogUnreadable("the changelog is not a list", url=self._url)
         read = sorted((row for each in rows if (row := self._row(each)) is not None), key=itemgetter(4))
         if rows and not any(row[4] <= MAX_SERIAL for row in read):
-            raise ChangelogUnreadable(f"{reprlib.repr(rows[0])} is no changelog event", url=self._url)
+            raise ChangelogUnreadable(
+                f"{reprlib.repr(rows[0])} is not a valid changelog event", url=self._url
+            )
         return _dated(read)
 
     def _row(self, row: object) -> _Row | None:
@@ -255,7 +257,7 @@ class Changelog:
                     action if isinstance(action, str) else _UNSAID,
                     serial,
                 )
-        log.warning("a row of the changelog is left out: %s is no event", reprlib.repr(row))
+        log.warning("a row of the changelog is left out: %s is not a valid event", reprlib.repr(row))
         return None
 
     def _event(self, row: _Row) -> Event | None:

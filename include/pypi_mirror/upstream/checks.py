@@ -57,7 +57,7 @@ def checked_name(name: str, *, url: str) -> NormalizedName:
             raise UpstreamMalformed(f"{name[:100]!r}... is too long for a project name", url=url)
         return canonicalize_name(name, validate=True)
     except InvalidName as error:
-        raise UpstreamMalformed(f"{name[:100]!r} is no project name", url=url) from error
+        raise UpstreamMalformed(f"{name[:100]!r} is not a valid project name", url=url) from error
 
 
 def checked_filename(filename: str, *, url: str) -> str:
@@ -100,16 +100,16 @@ def _resolved(address: str, base: str) -> str:
         parts = urlsplit(absolute)
         _ = parts.port
     except ValueError as error:
-        raise FileRefused(f"{address[:300]!r} is no address", url=base) from error
+        raise FileRefused(f"{address[:300]!r} is not a valid address", url=base) from error
     if (
         parts.scheme not in ("http", "https")
         or not parts.hostname
         or parts.username is not None
         or not _ADDRESS.fullmatch(absolute)
     ):
-        raise FileRefused(f"{address[:300]!r} is not an address a mirror follows", url=base)
+        raise FileRefused(f"{address[:300]!r} has an unsupported scheme, host, port or character", url=base)
     if parts.scheme == "http" and base.startswith("https:"):
-        raise FileRefused(f"{address[:300]!r} leaves https", url=base)
+        raise FileRefused(f"{address[:300]!r} is an http address on an https page (refused)", url=base)
     if leads_inside(parts.hostname, base=urlsplit(base).hostname or ""):
         raise FileRefused(f"{address[:300]!r} is an internal address (refused)", url=base)
     return absolute
@@ -126,7 +126,7 @@ def checked_hashes(hashes: Mapping[str, str], *, url: str) -> tuple[tuple[str, s
             or len(lowered) != (wanted or len(lowered))
             or (wanted is None and not _ALGORITHM.fullmatch(algorithm))
         ):
-            raise FileRefused(f"{shown(digest)} is no {shown(algorithm, 20)} digest", url=url)
+            raise FileRefused(f"{shown(digest)} is not a valid {shown(algorithm, 20)} digest", url=url)
         checked.append((algorithm, lowered))
     return tuple(checked)
 
@@ -153,7 +153,7 @@ def checked_upload_time(text: str | None, *, url: str) -> str | None:
             return text
     except ValueError:
         pass
-    raise UpstreamMalformed(f"{text[:100]!r} is no upload time (RFC 3339)", url=url)
+    raise UpstreamMalformed(f"{text[:100]!r} is not a valid upload time (RFC 3339)", url=url)
 
 
 def checked_count(number: int, what: str, *, url: str) -> None:
@@ -177,7 +177,7 @@ def checked_serial(text: str) -> int | None:
 def checked_status(status: str, *, url: str) -> str:
     """PEP 792's status marker. One that the PEP does not have yet is carried on, as long as it is a word."""
     if not _STATUS.fullmatch(status):
-        raise UpstreamMalformed(f"{status[:100]!r} is no project status", url=url)
+        raise UpstreamMalformed(f"{status[:100]!r} is not a valid project status", url=url)
     return status
 
 

@@ -62,9 +62,9 @@ def read_file(
 def _read(said: Mapping[str, Any], extra: Extra, drop: Drop, base: str) -> RemoteFile:
     filename, address = said.get("filename"), said.get("url")
     if not isinstance(filename, str):
-        raise FileRefused(f"{kind_of(filename)} is no file name", url=base)
+        raise FileRefused(f"{kind_of(filename)} is not a valid file name", url=base)
     if not isinstance(address, str):
-        raise FileRefused(f"{kind_of(address)} is no address", url=base)
+        raise FileRefused(f"{kind_of(address)} is not a valid address", url=base)
     return RemoteFile(
         filename=checked_filename(filename, url=base),
         url=checked_address(address.partition("#")[0], base=base),
@@ -106,7 +106,10 @@ def clean_text(field: str, text: str, drop: Drop) -> str:
         drop(field, f"a text of {len(text):,} characters is cut to {MAX_TEXT:,}")
         text = text[:MAX_TEXT]
     if ILLEGIBLE in text:
-        drop(field, f"{kind_of(text)} has half a surrogate pair, which is no character; it is replaced")
+        drop(
+            field,
+            f"{kind_of(text)} has half a surrogate pair, which is not a valid character; it is replaced",
+        )
         text = text.replace(ILLEGIBLE, "\N{REPLACEMENT CHARACTER}")
     return text
 
@@ -124,7 +127,7 @@ def _hashes(value: object, drop: Drop, base: str) -> tuple[tuple[str, str], ...]
             continue
         try:
             if not isinstance(digest, str):
-                raise FileRefused(f"{kind_of(digest)} is no {shown(name, 20)} digest", url=base)
+                raise FileRefused(f"{kind_of(digest)} is not a valid {shown(name, 20)} digest", url=base)
             ((algorithm, lowered),) = checked_hashes({algorithm: digest}, url=base)
         except FileRefused as error:
             if algorithm in LENGTHS:
@@ -140,7 +143,7 @@ def _size(value: object, drop: Drop, base: str) -> int | None:
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        drop("size", f"{kind_of(value)} is no number of bytes")
+        drop("size", f"{kind_of(value)} is not a valid number of bytes")
         return None
     if value > MAX_SIZE:
         raise FileRefused("more bytes are announced than any file has", url=base)
@@ -152,7 +155,7 @@ def _upload_time(value: object, drop: Drop) -> str | None:
         return None
     time = read_time(value) if isinstance(value, str) else None
     if time is None:
-        drop("upload-time", f"{kind_of(value)} is no time (RFC 3339)")
+        drop("upload-time", f"{kind_of(value)} is not a valid time (RFC 3339)")
     return time
 
 
@@ -182,7 +185,7 @@ def _yanked(value: object, drop: Drop) -> str | None:
         return clean_text("yanked", value, drop)
     if value is not None and not isinstance(value, bool):
         # What may be meant to be yanked must not be offered as if it were not.
-        drop("yanked", f"{kind_of(value)} is no reason; the file is {'' if value else 'not '}yanked")
+        drop("yanked", f"{kind_of(value)} is not a valid reason; the file is {'' if value else 'not '}yanked")
     return "" if value else None
 
 
@@ -194,7 +197,7 @@ def _core_metadata(said: Mapping[str, Any], drop: Drop, base: str) -> tuple[tupl
         return () if value else None
     try:
         if not isinstance(value, Mapping) or not all(isinstance(digest, str) for digest in value.values()):
-            raise FileRefused(f"{kind_of(value)} says no digest of the metadata", url=base)
+            raise FileRefused(f"{kind_of(value)} is not a valid digest of the metadata", url=base)
         return checked_hashes(value, url=base)
     except FileRefused as error:
         # Clients have no way around metadata that does not fit, but do without.
@@ -207,7 +210,7 @@ def _provenance(value: object, drop: Drop, base: str) -> str | None:
         return None
     try:
         if not isinstance(value, str):
-            raise FileRefused(f"{kind_of(value)} is no address", url=base)
+            raise FileRefused(f"{kind_of(value)} is not a valid address", url=base)
         return checked_address(value, base=base)
     except FileRefused as error:
         drop("provenance", error.message)
@@ -217,7 +220,7 @@ def _provenance(value: object, drop: Drop, base: str) -> str | None:
 def _text(field: str, value: object, drop: Drop) -> str | None:
     if not isinstance(value, str):
         if value is not None:
-            drop(field, f"{kind_of(value)} is no text")
+            drop(field, f"{kind_of(value)} is not a string")
         return None
     if is_usable(value):
         return value

@@ -111,9 +111,9 @@ class ProjectPages:
                 if not await self._wait(missing):
                     if fresh:
                         return answer
-                    # One answer proves nothing while upstream is so ill that nobody may ask again.
+                    # One answer proves nothing while upstream is so overloaded that no retry is allowed.
                     raise UpstreamError(
-                        "answered 404 once, and too many requests are being retried to ask again",
+                        "answered 404 once; not asked again, as too many requests are being retried",
                         url=self.url(project),
                     )
             elif isinstance(answer, ProjectPage) and (answer.serial or 0) < (not_before or 0):
@@ -155,9 +155,11 @@ class ProjectPages:
             try:
                 document = _legacy_decoder.decode(response.body)
             except (msgspec.ValidationError, RecursionError) as error:
-                raise UpstreamMalformed(f"this is no document of the JSON API: {error}", url=url) from error
+                raise UpstreamMalformed(
+                    f"this is not a valid document of the JSON API: {error}", url=url
+                ) from error
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise CutOff(f"this is no document of the JSON API: {error}", url=url) from error
+                raise CutOff(f"this is not a valid document of the JSON API: {error}", url=url) from error
             if (named := checked_name(document.info.name, url=url)) != project:
                 raise UpstreamMalformed(f"this is the document of {named!r}, not of {project!r}", url=url)
             if version is not None and document.info.version != version:

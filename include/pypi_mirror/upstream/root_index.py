@@ -84,7 +84,7 @@ def _fetch(url: str, control: Control, etag: str | None, *, is_guess: bool) -> R
     )
     serial, entries = _parse(index)
     if next(entries, None) is None:
-        raise UpstreamMalformed("the root index lists no project; it is not believed", url=url)
+        raise UpstreamMalformed("the root index is empty; refused", url=url)
     if is_guess and content_type in HTML:
         from pypi_mirror.upstream import simple_html  # as in project_pages
 

@@ -193,7 +193,7 @@ def parse_project_page(
     _parse(body, page, url)
     checked_count(len(page.links), "files", url=url)
     if not page.links and _VERSION not in page.meta and b"inks for" not in body:
-        raise CutOff("this HTML has no links to files and is no project page", url=url)
+        raise CutOff("this HTML has no links to files and is not a project page", url=url)
     refused: list[Refused] = []
     read = (_file(name, anchor, refused, url) for name, anchor in page.links)
     files = unique_files((file for file in read if file is not None), refused)
@@ -226,7 +226,7 @@ def require_index(body: bytes, *, url: str) -> None:
     index = _Projects(body, url)
     _parse(body, index, url)
     if index.elsewhere is not None:
-        message = f"this is no list of projects: it links to {index.elsewhere[:200]}"
+        message = f"this is not a list of projects: it links to {index.elsewhere[:200]}"
         raise UpstreamMalformed(message, url=url)
 
 
@@ -243,7 +243,7 @@ _VERSION: Final = "pypi:repository-version"
 def _parse(body: bytes, document: _Document, url: str) -> None:
     """Has ``document`` read ``body``; raises UpstreamMalformed and CutOff."""
     if b"<" not in body:
-        raise CutOff("this is no HTML and no project page", url=url)
+        raise CutOff("this is not HTML, and so not a project page", url=url)
     lowered = body.lower()
     if b"<html" in lowered and b"</html" not in lowered:
         # Without a length, nothing else shows that the connection was lost and files are missing.

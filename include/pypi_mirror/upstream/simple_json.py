@@ -255,7 +255,7 @@ class _TolerantReading:
         except (msgspec.ValidationError, RecursionError) as error:
             raise self._malformed(str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise CutOff(f"the page is no PEP 691 document: {error}", url=self._url) from error
+            raise CutOff(f"the page is not a valid PEP 691 document: {error}", url=self._url) from error
         whole = 1 + sum(len(key.encode()) + 4 + len(bytes(value)) for key, value in said.items())
         if len(read.strip()) != max(2, whole):
             self._require_unique(read, "it")
@@ -265,7 +265,7 @@ class _TolerantReading:
         try:
             said = _raw_decoder.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise self._malformed(f"{what!r} is no object") from error
+            raise self._malformed(f"{what!r} is not an object") from error
         self._require_unique(bytes(text), repr(what))
         return said
 
@@ -282,7 +282,7 @@ class _TolerantReading:
         try:
             entries = _raw_list_decoder.decode(text)
         except msgspec.DecodeError as error:
-            raise self._malformed("'files' is no list") from error
+            raise self._malformed("'files' is not a list") from error
         checked_count(len(entries), "files", url=self._url)
         read = (self._file(number, entry) for number, entry in enumerate(entries, 1))
         return [file for file in read if file is not None]
@@ -291,7 +291,7 @@ class _TolerantReading:
         try:
             said = _raw_decoder.decode(entry)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self._refuse(f"entry {number} of the files", "it is no object")
+            self._refuse(f"entry {number} of the files", "it is not an object")
             return None
         text = bytes(entry)
         called = _name_of(said) or f"entry {number} of the files"
@@ -328,7 +328,7 @@ class _TolerantReading:
     def _serial(self, value: object) -> int | None:
         if value is None or (type(value) is int and 0 <= value <= MAX_SERIAL):
             return value
-        self._drop("_last-serial", f"{kind_of(value)} is no serial")
+        self._drop("_last-serial", f"{kind_of(value)} is not a valid serial")
         return None
 
     def _value(self, text: msgspec.Raw | None) -> object:
@@ -338,7 +338,7 @@ class _TolerantReading:
             return _NONSENSE
 
     def _malformed(self, reason: str) -> UpstreamMalformed:
-        return UpstreamMalformed(f"the page is no PEP 691 document: {reason}", url=self._url)
+        return UpstreamMalformed(f"the page is not a valid PEP 691 document: {reason}", url=self._url)
 
 
 def _dropping(refused: list[Refused], filename: str | None = None) -> Drop:
@@ -360,14 +360,14 @@ def _versions(said: object, drop: Drop) -> list[str]:
     if said is None:
         return []
     if not isinstance(said, list):
-        drop("versions", "it is no list")
+        drop("versions", "it is not a list")
         return []
     if len(said) > MAX_FILES:
         drop("versions", f"there are {len(said):,}, {MAX_FILES:,} are the most")
         return []
     good = [each for each in said if isinstance(each, str) and is_usable(each)]
     if len(good) < len(said):
-        drop("versions", f"{len(said) - len(good)} of {len(said)} are no versions")
+        drop("versions", f"{len(said) - len(good)} of {len(said)} are not valid versions")
     return good
 
 
@@ -386,7 +386,7 @@ def _status(said: object, drop: Drop, url: str) -> ProjectStatus:
         drop("project-status", error.message)
         return ProjectStatus()
     if reason is not None and not isinstance(reason, str):
-        drop("project-status.reason", "it is no text")
+        drop("project-status.reason", "it is not a string")
         reason = None
     return ProjectStatus(
         status=status, reason=None if reason is None else clean_text("project-status.reason", reason, drop)
@@ -408,7 +408,9 @@ def parse_root_index(body: bytes, *, url: str) -> tuple[int | None, Iterator[Ind
     try:
         _, index = _decoded(_index_decoder, body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise UpstreamMalformed(f"the root index is no PEP 691 document: {error}", url=url) from error
+        raise UpstreamMalformed(
+            f"the root index is not a valid PEP 691 document: {error}", url=url
+        ) from error
     check_version(index.meta.api_version, url=url)
     return _read_serial(index.meta.last_serial, of="the index itself"), index_entries(
         _drained(index.projects), url=url

@@ -163,7 +163,7 @@ CASES: tuple[Case, ...] = (
         name="XML-RPC of wrong types",
         answers=_events(["x", 1, "y", "z", "9"]),
         believed=True,
-        reason="is no event",
+        reason="is not a valid event",
     ),
     Case(name="XML-RPC that is a string", answers=xml(dumps(("no",), methodresponse=True).encode())),
     Case(

@@ -33,7 +33,7 @@ def upgrade() -> None:
         ["run_id", "batch", "state", "files_downloaded", "bytes_downloaded"],
         unique=False,
     )
-    # Made anew: of fifteen million files it takes seconds to find the tombstones.
+    # Created again: of fifteen million files it takes seconds to find the tombstones.
     op.drop_index("ix_files_tombstones", table_name="files")
     op.create_index(
         "ix_files_tombstones",
