@@ -51,7 +51,7 @@ class Download:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """The folder afterwards; ``failures`` has a sentence for each requirement that could not be had."""
+    """The folder afterwards; ``failures`` has a sentence for each requirement that was not downloaded."""
 
     files: int
     size: int
@@ -110,7 +110,7 @@ def plan_downloads(samples: tuple[Sample, ...]) -> tuple[Download, ...]:
 def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]) -> Filled:
     """Bring what is missing; nothing is asked of any index when nothing is missing.
 
-    A requirement that cannot be had is reported in the result and tried again the next time.
+    A requirement that cannot be downloaded is reported in the result and tried again the next time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     memory = folder.with_name(f"{folder.name}.json")

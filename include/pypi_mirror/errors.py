@@ -279,16 +279,21 @@ _UNIQUE_PART: Final = re.compile(r", [0-9a-f]*-\d*-\d*-[0-9a-f]+$")
 
 
 class MirrorBusy(MirrorError):
-    """Another run holds the mirror's lease."""
+    """Another run holds the mirror's lease or, with ``plan``, is awaiting approval of that plan."""
 
     retryable = True
 
-    def __init__(self, *, owner: str, since: str, expires: str) -> None:
-        self.owner = owner
+    def __init__(self, *, owner: str, since: str, expires: str, plan: str = "") -> None:
+        # That is no label: Airflow must not be asked for it, nor a process of this host.
+        self.owner = f"{owner} (awaiting approval of the plan {plan})" if plan else owner
         self.since = since
         self.expires = expires
+        run = _UNIQUE_PART.sub("", owner)
         super().__init__(
-            f"the mirror is in use by {_UNIQUE_PART.sub('', owner)} since {since}; one run at a time. "
+            f"{run} is awaiting approval of the plan {plan} since {since}; one run at a time. "
+            f"`pypi-mirror plan` lists it. Without an answer, another run can begin at {expires}"
+            if plan
+            else f"the mirror is in use by {run} since {since}; one run at a time. "
             "Wait for it to end, as `sync --wait` does. "
             f"If its machine is gone, another run can begin at {expires}"
         )

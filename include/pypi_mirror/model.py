@@ -248,8 +248,8 @@ class Tally:
 class Failure:
     """A project that is not as upstream has it: ``error`` is the error's class, ``reason`` its sentence.
 
-    ``files`` are the names of files that could not be had where the page was published all the same, without
-    them or with the copies that were here; empty where the project's page is as it was.
+    ``files`` are the names of files that could not be downloaded where the page was published all the same,
+    without them or with the copies that were here; empty where the project's page is as it was.
     """
 
     project: NormalizedName

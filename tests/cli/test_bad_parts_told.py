@@ -105,7 +105,7 @@ def test_a_loss_without_an_event_is_followed_and_said(
     code, text = said(capsys, "sync", "-c", conf, "--processes", "1")
     assert code == 0
     assert "lost: alpha: upstream's page no longer lists 1 file" in text
-    assert "no event said so" in text
+    assert "no event announced it" in text
     page = json.loads((tmp_path / "mirror/web/simple/alpha/index.v1_json").read_text())
     assert [file["filename"] for file in page["files"]] == [file["filename"] for file in files[1:]]
     # It stays to be read by who looks later.
@@ -156,7 +156,7 @@ def test_a_listed_file_that_is_refused_now_is_not_said_to_be_gone(
     text = said(capsys, "explain", "-c", conf, "alpha")[1]
     (line,) = [each for each in text.splitlines() if old in each and not each.startswith("refused")]
     assert line.startswith("left out")
-    assert "refused: 'javascript:1' is not an address" in line
+    assert "refused: 'javascript:1' has an unsupported scheme" in line
     (other,) = [each for each in text.splitlines() if "alpha-1.1" in each]
     assert other.startswith("gone")
 

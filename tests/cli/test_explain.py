@@ -141,7 +141,7 @@ def test_json_has_every_verdict(conf: str, capsys: pytest.CaptureFixture[str]) -
 def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
     conf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "upstream does not list alhpa: mistyped in [allowlist]"
+    said = "upstream does not list alhpa: mistyped in [allowlist] packages or requirements"
     assert main(["plan", "-c", conf]) == 0
     assert said in capsys.readouterr().err
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0

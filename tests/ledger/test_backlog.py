@@ -292,7 +292,7 @@ def test_a_page_of_what_no_index_lists_is_looked_at_again(ledger: Ledger, clock:
 
 
 def waiting(ledger: Ledger, plan: PlannedProject) -> Synced:
-    """A project that keeps its page, since upstream's lost a file after it was planned with."""
+    """A project that keeps its page, since upstream's lost a file after the plan was made."""
     return replace(unchanged(ledger, plan), waits=Loss(project=False, files=1, bytes=10))
 
 
@@ -370,4 +370,4 @@ def test_a_run_that_died_was_a_failure(ledger: Ledger) -> None:
     found = ledger.runs.get(dead.id)
     assert (found.state.value, found.finished_at) == ("failed", NOON)
     assert found.outcome is not None
-    assert found.outcome.reason == "ended without a report; found dead by next"
+    assert found.outcome.reason == "did not finish (killed?); detected by next"

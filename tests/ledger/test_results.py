@@ -191,7 +191,7 @@ def made(ledger: Ledger, project: str) -> tuple[bytes | None, bytes | None]:
 
 
 def test_it_is_known_what_a_page_was_made_from(ledger: Ledger) -> None:
-    """Until something of it could not be had, or it is removed."""
+    """Until something of it could not be downloaded, or it is removed."""
     _, results = begin(ledger)
     results.record([synced(ledger, planned("a"), pooled("1.whl"), serial=3, **MADE)])
     assert made(ledger, "a") == (b"e" * 16, b"d" * 16)
@@ -243,12 +243,12 @@ def test_a_page_that_lost_something_since_waits_for_the_next_plan(ledger: Ledger
     assert (waiting.project, waiting.serial, waiting.exact, waiting.lagging) == ("a", 5, True, True)
     assert (
         waiting.reason
-        == "upstream's page lost 2 files after it was planned with; the next run decides about it"
+        == "upstream's page lost 2 files after the plan was made; the next run decides about it"
     )
     gone = replace(waits, waits=Loss(project=True, files=2, bytes=20))
     results.record([gone])
     [waiting] = ledger.backlog.due()
-    assert waiting.reason.startswith("upstream's page has gone, ours lists 2 files after it was planned with")
+    assert waiting.reason.startswith("upstream's page has gone, ours lists 2 files after the plan was made")
     results.record([synced(ledger, planned("a", serial=5, exact=True), serial=5)])
     assert ledger.backlog.all() == []
 

@@ -104,7 +104,7 @@ def test_a_newer_ledger_is_refused(url: str, clock: Hands) -> None:
     with Ledger.open(url, clock) as ledger, ledger.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with (
-        pytest.raises(LedgerError, match=f"schema 9999, and this pypi-mirror .* knows {HEAD}: a newer"),
+        pytest.raises(LedgerError, match=f"schema 9999, but this pypi-mirror .* knows {HEAD}: a newer"),
         Ledger.open(url, clock),
     ):
         pass

@@ -61,7 +61,7 @@ def test_mirror_leaves_nothing_running_and_up_all_of_it(person: Person, tmp_path
         )
         said = person.make("mirror", "--install", "alpha")
         assert "The mirror holds 1 project, 1 file," in said
-        assert "; paused by [schedule] projects-per-run: 1 of 2 projects done; left are 1 project" in said
+        assert "; paused by [schedule] projects-per-run: 1 of 2 projects done; 1 project left" in said
         assert "pip installed from it: alpha 1.0." in said
         assert person.stack.running() == ()
 

@@ -13,8 +13,8 @@ NIGHT = "scheduled__2026-11-22T00:00:00+00:00"
         (NIGHT, ("pypi_mirror", NIGHT)),
         (audit_label(NIGHT), ("pypi_mirror_audit", NIGHT)),
         ("sync on a host", None),
-        # What an audit is told that waits for an approval: no run's label, and Airflow need not be asked.
-        (f"{NIGHT}, which waits for approval of the plan 95926b6886c3,", None),
+        # What an audit gets that waits for an approval: no run's label, and Airflow need not be asked.
+        (f"{NIGHT} (awaiting approval of the plan 95926b6886c3)", None),
     ],
 )
 def test_the_run_behind_a_label(label: str, run: tuple[str, str] | None) -> None:

@@ -94,7 +94,7 @@ STATES: tuple[tuple[dict[str, Any], str, str, tuple[str, ...]], ...] = (
     (
         {"unknown_names": (canonicalize_name("nunpy"),)},
         "warn",
-        "Upstream does not have 1 project of the allow-list",
+        "Upstream does not list 1 requested project",
         ("unknown-names",),
     ),
     ({"backlog": 2}, "warn", "Up to date, except for 2 projects", ("backlog",)),

@@ -202,17 +202,19 @@ def test_the_guard_asks_for_no_sum_that_it_does_not_need() -> None:
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ({"is_gone": True}, "upstream has no page of it any more, the mirror has 1 file (10 bytes)"),
+        ({"is_gone": True}, "upstream's page is gone; the mirror's lists 1 file (10 bytes)"),
         (
             {"is_emptied": True},
-            "upstream's page lists no file any more, the mirror's lists 1 file (10 bytes)",
+            "upstream's page is empty; the mirror's lists 1 file (10 bytes)",
         ),
-        ({"files": 2}, "upstream's page lacks 2 files (20 bytes) that the mirror's lists"),
+        ({"files": 2}, "upstream's page lost 2 files (20 bytes)"),
     ],
 )
 def test_a_withheld_project_says_what_it_loses_and_how_to_follow_upstream(
     what: dict[str, Any], said: str
 ) -> None:
     [found] = held_back([losing(**what)], SMALL, before=5)
-    assert found.reason.startswith(f"{said}, and no event or index said so; so it is with 6 projects by now")
+    assert found.reason.startswith(
+        f"{said}, and no event or index announced it. 6 projects are affected, more than [removal]"
+    )
     assert "`pypi-mirror sync foo` follows it" in found.reason

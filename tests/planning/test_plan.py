@@ -242,13 +242,13 @@ def test_a_plan_says_why() -> None:
     assert reason(entry, have("a", status=REMOVED)) == "new"
     assert reason(entry, have("a", selection="before")) == "the filters changed"
     # So it is after `ledger rebuild`: pages do not say under which filters they were made.
-    assert reason(entry, have("a", selection="")) == "made under filters that nobody knows"
+    assert reason(entry, have("a", selection="")) == "filters unknown (rebuilt ledger)"
     assert plan_of_serial_less(goes_on=True) is None
     assert plan_of_serial_less(goes_on=False) == "upstream has no serials to compare"
     assert reason(entry, have("a"), recheck=True) == "re-check"
-    assert reason(entry, have("a", seen_serial=None)) == "to be compared with upstream"
+    assert reason(entry, have("a", seen_serial=None)) == "serial unknown"
     assert reason(entry, have("a", seen_serial=4)) == "upstream is at serial 5"
-    assert reason(entry, have("a", display_name="A")) == "upstream calls it a"
+    assert reason(entry, have("a", display_name="A")) == "display name changed to a"
     assert reason(entry, have("a", status=QUARANTINED)) == "upstream lists it again"
     assert reason(None, have("a")) == "no longer in upstream's index"
 

@@ -19,6 +19,10 @@ from tests.policies import page_of
 
 FOO = canonicalize_name("foo")
 LINUX = "linux x86_64, CPython 3.11 to 3.12, glibc 2.28"
+OLDER = "[releases] keep-latest keeps the newest 1 release, this one is older"
+NOT_INSTALLABLE = (
+    "[releases] keep-latest keeps the newest 1 release that served machines can install, not this one"
+)
 
 
 def wheel(version: str, tags: str = "py3-none-any", **fields: str) -> RemoteFile:
@@ -82,6 +86,13 @@ def test_each_python_counts_for_itself() -> None:
     served = ServedEnvironments(environments=(parse_environment(LINUX),))
     assert versions(files, 1, served) == {"1.0", "3.0"}
     assert versions(files, 1) == {"5.0"}
+    keep = NewestReleases(keep_latest=1).beside([served])
+    assert keep.reject_files(FOO, files) == {
+        files[1].filename: OLDER,
+        files[3].filename: NOT_INSTALLABLE,
+        files[4].filename: NOT_INSTALLABLE,
+        files[5].filename: OLDER,
+    }
 
 
 @pytest.mark.parametrize("requires", [">=3.11.4", ">3.11.2,<3.11.9", "nonsense", ""])

@@ -229,7 +229,7 @@ def test_a_dry_run_does_not_begin_while_a_plan_waits(synced: Bench) -> None:
         run_id = fetch_changelog(mirror, request).run_id
         plan = partition_projects(mirror, run_id).weighed.plan
         mirror.ledger.lease.release(request.label)
-        with pytest.raises(MirrorBusy, match=f"waits for approval of the plan {plan}"):
+        with pytest.raises(MirrorBusy, match=f"awaiting approval of the plan {plan} since"):
             require_none_waits(mirror)
         assert approve_removals(mirror, run_id, approved=plan).approved
         require_none_waits(mirror)
@@ -255,7 +255,7 @@ def test_an_audit_does_not_make_void_the_plan_that_waits(synced: Bench) -> None:
         plan = partition_projects(mirror, run).weighed.plan
         mirror.ledger.lease.release(request.label)
         synced.clock.advance(days=1)
-        with pytest.raises(MirrorBusy, match=f"run 2, which waits for approval of the plan {plan}"):
+        with pytest.raises(MirrorBusy, match=f"run 2 is awaiting approval of the plan {plan} since"):
             run_audit(mirror, AuditRequest(label="audit"))
         approve_removals(mirror, run, approved=plan)
         fail_run(mirror, request.label, "a test")

@@ -73,9 +73,9 @@ def test_a_first_sync_in_four_parts(bench: MakeBench) -> None:
     assert first.left.bytes == round(28 * first.tally.bytes_downloaded / 12)
     assert first.reason is not None
     assert first.reason.startswith(
-        "paused by [schedule] projects-per-run: 12 of 40 projects done; left are 28"
+        "paused by [schedule] projects-per-run: 12 of 40 projects done; 28 projects left"
     )
-    assert first.reason.endswith("3 more runs")
+    assert first.reason.endswith("3 more runs)")
     assert len(held(made)) == 12, "what is done is published"
     audit(made)
     made.server.requests.reset()

@@ -84,7 +84,7 @@ def edited(made: Bench, edit: Callable[[dict[str, Any]], object], name: str = "a
 
 
 def is_named(made: Bench, outcome: Report, filename: str) -> None:
-    """A file that could not be had fails the run and is on the backlog by its name."""
+    """A file that could not be downloaded fails the run and is on the backlog by its name."""
     assert outcome.state is RunState.FAILED
     (failure,) = outcome.new_failures
     assert failure.project == "alpha"
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_had(synced: Bench, takes_away: Any, distribution:
     assert outcome.cursor == synced.server.warehouse.serial
     assert (outcome.tally.projects_done, outcome.tally.projects_failed) == (0, 1)
     audit(synced)
-    # It is tried again, and the page is complete as soon as it can be had.
+    # It is tried again, and the page is complete as soon as it can be downloaded.
     synced.server.faults.clear()
     again = synced.sync(clock_step=20)
     assert (again.state, again.backlog) == (RunState.SUCCESS, 0)
@@ -222,7 +222,7 @@ def test_a_document_that_upstream_does_not_give_just_now_is_tried_again(synced: 
     outcome = synced.sync()
     assert synced.listed("alpha") == [KEPT, TAKEN, ADDED]
     is_named(synced, outcome, ADDED)
-    assert "1 document could not be had, the page is published without it" in synced.backlog()["alpha"]
+    assert "1 document could not be downloaded, the page is published without it" in synced.backlog()["alpha"]
     synced.server.faults.clear()
     assert synced.sync(clock_step=20).backlog == 0
     assert synced.page("alpha")["files"][-1]["core-metadata"] is not False

@@ -90,8 +90,8 @@ def test_an_upstream_without_any_page_leaves_all_pages(synced: Bench) -> None:
     is_held(synced, outcome, *NAMES)
     assert tree(synced) == before
     reason = synced.backlog()["p07"]
-    assert reason.startswith("upstream has no page of it any more, the mirror has 4 files (")
-    assert "no event or index said so" in reason
+    assert reason.startswith("upstream's page is gone; the mirror's lists 4 files (")
+    assert "no event or index announced it" in reason
     assert "% of the run's projects, [removal] max-percent is 1" in reason
     assert "`pypi-mirror sync p07` follows it" in reason
     audit(synced)
@@ -108,7 +108,7 @@ def test_an_upstream_whose_pages_are_empty_leaves_all_pages(synced: Bench) -> No
     synced.server.inject(*(page_of(synced, name, ()) for name in NAMES))
     is_held(synced, synced.sync(recheck=True), *NAMES)
     assert tree(synced) == before
-    assert "upstream's page lists no file any more, the mirror's lists 4 files" in synced.backlog()["p00"]
+    assert "upstream's page is empty; the mirror's lists 4 files" in synced.backlog()["p00"]
     audit(synced)
 
 
@@ -118,8 +118,8 @@ def test_an_upstream_whose_pages_lost_half_of_their_files_leaves_all_pages(synce
     is_held(synced, synced.sync(recheck=True), *NAMES)
     assert tree(synced) == before
     reason = synced.backlog()["p00"]
-    assert "upstream's page lacks 2 files" in reason
-    assert "30 projects by now: 50 % of the run's files" in reason
+    assert "upstream's page lost 2 files" in reason
+    assert "30 projects are affected, more than [removal] allows (50 % of the run's files" in reason
     assert "of the run's projects" not in reason
     audit(synced)
 
@@ -159,7 +159,7 @@ def test_a_few_go_through_with_a_warning(
         outcome = synced.sync(recheck=True)
     assert (outcome.state, outcome.tally.projects_removed) == (RunState.SUCCESS, number)
     assert not synced.page_directory("p00").exists()
-    assert "p00: upstream has no page of it any more, the mirror has 4 files" in caplog.text
+    assert "p00: upstream's page is gone; the mirror's lists 4 files" in caplog.text
     assert caplog.text.count("its page follows upstream") == number
 
 
@@ -184,7 +184,10 @@ def test_what_was_held_back_goes_on_counting_while_it_waits(synced: Bench) -> No
         mirror.ledger.backlog.retry([entry.project for entry in mirror.ledger.backlog.failed()][:3])
     outcome = synced.sync()
     assert {failure.project for failure in outcome.known_failures} == set(NAMES[:3])
-    assert "10 projects by now: 100 % of the run's projects" in synced.backlog()["p00"]
+    assert (
+        "10 projects are affected, more than [removal] allows (100 % of the run's projects"
+        in synced.backlog()["p00"]
+    )
 
 
 @pytest.mark.parametrize("stop_on_error", [False, True])
@@ -194,7 +197,7 @@ def test_stop_on_error_both_ways(synced: Bench, stop_on_error: bool) -> None:
     synced.server.inject(*(gone(name) for name in NAMES))
     before, cursor = tree(synced), synced.cursor
     if stop_on_error:
-        with pytest.raises(RunStopped, match=r"stop-on-error: p\d\d failed: upstream has no page"):
+        with pytest.raises(RunStopped, match=r"stop-on-error: p\d\d failed: upstream's page is gone"):
             synced.sync(recheck=True)
         assert synced.cursor == cursor
         assert {path: content for path, content in tree(synced).items() if path in before} == before

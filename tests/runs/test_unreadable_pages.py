@@ -81,7 +81,7 @@ def test_the_directory_of_all_pages(
     with pytest.raises(DiskFault, match=r"web/simple: scandir: Permission denied"):
         audited(synced)
     synced.allow("alpha")
-    with pytest.raises(DiskFault, match=r"web/simple: the pages cannot be looked through: Permission denied"):
+    with pytest.raises(DiskFault, match=r"web/simple: the pages cannot be read: Permission denied"):
         synced.sync()
 
 

@@ -206,7 +206,7 @@ def test_an_empty_root_index_is_not_an_order_to_remove_everything(bench: MakeBen
     made.sync()
     empty = '{"meta":{"api-version":"1.1"},"projects":[]}'
     made.server.inject(Fault(path="/simple/", effect=Instead(body=empty)))
-    with pytest.raises(UpstreamError, match="lists no project"):
+    with pytest.raises(UpstreamError, match="root index is empty"):
         made.sync()
     audit(made)
     assert made.listed("alpha")

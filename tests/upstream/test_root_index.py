@@ -85,7 +85,7 @@ def test_a_redirect_is_followed(control: Control, warehouse: Warehouse) -> None:
 def test_an_empty_one_is_no_order_to_remove_everything(behaviour: Behaviour, control: Control) -> None:
     with (
         running(Warehouse(), behaviour=behaviour) as server,
-        pytest.raises(UpstreamMalformed, match="lists no project"),
+        pytest.raises(UpstreamMalformed, match="root index is empty"),
     ):
         fetch_root_index(server.url, control, etag=None)
 

@@ -198,7 +198,7 @@ class TestProjectPages:
         ],
     )  # fmt: skip
     def test_an_error_page_is_none(self, body: str) -> None:
-        with pytest.raises(UpstreamMalformed, match="no project page"):
+        with pytest.raises(UpstreamMalformed, match="not a project page"):
             parse(body)
 
     def test_one_that_was_cut_off_is_none(self) -> None:

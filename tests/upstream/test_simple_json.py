@@ -367,7 +367,7 @@ class TestProjectPages:
         ids=range(15),
     )  # fmt: skip
     def test_what_is_no_document(self, body: bytes) -> None:
-        with pytest.raises(UpstreamMalformed, match="no PEP 691 document"):
+        with pytest.raises(UpstreamMalformed, match="not a valid PEP 691 document"):
             parse(body)
 
     values = st.recursive(

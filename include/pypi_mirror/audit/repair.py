@@ -3,7 +3,7 @@
 A damaged project is synced again by the code that syncs any project. The order: what is spoiled goes, since
 nothing takes a file that is there for a wrong one; the project goes on the backlog, in the transaction that
 drops what the ledger says wrongly of it; then it is synced. Whatever ends this half-way, the next sync takes
-it up. What cannot be had from upstream now is taken off the page.
+it up. What cannot be downloaded from upstream now is taken off the page.
 """
 
 import logging

@@ -95,7 +95,7 @@ def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     elif not file.upstream:
         parts.append(f"refused: {file.trouble}")
     elif file.trouble is not None:
-        parts.append(f"could not be had: {file.trouble}")
+        parts.append(f"could not be downloaded: {file.trouble}")
     elif file.mirrored and file.admitted_by is not None:
         parts.append(f"{file.asked_by} asks for {file.admitted_by}")
     elif selected:

@@ -98,11 +98,11 @@ class SilentLoss:
     def __str__(self) -> str:
         lost = f"{count(self.files, 'file')} ({size(self.bytes)})"
         what = (
-            f"upstream has no file of it any more, it had {lost}"
+            f"upstream no longer has any of its files, {lost}"
             if self.is_gone
             else f"upstream's page no longer lists {lost}"
         )
-        return f"{self.project}: {what}; no event said so, our page follows"
+        return f"{self.project}: {what}; no event announced it; the mirror's page follows upstream"
 
 
 class AuditFindings(msgspec.Struct, frozen=True, kw_only=True):

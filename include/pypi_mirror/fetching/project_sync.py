@@ -91,7 +91,7 @@ class ProjectSync:
     async def sync(self, planned: PlannedProject, before: Before) -> Synced:
         """Raises MirrorError or OSError when the project cannot be brought up to date.
 
-        What upstream's page has lost since it was planned with is not weighed: such a project waits for the
+        What upstream's page has lost since the plan was made is not weighed: such a project waits for the
         next plan, with the page it has.
         """
         if planned.action is Action.REMOVE:
@@ -199,8 +199,8 @@ class ProjectSync:
         if before.project is None or any(file.filename not in before.files for file in decision.kept):
             # What only takes something off a page may be what makes room.
             self._before_write(_PAGE + _PAGE_EACH * len(files) + len(legacy_json or b""))
-        # What could not be had is tried again the next time. What the page itself says wrongly, it says until
-        # it changes.
+        # What could not be downloaded is tried again the next time. What the page itself says wrongly, it
+        # says until it changes.
         is_whole = not failed and not refused
         return Synced(
             planned=planned,
@@ -233,10 +233,10 @@ class ProjectSync:
     async def _acquire(
         self, project: NormalizedName, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
     ) -> tuple[list[Acquired], list[FailedPart]]:
-        """``files`` as they are in the pool now, those that are, and those that could not be had.
+        """``files`` as they are in the pool now, those that are, and those that could not be downloaded.
 
-        Raises the error of the first where nothing of a project that is new can be had: a page without files
-        would say that upstream has none.
+        Raises the error of the first where nothing of a project that is new can be downloaded: a page without
+        files would say that upstream has none.
         """
         acquired: list[Acquired | None] = [None] * len(files)
         errors: dict[int, MirrorError | OSError] = {}

@@ -96,7 +96,7 @@ class Lease:
 
 
 class LeaseKeeper:
-    """Keeps ``owner``'s lease while it is at work: to be called now and then, by who takes long."""
+    """Keeps ``owner``'s lease while it is at work; long work calls it now and then."""
 
     def __init__(self, lease: Lease, owner: str) -> None:
         self._lease = lease

@@ -1,4 +1,4 @@
-"""What the mirror's pages lack of upstream's: files that could not be had, and what was refused."""
+"""What the mirror's pages lack of upstream's: files that could not be downloaded, and what was refused."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ from pypi_mirror.model import Refused
 class LeftOut:
     """A part of upstream's page of ``project`` that ours lacks.
 
-    ``error`` is the error's class where it could not be had and is tried again, None where it is refused.
+    ``error`` is the error's class where it could not be downloaded and is tried again, None where it is
+    refused.
     """
 
     project: NormalizedName
@@ -54,7 +55,7 @@ class LeftOuts:
         return self._read(condition, limit=limit)
 
     def failed_with(self, error: str, *, limit: int) -> list[LeftOut]:
-        """What could not be had for an ``error`` of this class, by project."""
+        """What could not be downloaded for an ``error`` of this class, by project."""
         return self._read(left_out.c.error == error, limit=limit)
 
     def totals(self, *, run_id: int | None = None) -> LeftOutTotals:

@@ -43,7 +43,7 @@ _MOST_LEFT_OUT: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedPart:
-    """A part of a project that could not be had, most often the file of the name ``part``.
+    """A part of a project that could not be downloaded, most often the file of the name ``part``.
 
     ``error`` is the error's class, ``reason`` its sentence. ``is_kept`` says that the page goes on listing
     the copy of the file that was here; ``is_document`` that the file is there, and its metadata or provenance
@@ -66,16 +66,16 @@ class Synced:
     files that were written for it. ``known`` and ``known_files``
     are what the ledger had before. ``removed`` says that upstream, or a filter, has taken it out; ``missing``
     that upstream gave no page though its last word was that there is such a project; ``waits`` that its page
-    has lost something since it was planned with, so that the next plan has to weigh it.
+    has lost something since the plan was made, so that the next plan has to weigh it.
     ``seconds`` is how long upstream's page and the files took. ``entry`` is what the catalogue has of it from
     now on, ``confirmed`` that its entry still holds; ``made_entry`` and ``made_decision`` name what the page
-    was made of, None where something of it could not be had.
+    was made of, None where something of it could not be downloaded.
 
     Without ``only_forward`` a person has asked for it as upstream has it: then the serials that upstream has
     shown before mean nothing any more.
 
-    ``failed`` are parts of it that could not be had: the page is published without them, and the project is
-    on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
+    ``failed`` are parts of it that could not be downloaded: the page is published without them, and the
+    project is on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
     """
 
     planned: PlannedProject
@@ -150,7 +150,7 @@ Result = Synced | Failed
 def _has_lost(loss: Loss) -> str:
     lost = count(loss.files, "file")
     what = f"upstream's page has gone, ours lists {lost}" if loss.project else f"upstream's page lost {lost}"
-    return f"{what} after it was planned with; the next run decides about it"
+    return f"{what} after the plan was made; the next run decides about it"
 
 
 def _in_words(failed: Sequence[FailedPart]) -> str:
@@ -166,7 +166,7 @@ def _in_words(failed: Sequence[FailedPart]) -> str:
     documents = sum(part.is_document for part in failed)
     numbers = {"file": len(failed) - documents, "document": documents}
     what = " and ".join(count(number, noun) for noun, number in numbers.items() if number)
-    return f"{what} could not be had, the page is published {without}: {named}"
+    return f"{what} could not be downloaded, the page is published {without}: {named}"
 
 
 class Results:

@@ -101,7 +101,7 @@ class Runs:
             "started_at": int(self._clock()),
             "request": msgspec.json.encode(request).decode(),
         }
-        died = Outcome(reason=f"ended without a report; found dead by {request.label}")
+        died = Outcome(reason=f"did not finish (killed?); detected by {request.label}")
         with self._engine.begin() as connection:
             connection.execute(
                 update(runs)

@@ -55,9 +55,9 @@ class Ledger:
     def open(cls, url: str, clock: Clock, *, upgrade: bool = True) -> Iterator["Ledger"]:
         """The ledger at a SQLAlchemy URL; made when there is none, upgraded when it is of an older schema.
 
-        Without ``upgrade`` an older one is OldLedger: who looks leaves it as it is. Raises MirrorBusy for an
-        older one that a run is at work with, and LedgerError when it cannot be reached, is damaged, or is of
-        a newer program; so does every method of the ledger's parts when the database fails it later.
+        Without ``upgrade`` an older one raises OldLedger: a reader leaves it as it is. Raises MirrorBusy for
+        an older one that a run is at work with, and LedgerError when it cannot be reached, is damaged, or is
+        of a newer program; so does every method of the ledger's parts when the database fails it later.
         """
         engine = create_engine(url)
         try:

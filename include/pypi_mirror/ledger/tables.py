@@ -55,7 +55,7 @@ projects: Final = Table(
     Column("serial", BigInteger),
     Column("seen_serial", BigInteger),
     # The digests of the catalogue's entry and of the decision that the page was made from; NULL where
-    # something of it could not be had, or is not as it should be.
+    # something of it could not be downloaded, or is not as it should be.
     Column("made_entry", LargeBinary(16)),
     Column("made_decision", LargeBinary(16)),
     Column("status", String(32), nullable=False),
@@ -143,7 +143,7 @@ past_files: Final = Table(
     sqlite_with_rowid=False,
 )
 
-# Parts of upstream's page that ours lacks: files that could not be had, and what was refused.
+# Parts of upstream's page that ours lacks: files that could not be downloaded, and what was refused.
 left_out: Final = Table(
     "left_out",
     metadata,
@@ -161,7 +161,7 @@ left_out: Final = Table(
     Column("filename", Text),
     # The key of which the value is dropped, NULL for a whole file.
     Column("field", Text),
-    # The error's class where it could not be had and is tried again, NULL where it is refused.
+    # The error's class where it could not be downloaded and is tried again, NULL where it is refused.
     Column("error", String(64)),
     Column("reason", Text, nullable=False),
     Index(None, "run_id"),

@@ -40,8 +40,8 @@ class FileExplained:
     ``mirrored`` is the filters' verdict, ``refusals`` all that speaks against it, ``admitted_by`` the rule of
     [allowlist] that asks for this file where one has to, and ``asked_by`` the option or the file that has
     the rule. ``version`` is None where the name has none.
-    ``trouble`` is why a file that is to be mirrored could not be had, or why what upstream's page says of one
-    that only the ledger has is refused.
+    ``trouble`` is why a file that is to be mirrored could not be downloaded, or why what upstream's page says
+    of one that only the ledger has is refused.
     """
 
     filename: str

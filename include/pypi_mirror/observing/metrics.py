@@ -123,7 +123,9 @@ def _attention(at: Overview) -> Iterator["Metric"]:
     yield _gauge("backlog_projects", "Projects that failed, and are tried again.", at.backlog)
     yield _gauge("parked_projects", "Those of the backlog that failed too often.", at.parked)
     yield _gauge(
-        "unknown_names", "Names of the allow-list that upstream does not have.", len(at.unknown_names)
+        "unknown_names",
+        "Names in [allowlist] packages or requirements that upstream does not list.",
+        len(at.unknown_names),
     )
     plan = at.waiting
     yield _gauge("waiting_plans", "Plans that wait for a person's approval.", int(plan is not None))

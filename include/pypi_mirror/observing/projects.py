@@ -76,7 +76,7 @@ class ProjectWhole:
     ``known`` is false of a name that neither the ledger nor the allow-list has; ``similar`` are then names
     that it may be a misspelling of.
     ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
-    upstream's page that ours lacks: refused, or not to be had. ``events`` are the newest, newest first.
+    upstream's page that ours lacks: refused, or not downloaded. ``events`` are the newest, newest first.
     """
 
     project: NormalizedName

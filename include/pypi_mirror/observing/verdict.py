@@ -173,7 +173,7 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             state="clock-ahead",
             tone=Tone.WARN,
             headline=f"This machine's clock is {duration(seen.clock_ahead)} ahead",
-            advice="No clock that the mirror has seen is as late. Nothing is deleted early; correct it.",
+            advice="It is ahead of upstream's clock. Set it (NTP); until then nothing is deleted.",
         )
     if seen.cursor is not None and seen.lag_seconds is None:
         yield Finding(
@@ -196,9 +196,9 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
         yield Finding(
             state="unknown-names",
             tone=Tone.WARN,
-            headline=f"Upstream does not have {count(len(seen.unknown_names), 'project')} of the allow-list",
+            headline=f"Upstream does not list {count(len(seen.unknown_names), 'requested project')}",
             advice=f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}: correct or remove these "
-            "names in [allowlist] packages.",
+            "names in [allowlist] packages or requirements.",
         )
     if seen.backlog and not _has_failed(seen):
         parked = f" {seen.parked:,} of them failed too often and are retried rarely." if seen.parked else ""

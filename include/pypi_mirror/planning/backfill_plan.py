@@ -57,5 +57,5 @@ def _why(entry: IndexEntry, known: KnownProject | None, *, complete: bool) -> st
     if known.status == QUARANTINED:
         return "upstream lists it again"
     if entry.name != known.display_name:
-        return f"upstream calls it {entry.name}"
+        return f"display name changed to {entry.name}"
     return None

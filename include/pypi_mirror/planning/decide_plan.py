@@ -138,7 +138,7 @@ def _withheld(mirror: Mirror, run: Run, losing: list[Losing]) -> list[Failed]:
     for each in silent:
         if not each.is_kept:
             log.warning(
-                "%s: %s, and no event or index said so; its page follows upstream",
+                "%s: %s, and no event or index announced it; its page follows upstream",
                 each.planned.project,
                 described(each),
             )

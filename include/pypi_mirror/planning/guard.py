@@ -115,20 +115,21 @@ def withheld(silent: Sequence[Losing], lost: Removed, over: Sequence[str]) -> li
 
 
 def described(each: Losing) -> str:
-    """``upstream's page lacks 2 files (20 bytes) that the mirror's lists``."""
+    """``upstream's page lost 2 files (20 bytes)``."""
     what = f"{count(each.loss.files, 'file')} ({size(each.loss.bytes)})"
     if each.is_gone:
-        return f"upstream has no page of it any more, the mirror has {what}"
+        return f"upstream's page is gone; the mirror's lists {what}"
     if each.loss.project:
-        return f"upstream's page lists no file any more, the mirror's lists {what}"
-    return f"upstream's page lacks {what} that the mirror's lists"
+        return f"upstream's page is empty; the mirror's lists {what}"
+    return f"upstream's page lost {what}"
 
 
 def _withheld(each: Losing, lost: Removed, over: Sequence[str]) -> Failed:
+    affected = f"{count(lost.touched, 'project')} {'is' if lost.touched == 1 else 'are'} affected"
     error = LossHeld(
-        f"{described(each)}, and no event or index said so; so it is with "
-        f"{count(lost.touched, 'project')} by now: {'; '.join(over)}. Its page stays as it was. If upstream "
-        f"is right, `pypi-mirror sync {each.planned.project}` follows it"
+        f"{described(each)}, and no event or index announced it. {affected}, more than [removal] allows "
+        f"({'; '.join(over)}). The old page is kept. If upstream is right, "
+        f"`pypi-mirror sync {each.planned.project}` follows it"
     )
     return Failed(planned=each.planned, error=type(error).__name__, reason=str(error))
 

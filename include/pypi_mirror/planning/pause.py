@@ -63,8 +63,8 @@ def paused_until(mirror: Mirror) -> datetime | None:
 
 def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Left | None) -> str:
     """``paused until 2026-11-22 22:00 CET ([schedule] download-window): 512 of 2,000 projects done``, or
-    ``paused by [schedule] projects-per-run: 500 of 2,000 projects done; left are 1,500 projects, about
-    2.3 GB, 3 more runs``, or ``paused because the rules changed …``.
+    ``paused by [schedule] projects-per-run: 500 of 2,000 projects done; 1,500 projects left (about
+    2.3 GB, 3 more runs)``, or ``paused because the rules changed …``.
     """
     of_all = f"{done:,} of {planned:,} projects done"
     pause = pause_of(mirror, run_id)
@@ -78,15 +78,20 @@ def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Lef
 
 
 def described_left(left: Left) -> str:
-    """``left are 1,500 projects, about 2.3 GB, 3 more runs``."""
-    return f"left are {estimate(left)}"
+    """``1,500 projects left (about 2.3 GB, 3 more runs)``."""
+    projects, *estimates = _parts(left)
+    return f"{projects} left" + (f" ({', '.join(estimates)})" if estimates else "")
 
 
 def estimate(left: Left) -> str:
     """``1,500 projects, about 2.3 GB, 3 more runs``."""
+    return ", ".join(_parts(left))
+
+
+def _parts(left: Left) -> list[str]:
     parts = [count(left.projects, "project")]
     if left.bytes is not None:
         parts.append(f"about {size(left.bytes)}")
     if left.runs is not None:
         parts.append(count(left.runs, "more run"))
-    return ", ".join(parts)
+    return parts

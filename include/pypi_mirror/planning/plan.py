@@ -225,15 +225,13 @@ def _why_sync(
     if known is None:
         return "new"
     if known.selection != fingerprint:
-        return "the filters changed" if known.selection else "made under filters that nobody knows"
+        return "the filters changed" if known.selection else "filters unknown (rebuilt ledger)"
     if recheck:
         return "re-check"
     if entry.serial is None or known.seen_serial is None:
         if goes_on:
             return None
-        return (
-            "upstream has no serials to compare" if entry.serial is None else "to be compared with upstream"
-        )
+        return "upstream has no serials to compare" if entry.serial is None else "serial unknown"
     if entry.serial > known.seen_serial:
         return f"upstream is at serial {entry.serial}"
     # An index from before we saw that serial may well have an older one. A newer index may not: its page says
@@ -243,7 +241,7 @@ def _why_sync(
     if known.status == QUARANTINED:
         return "upstream lists it again"
     if entry.name != known.display_name:
-        return f"upstream calls it {entry.name}"
+        return f"display name changed to {entry.name}"
     return None
 
 

@@ -77,9 +77,9 @@ def is_approved(mirror: Mirror, run_id: int) -> bool:
 
 
 def require_approval(mirror: Mirror, run_id: int) -> None:
-    """For whoever carries the plan out: ApprovalRequired unless it needs no approval or the ledger has it.
+    """Raises ApprovalRequired unless the plan needs no approval or the ledger has it.
 
-    That a task which asks for it is marked a success is none.
+    Marking the task that asks for it as a success does not approve it.
     """
     removals = _noted_of(mirror, run_id)
     if removals is None:
@@ -106,9 +106,7 @@ def removals_of(mirror: Mirror, run_id: int) -> Removals:
 
 
 def waiting_for_approval(mirror: Mirror) -> Removals | None:
-    """What the plan of the last sync removes, if nobody has approved it and somebody has to; or that of a
-    backfill under way.
-    """
+    """What a plan that is awaiting approval removes: the last sync's, or that of a backfill under way."""
     for removals in reversed(_noted(mirror)):
         if removals.exceeded and not removals.approved:
             return removals
@@ -126,10 +124,9 @@ def settle_removals(mirror: Mirror, run: Run, *, dry: bool = False) -> None:
 
 
 def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
-    """The run that goes on once a person approves its plan, as the error for who could come later; else None.
+    """MirrorBusy for the run that is awaiting approval of its plan, None without one.
 
-    It has given its lease back: who waits for hours renews nothing. One that is still there when nobody can
-    answer any more has died.
+    It has released its lease, which it could not renew for hours. After ``approval-hours`` it counts as dead.
     """
     removals = waiting_for_approval(mirror)
     run = next(iter(mirror.ledger.runs.latest()), None)
@@ -141,15 +138,17 @@ def waits_for_approval(mirror: Mirror) -> MirrorBusy | None:
     if mirror.clock() >= ends:
         return None
     return MirrorBusy(
-        owner=f"{run.request.label}, which waits for approval of the plan {removals.plan},",
+        owner=run.request.label,
+        plan=removals.plan,
         since=moment_of(run.started_at),
         expires=moment_of(ends),
     )
 
 
 def require_none_waits(mirror: Mirror) -> None:
-    """For runs that nobody needs as much as the answer: MirrorBusy while a run waits for approval, whose plan
-    any other run that takes the lease makes void.
+    """Raises MirrorBusy while a run is awaiting approval: another run with the lease makes its plan void.
+
+    For runs that can wait for it.
     """
     if (waiting := waits_for_approval(mirror)) is not None:
         raise waiting

@@ -66,8 +66,8 @@ def _read(names: Iterator[NormalizedName]) -> list[NormalizedName]:
         return list(islice(names, _CHUNK))
     except OSError as error:
         raise DiskFault(
-            f"the pages cannot be looked through: {error.strerror or error}; see that the mirror's user may "
-            "read that directory",
+            f"the pages cannot be read: {error.strerror or error}; let the mirror's user read that "
+            "directory (chown, chmod)",
             path=str(error.filename),
         ) from error
 
@@ -111,8 +111,8 @@ def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
     over = weigh_announced(found, mirror.settings.guard, held=Totals(projects=held + len(names)))
     if over:
         log.warning(
-            "%d pages stay of projects that upstream's index lists and that it answers with 404, such as %s: "
-            "to remove them would be %s. They go when the index no longer lists them and that is approved",
+            "kept %d pages of projects that upstream's index lists but answers with 404, such as %s; "
+            "removing them needs approval (%s). They are removed once the index no longer lists them",
             len(names),
             names[0],
             "; ".join(over),
@@ -124,5 +124,5 @@ def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
 def _remove(mirror: Mirror, name: NormalizedName) -> bool:
     removed = mirror.pages.remove_stray(name)
     if removed:
-        log.info("%s: its page was removed, for the mirror does not hold this project", name)
+        log.info("%s: its page was removed, because the mirror does not hold this project", name)
     return removed

@@ -1,4 +1,4 @@
-"""Names that ``[allowlist] packages`` asks for and upstream does not have: most often they are mistyped.
+"""Names in ``[allowlist] packages`` or ``requirements`` that upstream does not list: often mistyped.
 
 A comparison with upstream's root index tells which those are; after it, a page that is 404 does. The index
 leaves quarantined projects out, too, so what is said of a name is that upstream does not list it.
@@ -52,7 +52,10 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
 def described(names: Sequence[str]) -> str:
     """What people are told: which names, and what to do about them."""
     shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
-    return f"upstream does not list {shown}: mistyped in [allowlist], removed, or quarantined"
+    return (
+        f"upstream does not list {shown}: mistyped in [allowlist] packages or requirements, removed, or "
+        "quarantined"
+    )
 
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:

@@ -42,7 +42,7 @@ class Acquired:
     """A file that is in the pool now, at ``location``, and what it took.
 
     ``files_downloaded`` and ``bytes_downloaded`` are 0 when it was there. ``refused`` are documents beside it
-    that are left out, ``trouble`` is why one could not be had that may come with another try.
+    that are left out, ``trouble`` is why one could not be downloaded that may come with another try.
     """
 
     file: PooledFile
@@ -185,7 +185,7 @@ class Pool:
         )
 
     async def kept(self, file: RemoteFile, known: KnownFile, *, verify: bool) -> Acquired | None:
-        """The copy of ``file`` that our page lists, for where upstream's cannot be had; None without one.
+        """The copy of ``file`` that our page lists, for where upstream's cannot be downloaded; or None.
 
         A file name means the same bytes for ever. So where upstream announces others under it and those do
         not come, the page goes on saying of the file what its bytes are.

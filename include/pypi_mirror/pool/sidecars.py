@@ -56,7 +56,7 @@ _provenance_decoder = msgspec.json.Decoder(_Provenance)
 class Beside:
     """What is beside a file now, and what of upstream's is not.
 
-    ``trouble`` is why a document could not be had that may come with another try.
+    ``trouble`` is why a document could not be downloaded that may come with another try.
     """
 
     metadata_sha256: str | None = None

@@ -57,9 +57,10 @@ class MirrorStatus:
     ``left`` is what syncs have left to later ones. ``disk_free`` is the room on the pool's disk,
     ``disk_full_at`` when only disk-reserve of it will be left if it goes on filling as it did in the last
     week, None where it does not.
-    ``unknown_names`` are asked for by [allowlist] packages and not listed by upstream. ``refused_files`` and
-    ``refused_fields`` count files and values of upstream's pages that are left out because they are unsafe or
-    nonsense; ``silent_losses`` are what pages lost in the last seven days and no event announced.
+    ``unknown_names`` are in [allowlist] packages or requirements, but upstream does not list them.
+    ``refused_files`` and ``refused_fields`` count files and values of upstream's pages that are left out
+    because they are unsafe or nonsense; ``silent_losses`` are what pages lost in the last seven days and no
+    event announced.
     """
 
     cursor: int | None

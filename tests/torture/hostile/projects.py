@@ -429,7 +429,7 @@ TEXTS: tuple[Case, ...] = (
     Case(
         name="half a surrogate as a version",
         costs=Cost.VALUE,
-        reason="no versions",
+        reason="not valid versions",
         answers=with_file(page_changes={"versions": ["\udfff"]}),
     ),
     Case(

@@ -92,9 +92,13 @@ class NewestReleases(Filter):
             for release in (release_in(project, file.filename),)
         ]
         kept = self._kept(releases, number)
-        reason = f"{self._said_for(project)} keeps the newest {count(number, 'release')}, this one is older"
+        newest = max((each for each in kept if each is not None), default=None)
+        reason = f"{self._said_for(project)} keeps the newest {count(number, 'release')}"
         return {
-            file.filename: reason
+            # A release that is newer than all that are kept can only be one that no machine installs.
+            file.filename: f"{reason} that served machines can install, not this one"
+            if newest is not None and release > newest
+            else f"{reason}, this one is older"
             for file, release in releases
             if release is not None and release not in kept and not self._is_pinned(project, file)
         }

@@ -74,7 +74,7 @@ const whole = (project, path) => {
   ];
 };
 
-// What upstream's page has and ours lacks: refused, or not to be had so far.
+// What upstream's page has and ours lacks: refused, or not downloaded so far.
 const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" },
   el("h3", null, "Left off its page"),
   el("ul", null, parts.map(({ part, error }) => el("li", { class: "words" },

@@ -1,4 +1,4 @@
-"""What pages lack of upstream's: files that could not be had, and what was refused."""
+"""What pages lack of upstream's: files that could not be downloaded, and what was refused."""
 
 import sqlalchemy as sa
 from alembic import op
