@@ -37,7 +37,7 @@ Extra = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A part of upstream's page that is left out because it is unsafe or nonsense; its project goes on.
+    """A part of upstream's page that is left out because it is invalid or unsafe; its project goes on.
 
     ``filename`` is printable text: upstream's name, or a description where there is no usable name. It is
     None for a part of the page itself. ``field`` is the key that is dropped, None for a whole file.

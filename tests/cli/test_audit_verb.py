@@ -58,5 +58,5 @@ def test_a_dry_run_says_that_it_does_not_count(tmp_path: Path) -> None:
         command = CommandLine.of(tmp_path, upstream)
         command.run("sync")
         tried = command.run("audit", "--all", "--dry-run").out
-        assert "By audits before this dry run, which does not count, within 30 days: " in tried
-        assert "\nWithin 30 days: 100.0% of the projects, " in command.run("audit", "--all").out
+        assert "Verified within 30 days (this dry run not counted): " in tried
+        assert "\nVerified within 30 days: 100.0% of the projects, " in command.run("audit", "--all").out

@@ -118,7 +118,8 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(
-        rf"\nwaiting     plan {found[1]}, awaiting approval, would remove 6 projects, 6 files \(.* 60 %", out
+        rf"\napproval        plan {found[1]}, awaiting approval, would remove 6 projects, 6 files \(.* 60 %",
+        out,
     )
     assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
     published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
@@ -141,4 +142,4 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
 def test_status_says_why_the_last_run_failed(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
-    assert "last run    failed: 2 of 12 projects failed for the first time\n" in capsys.readouterr().out
+    assert "last run        failed: 2 of 12 projects failed for the first time\n" in capsys.readouterr().out

@@ -49,7 +49,7 @@ def test_filters_can_be_tried_before_anything_was_synced(
 ) -> None:
     assert main(["explain", "--online", "-c", conf, "Compiled"]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("compiled: selected, for [allowlist] packages has compiled.\n")
+    assert out.startswith("compiled: selected ([allowlist] packages lists compiled).\n")
     (windows,) = [line for line in out.splitlines() if "win_amd64.whl" in line]
     assert windows.startswith("left out  compiled-1.0-cp311-cp311-win_amd64.whl ")
     assert (
@@ -80,7 +80,7 @@ def test_a_project_that_is_left_out_says_by_which_setting(
 ) -> None:
     assert main(["explain", "--online", "-c", conf, "old"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("old: left out, for [allowlist] packages does not have old.\n")
+    assert out.startswith("old: left out ([allowlist] packages does not list old).\n")
     assert "Its status upstream is archived." in out
     assert "left out  old-1.0-py3-none-any.whl" in out
     assert "0 of 1 file mirrored, 0 bytes." in out
@@ -89,7 +89,7 @@ def test_a_project_that_is_left_out_says_by_which_setting(
 def test_a_project_that_upstream_does_not_have(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "--online", "-c", conf, "alhpa"]) == 1
     out, err = capsys.readouterr()
-    assert out == "alhpa: selected, for [allowlist] packages has alhpa.\n"
+    assert out == "alhpa: selected ([allowlist] packages lists alhpa).\n"
     assert err == "upstream has no project alhpa\n"
 
 
@@ -111,7 +111,7 @@ def test_without_asking_it_is_the_page_last_read(
 ) -> None:
     assert main(["explain", "-c", conf, "alpha"]) == 1
     out, err = capsys.readouterr()
-    assert out.startswith("alpha: selected, for ")
+    assert out.startswith("alpha: selected (")
     assert err.startswith("upstream's page was not read yet; `pypi-mirror explain -c ")
     main(["sync", "-c", conf, "--processes", "1"])
     server.inject(Fault(path="/*", effect=Status(code=403), times=None))
@@ -162,10 +162,10 @@ def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.Capt
         pass
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
-    assert "behind      unknown" in capsys.readouterr().out
+    assert "behind          unknown" in capsys.readouterr().out
     main(["sync", "-c", conf, "--processes", "1"])
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert "behind      up to date" in out
+    assert "behind          up to date" in out
     assert " free" in out

@@ -61,7 +61,7 @@ def test_a_whole_ledger_is_refused_without_force(conf: str, capsys: pytest.Captu
     assert "is whole and holds 5 projects; with --force" in capsys.readouterr().err
     assert main(["ledger", "rebuild", "-c", conf, "--force", "--verify", "--same-filters"]) == 0
     assert main(["status", "-c", conf]) == 0
-    assert "holds       5 projects, 8 files" in capsys.readouterr().out
+    assert "content         5 projects, 8 files" in capsys.readouterr().out
 
 
 def test_an_empty_ledger_beside_a_full_tree_is_said(
@@ -87,7 +87,7 @@ def test_what_is_missing_is_counted(conf: str, ledger: Path, capsys: pytest.Capt
     wheel.unlink()
     ledger.unlink()
     assert main(["ledger", "rebuild", "-c", conf]) == 0
-    assert "1 file and 0 pages were not as they should be" in capsys.readouterr().out
+    assert "1 file missing, 0 pages unreadable" in capsys.readouterr().out
 
 
 def test_an_older_ledger_is_upgraded_once_and_only_looked_at_until_then(
@@ -111,7 +111,7 @@ def test_an_older_ledger_is_upgraded_once_and_only_looked_at_until_then(
     assert main(["ledger", "upgrade", "-c", conf]) == 0
     assert f"has schema {HEAD}; nothing to upgrade." in capsys.readouterr().out
     assert main(["status", "-c", conf]) == 0
-    assert "holds       5 projects, 8 files" in capsys.readouterr().out
+    assert "content         5 projects, 8 files" in capsys.readouterr().out
 
 
 def test_an_older_ledger_whose_run_was_killed_is_upgraded_at_once(

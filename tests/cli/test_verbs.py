@@ -73,7 +73,7 @@ def test_an_upstream_without_serials_is_not_said_to_be_at_serial_none(
     out = capsys.readouterr().out
     assert "None" not in out
     assert "by comparison with upstream's root index." in out
-    assert "cursor      none yet" in out
+    assert "cursor          none yet" in out
 
 
 def test_an_upstream_that_is_away(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
@@ -133,8 +133,8 @@ def test_status(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -
         pass
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert f"directory   {Path(conf).parent / 'mirror'}\n" in out
-    assert "last run    none yet" in out
+    assert f"directory       {Path(conf).parent / 'mirror'}\n" in out
+    assert "last run        none yet" in out
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
     capsys.readouterr()
     assert main(["status", "-c", conf, "--json"]) == 0
@@ -283,12 +283,12 @@ def test_status_says_what_is_parked_and_when_the_next_try_is(
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^backlog     1 project$", out, re.MULTILINE)
+    assert re.search(r"^backlog         1 project$", out, re.MULTILINE)
     assert re.search(r"^  old: http.* \(1 attempt, next try at 2.* UTC\)$", out, re.MULTILINE)
     park(conf, "old")
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^backlog     1 project, 1 of them parked$", out, re.MULTILINE)
+    assert re.search(r"^backlog         1 project, 1 of them parked$", out, re.MULTILINE)
     assert re.search(r"^  old: http.* \(1 attempt, parked, next try at 2.* UTC\)$", out, re.MULTILINE)
     assert main(["status", "-c", conf, "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
@@ -321,9 +321,9 @@ def test_a_sync_outside_the_download_window_waits_and_is_no_failure(
     assert server.requests.count("file") == 0
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert "last run    paused" in out
+    assert "last run        paused" in out
     now = f"`pypi-mirror sync -c {conf} --now` does not wait"
-    assert f"paused      until {closed:%Y-%m-%d %H:%M} UTC; {now}" in out
+    assert f"paused          until {closed:%Y-%m-%d %H:%M} UTC; {now}" in out
     assert main(["sync", "-c", conf, "--now", "--processes", "2"]) == 0
     assert "5 projects synced" in capsys.readouterr().out
     assert main(["status", "-c", conf]) == 0

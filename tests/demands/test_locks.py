@@ -117,7 +117,7 @@ def test_uv_forks_hold_where_one_of_their_markers_does() -> None:
         ('type = "url"\nurl = "https://files.example/a.zip"', "direct URL"),
         ('type = "file"\nurl = "a.whl"', "local path"),
         ('type = "directory"\nurl = "../a"', "local path"),
-        ('type = "new"\nurl = "?"', "nobody knows its source, new"),
+        ('type = "new"\nurl = "?"', "unknown source type new"),
     ],
 )
 def test_poetry_sources_that_no_index_serves(source: str, reason: str) -> None:

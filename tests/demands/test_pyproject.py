@@ -75,7 +75,7 @@ def test_what_cannot_be_known_is_named() -> None:
     [
         ("[project\n", "is not TOML"),
         ('[project]\ndependencies = "foo"', "dependencies is not a list"),
-        ("[project]\ndependencies = [1]", "an item of dependencies is not a text"),
+        ("[project]\ndependencies = [1]", "an item of dependencies is not a string"),
         (
             '[project]\ndependencies = ["foo bar"]',
             "pyproject.toml: [project] dependencies has 'foo bar', which is not a requirement (PEP 508)",

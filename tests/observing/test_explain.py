@@ -91,7 +91,7 @@ def test_a_project_that_is_left_out(bench: MakeBench) -> None:
     made = bench(scenario=small())
     made.select(blocked_projects=frozenset({ALPHA}))
     found = explained(made)
-    assert (found.selected, found.why, found.found) == (False, "[blocklist] packages has alpha", True)
+    assert (found.selected, found.why, found.found) == (False, "[blocklist] packages lists alpha", True)
     assert not any(file.mirrored for file in found.files)
     assert found.mirrored == 0
     assert set(states(found).values()) == {FileState.ABSENT}

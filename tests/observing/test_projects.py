@@ -130,7 +130,7 @@ def test_a_name_that_nobody_knows(bench: MakeBench) -> None:
     assert (nobody.known, nobody.held, nobody.files.items, nobody.similar) == (False, None, (), ())
     asked_for = whole(made, "alhpa")
     assert (asked_for.held, asked_for.selected, asked_for.why) == (
-        None, True, "[allowlist] packages has alhpa"
+        None, True, "[allowlist] packages lists alhpa"
     )  # fmt: skip
     assert (asked_for.known, asked_for.similar) == (True, ())
 

@@ -113,7 +113,7 @@ def test_blocking_every_platform_of_a_wheel_drops_it() -> None:
     wheel = "a-1.0-cp312-cp312-macosx_11_0_arm64.win_amd64.whl"
 
     assert reason(wheel, "windows", "macos") == (
-        "[blocklist] platforms has macos, windows, and the file's platform is macosx_11_0_arm64, win_amd64"
+        "[blocklist] platforms lists macos, windows, and the file's platform is macosx_11_0_arm64, win_amd64"
     )
 
 

@@ -39,7 +39,9 @@ def test_what_pep_440_calls_a_pre_release_is_left_out(version: str, rejected: bo
     reason = ExcludedPrereleases(packages=("*",)).reject_file(PROJECT, sdist(version))
 
     assert reason == (
-        f"[filter_prerelease] packages has all projects, and {version} is a pre-release" if rejected else None
+        f"[filter_prerelease] packages lists all projects, and {version} is a pre-release"
+        if rejected
+        else None
     )
 
 
@@ -47,7 +49,7 @@ def test_of_some_projects_alone() -> None:
     some = ExcludedPrereleases(packages=(PROJECT,))
 
     assert some.reject_file(PROJECT, sdist("1.0rc1")) == (
-        "[filter_prerelease] packages has my-lib, and 1.0rc1 is a pre-release"
+        "[filter_prerelease] packages lists my-lib, and 1.0rc1 is a pre-release"
     )
     assert some.reject_file(OTHER, RemoteFile(filename="other-1.0rc1.zip", url="")) is None
     assert not ExcludedPrereleases().takes_part

@@ -32,7 +32,9 @@ def test_a_pattern_matches_a_project_from_the_beginning_of_its_name(
     project = canonicalize_name(name)
     reason = ExcludedProjectPatterns(packages=("never", pattern)).reject_project(project)
 
-    assert reason == (f"[filter_regex] packages has {pattern}, which matches {project}" if rejected else None)
+    assert reason == (
+        f"[filter_regex] packages lists {pattern}, which matches {project}" if rejected else None
+    )
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_a_pattern_matches_a_release_from_the_beginning_of_its_version(
 
     assert (reason is not None) is rejected
     if reason is not None:
-        assert f"[filter_regex] releases has {pattern}" in reason
+        assert f"[filter_regex] releases lists {pattern}" in reason
 
 
 @given(

@@ -68,17 +68,17 @@ def test_projects() -> None:
     some = policy(allowed_projects=frozenset({FOO, BAR}), blocked_projects=frozenset({BAR}))
 
     assert everything.rejection_reason(BAR) is None
-    assert everything.rejection_reason(FOO) == "[blocklist] packages has foo"
+    assert everything.rejection_reason(FOO) == "[blocklist] packages lists foo"
     assert some.rejection_reason(FOO) is None
-    assert some.rejection_reason(BAR) == "[blocklist] packages has bar"
-    assert some.rejection_reason(canonicalize_name("other")) == "[allowlist] packages does not have other"
+    assert some.rejection_reason(BAR) == "[blocklist] packages lists bar"
+    assert some.rejection_reason(canonicalize_name("other")) == "[allowlist] packages does not list other"
 
 
 def test_no_file_of_an_unselected_project_is_mirrored() -> None:
     selector = policy(blocked_projects=frozenset({FOO}))
     whole = page("foo-1.0.tar.gz")
 
-    reason = "[blocklist] packages has foo"
+    reason = "[blocklist] packages lists foo"
     assert selector.decide(whole) == Decision(
         kept=(), dropped=(DroppedFile(file=whole.files[0], reason=reason),), rejected=reason
     )
@@ -157,9 +157,9 @@ def test_every_filter_of_files_names_its_setting() -> None:
 def test_why_a_project_is_let_in_or_left_out() -> None:
     assert policy().reason_for(FOO) == ("[allowlist] packages is empty, which lets every project in")
     chosen = policy(allowed_projects=frozenset({FOO, BAR}), blocked_projects=frozenset({BAR}))
-    assert chosen.reason_for(FOO) == "[allowlist] packages has foo"
-    assert chosen.reason_for(BAR) == "[blocklist] packages has bar"
-    assert chosen.reason_for(canonicalize_name("other")) == "[allowlist] packages does not have other"
+    assert chosen.reason_for(FOO) == "[allowlist] packages lists foo"
+    assert chosen.reason_for(BAR) == "[blocklist] packages lists bar"
+    assert chosen.reason_for(canonicalize_name("other")) == "[allowlist] packages does not list other"
 
 
 def test_the_rule_that_asks_for_a_release() -> None:

@@ -64,7 +64,7 @@ def test_a_file_without_a_version_is_neither_asked_for_nor_meant() -> None:
 
 def test_reasons_name_the_rule_and_the_version() -> None:
     assert BlockedPackages(packages=rules("<2")).reject_file(PROJECT, sdist("1.0")) == (
-        "[blocklist] packages has my-lib<2, and the file's version is 1.0"
+        "[blocklist] packages lists my-lib<2, and the file's version is 1.0"
     )
 
 

@@ -78,10 +78,10 @@ def test_projects_of_all_sources() -> None:
     policy = made(asks("foo"), packages=("bar",))
     assert policy.named_projects == {FOO, BAR}
     assert policy.reason_for(FOO) == "/etc/uv.lock asks for foo"
-    assert policy.reason_for(BAR) == "[allowlist] packages has bar"
+    assert policy.reason_for(BAR) == "[allowlist] packages lists bar"
     other = canonicalize_name("other")
     assert policy.rejection_reason(other) == (
-        "no file of [allowlist] requirements asks for other, and [allowlist] packages does not have it"
+        "no file of [allowlist] requirements asks for other, and [allowlist] packages does not list it"
     )
     assert made(asks("foo")).rejection_reason(other) == "no file of [allowlist] requirements asks for other"
 
@@ -227,8 +227,8 @@ def test_patterns_of_names() -> None:
     names = ["foo", "foobar", "foo-test-a", "foo-test", "bar", "afoo"]
     selected = [name for name in names if policy.rejection_reason(canonicalize_name(name)) is None]
     assert selected == ["foo", "foobar", "foo-test", "bar"]
-    assert policy.reason_for(canonicalize_name("foobar")) == "[allowlist] packages has foo*"
-    assert policy.reason_for(canonicalize_name("foo-test-a")) == "[blocklist] packages has foo-test-*"
+    assert policy.reason_for(canonicalize_name("foobar")) == "[allowlist] packages lists foo*"
+    assert policy.reason_for(canonicalize_name("foo-test-a")) == "[blocklist] packages lists foo-test-*"
     assert policy.named_projects == {BAR}
     assert kept(policy, "foo-1.0.tar.gz", "foo-2.0.tar.gz") == ["foo-2.0.tar.gz"]
     assert next(iter(policy.sentences())) == "Only chosen projects: bar, foo*."
@@ -245,4 +245,4 @@ def test_a_line_with_a_marker_counts_where_a_machine_needs_it() -> None:
     assert listed(*lines).named_projects == {FOO, BAR}
     assert listed(*lines, environments=(LINUX,)).named_projects == {BAR}
     nothing = listed(lines[0], environments=(LINUX,))
-    assert nothing.rejection_reason(FOO) == "[allowlist] packages does not have foo"
+    assert nothing.rejection_reason(FOO) == "[allowlist] packages does not list foo"

@@ -421,7 +421,7 @@ def test_a_budget_takes_projects_in_turn_until_all_had_theirs(synced: Bench) -> 
     assert sum(turn > 0 for turn in turns.values()) == 2
     audited(synced, everything=False, budget=1)
     last = audited(synced, everything=False)
-    assert last.files == 0, "all had their turn in this half of the window"
+    assert last.files == 0, "all were audited in this half of the window"
     assert last.coverage.share_of_projects == 1.0
     synced.clock.advance(days=16)
     assert audited(synced, everything=False).files == 4

@@ -106,8 +106,8 @@ BY_ERROR: Final[dict[str, str]] = {
 }
 
 OTHER: Final = (
-    "This is an unexpected error: the log of the task has all of it. A task that was killed often ran out of "
-    "memory."
+    "This is an unexpected error: the log of the task has all of it. If the task was killed, it probably ran "
+    "out of memory."
 )
 
 

@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 
 class Kind(StrEnum):
-    """The faults an audit knows; the values are for people."""
+    """The faults an audit knows."""
 
     MISSING = "missing file"
     SIZE = "file of the wrong size"
@@ -29,6 +30,18 @@ class Kind(StrEnum):
     CLASH = "two files for one place"
     BEHIND = "page behind an event"
 
+    @property
+    def words(self) -> str:
+        """For people. The values are labels of a metric and keys of JSON, which do not change."""
+        return _WORDS.get(self, self.value)
+
+
+_WORDS: Final = {
+    Kind.STRAY_PAGE: "page of an unknown project",
+    Kind.ORPHAN: "file unknown to the ledger",
+    Kind.CLASH: "two files claim one path",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -42,4 +55,4 @@ class Finding:
     def __str__(self) -> str:
         owner = "" if self.project is None else f"{self.project}: "
         detail = f" ({self.detail})" if self.detail else ""
-        return f"{owner}{self.kind}: {self.path}{detail}"
+        return f"{owner}{self.kind.words}: {self.path}{detail}"

@@ -69,7 +69,7 @@ class ProjectAudit:
         """Look at the projects whose turn it is, at all, or at those with these names."""
         audits = self._mirror.ledger.audits
         window = self._mirror.settings.audit.within_days * _DAY
-        # What had its turn in the first half of the window is left alone: the disk has other things to do.
+        # What was audited in the first half of the window is left alone: the disk has other things to do.
         before = None if everything or names else int(self._mirror.clock() - window / 2)
         after: tuple[int, int] | None = None
         while chunk := audits.due(before=before, after=after, names=names, most_files=_FILES_A_CHUNK):
@@ -133,7 +133,7 @@ class ProjectAudit:
         try:
             self._repair.projects(damaged, lost)
         finally:
-            # Whatever became of them, they had their turn: those that were not repaired are on the backlog.
+            # They count as audited, whatever was found: those that were not repaired are on the backlog.
             self._mirror.ledger.audits.verified(
                 self._run.id,
                 hashed=(),

@@ -18,9 +18,9 @@ _MOST_EXAMPLES: Final = 200
 class AuditCoverage:
     """How far back audits reach, of the window of ``days``.
 
-    ``oldest`` is when the project whose turn is longest ago had it (seconds since 1970; 0: never), None in an
-    empty mirror; the shares are of projects and bytes that had theirs within the window. ``needed_bytes`` is
-    what a run has to read for all to have a turn in time, at the pace of the last runs, None before there are
+    ``oldest`` is when the project that was audited longest ago was (seconds since 1970; 0: never), None in an
+    empty mirror; the shares are of projects and bytes audited within the window. ``needed_bytes`` is
+    what a run has to read to audit all in time, at the pace of the last runs, None before there are
     two; ``suffices`` whether the budget allows as much.
     """
 
@@ -42,8 +42,8 @@ class AuditReport:
     ``failures`` and on the backlog. ``examples`` are the first findings. ``rechecked`` projects were asked
     for upstream, ``changed`` of them had changed without an event, ``removed`` are gone. ``swept`` orphans
     were deleted. ``beside`` is the run that was at work during a dry run: what it has not finished was not
-    looked at. ``refused`` parts of upstream's pages of these projects are left out, for they are unsafe or
-    nonsense. ``behind`` are those that are on the backlog, with the reason: not as upstream has them,
+    looked at. ``refused`` parts of upstream's pages of these projects are left out, for they are invalid or
+    unsafe. ``behind`` are those that are on the backlog, with the reason: not as upstream has them,
     whatever the disk has.
     """
 

@@ -42,8 +42,7 @@ class PoolParts:
 
     @classmethod
     def of(cls, mirror: Mirror, *, everything: bool) -> "PoolParts":
-        """All parts have their turn within the audit's window, as many a run as time has passed since the
-        last."""
+        """All parts are read within the audit's window: more in a run that follows a long pause."""
         if everything:
             return cls(first=0, count=PARTS)
         window = mirror.settings.audit.within_days * _DAY

@@ -109,20 +109,20 @@ def _amount(text: str) -> float:
 def _print(report: AuditReport) -> None:
     print(
         f"{count(report.projects, 'project')}, {count(report.files, 'file')} and {size(report.bytes)} read; "
-        f"{report.directories} of 256 parts of the pool walked; {count(report.rechecked, 'page')} asked for "
-        f"upstream, {report.changed} of them changed."
+        f"checked {report.directories} of 256 pool directories; requested {count(report.rechecked, 'page')} "
+        f"from upstream, {report.changed:,} had changed."
     )
     if report.beside is not None:
         print(
-            f"A run is under way ({report.beside}): what it has not finished, the root index, and files and "
-            "pages of no project were not looked at."
+            f"A run is under way ({report.beside}): its unfinished projects, the root index, and files and "
+            "pages of unknown projects were not checked."
         )
     for kind, number in sorted(report.found.items()):
-        print(f"  {number:>7,}  {Kind(kind)}")
+        print(f"  {number:>7,}  {Kind(kind).words}")
     if report.found:
         print(
-            f"{report.repaired} repaired, {report.unrepaired} not, {report.waiting} wait for the end of the "
-            "grace period."
+            f"{report.repaired:,} repaired, {report.unrepaired:,} not repaired, {report.waiting:,} will be "
+            "deleted after the grace period."
         )
     else:
         print("Nothing is wrong with what is here." if _lacks(report) else "Nothing is wrong.")
@@ -134,7 +134,7 @@ def _print(report: AuditReport) -> None:
     if sum(report.found.values()) > _SHOWN:
         print(f"found: {sum(report.found.values()) - _SHOWN} more; -v logs all of them", file=sys.stderr)
     for filename in report.withheld:
-        print(f"withheld: {filename}: its page no longer lists it", file=sys.stderr)
+        print(f"removed from its page: {filename} (damaged)", file=sys.stderr)
     for failure in report.failures:
         warn(f"failed: {failure.project}: {failure.reason}")
     if report.reason is not None:
@@ -149,7 +149,7 @@ def _lacks(report: AuditReport) -> bool:
 def _print_lacking(report: AuditReport) -> None:
     if report.refused:
         print(
-            f"{count(report.refused, 'part')} of upstream's pages left out as unsafe or nonsense; "
+            f"{count(report.refused, 'part')} of upstream's pages left out as invalid or unsafe; "
             "`pypi-mirror explain PROJECT` names those of a project."
         )
     for failure in report.behind[:_SHOWN]:
@@ -163,13 +163,11 @@ def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
         return ["The mirror is empty."]
     shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
     oldest = (
-        "some were never verified"
-        if coverage.oldest == 0
-        else f"the longest ago at {moment_of(coverage.oldest)}"
+        "some were never checked" if coverage.oldest == 0 else f"oldest check: {moment_of(coverage.oldest)}"
     )
     # Only what an audit has noted counts, and a dry run notes nothing.
-    audits = "By audits before this dry run, which does not count, w" if dry_run else "W"
-    lines = [f"{audits}ithin {coverage.days:g} days: {shares}; {oldest}."]
+    uncounted = " (this dry run not counted)" if dry_run else ""
+    lines = [f"Verified within {coverage.days:g} days{uncounted}: {shares}; {oldest}."]
     if coverage.needed_bytes is not None:
         verdict = "is enough" if coverage.suffices else "is not enough"
         needed = f"{max(coverage.needed_bytes / 1e9, 0.001):.3g}"

@@ -104,7 +104,7 @@ def _opened(arguments: argparse.Namespace) -> AbstractContextManager[Mirror]:
 
 
 def _chosen(arguments: argparse.Namespace) -> list[NormalizedName] | None:
-    """The projects that are named, None for all; whoever means all has to say so."""
+    """The projects that are named, None with ``--all``."""
     if bool(arguments.projects) == arguments.all:
         arguments.usage_error("name the projects, or say --all")
     return arguments.projects or None
@@ -127,7 +127,8 @@ def _list(mirror: Mirror, projects: Sequence[NormalizedName] | None, *, as_json:
 
 def _state(entry: BacklogEntry) -> str:
     if entry.lagging:
-        return f"lagging, {count(entry.attempts, 'look')}"
+        checked = f"checked {count(entry.attempts, 'time')}" if entry.attempts else "not checked again yet"
+        return f"lagging, {checked}"
     return count(entry.attempts, "attempt") + (", parked" if entry.parked else "")
 
 

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _print(explained: Explanation, *, online: bool) -> None:
     verdict = "selected" if explained.selected else "left out"
-    print(f"{explained.project}: {verdict}, for {explained.why}.")
+    print(f"{explained.project}: {verdict} ({explained.why}).")
     if explained.trouble is not None:
         warn(explained.trouble)
     elif not explained.found:

@@ -98,8 +98,8 @@ def run_rebuild(arguments: argparse.Namespace) -> int:
         print(f"The old one was kept: {rebuilt.aside}")
     if rebuilt.missing or rebuilt.unreadable:
         print(
-            f"{count(rebuilt.missing, 'file')} and {count(rebuilt.unreadable, 'page')} were not as they "
-            "should be (-v names them); the next run mends them."
+            f"{count(rebuilt.missing, 'file')} missing, {count(rebuilt.unreadable, 'page')} unreadable "
+            "(-v names them); the next run repairs them."
         )
     say("Its backlog, events and history are lost; `pypi-mirror sync` compares every project with upstream.")
     return 0
@@ -112,16 +112,16 @@ def run_upgrade(arguments: argparse.Namespace) -> int:
 
 def _upgrade(arguments: argparse.Namespace) -> UpgradedLedger:
     settings = read_settings(arguments.config)
-    told = None
+    reported = None
     while True:
         try:
             return upgrade_ledger(settings, is_dead=is_dead)
         except MirrorBusy as busy:
             if not arguments.wait:
                 raise
-            if busy.owner != told:
+            if busy.owner != reported:
                 warn(f"waiting: {busy}")
-                told = busy.owner
+                reported = busy.owner
         time.sleep(_ASK_AGAIN)
 
 

@@ -59,15 +59,15 @@ def run(arguments: argparse.Namespace) -> int:
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
-            "The ledger is empty and pages are here: `pypi-mirror ledger rebuild` restores it, "
-            "`pypi-mirror sync` takes the tree over"
+            "The ledger is empty, but pages exist: `pypi-mirror ledger rebuild` restores it; "
+            "`pypi-mirror sync` takes over the tree"
         )
     if arguments.check and not arguments.json:
         print("\n".join(problems) or "Nothing is wrong.")
     elif arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:
-        print(f"directory   {settings.directory}")
+        print(f"directory       {settings.directory}")
         _print(status, backlog, remaining, latest, refused, silent)
     return 1 if problems else 0
 
@@ -103,7 +103,7 @@ def _lag(status: MirrorStatus) -> str:
 def _print_left(remaining: Left | None) -> None:
     if remaining is not None:
         hint = "" if remaining.runs is None else "; `pypi-mirror sync --all` takes it all at once"
-        say(f"left        {estimate(remaining)}{hint}")
+        say(f"left            {estimate(remaining)}{hint}")
 
 
 def _why(run: Run | None) -> str:
@@ -121,51 +121,52 @@ def _print(
     refused: list[LeftOut],
     lost: tuple[SilentLoss, ...],
 ) -> None:
-    print(f"cursor      {status.cursor if status.cursor is not None else 'none yet'}")
-    print(f"last run    {status.last_run or 'none yet'}{_why(ended)}")
+    print(f"cursor          {status.cursor if status.cursor is not None else 'none yet'}")
+    print(f"last run        {status.last_run or 'none yet'}{_why(ended)}")
     if status.paused_until is not None:
-        say(f"paused      until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
+        say(f"paused          until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)
-    print(f"complete    {'never' if status.updated_at is None else moment(status.updated_at)}")
-    print(f"checked     {'never' if status.checked_at is None else moment(status.checked_at)}")
-    print(f"behind      {_lag(status)}")
+    print(f"last full sync  {'never' if status.updated_at is None else moment(status.updated_at)}")
+    print(f"last checked    {'never' if status.checked_at is None else moment(status.checked_at)}")
+    print(f"behind          {_lag(status)}")
     if status.upstream_silent_since is not None:
-        print(f"silent      upstream has not answered since {moment(status.upstream_silent_since)}")
+        print(f"unreachable     upstream has not answered since {moment(status.upstream_silent_since)}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
-    print(f"holds       {held}")
-    print(f"left out    {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
+    print(f"content         {held}")
+    print(f"left out        {count(status.dropped_files, 'file')}, {size(status.dropped_bytes)}")
     if status.disk_free is not None:
         full = status.disk_full_at
         until = "" if full is None else f"; at last week's pace that lasts until {moment(full)}"
-        print(f"disk        {size(status.disk_free)} free{until}")
+        print(f"disk            {size(status.disk_free)} free{until}")
     if (waiting := status.waiting) is not None:
         print(
-            f"waiting     plan {waiting.plan}, awaiting approval, would remove "
+            f"approval        plan {waiting.plan}, awaiting approval, would remove "
             f"{count(waiting.projects, 'project')}, {count(waiting.files, 'file')} "
             f"({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
         )
-        say(f"            `pypi-mirror plan` lists it, `pypi-mirror sync --approve {waiting.plan}` runs it")
+        approve = f"`pypi-mirror sync --approve {waiting.plan}` runs it"
+        say(f"                `pypi-mirror plan` lists it, {approve}")
     if status.clock_ahead is not None:
-        print(f"clock       {clock_warning(status.clock_ahead)}")
+        print(f"clock           {clock_warning(status.clock_ahead)}")
     if status.unknown_names:
-        print(f"unknown     {described(status.unknown_names)}")
+        print(f"unknown         {described(status.unknown_names)}")
     _print_refused(status, refused)
     for loss in lost[-_SHOWN:]:
-        print(f"lost        {moment_of(loss.at)}: {loss}")
+        print(f"lost            {moment_of(loss.at)}: {loss}")
     _print_backlog(status, backlog)
 
 
 def _print_refused(status: MirrorStatus, refused: list[LeftOut]) -> None:
     if status.refused_files or status.refused_fields:
         parts = f"{count(status.refused_files, 'file')}, {count(status.refused_fields, 'value')}"
-        print(f"refused     {parts} of upstream's pages, which are unsafe or nonsense")
+        print(f"refused         {parts} of upstream's pages, which are invalid or unsafe")
         for left_out in refused:
             say(f"  {left_out}")
 
 
 def _print_backlog(status: MirrorStatus, backlog: list[BacklogEntry]) -> None:
     parked = f", {status.parked:,} of them parked" if status.parked else ""
-    print(f"backlog     {count(status.backlog, 'project')}{parked}")
+    print(f"backlog         {count(status.backlog, 'project')}{parked}")
     for entry in backlog[:_SHOWN]:
         tries = count(entry.attempts, "attempt") + (", parked" if entry.parked else "")
         say(f"  {entry.project}: {entry.reason} ({tries}, {next_try(entry)})")

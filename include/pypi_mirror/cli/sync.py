@@ -150,7 +150,7 @@ def begin(mirror: Mirror, request: RunRequest, *, wait: bool = False) -> Fetched
 
     Raises MirrorBusy while another run has the mirror, unless it is to ``wait``.
     """
-    told = None
+    reported = None
     while True:
         try:
             return fetch_changelog(mirror, request)
@@ -160,9 +160,9 @@ def begin(mirror: Mirror, request: RunRequest, *, wait: bool = False) -> Fetched
                 continue
             if not wait:
                 raise
-            if busy.owner != told:
+            if busy.owner != reported:
                 print(f"waiting: {busy}", file=sys.stderr, flush=True)
-                told = busy.owner
+                reported = busy.owner
         time.sleep(_ASK_AGAIN)
 
 

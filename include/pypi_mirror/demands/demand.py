@@ -192,7 +192,7 @@ class Found:
         if version is None:
             return ""
         if not isinstance(version, str):
-            self.fail(f"the version of {project} is not a text; lock again")
+            self.fail(f"the version of {project} is not a string; lock again")
         try:
             return f"=={Version(version)}"
         except InvalidVersion:

@@ -32,7 +32,7 @@ def parse_json(text: str, found: Found) -> dict[str, Any]:
 def expect(value: object, kind: type[T], what: str, found: Found) -> T:
     """Return ``value`` if it is of this type; ``what`` names it in the message otherwise."""
     if not isinstance(value, kind):
-        words: dict[type, str] = {dict: "a table", list: "a list", str: "a text"}
+        words: dict[type, str] = {dict: "a table", list: "a list", str: "a string"}
         found.fail(f"{what} is not {words.get(kind, kind.__name__)}; correct the file, or make it again")
     return value
 
@@ -44,13 +44,13 @@ def get(table: Mapping[str, Any], key: str, kind: type[T], default: T, found: Fo
 
 
 def tables(table: Mapping[str, Any], key: str, found: Found) -> Iterator[dict[str, Any]]:
-    """Yield the tables of a list, none where unknown key."""
+    """Yield the tables of the list ``key``, none without it."""
     for item in get(table, key, list, [], found):
         yield expect(item, dict, f"an item of {key}", found)
 
 
 def texts(table: Mapping[str, Any], key: str, found: Found) -> Iterator[str]:
-    """Yield the texts of a list, none where unknown key."""
+    """Yield the strings of the list ``key``, none without it."""
     for item in get(table, key, list, [], found):
         yield expect(item, str, f"an item of {key}", found)
 

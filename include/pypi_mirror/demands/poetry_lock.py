@@ -32,7 +32,7 @@ def _read_package(package: Mapping[str, Any], files: Mapping[str, Any], found: F
     source = get(package, "source", dict, {}, found)
     kind = get(source, "type", str, "legacy", found)
     if kind != "legacy":
-        found.leave_out(name, _ELSEWHERE.get(kind, f"nobody knows its source, {kind}"))
+        found.leave_out(name, _ELSEWHERE.get(kind, f"unknown source type {kind}"))
         return
     of_package = list(
         tables(package if "files" in package else files, "files" if "files" in package else name, found)

@@ -115,7 +115,7 @@ class Audits:
         digests: Iterable[tuple[int, bytes]],
         at: int,
     ) -> None:
-        """Note that files (project id, name) were right at ``at``, that projects had their turn, and the
+        """Note that files (project id, name) were right at ``at``, that projects were audited, and the
         digests of pages that had none. Raises LeaseLost when another run has taken the mirror over.
         """
         with self._engine.begin() as connection:
@@ -238,7 +238,7 @@ class Audits:
             ]
 
     def coverage(self, since: int) -> Coverage:
-        """How much of the mirror had its turn since ``since``."""
+        """How much of the mirror was audited since ``since``."""
         covered = projects.c.audited_at >= since
         statement = select(
             func.min(projects.c.audited_at),

@@ -32,10 +32,10 @@ class PastAudit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """Within ``days`` so much had its turn. ``oldest`` is when the project whose turn is longest ago had it,
-    None where some had none yet or the mirror is empty; ``never`` says which of the two.
+    """How much was audited within ``days``. ``oldest`` is when the project that was audited longest ago was,
+    None where some never were or the mirror is empty; ``never`` says which of the two.
 
-    ``needed_bytes`` is what each audit has to read for all to have a turn in time, ``suffices`` whether
+    ``needed_bytes`` is what each audit has to read to audit all in time, ``suffices`` whether
     [audit] gigabytes-per-run allows it; None before there were two audits. ``audits`` are the last, newest
     first.
     """

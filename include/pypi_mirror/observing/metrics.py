@@ -88,7 +88,7 @@ def _freshness(at: Overview) -> Iterator["Metric"]:
     yield _gauge("written_timestamp_seconds", "When these figures were taken.", _time(at.at))
     yield _gauge("cursor_serial", "The serial of upstream that the mirror is complete up to.", at.cursor)
     yield _gauge("upstream_serial", "The newest serial that upstream was seen at.", at.upstream_serial)
-    yield _gauge("behind_serials", "By how many serials upstream is ahead.", at.behind)
+    yield _gauge("behind_serials", "How many serials the mirror is behind upstream.", at.behind)
     yield _gauge("lag_seconds", "How long the mirror has lacked something upstream has.", at.lag_seconds)
     silent = 0.0 if at.upstream_silent_since is None else (at.at - at.upstream_silent_since).total_seconds()
     yield _gauge(
@@ -203,14 +203,22 @@ def _all_runs(totals: Sequence[RunTotals]) -> Iterator["Metric"]:
 def _audits(audited: Coverage) -> Iterator["Metric"]:
     from prometheus_client.core import GaugeMetricFamily
 
-    yield _gauge("audit_window_seconds", "Within which all is to be audited.", audited.days * _SECONDS_A_DAY)
+    yield _gauge(
+        "audit_window_seconds",
+        "Period in which everything should be audited once.",
+        audited.days * _SECONDS_A_DAY,
+    )
     for of, had, all_ in (
         ("projects", audited.projects_covered, audited.projects),
         ("bytes", audited.bytes_covered, audited.bytes),
     ):
         share = had / all_ if all_ else None
         yield _gauge(f"audit_covered_{of}_ratio", f"The share of the {of} that was audited in time.", share)
-    yield _gauge("audit_oldest_timestamp_seconds", "When the longest unaudited was.", _time(audited.oldest))
+    yield _gauge(
+        "audit_oldest_timestamp_seconds",
+        "When the project that was audited longest ago was audited.",
+        _time(audited.oldest),
+    )
     yield _gauge(
         "audit_suffices",
         "Whether [audit] gigabytes-per-run is enough for all to be audited in time.",

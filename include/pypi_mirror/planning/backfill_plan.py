@@ -31,7 +31,7 @@ def plan_backfill(
 
     ``touched`` projects changed in the interval; their files are verified. ``only`` confines the plan to
     these projects, where there are any. ``complete`` says that the mirror has been complete under these
-    filters; before that, what it lacks has not had its turn yet, which is no difference to mend.
+    filters; before that, what it lacks was not synced yet, which is no difference to repair.
     """
     for project, entry, have in side_by_side(entries, known):
         if (only and project not in only) or policy.rejection_reason(project) is not None:

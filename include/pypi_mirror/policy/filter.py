@@ -26,7 +26,7 @@ PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filte
 
 
 class Stage(IntEnum):
-    """When a filter has its say over files; within a stage, the order is that of the modules' names."""
+    """When a filter judges files; within a stage, the order is that of the modules' names."""
 
     RELEASES = 1
     FILES = 2

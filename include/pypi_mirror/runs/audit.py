@@ -70,8 +70,8 @@ class AuditRequest:
 
     ``label`` names its run. ``budget`` bytes are read at most (and one file at least), ``pages`` projects
     asked for upstream; None: as the settings say. ``projects``: only these, whole. ``everything``: all
-    projects and all of the pool, whenever their turn was and whatever the budget. ``dry_run`` looks, tells,
-    and changes nothing, beside whatever run is at work.
+    projects and all of the pool, whenever they were audited last and whatever the budget. ``dry_run`` looks,
+    tells, and changes nothing, beside whatever run is at work.
     """
 
     label: str

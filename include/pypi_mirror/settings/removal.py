@@ -34,7 +34,7 @@ class RemovalGuard:
     )
     always_allowed: int = option(
         parsers.integer(0, 10_000_000),
-        "A plan that removes anything of no more projects than this needs no approval, 0 to 10000000.",
+        "A plan that removes something from no more projects than this needs no approval, 0 to 10000000.",
         "So a small mirror can remove one.",
         default="5",
     )

@@ -77,7 +77,7 @@ class Schedule:
     )
     batches_at_once: int = option(
         parsers.integer(1, 256),
-        "Tasks of a run that download at once, 1 to 256; workers and bandwidth-limit are cut in as many.",
+        "Tasks of a run that download at once, 1 to 256; workers and bandwidth-limit are divided among them.",
         "It counts the tasks on all hosts together. Airflow's own limits have to allow for it.",
         default="4",
     )

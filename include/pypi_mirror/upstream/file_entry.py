@@ -1,4 +1,4 @@
-"""A file as upstream's page names it, read tolerantly: nonsense costs its value, danger costs its file.
+"""A file as upstream's page names it, read tolerantly: an invalid value costs itself, an unsafe one its file.
 
 Shared by the JSON and the HTML of the simple API. A value without which the file is still the right one, and
 verified, is dropped: size, times, reasons, sidecars, a digest that is empty or of an algorithm nobody checks.

@@ -183,7 +183,7 @@ class _Projects(_Document):
 def parse_project_page(
     body: bytes, *, url: str, project: NormalizedName, header_serial: int | None, etag: str | None
 ) -> ProjectPage:
-    """The page of ``project`` at ``url``; a file that is unsafe or nonsense is in ``refused``.
+    """The page of ``project`` at ``url``; a file that is invalid or unsafe is in ``refused``.
 
     HTML has no sizes, upload times or versions (PEP 700 adds them to JSON alone); they stay unknown.
     A page without any link is taken for a project without files only where it says it is such a page.

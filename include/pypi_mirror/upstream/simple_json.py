@@ -155,7 +155,7 @@ def parse_project_page(
     """The page of ``project`` at ``url``.
 
     The serial is the body's own, since a body may be an older cached copy than its headers; the header's
-    serves where the body has none. A file or a value that is unsafe or nonsense is in ``refused`` and costs
+    serves where the body has none. A file or a value that is invalid or unsafe is in ``refused`` and costs
     only itself. Raises UpstreamMalformed for what is not a page of this project, CutOff for what is no JSON.
     """
     body = body.removeprefix(codecs.BOM_UTF8)

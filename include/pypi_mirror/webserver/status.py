@@ -59,7 +59,7 @@ class MirrorStatus:
     week, None where it does not.
     ``unknown_names`` are in [allowlist] packages or requirements, but upstream does not list them.
     ``refused_files`` and ``refused_fields`` count files and values of upstream's pages that are left out
-    because they are unsafe or nonsense; ``silent_losses`` are what pages lost in the last seven days and no
+    because they are invalid or unsafe; ``silent_losses`` are what pages lost in the last seven days and no
     event announced.
     """
 

@@ -101,9 +101,9 @@ class AllowedPackages(Filter):
         if not (self.packages or self.requirements) or self.roots.of(project):
             return None
         if not self.requirements:
-            return f"{PACKAGES} does not have {project}"
+            return f"{PACKAGES} does not list {project}"
         return f"no file of {REQUIREMENTS} asks for {project}" + (
-            f", and {PACKAGES} does not have it" if self.packages else ""
+            f", and {PACKAGES} does not list it" if self.packages else ""
         )
 
     def reason_to_admit(self, project: NormalizedName) -> str:
@@ -111,7 +111,7 @@ class AllowedPackages(Filter):
         if not (self.packages or self.requirements):
             return f"{PACKAGES} is empty, which lets every project in"
         root = self.roots.of(project)[0]
-        return f"{PACKAGES} has {root.project}" if root.by == PACKAGES else f"{root.by} asks for {project}"
+        return f"{PACKAGES} lists {root.project}" if root.by == PACKAGES else f"{root.by} asks for {project}"
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         if not self.roots.is_partial(project) or self.admitted_by(project, file) is not None:

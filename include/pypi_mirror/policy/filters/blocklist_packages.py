@@ -45,14 +45,14 @@ class BlockedPackages(Filter):
 
     def reject_project(self, project: NormalizedName) -> str | None:
         root = self.roots.whole(project)
-        return None if root is None else f"[blocklist] packages has {root.project}"
+        return None if root is None else f"[blocklist] packages lists {root.project}"
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         root = next(self.roots.admitting(project, file), None)
         if root is None:
             return None
         version = version_in(project, file.filename)
-        return f"[blocklist] packages has {root.rule}, and the file's version is {version}"
+        return f"[blocklist] packages lists {root.rule}, and the file's version is {version}"
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
         texts = self.roots.texts(of_files=of_files) if self.roots.has_patterns else []

@@ -94,4 +94,4 @@ class BlockedPlatforms(Filter):
     @staticmethod
     def _say(words: Iterable[str | None], what: str, tags: Iterable[str]) -> str:
         blocked = ", ".join(sorted({word for word in words if word}))
-        return f"[blocklist] platforms has {blocked}, and the file's {what} is {', '.join(tags)}"
+        return f"[blocklist] platforms lists {blocked}, and the file's {what} is {', '.join(tags)}"

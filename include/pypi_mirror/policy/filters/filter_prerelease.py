@@ -64,7 +64,7 @@ class ExcludedPrereleases(Filter):
         if self.allowed is not None and self.allowed.roots.is_pinned(project, file):
             return None
         named = "all projects" if ALL in self._projects else project
-        return f"[filter_prerelease] packages has {named}, and {version} is a pre-release"
+        return f"[filter_prerelease] packages lists {named}, and {version} is a pre-release"
 
     def sentences(self) -> Iterator[str]:
         of = "" if ALL in self._projects else f" of {name_some(self.packages)}"

@@ -36,7 +36,7 @@ class ExcludedProjectPatterns(Filter):
 
     def reject_project(self, project: NormalizedName) -> str | None:
         pattern = next((each.pattern for each in self._patterns if each.match(project)), None)
-        return f"[filter_regex] packages has {pattern}, which matches {project}" if pattern else None
+        return f"[filter_regex] packages lists {pattern}, which matches {project}" if pattern else None
 
     def sentences(self) -> Iterator[str]:
         yield f"No projects whose name matches {' or '.join(self.packages)}"

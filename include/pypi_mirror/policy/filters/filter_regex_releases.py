@@ -51,7 +51,7 @@ class ExcludedReleasePatterns(Filter):
             for spelling in spellings(version):
                 found = next((each.pattern for each in patterns if each.match(spelling)), None)
                 if found is not None:
-                    return f"[filter_regex] releases has {found}, which matches version {spelling}"
+                    return f"[filter_regex] releases lists {found}, which matches version {spelling}"
             return None
 
         return lru_cache(maxsize=16_384)(reason)

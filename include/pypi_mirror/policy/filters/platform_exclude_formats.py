@@ -34,8 +34,8 @@ class ExcludedFormats(Filter):
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         kind = describe_other(file.filename).kind
         found = "dumb" if kind is Kind.DUMB else file.filename.rpartition(".")[2].lower()
-        if found in self.exclude_formats and (kind is Kind.DUMB or kind in (Kind.EGG, Kind.INSTALLER)):
-            return f"[platform] exclude-formats has {found}"
+        if found in self.exclude_formats and kind in (Kind.DUMB, Kind.EGG, Kind.INSTALLER):
+            return f"[platform] exclude-formats lists {found}"
         return None
 
     def sentences(self) -> Iterator[str]:
