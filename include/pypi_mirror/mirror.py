@@ -45,7 +45,7 @@ from pypi_mirror.transport.login import Logins, netrc_logins
 from pypi_mirror.transport.messages import Transport
 from pypi_mirror.transport.patience import Patience
 from pypi_mirror.transport.retries import Retries
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from pypi_mirror.upstream.changelog import Changelog
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ProjectPages
@@ -131,7 +131,7 @@ class Mirror:
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
             patience=self.patience,
-            border=Border(s.master),
+            address_guard=AddressGuard(s.master),
             logins=self.logins,
             now=self.clock,
         )
@@ -172,7 +172,7 @@ class Mirror:
             global_timeout=s.global_timeout,
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
-            border=Border(s.master),
+            address_guard=AddressGuard(s.master),
             logins=self.logins,
         )
 

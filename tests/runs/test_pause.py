@@ -96,7 +96,7 @@ def test_a_first_sync_outside_the_window_downloads_nothing_and_says_until_when(a
     assert (made.server.requests.count("page"), made.server.requests.count("file")) == (PROJECTS, 0)
     assert (made.cursor, made.backlog()) == (None, {})
     assert (status(made)["last_run"], status(made)["paused_until"]) == ("paused", f"{OPENS:%FT%TZ}")
-    assert "Downloads go on at 2031-03-03 21:00 UTC." in (made.web / "index.html").read_text()
+    assert "Downloads resume at 2031-03-03 21:00 UTC." in (made.web / "index.html").read_text()
     made.clock.now = EVENING.timestamp()
     with made.open() as mirror:
         assert mirror_status(mirror).paused_until is None, "the window is open by now"

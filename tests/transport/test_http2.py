@@ -15,7 +15,7 @@ import pytest
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.transport.curl import CurlTransport
 from pypi_mirror.transport.messages import Request
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from tests.certificates import certificate
 from tests.cli.process import CommandLine, wait_until
 from tests.requirements_present import require
@@ -103,8 +103,10 @@ def statuses(url: str, number: int, *, workers: int) -> Counter[int]:
     """What became of ``number`` requests made together."""
 
     async def run() -> Counter[int]:
-        border = Border(url)
-        async with CurlTransport(workers=workers, timeout=10, global_timeout=60, border=border) as opened:
+        address_guard = AddressGuard(url)
+        async with CurlTransport(
+            workers=workers, timeout=10, global_timeout=60, address_guard=address_guard
+        ) as opened:
             requests = [opened.get(Request(url=f"{url}/page?{n}")) for n in range(number)]
             return Counter(response.status for response in await asyncio.gather(*requests))
 

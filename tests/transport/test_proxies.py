@@ -10,7 +10,7 @@ from pypi_mirror.transport.curl import CurlTransport
 from pypi_mirror.transport.messages import Request
 from pypi_mirror.transport.patience import Patience
 from pypi_mirror.transport.proxies import Proxies, Proxy
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from pypi_mirror.upstream.control import Control
 from tests.transport.names import Leads
 from tests.upstream.raw_server import RawServer, answer, saying
@@ -61,7 +61,7 @@ def test_that_of_the_settings_goes_before_and_no_proxy_counts_for_it_too() -> No
 def in_bulk(url: str, proxy: str | None) -> bytes:
     async def run() -> bytes:
         async with CurlTransport(
-            workers=2, timeout=5, global_timeout=10, proxy=proxy, border=Border(HOME)
+            workers=2, timeout=5, global_timeout=10, proxy=proxy, address_guard=AddressGuard(HOME)
         ) as opened:
             return (await opened.get(Request(url=url))).body
 
@@ -74,7 +74,7 @@ def by_control(url: str, proxy: str | None) -> bytes:
         global_timeout=10,
         proxy=proxy,
         patience=Patience(attempts=1),
-        border=Border(HOME),
+        address_guard=AddressGuard(HOME),
     )
     try:
         return control.call("GET", url, max_bytes=1000).body

@@ -11,7 +11,7 @@ import pytest
 from pypi_mirror.errors import UpstreamMalformed, UpstreamUnavailable
 from pypi_mirror.transport.curl import CurlTransport
 from pypi_mirror.transport.messages import Request
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from tests.transport.names import Leads
 from tests.upstream.raw_server import RawServer, answer, saying
 
@@ -25,7 +25,7 @@ def port_of(server: RawServer) -> str:
 def statuses(home: str, *urls: str, proxy: str | None = None) -> list[int]:
     async def run() -> list[int]:
         async with CurlTransport(
-            workers=4, timeout=5, global_timeout=10, proxy=proxy, border=Border(home)
+            workers=4, timeout=5, global_timeout=10, proxy=proxy, address_guard=AddressGuard(home)
         ) as opened:
             return [(await opened.get(Request(url=url))).status for url in urls]
 
@@ -104,7 +104,9 @@ def test_a_proxy_of_the_environment_does_so_too(leads: Leads, monkeypatch: pytes
 
 def test_connections_are_kept_and_as_libcurl_makes_them() -> None:
     async def run(url: str) -> list[int]:
-        async with CurlTransport(workers=4, timeout=5, global_timeout=10, border=Border(url)) as opened:
+        async with CurlTransport(
+            workers=4, timeout=5, global_timeout=10, address_guard=AddressGuard(url)
+        ) as opened:
             for number in range(5):
                 await opened.get(Request(url=f"{url}/{number}"))
             return [check(each) for each in connections_to(int(url.rpartition(":")[2]))]

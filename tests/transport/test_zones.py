@@ -2,7 +2,7 @@
 
 import pytest
 
-from pypi_mirror.transport.zones import Border, Zone, leads_inside, zone_of
+from pypi_mirror.transport.zones import AddressGuard, Zone, leads_inside, zone_of
 
 HOME = "https://index.example"
 FILE = "https://files.example/a.whl"
@@ -61,33 +61,33 @@ def test_what_lies_inside_is_for_those_who_are_there(host: str, base: str, insid
 @pytest.mark.parametrize("named", [True, False])
 def test_a_name_may_lead_where_upstream_lies(own: str, address: str, refused: bool, named: bool) -> None:
     home = HOME if named else f"http://{own}"
-    border = Border(home)
-    assert border.refusal(f"{home}/simple/", own) is None
-    said = border.refusal(FILE, address)
+    address_guard = AddressGuard(home)
+    assert address_guard.refusal(f"{home}/simple/", own) is None
+    said = address_guard.refusal(FILE, address)
     assert (said is not None) is refused
     if said is not None:
         assert f"files.example leads to {address}, an internal address" in said
 
 
 def test_before_upstream_was_reached_nothing_may_lead_inside() -> None:
-    border = Border(HOME)
-    assert border.refusal(FILE, "10.0.0.5") is not None
-    assert border.refusal(FILE, "93.184.215.14") is None
+    address_guard = AddressGuard(HOME)
+    assert address_guard.refusal(FILE, "10.0.0.5") is not None
+    assert address_guard.refusal(FILE, "93.184.215.14") is None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.4", "169.254.1.1", "fd00::4"])
 def test_upstream_itself_may_lie_anywhere(address: str) -> None:
-    assert Border(HOME).refusal("https://INDEX.example:8443/simple/", address) is None
+    assert AddressGuard(HOME).refusal("https://INDEX.example:8443/simple/", address) is None
 
 
 @pytest.mark.parametrize("addresses", [("127.0.0.1", "93.184.215.14"), ("93.184.215.14", "127.0.0.1")])
 def test_a_name_on_the_internet_that_also_leads_inside_lies_on_the_internet(
     addresses: tuple[str, str],
 ) -> None:
-    border = Border(HOME)
+    address_guard = AddressGuard(HOME)
     for address in addresses:
-        assert border.refusal(HOME, address) is None
-    assert border.refusal(FILE, "127.0.0.1") is not None
+        assert address_guard.refusal(HOME, address) is None
+    assert address_guard.refusal(FILE, "127.0.0.1") is not None
 
 
 @pytest.mark.parametrize(

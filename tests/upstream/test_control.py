@@ -12,7 +12,7 @@ from pypi_mirror.transport.answers import Lead
 from pypi_mirror.transport.messages import Response
 from pypi_mirror.transport.patience import Patience
 from pypi_mirror.transport.transfer import USER_AGENT
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from pypi_mirror.upstream.control import Control
 from tests.transport.names import Leads
 from tests.upstream.raw_server import Heard, Say, answer, saying
@@ -35,7 +35,7 @@ def control(
         proxy=proxy,
         patience=Patience(attempts=attempts),
         pause=([] if pauses is None else pauses).append,
-        border=None if home is None else Border(home),
+        address_guard=None if home is None else AddressGuard(home),
         now=lambda: now,
     )
     try:

@@ -158,8 +158,8 @@ def test_the_state_of_the_last_run_by_page_and_script_alike(state: RunState, wor
 def test_a_paused_mirror_says_when_it_goes_on() -> None:
     until = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
     page = read(status=dataclasses.replace(STATUS, last_run=RunState.PAUSED, paused_until=until))
-    assert page.figures["paused"] == "Downloads go on at 2026-11-22 21:00 UTC."
-    assert "`Downloads go on at ${minutes(status.paused_until)}.`" in page.inline["script"]
+    assert page.figures["paused"] == "Downloads resume at 2026-11-22 21:00 UTC."
+    assert "`Downloads resume at ${minutes(status.paused_until)}.`" in page.inline["script"]
     assert "paused" not in read().figures
 
 

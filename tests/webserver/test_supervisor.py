@@ -18,12 +18,12 @@ import pytest
 
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.config_reload import NotReloaded, await_reload, running_fingerprint
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.probe import probe
 from pypi_mirror.webserver.reload import reload_site, write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, name_map_path, site_config_path
 from pypi_mirror.webserver.supervisor import Supervisor
-from pypi_mirror.webserver.taking_up import NotTakenUp, await_taking_up, running_fingerprint
 from tests.webserver.sites import (
     BINARIES,
     DJANGO,
@@ -144,7 +144,7 @@ def test_what_it_refuses_fails_the_run_at_once_in_nginxs_words_and_the_old_one_s
             WebServerError, match=r"refused the new .*conflicting parameter \"django\""
         ) as caught:
             reload_site(never_refuses(settings, tmp_path))
-        assert not isinstance(caught.value, NotTakenUp)
+        assert not isinstance(caught.value, NotReloaded)
         assert path.read_bytes() == before
         assert running_fingerprint(settings) == first.fingerprint
         write_name_map(name_map_path(settings), [DJANGO, ENTRY])
@@ -181,18 +181,18 @@ def test_the_reason_is_told_to_nobody_else(settings: Settings, runtime: Runtime)
 
 def test_a_configuration_that_nobody_takes_up_is_kept_and_said(settings: Settings) -> None:
     written = write_site(settings)
-    with pytest.raises(NotTakenUp, match=r"nobody answers there.*pypi-mirror nginx serve.*probe-url"):
-        await_taking_up(settings, written.fingerprint, patience=0.1)
+    with pytest.raises(NotReloaded, match=r"nothing answers there.*pypi-mirror nginx serve.*probe-url"):
+        await_reload(settings, written.fingerprint, patience=0.1)
 
 
 def test_a_run_that_finds_no_server_leaves_the_tested_configuration(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nobody(_settings: Settings, fingerprint: str) -> None:
-        raise NotTakenUp(fingerprint)
+        raise NotReloaded(fingerprint)
 
-    monkeypatch.setattr("pypi_mirror.webserver.reload.await_taking_up", nobody)
-    with pytest.raises(NotTakenUp):
+    monkeypatch.setattr("pypi_mirror.webserver.reload.await_reload", nobody)
+    with pytest.raises(NotReloaded):
         reload_site(settings)
     assert site_config_path(settings).exists()
 
@@ -233,7 +233,7 @@ def test_when_nginx_is_gone_so_is_the_supervisor(settings: Settings, runtime: Ru
     with supervised(settings, runtime) as running:
         until(lambda: running_fingerprint(settings) == first.fingerprint, "it does not serve")
         os.kill(int(runtime.pid.read_text()), signal.SIGTERM)
-        with pytest.raises(WebServerError, match="nginx has ended by itself"):
+        with pytest.raises(WebServerError, match="nginx ended by itself"):
             running.result(PATIENCE)
 
 

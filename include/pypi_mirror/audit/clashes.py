@@ -24,12 +24,12 @@ def clashing(locations: Locations, paths: Sequence[str]) -> dict[str, list[Claim
     return {path: each for path, each in claimants.items() if len({one.sha256 for one in each}) > 1}
 
 
-def give_way(locations: Locations, checks: Sequence[ProjectCheck]) -> set[NormalizedName]:
-    """Have all but one of the projects that list a damaged place lose their row of it; returns who does.
+def resolve_clashes(locations: Locations, checks: Sequence[ProjectCheck]) -> set[NormalizedName]:
+    """Have all but one of the projects that list a damaged path lose their row of it; returns those that do.
 
-    The place stays with the project that the file's name belongs to, else with the one whose bytes lie there,
-    else with the one that the ledger has had longest. The others are to be synced first, and get places of
-    their own: if their bytes lie there, they take them along.
+    The path stays with the project that the file's name belongs to, else with the one whose bytes lie there,
+    else with the one that the ledger has had longest. The others are synced first, and get paths of their
+    own: if their bytes lie there, they take them along.
     """
     wrong = {path: digest for check in checks for path, digest in check.wrong_files.values()}
     found = clashing(locations, sorted(wrong))
@@ -41,11 +41,11 @@ def give_way(locations: Locations, checks: Sequence[ProjectCheck]) -> set[Normal
             if any(one.sha256 == wrong[path] for one in claimants):
                 # Somebody's bytes; the owner's own come over them.
                 theirs = {path, *(f"{path}{suffix}" for suffix in _BESIDE)}
-                check.spoiled = [each for each in check.spoiled if each not in theirs]
+                check.damaged = [each for each in check.damaged if each not in theirs]
             others = {one.project_id for one in claimants} - {owners[path].project_id}
             if check.known.id in others:
                 owner = owners[path].project
-                log.warning("%s: %s is at a place that %s has", check.known.project, filename, owner)
+                log.warning("%s: %s is at a path that %s claims", check.known.project, filename, owner)
                 losing.add(check.known.project)
                 check.wrong_rows.add(filename)
                 check.needs_upstream = True

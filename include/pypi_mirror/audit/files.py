@@ -15,14 +15,14 @@ from pypi_mirror.ledger.projects import KnownFile
 class FileCheck:
     """What a look at one file found.
 
-    ``spoiled`` are paths (relative to ``web/``) of what lies there and is wrong: it has to go before the file
+    ``damaged`` are paths (relative to ``web/``) of what lies there and is wrong: it has to go before the file
     can be made again. ``is_wrong`` says that the file itself is not there as it should be, so no page may
     list it; ``row_is_wrong`` that the disk agrees with the page and the row does not. ``digest`` is the
     SHA-256 of what lies there, where it was read.
     """
 
     findings: list[Finding] = field(default_factory=list)
-    spoiled: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     bytes_read: int = 0
     digest: bytes | None = None
     is_wrong: bool = False
@@ -81,7 +81,7 @@ def _look_at_content(
         return
     except OSError as error:
         require_theirs(error)
-        check.spoiled.append(path)
+        check.damaged.append(path)
         found(Kind.UNREADABLE, error.strerror or str(error))
         return
     check.bytes_read += size
@@ -93,7 +93,7 @@ def _look_at_content(
     if check.row_is_wrong:
         found(Kind.ROW, f"the row says SHA-256 {wanted} and {file.size} bytes, disk and page another")
         return
-    check.spoiled.append(path)
+    check.damaged.append(path)
     if size != file.size:
         found(Kind.SIZE, f"{size} bytes instead of {file.size}")
     else:
@@ -123,11 +123,11 @@ def _look_at_sidecar(
         return
     except OSError as error:
         require_theirs(error)
-        check.spoiled.append(path)
+        check.damaged.append(path)
         found(error.strerror or str(error))
         return
     check.bytes_read += size
     # Where nobody noted a digest, all that can be told is that there is something.
     if size == 0 or (digest is not None and sha256 != digest.hex()):
-        check.spoiled.append(path)
+        check.damaged.append(path)
         found(f"{size} bytes, SHA-256 {sha256}")

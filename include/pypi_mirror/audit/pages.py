@@ -32,14 +32,14 @@ class PageCheck:
     ``listed`` are the SHA-256 sums of the files the page lists, by name, empty where it cannot be read.
     ``wrong_rows`` are names of files whose rows contradict a page that is as it was written. ``page`` is what
     the page says, None where nothing readable is left of it; ``again`` the files to write to have it right
-    again, None where only upstream can tell. ``spoiled`` and ``orphans`` are paths relative to ``web/``.
+    again, None where only upstream can tell. ``damaged`` and ``orphans`` are paths relative to ``web/``.
     ``digest`` is to be noted where nobody did.
     """
 
     findings: list[Finding] = field(default_factory=list)
     listed: dict[str, str] = field(default_factory=dict)
     wrong_rows: set[str] = field(default_factory=set)
-    spoiled: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     page: ProjectPage | None = None
     again: Rendered | None = None
@@ -82,7 +82,7 @@ class PageAudit:
             self._restore(check, audited, directory, contents, legacy, rows)
             if check.again is None:
                 # Upstream's page gets new ones; an old one that ends as they do would be kept.
-                check.spoiled += [self._relative(_twin(directory, file)) for file in self._names]
+                check.damaged += [self._relative(_twin(directory, file)) for file in self._names]
             else:
                 self._look_at_twins(check, directory, check.again, name)
         self._look_around(check, directory, name)
@@ -206,7 +206,7 @@ class PageAudit:
             twin = _twin(directory, file)
             if _unpacked(twin) != content:
                 check.findings.append(self._finding(Kind.TWIN, twin, name))
-                check.spoiled.append(self._relative(twin))
+                check.damaged.append(self._relative(twin))
                 check.again = contents
 
     def _look_around(self, check: PageCheck, directory: str, name: NormalizedName) -> None:
@@ -223,10 +223,10 @@ class PageAudit:
             path = f"{directory}/{other}"
             if other.startswith(TEMPORARY_PREFIX):
                 check.findings.append(self._finding(Kind.LEFTOVER, path, name))
-                check.spoiled.append(self._relative(path))
+                check.damaged.append(self._relative(path))
             elif other in INDEX_FILES:
                 check.findings.append(self._finding(Kind.STRAY_PAGE, path, name, detail="of another format"))
-                check.spoiled.append(self._relative(path))
+                check.damaged.append(self._relative(path))
             else:
                 check.findings.append(self._finding(Kind.ORPHAN, path, name))
                 check.orphans.append(self._relative(path))

@@ -19,7 +19,7 @@ class ProjectCheck:
 
     ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
     path and the SHA-256 of what lies there instead (None: nothing that can be read). ``wrong_rows`` are names
-    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``spoiled``,
+    of files whose rows go; ``dead_tombstones`` of tombstones that nothing can be restored from. ``damaged``,
     ``closed`` and ``orphans`` are paths relative to ``web/``; what is ``closed`` the web server may not read.
     ``verified`` are the files that were hashed and right. ``complete`` is false where the budget ended before
     the last file.
@@ -31,7 +31,7 @@ class ProjectCheck:
     wrong_files: dict[str, tuple[str, bytes | None]] = field(default_factory=dict)
     wrong_rows: set[str] = field(default_factory=set)
     dead_tombstones: list[str] = field(default_factory=list)
-    spoiled: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     orphans: list[str] = field(default_factory=list)
     verified: list[str] = field(default_factory=list)
@@ -83,7 +83,7 @@ def check_project(
     if check.page is not None:
         check.findings += check.page.findings
         check.wrong_rows |= check.page.wrong_rows
-        check.spoiled += check.page.spoiled
+        check.damaged += check.page.damaged
         check.orphans += check.page.orphans
         check.needs_upstream |= check.page.needs_upstream
     if has_files:
@@ -139,7 +139,7 @@ def _look_at_files(
         check.files += 1
         check.bytes_read += seen.bytes_read
         check.findings += seen.findings
-        check.spoiled += seen.spoiled
+        check.damaged += seen.damaged
         if not seen.findings and hashing:
             check.verified.append(file.filename)
         _judge(check, row, seen)

@@ -1,9 +1,9 @@
 """Repairing what an audit found: from what is left on the disk where that can be, else from upstream.
 
-A damaged project is synced again by the code that syncs any project. The order: what is spoiled goes, since
-nothing takes a file that is there for a wrong one; the project goes on the backlog, in the transaction that
-drops what the ledger says wrongly of it; then it is synced. Whatever ends this half-way, the next sync takes
-it up. What cannot be downloaded from upstream now is taken off the page.
+A damaged project is synced again by the code that syncs any project. The order: what is damaged is removed,
+since nothing takes a file that is there for a wrong one; the project goes on the backlog, in the transaction
+that drops what the ledger says wrongly of it; then it is synced. Whatever ends this half-way, the next sync
+takes it up. What cannot be downloaded from upstream now is taken off the page.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.clashes import give_way
+from pypi_mirror.audit.clashes import resolve_clashes
 from pypi_mirror.audit.pages import without
 from pypi_mirror.audit.projects import ProjectCheck
 from pypi_mirror.audit.report import Tallying
@@ -53,10 +53,10 @@ class Repair:
         Raises the MirrorError that kept upstream from being asked at all, with pages in order.
         """
         mirror = self._mirror
-        losing = give_way(mirror.ledger.locations, checks)
+        losing = resolve_clashes(mirror.ledger.locations, checks)
         closed = {id(check): self._open_to_readers(check) for check in checks}
-        stubborn = {id(check) for check in checks if not self._remove_spoiled(check)}
-        mirror.ledger.audits.distrust(
+        unremovable = {id(check) for check in checks if not self._remove_damaged(check)}
+        mirror.ledger.audits.mark_for_repair(
             self._run_id,
             [
                 (
@@ -84,7 +84,7 @@ class Repair:
             # Upstream may be gone altogether; then, too, no page lists what is not there.
             self._withhold([check for name, check in damaged.items() if name in unpublished])
         for check in checks:
-            if check.known.project not in failed and id(check) not in stubborn:
+            if check.known.project not in failed and id(check) not in unremovable:
                 self._tally.repaired += len(check.findings) - len(check.orphans) - closed[id(check)]
 
     def _open_to_readers(self, check: ProjectCheck) -> int:
@@ -101,11 +101,11 @@ class Repair:
                 left += 1
         return left
 
-    def _remove_spoiled(self, check: ProjectCheck) -> bool:
-        """Whether all that is spoiled could be removed."""
+    def _remove_damaged(self, check: ProjectCheck) -> bool:
+        """Whether all that is damaged could be removed."""
         web, name = self._mirror.settings.web, check.known.project
         removed = True
-        for path in check.spoiled:
+        for path in check.damaged:
             try:
                 remove_file(f"{web}/{path}")
             except OSError as error:

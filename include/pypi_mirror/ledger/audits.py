@@ -140,13 +140,13 @@ class Audits:
                 [{"id_": id_, "digest_": digest} for id_, digest in digests],
             )
 
-    def distrust(
+    def mark_for_repair(
         self, run_id: int, damaged: Sequence[tuple[KnownProject, Sequence[str], Sequence[str], str]]
     ) -> None:
-        """Have projects made again from upstream: (project, names of files whose rows go, names of tombstones
+        """Put damaged projects on the backlog: (project, names of files whose rows go, names of tombstones
         to forget, reason).
 
-        They go on the backlog, in the same transaction: whatever happens to this run, they are not forgotten.
+        It is one transaction: whatever happens to this run, they are not forgotten.
         Their pages are made again from what upstream has.
         """
         now = int(self._clock())

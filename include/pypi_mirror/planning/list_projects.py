@@ -119,7 +119,7 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
 def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProject]:
     unlisted = {entry.project: entry for entry in mirror.ledger.backlog.all()}
     yield from plan_from_index(
-        _striking(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
+        _without_seen(_sorted(load_snapshot(mirror.state, run.id).entries()), unlisted),
         mirror.ledger.projects.all(),
         mirror.policy,
         fingerprint=mirror.page_selection,
@@ -133,10 +133,10 @@ def _from_index(mirror: Mirror, run: Run, *, rest: bool) -> Iterator[PlannedProj
             yield gone_unseen(entry.project, entry.display_name, run.cursor_to)
 
 
-def _striking(
+def _without_seen(
     entries: Iterable[IndexEntry], names: MutableMapping[NormalizedName, BacklogEntry]
 ) -> Iterator[IndexEntry]:
-    """The entries; those of ``names`` that come by are struck out there."""
+    """The entries; each is removed from ``names`` as it passes."""
     for entry in entries:
         names.pop(entry.project, None)
         yield entry

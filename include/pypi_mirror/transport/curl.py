@@ -22,7 +22,7 @@ from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.proxies import Proxies
 from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
 from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_proxy, set_up, translated
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 from pypi_mirror.wording import count
 
 log = logging.getLogger(__name__)
@@ -60,15 +60,15 @@ class CurlTransport:
         global_timeout: float,
         proxy: str | None = None,
         allow_non_https: bool = False,
-        border: Border | None = None,
+        address_guard: AddressGuard | None = None,
         logins: Logins | None = None,
     ) -> None:
         """As many requests run at once as upstream takes without slowing down, ``workers`` at most.
 
         One that is silent for ``timeout`` seconds, or takes more than ``global_timeout`` seconds in all, is
         given up. ``bandwidth`` bounds the bytes of all answers together. Without ``allow_non_https`` no
-        redirect leaves https. ``border`` says where names may lead. Behind a proxy, of the settings or of
-        the environment, they are looked up here, too, where that is possible.
+        redirect leaves https. ``address_guard`` says where names may lead. Behind a proxy, of the settings or
+        of the environment, they are looked up here, too, where that is possible.
         ``logins`` are for those addresses that they name, wherever redirects lead.
         """
         self.requests = 0
@@ -84,7 +84,7 @@ class CurlTransport:
         self._timeout = timeout
         self._global_timeout = global_timeout
         self._proxies = Proxies(proxy)
-        self._border = border
+        self._address_guard = address_guard
         self._refusals: dict[str, str | None] = {}
         self._memory = Memory()
         self._crowd = asyncio.Lock()
@@ -171,8 +171,8 @@ class CurlTransport:
 
     async def _get_once(self, request: Request, url: str, left: float, *, alone: bool = False) -> Response:
         proxy = self._proxies.of(url) if self._proxies else None
-        if proxy is not None and self._border is not None:
-            await self._check_name(self._border, url)
+        if proxy is not None and self._address_guard is not None:
+            await self._check_name(self._address_guard, url)
         easy = self._idle.pop() if self._idle else self._one_more()
         bandwidth = self._bandwidth
         if bandwidth is not None and request.compressed:
@@ -224,13 +224,13 @@ class CurlTransport:
 
     def _one_more(self) -> pycurl.Curl:
         easy = easy_handle(self._timeout)
-        if self._border is not None:
+        if self._address_guard is not None:
             # Called for a connection, not for a request, and by the handle that waits for the connection.
-            easy.setopt(pycurl.OPENSOCKETFUNCTION, partial(self._open, self._border, easy))
+            easy.setopt(pycurl.OPENSOCKETFUNCTION, partial(self._open, self._address_guard, easy))
             easy.setopt(pycurl.SOCKOPTFUNCTION, keep_from_children)
         return easy
 
-    async def _check_name(self, border: Border, url: str) -> None:
+    async def _check_name(self, address_guard: AddressGuard, url: str) -> None:
         """UpstreamMalformed when a name leads inside as we see it; a proxy would go there for us.
 
         Where names cannot be looked up here, the proxy alone knows.
@@ -243,17 +243,19 @@ class CurlTransport:
                     found = await self._loop.getaddrinfo(host, parts.port, type=socket.SOCK_STREAM)
             except (OSError, UnicodeError, TimeoutError):
                 found = []
-            refusals = [border.refusal(url, str(address[0])) for *_, address in found]
+            refusals = [address_guard.refusal(url, str(address[0])) for *_, address in found]
             self._refusals[host] = next(filter(None, refusals), None)
         refused = self._refusals[host]
         if refused is not None:
             raise UpstreamMalformed(refused, url=url)
 
-    def _open(self, border: Border, easy: pycurl.Curl, _purpose: int, address: Address) -> Opened | int:
+    def _open(
+        self, address_guard: AddressGuard, easy: pycurl.Curl, _purpose: int, address: Address
+    ) -> Opened | int:
         """A socket for ``address``. Of several of a name, libcurl tries one after the other."""
         transfer = self._transfers[easy]
         # A proxy is where the administrator says.
-        refused = None if transfer.proxied else refusal(border, transfer.url, address)
+        refused = None if transfer.proxied else refusal(address_guard, transfer.url, address)
         if refused is None:
             try:
                 return Opened(address)

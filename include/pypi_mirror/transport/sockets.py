@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import pycurl
 
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 
 _FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
@@ -37,11 +37,11 @@ class Opened:
         os.close(self._descriptor)
 
 
-def refusal(border: Border, url: str, address: Address) -> str | None:
+def refusal(address_guard: AddressGuard, url: str, address: Address) -> str | None:
     """Why the host of ``url`` must not be connected to at ``address``; None when it may be."""
     if address.family not in _FAMILIES:
         return f"leads to an address of the unknown family {address.family}"
-    return border.refusal(url, address.addr[0])
+    return address_guard.refusal(url, address.addr[0])
 
 
 def keep_from_children(descriptor: int, _purpose: int) -> int:

@@ -125,7 +125,7 @@ def leads_inside(host: str, *, base: str) -> bool:
     """Whether ``host`` is an address in a zone that the host ``base`` may not send us to.
 
     ``base`` may be a name that a private network gives; the loopback interface and a link are for those whose
-    own address says that they are there. Where a name leads only a :class:`Border` can tell.
+    own address says that they are there. Where a name leads only a :class:`AddressGuard` can tell.
     """
     zone = zone_of(host)
     if zone is None:
@@ -134,8 +134,8 @@ def leads_inside(host: str, *, base: str) -> bool:
     return _is_beyond(zone, Zone.PRIVATE if own is None else own)
 
 
-class Border:
-    """Keeps names from leading inside: asked about every address before anything is sent there.
+class AddressGuard:
+    """Refuses internal addresses that names lead to; asked about each before anything is sent there.
 
     We may be sent to the zones that upstream itself lies in, and to those before them. ``home`` is upstream's
     own address, a URL, which the settings name and nobody else: its host is connected to wherever it lies,

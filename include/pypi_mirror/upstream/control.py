@@ -11,7 +11,7 @@ from pypi_mirror.transport.curl import CurlTransport
 from pypi_mirror.transport.login import Logins
 from pypi_mirror.transport.messages import Request, Response
 from pypi_mirror.transport.patience import Patience, Tries
-from pypi_mirror.transport.zones import Border
+from pypi_mirror.transport.zones import AddressGuard
 
 
 class Control:
@@ -31,7 +31,7 @@ class Control:
         proxy: str | None,
         patience: Patience,
         allow_non_https: bool = False,
-        border: Border | None = None,
+        address_guard: AddressGuard | None = None,
         logins: Logins | None = None,
         now: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
@@ -49,7 +49,7 @@ class Control:
             global_timeout=global_timeout,
             proxy=proxy,
             allow_non_https=allow_non_https,
-            border=border,
+            address_guard=address_guard,
             logins=logins,
         )
         self._runner.run(self._transport.__aenter__())

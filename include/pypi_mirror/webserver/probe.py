@@ -20,9 +20,9 @@ from packaging.utils import NormalizedName
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
+from pypi_mirror.webserver.config_reload import FINGERPRINT_HEADER
 from pypi_mirror.webserver.quoting import local_url, public_path, server_name
 from pypi_mirror.webserver.render import site_config_path
-from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 
 _TIMEOUT = 30.0
 _LOOK_AGAIN = 0.1

@@ -19,6 +19,7 @@ from pypi_mirror.webserver.candidate import (
     run_program,
     workers_user,
 )
+from pypi_mirror.webserver.config_reload import NotReloaded, await_reload, running_fingerprint
 from pypi_mirror.webserver.name_map import NameMap, read_name_map
 from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx
 from pypi_mirror.webserver.render import (
@@ -30,7 +31,6 @@ from pypi_mirror.webserver.render import (
     render_main,
     site_config_path,
 )
-from pypi_mirror.webserver.taking_up import NotTakenUp, await_taking_up, running_fingerprint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +82,10 @@ def reload_site(settings: Settings, *, runtime: Runtime | None = None) -> Reload
         command = (str(find_nginx(settings)), *runtime.arguments, "-s", "reload")
     try:
         if settings.site.reload == "watch":
-            await_taking_up(settings, written.fingerprint)
+            await_reload(settings, written.fingerprint)
         else:
             run_program(command)
-    except NotTakenUp:
+    except NotReloaded:
         # Nobody refused it: whoever serves the site next begins with it.
         raise
     except WebServerError:

@@ -1,8 +1,8 @@
-"""Runs nginx in the foreground; one that runs cannot signal takes up each configuration that they write.
+"""Runs nginx in the foreground; one that runs cannot signal loads each configuration that they write.
 
 It may be in another container, another user's, or on another host: all it shares with the runs is the
 mirror's directory, which it only reads. What it serves is a copy of the last configuration that nginx
-accepted, so a refused one changes nothing; ``taking_up.py`` reads the reason from the site itself.
+accepted, so a refused one changes nothing; ``config_reload.py`` reads the reason from the site itself.
 """
 
 import logging
@@ -27,10 +27,10 @@ from pypi_mirror.webserver.candidate import (
     require_accepted,
     workers_user,
 )
+from pypi_mirror.webserver.config_reload import FINGERPRINT_HEADER
 from pypi_mirror.webserver.nginx_binary import find_nginx
 from pypi_mirror.webserver.render import REFUSED, Runtime, render_main, site_config_path
 from pypi_mirror.webserver.server import nginx_command
-from pypi_mirror.webserver.taking_up import FINGERPRINT_HEADER
 
 _LOOK_AGAIN: Final = 0.5
 # A refused configuration may be right by now: what it includes, or may not read, is not in its text.
@@ -98,7 +98,7 @@ class Foreground:
 
     def _require_alive(self) -> None:
         if self._nginx is not None and (code := self._nginx.poll()) is not None:
-            raise WebServerError(f"nginx has ended by itself with {code}; its last words are above")
+            raise WebServerError(f"nginx ended by itself with exit code {code}; its log is above")
 
     def _start(self) -> "subprocess.Popen[bytes]":
         command = (str(self._binary), *self._runtime.arguments)
@@ -124,7 +124,7 @@ class Foreground:
 
 
 class Supervisor(Foreground):
-    """Has its nginx take up each configuration that is written. It writes to ``runtime`` alone."""
+    """Have nginx load each configuration that is written. It writes to ``runtime`` alone."""
 
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         super().__init__(settings, runtime)
@@ -221,4 +221,4 @@ class Supervisor(Foreground):
             _log.info("nginx serves configuration %s", fingerprint)
         else:
             self._nginx.send_signal(signal.SIGHUP)
-            _log.info("nginx takes up configuration %s", fingerprint)
+            _log.info("nginx loads configuration %s", fingerprint)

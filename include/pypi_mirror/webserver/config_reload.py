@@ -23,7 +23,7 @@ _LOOK_AGAIN = 0.2
 _PATIENCE = 60.0
 
 
-class NotTakenUp(WebServerError):
+class NotReloaded(WebServerError):
     """The live server does not run the new configuration, and has not refused it either."""
 
 
@@ -33,24 +33,24 @@ def running_fingerprint(settings: Settings) -> str | None:
     return None if answer is None else answer.headers.get(FINGERPRINT_HEADER)
 
 
-def await_taking_up(settings: Settings, fingerprint: str, *, patience: float = _PATIENCE) -> None:
+def await_reload(settings: Settings, fingerprint: str, *, patience: float = _PATIENCE) -> None:
     """Wait until the live server runs the configuration ``fingerprint``.
 
-    ``WebServerError`` with nginx's words as soon as it has refused it, ``NotTakenUp`` when ``patience``
-    seconds have gone.
+    ``WebServerError`` with nginx's words as soon as it has refused it, ``NotReloaded`` after ``patience``
+    seconds.
     """
     end = time.monotonic() + patience
     while (running := running_fingerprint(settings)) != fingerprint:
         answer = _ask(settings, "GET", f"/{REFUSED}/{fingerprint}")
         if answer is not None and answer.status_code == requests.codes.ok:
             raise WebServerError(
-                f"nginx at {local_url(settings.site)} refused the new configuration and goes on with the "
-                f"one it has: {answer.text.strip()}"
+                f"nginx at {local_url(settings.site)} refused the new configuration and keeps the "
+                f"old one: {answer.text.strip()}"
             )
         if time.monotonic() > end:
-            found = "nobody answers there" if running is None else f"{FINGERPRINT_HEADER} there is {running}"
-            raise NotTakenUp(
-                f"{local_url(settings.site)}: nginx did not take up the new configuration ({fingerprint}) "
+            found = "nothing answers there" if running is None else f"{FINGERPRINT_HEADER} there is {running}"
+            raise NotReloaded(
+                f"{local_url(settings.site)}: nginx did not load the new configuration ({fingerprint}) "
                 f"within {patience:.0f} seconds; {found}. [site] reload = watch needs `pypi-mirror nginx "
                 "serve` with the same mirror.conf and directory: look at its log, and whether [site] "
                 "probe-url is where it answers"
