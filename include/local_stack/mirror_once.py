@@ -1,6 +1,8 @@
 """``make mirror``: a whole run under Airflow's real scheduler, and a client that installs from the result."""
 
 from dataclasses import dataclass
+from time import sleep
+from typing import Final
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -16,7 +18,7 @@ from local_stack.watch import watch
 from mirror_airflow.alerts.message import ERROR_KEY
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
-from pypi_mirror.mirror import open_mirror
+from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import pip_conf
@@ -24,6 +26,8 @@ from pypi_mirror.wording import count
 
 # It brings dependencies along, one of them compiled.
 SAMPLE_PACKAGE = "flask"
+# The longest that a failed run of Airflow takes to be written to the ledger as such.
+_CALLBACK_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
             console=console,
             check=stack.require_alive,
         )
-        run = mirror.ledger.runs.labelled(run_id)
+        run = _ended(mirror, run_id)
         if state != "success" or run is None:
             if run is not None:
                 failed = mirror.ledger.plan.failed(run.id)
@@ -65,6 +69,16 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
                 f"the run {run_id} failed: {_why(running.api, run_id)}", log=stack.layout.logs / "tasks"
             )
         return run, mirror.ledger.projects.totals()
+
+
+def _ended(mirror: Mirror, run_id: str) -> Run | None:
+    """The run of the ledger; of a failed one Airflow's callback writes the end, after the state."""
+    for _ in range(_CALLBACK_SECONDS):
+        run = mirror.ledger.runs.labelled(run_id)
+        if run is None or run.state is not RunState.RUNNING:
+            return run
+        sleep(1)
+    return run
 
 
 def _why(api: AirflowApi, run_id: str) -> str:
