@@ -284,6 +284,9 @@ class Changelog:
             if not error.answered:
                 raise
             raise ChangelogBusy(error.message, url=self._url, retry_after=error.retry_after) from error
+        except UpstreamMalformed as error:
+            # An answer without an end is none, either.
+            raise ChangelogUnreadable(error.message, url=self._url) from error
 
     def _patient_call(self, method: str, *params: int) -> object:
         if any(number > xmlrpc.client.MAXINT for number in params):
