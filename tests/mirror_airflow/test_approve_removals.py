@@ -58,7 +58,7 @@ def answer(run: int, event: dict[str, Any], plan_id: str, approvers: tuple[str, 
 def test_only_who_is_named_by_now_approves(
     opened: Callable[[], AbstractContextManager[Mirror]], event: dict[str, Any]
 ) -> None:
-    """Airflow keeps to the users whom it was told when it asked."""
+    """Airflow keeps to the users who were named when it asked."""
     with opened() as mirror:
         run, plan_id = plan(mirror, "waits", 6)
     with pytest.raises(RunFailed, match=r"is not among \[removal\] approvers; nothing was removed"):

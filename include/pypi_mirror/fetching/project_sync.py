@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Final
 
 from packaging.utils import NormalizedName
-from packaging.version import Version
 
 from pypi_mirror.disk.files import is_disk_fault, served_size_of
 from pypi_mirror.errors import (
@@ -44,9 +43,9 @@ from pypi_mirror.model import (
 )
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Decision
+from pypi_mirror.policy.releases import release_in, release_of
 from pypi_mirror.pool import Acquired, Pool
 from pypi_mirror.pool.layout import location_of
-from pypi_mirror.release_files import version_in
 from pypi_mirror.upstream.project_pages import ProjectPages
 
 log = logging.getLogger(__name__)
@@ -346,26 +345,14 @@ def _failed_part(
 def _versions_left(page: ProjectPage, decision: Decision) -> tuple[str, ...]:
     """Upstream's versions (PEP 700) without those of which the filters left no file.
 
-    A version that upstream itself lists without files stays, and so does one whose files cannot be told:
+    A version that upstream itself lists without files stays, and so does one whose files are unknown:
     what to leave out is known only where a dropped file names it.
     """
     if not decision.dropped:
         return page.versions
-    kept = {_version_of(page, file) for file in decision.kept}
-    emptied = {_version_of(page, d.file) for d in decision.dropped} - kept
-    return tuple(v for v in page.versions if _parsed(v) not in emptied)
-
-
-def _version_of(page: ProjectPage, file: RemoteFile) -> Version | str:
-    return _parsed(version_in(page.name, file.filename) or "")
-
-
-def _parsed(version: str) -> Version | str:
-    try:
-        return Version(version)
-    except ValueError:
-        # InvalidVersion is one; so is what Python says of a number of thousands of digits.
-        return version
+    kept = {release_in(page.name, file.filename) for file in decision.kept}
+    emptied = {release_in(page.name, dropped.file.filename) for dropped in decision.dropped} - kept
+    return tuple(version for version in page.versions if release_of(version) not in emptied)
 
 
 def _elsewhere(project: NormalizedName, file: RemoteFile) -> Acquired:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, delete, func, null, select, update
 
 from pypi_mirror.catalogue import Entry, EntryState
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
@@ -32,11 +32,14 @@ class Catalogue:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def entries(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, Entry]:
+    def entries(
+        self, names: Sequence[NormalizedName], *, with_pages: bool = True
+    ) -> dict[NormalizedName, Entry]:
         """Those of ``names`` that have an entry, with their pages up to ``SMALL`` bytes; of a few hundred."""
+        statement = _ENTRIES if with_pages else _HEADS
         with self._engine.connect().execution_options(reading=True) as connection:
             return {
-                entry.project: entry for entry in map(_entry, connection.execute(_ENTRIES, {"names": names}))
+                entry.project: entry for entry in map(_entry, connection.execute(statement, {"names": names}))
             }
 
     def body(self, name: NormalizedName) -> bytes:
@@ -105,7 +108,7 @@ def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, n
 
 
 _BODY: Final = select(catalogue_bodies.c.body).where(catalogue_bodies.c.name == bindparam("name_"))
-_ENTRY: Final = (
+_HEAD: Final = (
     catalogue.c.name,
     catalogue.c.state,
     catalogue.c.serial,
@@ -114,12 +117,13 @@ _ENTRY: Final = (
     catalogue.c.etag,
     catalogue.c.digest,
     catalogue.c.encoding,
-    case((func.length(catalogue_bodies.c.body) <= SMALL, catalogue_bodies.c.body)),
 )
+_NAMED: Final = catalogue.c.name.in_(bindparam("names", expanding=True))
+_HEADS: Final = select(*_HEAD, null()).where(_NAMED)
 _ENTRIES: Final = (
-    select(*_ENTRY)
+    select(*_HEAD, case((func.length(catalogue_bodies.c.body) <= SMALL, catalogue_bodies.c.body)))
     .join(catalogue_bodies, catalogue_bodies.c.name == catalogue.c.name, isouter=True)
-    .where(catalogue.c.name.in_(bindparam("names", expanding=True)))
+    .where(_NAMED)
 )
 _UNSELECTED: Final = catalogue.c.unselected_since
 

@@ -1,8 +1,8 @@
 """What every filter is: a dataclass whose fields are its options, with the decision that they ask for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from packaging.utils import NormalizedName
 
@@ -23,6 +23,9 @@ RELEASES = Section(
     see="[Filters](filters.md#newest-releases)",
 )
 PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filters](filters.md#environments)")
+
+
+F = TypeVar("F", bound="Filter")
 
 
 class Stage(IntEnum):
@@ -64,7 +67,7 @@ class Filter:
         return None
 
     def beside(self, others: "Sequence[Filter]") -> Self:
-        """Return the filter as it decides beside ``others``, for one that counts what machines can use."""
+        """Return the filter as it decides beside ``others``, for one that has to know of them."""
         return self
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
@@ -95,3 +98,8 @@ class Filter:
     def takes_part(self) -> bool:
         """Whether an option has a value that is not its default."""
         return any(getattr(self, each.name) != each.default_value for each in self.options())
+
+
+def find(kind: type[F], filters: "Iterable[Filter]") -> F | None:
+    """Return the filter of this kind."""
+    return next((each for each in filters if isinstance(each, kind)), None)

@@ -4,16 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.policy.filter import Filter, Stage
+from pypi_mirror.policy.filter import F, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.roots import Root
-
-F = TypeVar("F", bound=Filter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +60,7 @@ class Policy:
 
     def of(self, kind: type[F]) -> F:
         """Return the filter of this kind; one that takes no part has no values."""
-        return next((each for each in self.filters if isinstance(each, kind)), None) or kind()
+        return find(kind, self.filters) or kind()
 
     @cached_property
     def named_projects(self) -> frozenset[NormalizedName]:

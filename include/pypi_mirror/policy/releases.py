@@ -49,7 +49,10 @@ Release = tuple[bool, "Version | str"]
 def release_in(project: NormalizedName, filename: str) -> Release | None:
     """Return the release that a file of ``project`` is of; None where its name does not say it."""
     version = version_in(project, filename)
-    if version is None:
-        return None
+    return None if version is None else release_of(version)
+
+
+def release_of(version: str) -> Release:
+    """Return the release of this version, however it is spelled."""
     normal = parsed(version)
-    return (False, version) if normal is None else (True, normal)
+    return (False, version.replace("_", "-")) if normal is None else (True, normal)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pypi_mirror.errors import RunStopped
@@ -14,7 +14,6 @@ from pypi_mirror.ledger.page_reads import PageRead
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject
-from pypi_mirror.planning.decide_plan import look_up
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +80,7 @@ def read_pages(
             while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE):
                 await Batch(
                     work=work,
-                    look_up=lambda chunk: look_up(mirror, chunk),
+                    look_up=lambda chunk: _known(mirror, chunk),
                     commit=ReadCommit(mirror.page_reads(run), on_recorded),
                     parallel=mirror.settings.workers * _PAGES_PER_WORKER,
                     should_stop=lambda: limit() or should_stop(),
@@ -94,3 +93,11 @@ def read_pages(
     if (reason := limit()) is not None:
         raise RunStopped(reason)
     return PagesRead(asked=pages, failed=tuple(failed))
+
+
+def _known(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
+    """What reading has to know of each of ``planned``: neither files nor pages."""
+    names = [each.project for each in planned]
+    known = mirror.ledger.projects.known(names)
+    entries = mirror.ledger.catalogue.entries(names, with_pages=False)
+    return [Before(project=known.get(name), files={}, entry=entries.get(name)) for name in names]

@@ -15,7 +15,7 @@ from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
 from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
-from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.releases import name_some
 from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
 from pypi_mirror.policy.served_markers import can_hold
@@ -81,8 +81,7 @@ class AllowedPackages(Filter):
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        served = (each.environments for each in others if isinstance(each, ServedEnvironments))
-        return replace(self, environments=next(served, ()))
+        return replace(self, environments=served_by(others))
 
     @property
     def projects(self) -> frozenset[NormalizedName]:

@@ -13,7 +13,7 @@ from pypi_mirror.options.environments import Environment
 from pypi_mirror.policy.filenames import is_source_archive
 from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
-from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.filters.platform_sdists import FOR_ALL
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
@@ -37,8 +37,7 @@ class LockedSourceArchives(Filter):
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        served = (each.environments for each in others if isinstance(each, ServedEnvironments))
-        return replace(self, environments=next(served, ()))
+        return replace(self, environments=served_by(others))
 
     def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
         if self.allowed is None or not self.allowed.roots.is_partial(project):

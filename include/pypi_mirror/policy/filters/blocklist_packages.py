@@ -21,7 +21,7 @@ class BlockedPackages(Filter):
     """Rejects the projects that it lists, whatever the allowlist says, as in bandersnatch.
 
     Of a project that is listed with versions alone, leaves out the releases that a rule matches, prereleases
-    included. A file whose version cannot be told stays, for nothing shows that it is meant.
+    included. A file of unknown version is kept, since nothing shows that it is meant.
     """
 
     section: ClassVar = BLOCKLIST
@@ -30,8 +30,8 @@ class BlockedPackages(Filter):
     packages: tuple[ReleaseRule, ...] = option(
         parse_blocked_package,
         "Projects not to mirror, one a line; with versions, releases not to mirror.",
-        "They are left out even when the allowlist has them. * stands for any part of a name. Files whose "
-        "version cannot be told stay.",
+        "They are left out even when the allowlist has them. * stands for any part of a name. Files of "
+        "unknown version are kept.",
         format=format_package,
         many=True,
         empty=True,

@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import Section, option
 from pypi_mirror.options.packages import parse_project_name
-from pypi_mirror.policy.filter import Filter, Stage
+from pypi_mirror.policy.filter import Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import name_some, parsed
 from pypi_mirror.release_files import version_in
@@ -28,7 +28,7 @@ class ExcludedPrereleases(Filter):
     """Leaves out pre-releases and development releases, as PEP 440 has them.
 
     One that the allow-list asks for by its version, or by digests, stays: somebody has chosen it. A file
-    whose version cannot be told, or is none of PEP 440, stays, for nothing shows that it is one.
+    whose version is unknown or outside PEP 440 is kept, since nothing shows that it is one.
     """
 
     section: ClassVar = Section(
@@ -50,9 +50,7 @@ class ExcludedPrereleases(Filter):
     allowed: AllowedPackages | None = field(default=None, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        return replace(
-            self, allowed=next((each for each in others if isinstance(each, AllowedPackages)), None)
-        )
+        return replace(self, allowed=find(AllowedPackages, others))
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         if ALL not in self._projects and project not in self._projects:

@@ -20,8 +20,8 @@ from pypi_mirror.release_files import version_in
 class ExcludedReleasePatterns(Filter):
     """Leaves out files whose version a pattern matches from its beginning.
 
-    A version is compared as the file's name spells it and in its normal form (PEP 440). A file whose version
-    cannot be told stays, for nothing shows that it is meant.
+    A version is compared as the file's name spells it and in its normal form (PEP 440). A file of unknown
+    version is kept, since nothing shows that it is meant.
     """
 
     section: ClassVar = FILTER_REGEX
@@ -30,7 +30,7 @@ class ExcludedReleasePatterns(Filter):
     releases: tuple[str, ...] = option(
         parse_regex,
         "Regular expressions, one a line; releases whose version one of them matches are not mirrored.",
-        "A pattern must match from the beginning of the version. A file whose version cannot be told stays.",
+        "A pattern must match from the beginning of the version. A file of unknown version is kept.",
         many=True,
         verbatim=True,
         example=(r".+\.dev\d+$",),

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import Section, option
 from pypi_mirror.options.parsers import choice, integer
-from pypi_mirror.policy.filter import Filter, Stage
+from pypi_mirror.policy.filter import Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.wording import count
@@ -56,9 +56,7 @@ class LatestReleases(Filter):
     allowed: AllowedPackages | None = field(default=None, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        return replace(
-            self, allowed=next((each for each in others if isinstance(each, AllowedPackages)), None)
-        )
+        return replace(self, allowed=find(AllowedPackages, others))
 
     @property
     def takes_part(self) -> bool:

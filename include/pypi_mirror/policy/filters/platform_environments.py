@@ -1,6 +1,6 @@
 """``[platform] environments``: only what the configured machines can install."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import product
@@ -17,7 +17,7 @@ from pypi_mirror.options.environments import (
     parse_environment,
 )
 from pypi_mirror.policy.filenames import Kind, describe_other, split_tags, wheel_tags
-from pypi_mirror.policy.filter import PLATFORM, Filter
+from pypi_mirror.policy.filter import PLATFORM, Filter, find
 from pypi_mirror.policy.platform_words import SYSTEM_TAGS
 from pypi_mirror.policy.served_tags import ServedTags, served_tags
 
@@ -97,3 +97,9 @@ class ServedEnvironments(Filter):
             if not self._served.get(key, nowhere).isdisjoint(name.platforms):
                 return None
         return f"no environment of [platform] environments can install {tags}"
+
+
+def served_by(filters: Iterable[Filter]) -> tuple[Environment, ...]:
+    """Return the environments that a policy of these filters serves; none where it serves any."""
+    found = find(ServedEnvironments, filters)
+    return () if found is None else found.environments

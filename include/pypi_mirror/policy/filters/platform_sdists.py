@@ -14,7 +14,7 @@ from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.parsers import choice
 from pypi_mirror.policy.filenames import is_source_archive
 from pypi_mirror.policy.filter import PLATFORM, Filter, Stage
-from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.release_files import WHEEL
@@ -43,8 +43,7 @@ class SourceArchives(Filter):
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        served = (each.environments for each in others if isinstance(each, ServedEnvironments))
-        return replace(self, environments=next(served, ()))
+        return replace(self, environments=served_by(others))
 
     def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
         archives = [file for file in files if is_source_archive(file.filename)]

@@ -13,9 +13,9 @@ from pypi_mirror.options import BadValue, option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import parse_project_name
 from pypi_mirror.options.parsers import integer
-from pypi_mirror.policy.filter import RELEASES, Filter, Stage
+from pypi_mirror.policy.filter import RELEASES, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
-from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.wording import count
@@ -78,9 +78,7 @@ class NewestReleases(Filter):
     allowed: AllowedPackages | None = field(default=None, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        served = (each.environments for each in others if isinstance(each, ServedEnvironments))
-        allowed = (each for each in others if isinstance(each, AllowedPackages))
-        return replace(self, environments=next(served, ()), allowed=next(allowed, None))
+        return replace(self, environments=served_by(others), allowed=find(AllowedPackages, others))
 
     def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
         number = self._numbers.get(project, self.keep_latest)
