@@ -1,16 +1,14 @@
 """What the settings allow a run is cut into parts for those that are at work at once."""
 
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from packaging.utils import NormalizedName
 
-from pypi_mirror.cli import processes
-from pypi_mirror.mirror import open_mirror, share
-from pypi_mirror.model import Failure, Tally
-from pypi_mirror.runs.download_projects import BatchResult
+from pypi_mirror.cli.processes import Shared, run_all
+from pypi_mirror.mirror import Mirror, open_mirror, share
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
 
@@ -42,20 +40,17 @@ def test_a_transport_has_its_part_of_requests_and_bandwidth(tmp_path: Path) -> N
     assert (whole._bandwidth.rate, quarter._bandwidth.rate) == (20_000_000, 5_000_000)
 
 
+def sharers_of(piece: int, _: Mirror, shared: Shared[object]) -> tuple[int, int]:
+    return piece, shared.sharers
+
+
 @pytest.mark.parametrize(
-    ("workers", "asked", "batches", "sharers"), [(128, 4, 8, 4), (3, 4, 8, 3), (128, 4, 2, 2), (1, 4, 8, 1)]
+    ("workers", "asked", "pieces", "sharers"), [(128, 4, 8, 4), (3, 4, 8, 3), (128, 4, 2, 2), (1, 4, 8, 1)]
 )
 def test_no_more_processes_share_the_limits_than_are_at_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int, asked: int, batches: int, sharers: int
+    tmp_path: Path, workers: int, asked: int, pieces: int, sharers: int
 ) -> None:
-    def download(_mirror: object, _run: int, batch: int, *, sharers: int = 1, **_: object) -> BatchResult:
-        told = Failure(project=NormalizedName(str(batch)), error="sharers", reason=str(sharers))
-        return BatchResult(tally=Tally(), failures=(told,))
-
-    monkeypatch.setattr(processes, "download_projects", download)
+    work = [partial(sharers_of, piece) for piece in range(pieces)]
     with open_mirror(settings_of(tmp_path, workers=workers)) as mirror:
-        told = processes.run_batches(
-            mirror, 1, range(batches), processes=asked, progress=nullcontext(lambda _: None)
-        )
-    assert sorted(int(each.project) for each in told) == list(range(batches))
-    assert {int(each.reason) for each in told} == {sharers}
+        told = run_all(mirror, work, processes=asked, progress=nullcontext(lambda _: None))
+    assert sorted(told) == [(piece, sharers) for piece in range(pieces)]

@@ -64,6 +64,8 @@ def test_two_thousand_projects_agree_in_every_file_and_a_second_run_writes_nothi
         bench = bench_of(line, server)
         audit(bench)
         assert bench.cursor == server.warehouse.serial
+        pages = server.requests.of("page")
+        assert len({each.path for each in pages}) == len(pages) == 2000, "each page is read once"
         files = server.requests.of("file")
         assert len({each.path for each in files}) == len(files) == 10_000, "each file is fetched once"
         before = tree(tmp_path)

@@ -141,6 +141,20 @@ def test_pages_are_read_in_the_order_of_the_turns(ledger: Ledger) -> None:
     assert unread(ledger, run) == ["c", "d", "a", "b"]
 
 
+@pytest.mark.parametrize("projects", [0, 1, 2, 7, 8, 9, 40])
+@pytest.mark.parametrize("number", [1, 2, 3, 8])
+def test_ranges_hold_each_page_once_and_are_about_as_large(
+    ledger: Ledger, projects: int, number: int
+) -> None:
+    names = [f"p{each:02}" for each in range(projects)]
+    run, _ = begin(ledger, plan=[*map(planned, names), planned("p05-removed", action=Action.REMOVE)])
+    ranges = ledger.plan.unread_ranges(run.id, number)
+    found = [[each.project for each in ledger.plan.unread(run.id, 100, within)] for within in ranges]
+    assert [each for one in found for each in one] == names
+    assert len(found) <= number
+    assert {len(one) for one in found[:-1]} <= {-(-projects // number)}
+
+
 def test_a_group_of_pages_is_recorded(ledger: Ledger, clock: Hands) -> None:
     plan = [planned(each, serial=9) for each in ("confirmed", "fresh", "gone", "lost", "new", "not-yet")]
     run, _ = begin(ledger, plan=plan, clock=clock)

@@ -1,4 +1,4 @@
-"""Batches in parallel processes of this machine, for the command line."""
+"""Work on one mirror in parallel processes of this machine, for the command line."""
 
 import multiprocessing
 import os
@@ -11,71 +11,85 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from ctypes import c_bool
+from dataclasses import dataclass
 from functools import cache
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from pypi_mirror.cli.interruption import check, held_back, received
 from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.mirror import Mirror, open_mirror
-from pypi_mirror.model import Failure, Tally
-from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.settings.values import Settings
 
 _TICK: Final = 0.1
-# Seconds that batches have for what they have begun once a signal came: a few to flush it to a slow disk.
+# Seconds that work has for what it has begun once a signal came: a few to flush it to a slow disk.
 _GRACE: Final = 30.0
 _OWN_SIGNAL: Final = 0.5
 
+Told = TypeVar("Told")
+Done = TypeVar("Done")
 
-def run_batches(
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared(Generic[Told]):
+    """What a piece of work has of the others at work beside it: ``sharers`` have equal parts of the limits
+    for all, ``should_stop`` says why to stop, or None, and ``tell`` takes what was done.
+    """
+
+    sharers: int
+    should_stop: Callable[[], str | None]
+    tell: Callable[[Told], None]
+
+
+# A piece of work; passed to another process, so a function of a module, or a partial of one.
+Work = Callable[[Mirror, Shared[Told]], Done]
+
+
+def run_all(
     mirror: Mirror,
-    run_id: int,
-    batches: Sequence[int],
+    work: Sequence[Work[Told, Done]],
     *,
     processes: int,
-    progress: AbstractContextManager[Callable[[Tally], None]],
-) -> tuple[Failure, ...]:
-    """Run every batch, ``processes`` at once; one process alone runs them right here.
+    progress: AbstractContextManager[Callable[[Told], None]],
+) -> list[Done]:
+    """Do all of ``work``, ``processes`` pieces at once, and return what came of them, in any order; one
+    process alone does them right here.
 
     ``progress`` is told what was done; it is entered when the processes have begun, since a process must not
     be forked from one with threads.
 
-    Raises RunStopped under stop-on-error, after the other batches have stopped too, and MirrorError when a
-    process dies; what was finished is recorded in every case.
+    Raises RunStopped under stop-on-error, after the others have stopped too, and MirrorError when a process
+    dies; what was finished is recorded in every case.
     """
     # No more processes than requests at once, or the administrator's limit would not hold.
-    processes = min(processes, len(batches), mirror.settings.workers)
+    processes = min(processes, len(work), mirror.settings.workers)
     if processes <= 1:
-        failures: list[Failure] = []
-        with progress as on_progress:
-            for batch in batches:
-                failures += download_projects(mirror, run_id, batch, on_progress=on_progress).failures
-        return tuple(failures)
+        with progress as tell:
+            shared = Shared(sharers=1, should_stop=lambda: None, tell=tell)
+            return [piece(mirror, shared) for piece in work]
     with held_back():
-        return _in_processes(mirror, run_id, batches, processes, progress)
+        return _in_processes(mirror, work, processes, progress)
 
 
 def _in_processes(
     mirror: Mirror,
-    run_id: int,
-    batches: Sequence[int],
+    work: Sequence[Work[Told, Done]],
     processes: int,
-    progress: AbstractContextManager[Callable[[Tally], None]],
-) -> tuple[Failure, ...]:
+    progress: AbstractContextManager[Callable[[Told], None]],
+) -> list[Done]:
     # A forked process has everything imported. It must not share a connection to the ledger.
     context = multiprocessing.get_context("fork")
     mirror.ledger.engine.dispose()
-    tallies: Queue[Tally] = context.Queue()
+    told: Queue[Told] = context.Queue()
     # Without a lock, which a process that is killed would never give back.
     stop = context.RawValue(c_bool, False)
-    with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, tallies, stop)) as pool:
+    with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, told, stop)) as pool:
         try:
             with _signals_blocked():
-                running = {pool.submit(_run, run_id, batch) for batch in batches}
-            with progress as on_progress:
-                return _collect(running, tallies, stop, on_progress)
+                running = {pool.submit(_run, piece) for piece in work}
+            with progress as tell:
+                return _collect(running, told, stop, tell)
         except BrokenProcessPool as error:
             _await_own_signal()
             raise MirrorError(
@@ -110,13 +124,10 @@ def _await_own_signal() -> None:
 
 
 def _collect(
-    running: set["Future[tuple[Failure, ...]]"],
-    tallies: "Queue[Tally]",
-    stop: c_bool,
-    on_progress: Callable[[Tally], None],
-) -> tuple[Failure, ...]:
-    """What came of the batches. A signal stops them; another one kills them, and so does time."""
-    failures: list[Failure] = []
+    running: set["Future[Done]"], told: "Queue[Told]", stop: c_bool, tell: Callable[[Told], None]
+) -> list[Done]:
+    """What came of the work. A signal stops it; another one kills it, and so does time."""
+    ended: list[Done] = []
     stopped: list[RunStopped] = []
     kill_at: float | None = None
     while running:
@@ -127,24 +138,24 @@ def _collect(
                 for child in multiprocessing.active_children():
                     child.kill()
         done, running = wait(running, timeout=_TICK, return_when=FIRST_COMPLETED)
-        _drain(tallies, on_progress)
+        _drain(told, tell)
         for future in done:
             try:
-                failures += future.result()
+                ended.append(future.result())
             except RunStopped as error:
                 stop.value = True
                 stopped.append(error)
-    _drain(tallies, on_progress)
+    _drain(told, tell)
     check()
     if stopped:
         raise stopped[0]
-    return tuple(failures)
+    return ended
 
 
-def _drain(tallies: "Queue[Tally]", on_progress: Callable[[Tally], None]) -> None:
+def _drain(told: "Queue[Told]", tell: Callable[[Told], None]) -> None:
     while True:
         try:
-            on_progress(tallies.get_nowait())
+            tell(told.get_nowait())
         except queue.Empty:
             return
 
@@ -152,18 +163,18 @@ def _drain(tallies: "Queue[Tally]", on_progress: Callable[[Tally], None]) -> Non
 # What a worker process got from its parent when it began.
 _settings: Settings
 _sharers: int
-_tallies: "Queue[Tally]"
+_told: "Queue[Any]"
 _stop: c_bool
 
 
-def _begin(settings: Settings, sharers: int, tallies: "Queue[Tally]", stop: c_bool) -> None:
-    global _settings, _sharers, _tallies, _stop
-    _settings, _sharers, _tallies, _stop = settings, sharers, tallies, stop
+def _begin(settings: Settings, sharers: int, told: "Queue[Any]", stop: c_bool) -> None:
+    global _settings, _sharers, _told, _stop
+    _settings, _sharers, _told, _stop = settings, sharers, told, stop
     # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # Progress that nobody reads any more must not keep this process from ending.
-    tallies.cancel_join_thread()
+    told.cancel_join_thread()
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()
 
 
@@ -173,7 +184,7 @@ _open = ExitStack()
 
 @cache
 def _mirror() -> Mirror:
-    """The mirror, opened once for all batches of this process."""
+    """The mirror, opened once for all work of this process."""
     return _open.enter_context(open_mirror(_settings))
 
 
@@ -185,10 +196,8 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _run(run_id: int, batch: int) -> tuple[Failure, ...]:
+def _run(piece: Work[Any, Done]) -> Done:
     def should_stop() -> str | None:
         return "another batch stopped the run" if _stop.value else None
 
-    return download_projects(
-        _mirror(), run_id, batch, sharers=_sharers, should_stop=should_stop, on_progress=_tallies.put
-    ).failures
+    return piece(_mirror(), Shared(sharers=_sharers, should_stop=should_stop, tell=_told.put))

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
@@ -15,7 +16,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from pypi_mirror.cli.interruption import check, held_back, interruptible
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.plan_report import report_plan
-from pypi_mirror.cli.processes import run_batches
+from pypi_mirror.cli.processes import Shared, run_all
 from pypi_mirror.cli.sync_report import (
     has_waiting,
     print_failed_json,
@@ -24,9 +25,11 @@ from pypi_mirror.cli.sync_report import (
     print_waiting,
 )
 from pypi_mirror.errors import ApprovalRequired, MirrorBusy, MirrorError
+from pypi_mirror.ledger.plan import NameRange
+from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
-from pypi_mirror.model import RunKind, RunState
+from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.plan import BATCHES_EACH
 from pypi_mirror.planning.removals import require_none_waits
@@ -34,9 +37,10 @@ from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.page_layout import tidy_layout
 from pypi_mirror.runs.approve_removals import approve_removals
+from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog
 from pypi_mirror.runs.partition_projects import Partition, partition_projects
-from pypi_mirror.runs.read_pages import PagesRead, read_pages
+from pypi_mirror.runs.read_pages import PagesRead, read_pages, read_range
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
 from pypi_mirror.settings.read import read_settings
@@ -47,6 +51,10 @@ _ASK_AGAIN = 2.0
 _PROJECTS_A_PROCESS = 4
 # So many pages are read in a second.
 _WORTH_SHOWING = 200
+# What makes a process more worth starting for reading.
+_PAGES_A_PROCESS = 200
+# Ranges that each process reads, one after the other: some take longer.
+_RANGES_EACH = 4
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -190,8 +198,8 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
         said = "The filters changed since the last complete run: every project is looked at."
         print(said, file=sys.stderr if arguments.json else sys.stdout, flush=True)
     processes: int | None = arguments.processes
-    most = processes or os.cpu_count() or 1
-    _read(mirror, fetched.run_id)
+    most = _most_processes(arguments)
+    _read(mirror, fetched.run_id, most)
     partition = partition_projects(
         mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS, listed=True
     )
@@ -206,20 +214,39 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     return report(mirror, fetched.run_id)
 
 
-def _read(mirror: Mirror, run_id: int) -> PagesRead:
+def _most_processes(arguments: argparse.Namespace) -> int:
+    return arguments.processes or os.cpu_count() or 1
+
+
+def _read(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ...]:
+    """Read upstream's pages as ``read_pages`` does, many of them in ``processes``; returns what failed."""
     pages = list_projects(mirror, run_id)
     if pages < _WORTH_SHOWING:
-        return read_pages(mirror, run_id)
+        return read_pages(mirror, run_id).failed
     from pypi_mirror.cli.progress import show_reading
 
-    with show_reading(pages) as progress:
-        return read_pages(mirror, run_id, on_read=progress)
+    processes = min(processes, pages // _PAGES_A_PROCESS) or 1
+    ranges = mirror.ledger.plan.unread_ranges(run_id, processes * _RANGES_EACH)
+    work = [partial(_read_range, run_id, within) for within in ranges]
+    read = run_all(mirror, work, processes=processes, progress=show_reading(pages))
+    return tuple(each for one in read for each in one.failed)
+
+
+def _read_range(run_id: int, within: NameRange, mirror: Mirror, shared: Shared[int]) -> PagesRead:
+    return read_range(
+        mirror,
+        run_id,
+        within,
+        sharers=shared.sharers,
+        should_stop=shared.should_stop,
+        on_read=shared.tell,
+    )
 
 
 def _dry_run(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) -> int:
     require_none_waits(mirror)
     fetched = begin(mirror, request, wait=arguments.wait)
-    failed = _read(mirror, fetched.run_id).failed
+    failed = _read(mirror, fetched.run_id, _most_processes(arguments))
     partition = partition_projects(mirror, fetched.run_id, listed=True)
     absent = _absent(mirror, request)
     report_plan(mirror, fetched, partition, as_json=arguments.json, failed=failed, absent=absent)
@@ -257,10 +284,20 @@ def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
     # What draws the bar is slow to import, and a run without work draws none.
     from pypi_mirror.cli.progress import show_progress
 
-    run_batches(
+    run_all(
         mirror,
-        partition.run_id,
-        [batch.number for batch in partition.batches],
+        [partial(_download_batch, partition.run_id, batch.number) for batch in partition.batches],
         processes=processes,
         progress=show_progress(partition.projects),
+    )
+
+
+def _download_batch(run_id: int, batch: int, mirror: Mirror, shared: Shared[Tally]) -> None:
+    download_projects(
+        mirror,
+        run_id,
+        batch,
+        sharers=shared.sharers,
+        should_stop=shared.should_stop,
+        on_progress=shared.tell,
     )

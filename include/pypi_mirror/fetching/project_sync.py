@@ -255,9 +255,13 @@ class ProjectSync:
                         said = _as_before(file, our_page()) if _is_replaced(error) else file
                         acquired[number] = await self._pool.kept(said, known, verify=verify)
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(len(files), _FILES_AT_ONCE)):
-                group.create_task(acquire_next())
+        at_once = 1 if self._pool is None else min(len(files), _FILES_AT_ONCE)
+        if at_once <= 1:
+            await acquire_next()
+        else:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(at_once):
+                    group.create_task(acquire_next())
         had = [each for each in acquired if each is not None]
         is_new = before.project is None or not before.project.present
         if errors and not had and is_new:

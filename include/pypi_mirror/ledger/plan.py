@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
@@ -64,6 +64,14 @@ class Progress:
     batches: int
     batches_done: int
     tally: Tally
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameRange:
+    """Names from ``first`` on, up to ``before`` and without it; None: to the end."""
+
+    first: str
+    before: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,14 +190,28 @@ class Plan:
         with self._engine.begin() as connection:
             connection.execute(update(plan).where(*failed).values(state=PlanState.PENDING.value))
 
-    def unread(self, run_id: int, limit: int) -> list[PlannedProject]:
+    def unread(self, run_id: int, limit: int, within: NameRange | None = None) -> list[PlannedProject]:
         """Up to ``limit`` of the projects the run takes whose pages have to be asked for, in the order of its
         turns.
         """
         statement = select(plan).where(plan.c.run_id == run_id, *_UNREAD)
+        if within is not None:
+            statement = statement.where(plan.c.project >= within.first)
+            if within.before is not None:
+                statement = statement.where(plan.c.project < within.before)
         statement = statement.order_by(plan.c.batch.desc(), plan.c.project).limit(limit)
         with self._engine.connect().execution_options(reading=True) as connection:
             return [_planned(row) for row in connection.execute(statement)]
+
+    def unread_ranges(self, run_id: int, number: int) -> list[NameRange]:
+        """The projects whose pages have to be asked for, in up to ``number`` ranges of as many each."""
+        size = max(1, -(-self.count_unread(run_id) // number))
+        position = func.row_number().over(order_by=plan.c.project).label("position")
+        unread = select(plan.c.project, position).where(plan.c.run_id == run_id, *_UNREAD).subquery()
+        statement = select(unread.c.project).where(unread.c.position % size == (1 % size))
+        with self._engine.connect().execution_options(reading=True) as connection:
+            firsts = connection.execute(statement.order_by(unread.c.project)).scalars().all()
+        return [NameRange(first=first, before=before) for first, before in zip_longest(firsts, firsts[1:])]
 
     def count_unread(self, run_id: int) -> int:
         """How many projects the run takes whose pages have to be asked for."""

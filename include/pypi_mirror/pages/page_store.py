@@ -247,13 +247,13 @@ class PageStore:
 
     def remove_legacy_json(self, name: NormalizedName) -> bool:
         """Remove the project's legacy JSON; return whether there was one."""
-        path = self._legacy_json(name)
-        removed = remove_file(self._web / "json" / name)
+        removed = remove_file(f"{self._web}/json/{_checked(name)}")
         # Most projects have no directory, and another one's is not looked into by way of a link.
-        if path.parent.is_dir() and not path.parent.is_symlink():
-            removed |= remove_file(path)
-            _remove_release_documents(path.parent)
-            _remove_page_directory(str(path.parent))
+        directory = f"{self._web}/pypi/{name}"
+        if os.path.isdir(directory) and not os.path.islink(directory):  # noqa: PTH112, PTH114 - one call
+            removed |= remove_file(f"{directory}/json")
+            _remove_release_documents(Path(directory))
+            _remove_page_directory(directory)
         return removed
 
     @overload

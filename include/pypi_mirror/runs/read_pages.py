@@ -11,8 +11,9 @@ from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.fetching.read_commit import ReadCommit
 from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.page_reads import PageRead
+from pypi_mirror.ledger.plan import NameRange
 from pypi_mirror.ledger.results import Failed
-from pypi_mirror.mirror import Mirror
+from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import PlannedProject
 
 log = logging.getLogger(__name__)
@@ -49,16 +50,33 @@ def read_pages(
     when upstream answers nothing any more, LeaseLost when another run has taken the mirror over.
     """
     run = mirror.ledger.runs.get(run_id)
-    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
-    keep_lease()
+    mirror.ledger.lease.renew(run.request.label)
     if again:
         mirror.ledger.plan.reopen_unread(run_id)
     mirror.ledger.plan.note_unread(run_id, since=run.started_at, now=int(mirror.clock()))
-    pages = mirror.ledger.plan.count_unread(run_id)
-    failed: list[Failed] = []
-    if not pages:
+    if not mirror.ledger.plan.count_unread(run_id):
         return PagesRead(asked=0, failed=())
+    return read_range(mirror, run_id, None, should_stop=should_stop, on_read=on_read)
+
+
+def read_range(
+    mirror: Mirror,
+    run_id: int,
+    within: NameRange | None,
+    *,
+    sharers: int = 1,
+    should_stop: Callable[[], str | None] = lambda: None,
+    on_read: Callable[[int], None] = lambda _: None,
+) -> PagesRead:
+    """The pages of ``list_projects``'s projects ``within`` a range of names, None for all, read as
+    ``read_pages`` does. ``sharers`` ranges at most are read at once, this one among them.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+    keep_lease()
     limit = mirror.failure_limit(run_id)
+    asked = 0
+    failed: list[Failed] = []
 
     def on_recorded(group: list[PageRead | Failed]) -> None:
         lost = [each for each in group if isinstance(each, Failed)]
@@ -69,7 +87,8 @@ def read_pages(
         on_read(len(group))
 
     async def read() -> None:
-        async with mirror.transport() as transport:
+        nonlocal asked
+        async with mirror.transport(sharers=sharers) as transport:
             reader = mirror.page_reader(transport, run)
 
             async def work(project: PlannedProject, before: Before) -> PageRead:
@@ -77,12 +96,13 @@ def read_pages(
                 return PageRead(planned=project, entry=reading.entry, confirmed=reading.confirmed)
 
             # What was read, or has failed, is not unread any more.
-            while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE):
+            while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE, within):
+                asked += len(planned)
                 await Batch(
                     work=work,
                     look_up=lambda chunk: _known(mirror, chunk),
                     commit=ReadCommit(mirror.page_reads(run), on_recorded),
-                    parallel=mirror.settings.workers * _PAGES_PER_WORKER,
+                    parallel=share(mirror.settings.workers, sharers) * _PAGES_PER_WORKER,
                     should_stop=lambda: limit() or should_stop(),
                     on_failed=limit.failed,
                     keep_alive=keep_lease,
@@ -92,7 +112,7 @@ def read_pages(
     asyncio.run(read())
     if (reason := limit()) is not None:
         raise RunStopped(reason)
-    return PagesRead(asked=pages, failed=tuple(failed))
+    return PagesRead(asked=asked, failed=tuple(failed))
 
 
 def _known(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
