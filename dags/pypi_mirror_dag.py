@@ -156,7 +156,7 @@ def pypi_mirror() -> None:
 
     @task(priority_weight=PUBLISHING)
     def report(run: int) -> dict[str, int]:
-        """End the run and write the status; fails if projects failed for the first time."""
+        """End the run and write the status; fails if projects failed, known failures apart."""
         from mirror_airflow.task_log import require_success
         from pypi_mirror.runs.report import report as step
 

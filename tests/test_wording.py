@@ -2,13 +2,15 @@
 
 import pytest
 
-from pypi_mirror.wording import count, duration, moment_of, size
+from pypi_mirror.wording import count, duration, moment_of, size, some_of
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
     [
         (0, "0 bytes"),
+        (1, "1 byte"),
+        (2, "2 bytes"),
         (999, "999 bytes"),
         (1000, "1.00 kB"),
         (9_994, "9.99 kB"),
@@ -27,6 +29,12 @@ def test_sizes(number: int, text: str) -> None:
 
 def test_counts() -> None:
     assert [count(number, "file") for number in (0, 1, 1234)] == ["0 files", "1 file", "1,234 files"]
+
+
+def test_of_many_names_the_first_are_said() -> None:
+    names = [f"name-{number}" for number in range(1, 1_204)]
+    assert [some_of(names[:number], 3) for number in (0, 1, 3)] == ["", "name-1", "name-1, name-2, name-3"]
+    assert some_of(names, 3) == "name-1, name-2, name-3 and 1,200 more"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ STEPS = """
 | download_projects | for each batch: downloads and verifies files, writes the pages of its projects |
 | rebuild_index | writes the root index, then moves the cursor |
 | reload_nginx | reloads nginx, then requests the site as a client would; updates the asset of the pages |
-| report | writes the status; fails if projects failed for the first time |
+| report | writes the status; fails if projects failed, known failures apart |
 
 The asset `pypi_mirror_pages` is updated when pages changed, and only then, with the mirror's `serial` in its
 `extra`: schedule DAGs of your own on it.

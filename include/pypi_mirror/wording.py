@@ -1,5 +1,6 @@
 """Numbers, sizes and times in plain English, as every face of the project says them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -11,8 +12,16 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """The first of ``names``: ``alpha, beta and 12 more``."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def size(number: int) -> str:
-    """Bytes in decimal units, three digits or so: ``1.23 GB``."""
+    """Bytes in decimal units, three digits or so: ``1 byte``, ``1.23 GB``."""
+    if number == 1:
+        return "1 byte"
     value, unit = float(number), 0
     # 999.95 would be written as 1000.
     while value >= 999.5 and unit < len(_UNITS) - 1:

@@ -90,7 +90,17 @@ def test_a_project_that_upstream_does_not_have(conf: str, capsys: pytest.Capture
     assert main(["explain", "--online", "-c", conf, "alhpa"]) == 1
     out, err = capsys.readouterr()
     assert out == "alhpa: selected ([allowlist] packages lists alhpa).\n"
-    assert err == "upstream has no project alhpa\n"
+    assert err == "upstream has no project alhpa (did you mean alpha?)\n"
+
+
+@pytest.mark.parametrize(("name", "hint"), [("compield", " (did you mean compiled?)"), ("zzz", "")])
+def test_a_name_of_which_nothing_is_known_gets_the_nearest_one(
+    conf: str, capsys: pytest.CaptureFixture[str], name: str, hint: str
+) -> None:
+    main(["sync", "-c", conf, "--processes", "1"])
+    capsys.readouterr()
+    assert main(["explain", "-c", conf, name]) == 1
+    assert capsys.readouterr().err.endswith(f"explain -c {conf} {name} --online` asks for it{hint}\n")
 
 
 def test_an_upstream_that_refuses_is_said_and_what_is_here_is_shown(
@@ -102,6 +112,7 @@ def test_an_upstream_that_refuses_is_said_and_what_is_here_is_shown(
     assert main(["explain", "--online", "-c", conf, "alpha"]) == 1
     out, err = capsys.readouterr()
     assert err.startswith("upstream could not be asked: ")
+    assert "did you mean" not in err, "alpha is held: it is not misspelt"
     assert "403" in err
     assert "alpha-1.0-py3-none-any.whl" in out
 

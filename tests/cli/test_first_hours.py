@@ -134,7 +134,7 @@ def test_sync_as_json(tmp_path: Path) -> None:
 NAMES = {
     "sync": "upstream has no project alhpa (did you mean alpha?)",
     "plan": "upstream has no project alhpa (did you mean alpha?)",
-    "explain": "upstream has no project alhpa",
+    "explain": "upstream has no project alhpa (did you mean alpha?)",
     "audit": "the mirror holds no project alhpa (did you mean alpha?)",
     "backlog retry": "alhpa: not on the backlog",
     "backlog forget": "alhpa: not on the backlog",
@@ -154,6 +154,10 @@ def test_a_name_that_is_not_there_is_an_error_of_every_verb(tmp_path: Path) -> N
             assert message in said.err, verb
             assert "Nothing is wrong" not in said.out
             assert "1 project synced" not in said.out
+            if verb == "sync":
+                # What is remembered of the run says the same as its exit code.
+                status = line.run("status")
+                assert "last run        failed: upstream has no project alhpa\n" in status.out
 
 
 def test_a_dry_audit_beside_a_first_sync_finds_no_damage(tmp_path: Path) -> None:

@@ -66,16 +66,19 @@ def test_a_selected_project_before_any_sync(bench: MakeBench) -> None:
 
 
 def test_a_selected_project_that_upstream_does_not_have(synced: Bench) -> None:
-    result = synced.selected("no-such-project")
-    assert result.state is RunState.SUCCESS
+    result = synced.selected("no-such-project", "alpha")
+    assert (result.state, result.absent) == (RunState.FAILED, ("no-such-project",))
+    assert result.reason == "upstream has no project no-such-project"
     assert result.tally.projects_removed == 0
     assert not synced.page_directory("no-such-project").exists()
+    assert synced.sync().state is RunState.SUCCESS
     audit(synced)
 
 
 def test_a_selected_project_that_upstream_has_removed(synced: Bench) -> None:
     synced.server.apply(RemoveProject(project="old"))
-    assert synced.selected("old").tally.projects_removed == 1
+    result = synced.selected("old")
+    assert (result.tally.projects_removed, result.state, result.absent) == (1, RunState.SUCCESS, ())
     assert not synced.page_directory("old").exists()
     audit(synced)
 
@@ -88,8 +91,10 @@ def test_a_selected_project_that_fails_is_put_on_the_backlog(synced: Bench) -> N
     result = synced.selected("old")
     assert [failure.project for failure in result.new_failures] == ["old"]
     assert list(synced.backlog()) == ["old"]
+    again = synced.selected("old")
+    assert (again.new_failures, again.state, again.reason) == ((), RunState.FAILED, "old failed")
     synced.server.faults.clear()
-    assert synced.sync(clock_step=20).backlog == 0
+    assert synced.sync(clock_step=60).backlog == 0
     audit(synced)
 
 

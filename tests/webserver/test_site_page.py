@@ -120,7 +120,7 @@ def test_the_page_is_the_golden_one() -> None:
 
 def test_the_page_is_right_without_javascript() -> None:
     assert read().figures == {
-        "updated": "Last complete run: 2026-11-22 12:30 UTC.",
+        "updated": "Last complete sync: 2026-11-22 12:30 UTC.",
         "behind": "Upstream is 59 events ahead.",
         "projects": "1,234",
         "files": "45,678",
@@ -134,8 +134,8 @@ def test_the_page_is_right_without_javascript() -> None:
 def test_a_mirror_that_never_ran_says_so() -> None:
     page = read(status=NEW)
     text = " ".join(page.words)
-    assert "no run yet" in text
-    assert "No run is complete yet" in page.figures["updated"]
+    assert "not synced yet" in text
+    assert "The first sync is not complete yet" in page.figures["updated"]
     assert page.figures["cursor"] == "–"
     assert "dropped" not in page.figures
 
@@ -146,7 +146,7 @@ def test_a_mirror_that_never_ran_says_so() -> None:
         (RunState.SUCCESS, "last run succeeded"),
         (RunState.FAILED, "last run failed"),
         (RunState.RUNNING, "syncing now"),
-        (RunState.PAUSED, "paused"),
+        (RunState.PAUSED, "sync paused"),
     ],
 )
 def test_the_state_of_the_last_run_by_page_and_script_alike(state: RunState, words: str) -> None:

@@ -22,7 +22,7 @@ from pypi_mirror.model import RunState
 from pypi_mirror.runs.raise_alerts import Event, known_parked
 from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.wording import moment_of
+from pypi_mirror.wording import count, moment_of, some_of
 
 log = logging.getLogger(__name__)
 
@@ -124,10 +124,8 @@ def failures_to_report(
 
 def _title(projects: Sequence[FailedProject], tasks: Sequence[FailedTask]) -> str:
     if projects:
-        names = ", ".join(p.project for p in projects[:3])
-        more = len(projects) - 3
-        count = "1 project failed" if len(projects) == 1 else f"{len(projects)} projects failed"
-        return f"{count}: {names}" + (f" and {more} more" if more > 0 else "")
+        names = some_of([each.project for each in projects], 3)
+        return f"{count(len(projects), 'project')} failed: {names}"
     return f"{tasks[0].task} failed" if tasks else "it ended without an error"
 
 

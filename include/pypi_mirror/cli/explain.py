@@ -10,6 +10,7 @@ import msgspec
 from pypi_mirror.cli.output import warn
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.mirror import open_mirror, open_to_plan
+from pypi_mirror.observing.asked_for_names import did_you_mean
 from pypi_mirror.observing.explain import Explanation, FileExplained, FileState, explain
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, size
@@ -51,21 +52,23 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         ask_for = mirror.settings.timeout if arguments.online else None
         explained = explain(mirror, arguments.project, ask_for=ask_for)
+        is_unknown = not explained.found and not mirror.ledger.projects.known([explained.project])
+        hint = did_you_mean(mirror, explained.project) if is_unknown else ""
     if arguments.json:
         document = msgspec.json.format(msgspec.json.encode(explained), indent=2)
         sys.stdout.write(document.decode() + "\n")
     else:
-        _print(explained, online=arguments.online)
+        _print(explained, online=arguments.online, hint=hint)
     return 0 if explained.found else 1
 
 
-def _print(explained: Explanation, *, online: bool) -> None:
+def _print(explained: Explanation, *, online: bool, hint: str) -> None:
     verdict = "selected" if explained.selected else "left out"
     print(f"{explained.project}: {verdict} ({explained.why}).")
     if explained.trouble is not None:
-        warn(explained.trouble)
+        warn(f"{explained.trouble}{hint}")
     elif not explained.found:
-        print(f"upstream has no project {explained.project}", file=sys.stderr)
+        warn(f"upstream has no project {explained.project}{hint}")
     elif explained.read_at is not None and not online:
         print(f"Upstream's page as of {explained.read_at:%Y-%m-%d %H:%M} UTC.")
     if explained.found and explained.status not in (None, "active"):

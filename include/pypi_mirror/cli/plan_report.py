@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.cli.output import say
+from pypi_mirror.cli.output import say, warn
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
+from pypi_mirror.observing.asked_for_names import did_you_mean
 from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.runs.fetch_changelog import Fetched
 from pypi_mirror.runs.partition_projects import Partition
@@ -46,7 +47,7 @@ def report_plan(
         for each in failed:
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
         for name in absent:
-            print(f"upstream has no project {name}", file=sys.stderr)
+            warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
     if unknown:
         print(f"warning: {described(unknown)}", file=sys.stderr)
 

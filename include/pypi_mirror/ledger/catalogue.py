@@ -55,6 +55,19 @@ class Catalogue:
         with self._engine.connect().execution_options(reading=True) as connection:
             return {NormalizedName(name) for name in connection.scalars(statement)}
 
+    def with_page(self, prefix: str, limit: int) -> list[NormalizedName]:
+        """Projects that upstream has a page of, as was last read, whose names begin with ``prefix``."""
+        statement = (
+            select(catalogue.c.name)
+            # Names are of ASCII, and this sorts behind all that begin with the prefix.
+            .where(catalogue.c.name >= prefix, catalogue.c.name < f"{prefix}\x7f")
+            .where(catalogue.c.state == EntryState.PAGE.value)
+            .order_by(catalogue.c.name)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [NormalizedName(name) for name in connection.scalars(statement)]
+
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Drop the entries of ``names``: their pages have to be read again."""
         with self._engine.begin() as connection:

@@ -44,16 +44,19 @@ def require_upstream(mirror: Mirror, names: Sequence[NormalizedName]) -> None:
 
 
 def did_you_mean(mirror: Mirror, name: NormalizedName) -> str:
-    """`` (did you mean numpy?)`` for the most similar name that the mirror knows; nothing without any."""
+    """`` (did you mean numpy?)`` for the most similar name that is known; nothing without any."""
     close = similar_names(mirror, name, most=1)
     return f" (did you mean {close[0]}?)" if close else ""
 
 
 def similar_names(mirror: Mirror, name: str, *, most: int) -> tuple[str, ...]:
-    """Names that the mirror knows, begin with the same letter and are spelt alike; the most similar first."""
+    """Names that begin with the same letter and are spelt alike, the most similar first: of what the mirror
+    holds, of the pages of upstream that it has read, and of what the allow-list names.
+    """
     held = mirror.ledger.listings.projects_beginning(name[:1], None, _MOST)
     known: set[str] = {each.name for each in held if each.status not in (REMOVING, REMOVED)}
     known |= mirror.policy.named_projects
+    known.update(mirror.ledger.catalogue.with_page(name[:1], _MOST))
     # A misspelling is about as long, and to compare with all of the public index takes a second.
     near = sorted(each for each in known if abs(len(each) - len(name)) <= _LONGER and each != name)
     return tuple(difflib.get_close_matches(name, near, n=most, cutoff=_SIMILAR))

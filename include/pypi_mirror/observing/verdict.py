@@ -11,10 +11,9 @@ from typing import Final
 
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview
-from pypi_mirror.wording import count, duration, moment, size
+from pypi_mirror.wording import count, duration, moment, size, some_of
 
 _DAY: Final = 24 * 3600
-_NAMED: Final = 10
 
 
 class Tone(StrEnum):
@@ -192,12 +191,11 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             advice="Runs and the DAG pypi_mirror_watch ask upstream: check that both are switched on.",
         )
     if seen.unknown_names:
-        shown, more = seen.unknown_names[:_NAMED], len(seen.unknown_names) - _NAMED
         yield Finding(
             state="unknown-names",
             tone=Tone.WARN,
             headline=f"Upstream does not list {count(len(seen.unknown_names), 'requested project')}",
-            advice=f"{', '.join(shown)}{f' and {more} more' if more > 0 else ''}: correct or remove these "
+            advice=f"{some_of(seen.unknown_names)}: correct or remove these "
             "names in [allowlist] packages or requirements.",
         )
     if seen.backlog and not _has_failed(seen):

@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlanState
+from pypi_mirror.wording import some_of
 
 _CHUNK: Final = 5_000
 _NAMED: Final = 20
@@ -51,10 +52,9 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
 
 def described(names: Sequence[str]) -> str:
     """What people are told: which names, and what to do about them."""
-    shown = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
     return (
-        f"upstream does not list {shown}: mistyped in [allowlist] packages or requirements, removed, or "
-        "quarantined"
+        f"upstream does not list {some_of(names, _NAMED)}: mistyped in [allowlist] packages or "
+        "requirements, removed, or quarantined"
     )
 
 

@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.wording import some_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ def forget_backlog(
     selected = {e.project for e in entries if mirror.policy.rejection_reason(e.project) is None}
     if selected and not force:
         raise MirrorError(
-            f"{_named(sorted(selected))}: selected by the filters and behind upstream; forgotten, it stays "
+            f"{some_of(sorted(selected))}: selected by the filters and behind upstream; forgotten, it stays "
             "so until upstream changes it again or `pypi-mirror sync --recheck` looks. Use --force if that "
             "is meant, [blocklist] packages if it is not wanted, or `pypi-mirror backlog retry`"
         )
@@ -75,9 +76,5 @@ def chosen(mirror: Mirror, projects: Sequence[NormalizedName] | None) -> list[Ba
     by_name = {entry.project: entry for entry in entries}
     missing = [name for name in projects if name not in by_name]
     if missing:
-        raise MirrorError(f"{_named(missing)}: not on the backlog; `pypi-mirror backlog` lists what is")
+        raise MirrorError(f"{some_of(missing)}: not on the backlog; `pypi-mirror backlog` lists what is")
     return [by_name[name] for name in dict.fromkeys(projects)]
-
-
-def _named(names: Sequence[NormalizedName]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

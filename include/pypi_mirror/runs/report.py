@@ -24,6 +24,7 @@ from pypi_mirror.planning.unknown_names import note_missing_pages
 from pypi_mirror.publishing.site import show_site
 from pypi_mirror.publishing.write_metrics import write_metrics
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
+from pypi_mirror.wording import some_of
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ class Report:
 
 
 def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
-    """End the run: failed when ``reason`` says why or when it has new failures, paused when it has left a
-    part of its plan to a later one, successful otherwise.
+    """End the run: failed when ``reason`` says why, when it has new failures, or when a project that it was
+    asked for by name failed or is not there; paused when it has left a part of its plan to a later one,
+    successful otherwise.
 
     Releases the lease. Asking again about a run that has ended gives the same answer.
     """
@@ -77,8 +79,8 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     progress = mirror.ledger.plan.progress(run_id)
     failures = _failures(mirror, run)
     new = tuple(f for f in failures if f.new)
-    if reason is None and new:
-        reason = f"{len(new)} of {progress.planned} projects failed for the first time"
+    absent = _absent(mirror, run, failures)
+    reason = reason or _why_failed(run, progress.planned, failures, absent)
     state = RunState.SUCCESS if reason is None else RunState.FAILED
     pause = pause_of(mirror, run_id)
     beyond = mirror.ledger.plan.left(run_id)
@@ -135,7 +137,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
         backlog=mirror.ledger.backlog.count(),
         reason=reason,
         left=remaining,
-        absent=_absent(mirror, run, failures),
+        absent=absent,
         refused=tuple(mirror.ledger.left_out.refused(run_id=run_id, limit=_REFUSED_SHOWN)),
         refused_parts=refused.files + refused.fields,
         silent_losses=lost,
@@ -175,6 +177,21 @@ def _failures(mirror: Mirror, run: Run) -> list[Failure]:
     ]
 
 
+def _why_failed(
+    run: Run, planned: int, failures: Sequence[Failure], absent: Sequence[NormalizedName]
+) -> str | None:
+    """Why a run that reached its end has failed all the same; None when it has not.
+
+    What was on the backlog before fails no run of everything, but one in which a person asked for it.
+    """
+    if run.request.kind is RunKind.SELECTED:
+        failed = f"{some_of([f.project for f in failures])} failed" if failures else ""
+        missing = f"upstream has no project {some_of(absent)}" if absent else ""
+        return "; ".join(filter(None, (failed, missing))) or None
+    new = sum(failure.new for failure in failures)
+    return f"{new:,} of {planned:,} projects failed for the first time" if new else None
+
+
 def _absent(mirror: Mirror, run: Run, failures: Sequence[Failure]) -> tuple[NormalizedName, ...]:
     """A misspelt name would otherwise look like a project that was synced."""
     if run.request.kind is not RunKind.SELECTED:
@@ -183,6 +200,8 @@ def _absent(mirror: Mirror, run: Run, failures: Sequence[Failure]) -> tuple[Norm
     known = mirror.ledger.projects.known(asked_for)
     there = {name for name, project in known.items() if project.present}
     there.update(failure.project for failure in failures)
+    # What upstream has removed left the mirror as it was asked to.
+    there.update(mirror.ledger.plan.removed(run.id))
     return tuple(name for name in asked_for if name not in there)
 
 

@@ -8,6 +8,7 @@ export const number = (n) => n.toLocaleString("en");
 export const count = (n, noun, plural = `${noun}s`) => `${number(n)} ${n === 1 ? noun : plural}`;
 
 export const size = (bytes) => {
+  if (Math.abs(bytes) === 1) return `${bytes < 0 ? "−" : ""}1 byte`;
   let value = Math.abs(bytes), unit = 0;
   while (value >= 999.5 && unit < UNITS.length - 1) { value /= 1000; unit += 1; }
   const text = value.toFixed(unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2);

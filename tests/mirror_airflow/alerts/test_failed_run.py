@@ -114,7 +114,7 @@ def test_the_title_names_the_first_projects_or_the_first_task() -> None:
 def test_a_huge_backlog_makes_no_huge_message() -> None:
     many = tuple(FailedProject(project=f"p{n}", error="CutOff", reason="it broke") for n in range(100_000))
     message = said(projects=many)
-    assert message.title == "100000 projects failed: p0, p1, p2 and 99997 more"
+    assert message.title == "100,000 projects failed: p0, p1, p2 and 99,997 more"
     assert (len(message.projects), message.unlisted) == (MOST_LISTED, 100_000 - MOST_LISTED)
     assert len(message.encoded()) < 10_000
     assert len(str(message.payload())) < 10_000
