@@ -217,7 +217,13 @@ def test_a_piped_sync_says_how_far_it_is(tmp_path: Path) -> None:
 def test_a_reader_that_leaves_ends_nothing_and_is_not_spoken_of(tmp_path: Path) -> None:
     with running(many(300, 1, 200).build()) as server:
         line = CommandLine.of(tmp_path, server)
-        for words in (("plan",), ("sync", *ONE), ("status",), ("audit", "--all"), ("config", "check")):
+        for words in (
+            ("plan",),
+            ("sync", *ONE),
+            ("status",),
+            ("audit", "--all"),
+            ("config", "check", "--all"),
+        ):
             end, begin = os.pipe()
             os.close(end)
             process = subprocess.Popen(

@@ -21,7 +21,6 @@ def test_what_is_mirrored_and_what_is_not(conf: Path, capsys: pytest.CaptureFixt
     (conf.parent / "list.txt").write_text("--pre\nfoo\nbar==1.0\nbaz @ git+https://git.example/baz\n")
     assert main(["config", "check", "-c", str(conf)]) == 0
     out, err = capsys.readouterr()
-    assert "requirements = list.txt\n" in out
     place = conf.parent / "list.txt"
     assert err.splitlines() == [
         "[allowlist] requirements: 2 projects in 1 file",
@@ -30,8 +29,8 @@ def test_what_is_mirrored_and_what_is_not(conf: Path, capsys: pytest.CaptureFixt
             "it comes from version control, which no index serves"
         ),
         f"without effect: {place}:1: --pre: pre-releases that a specifier admits are mirrored",
-        f"no mistakes in {conf}",
     ]
+    assert out == f"no mistakes in {conf}\n"
 
 
 def test_mistakes_are_those_of_the_configuration(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:

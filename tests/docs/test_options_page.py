@@ -13,7 +13,7 @@ HEAD = """\
 
 Made from where the options are declared; do not edit. The template
 [`include/mirror.conf`](../include/mirror.conf) explains each option at more length.
-`pypi-mirror config check` shows the values in effect and names every mistake with its line.
+`pypi-mirror config check` names every mistake with its line; with `--all` it shows the values in effect.
 
 The syntax of the file is bandersnatch's: sections, `key = value`, and lists with an item on each indented
 line. Lines that begin with `#` or `;` are comments. A percent sign is written `%%`. Relative paths begin at

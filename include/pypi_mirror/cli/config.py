@@ -1,4 +1,4 @@
-"""``pypi-mirror config check``: read the configuration and show what it comes to."""
+"""``pypi-mirror config check``: find mistakes in the configuration, and show every option in effect."""
 
 import argparse
 import os
@@ -24,9 +24,13 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     check = actions.add_parser(
         "check",
         parents=[common],
-        help="find every mistake; show every setting in effect",
-        examples=("pypi-mirror config check -c mirror.conf",),
+        help="find every mistake in the configuration",
+        examples=(
+            "pypi-mirror config check -c mirror.conf          # mistakes, and what has no effect",
+            "pypi-mirror config check -c mirror.conf --all    # every option in effect, too",
+        ),
     )
+    check.add_argument("--all", action="store_true", help="print every option in effect, as in the file")
     check.set_defaults(run=run)
 
 
@@ -35,6 +39,18 @@ def run(arguments: argparse.Namespace) -> int:
     read_first(settings.schedule.first, settings.path)
     requirements = read_requirements(settings)
     _require_directories(settings)
+    if arguments.all:
+        _print_options(settings)
+    if requirements.files:
+        _print_requirements(requirements)
+    for warning in settings.warnings:
+        print(f"{arguments.config}:{warning.line}: {warning.key}: {warning.message}", file=sys.stderr)
+    # What --all prints can be read again as a configuration.
+    print(f"no mistakes in {arguments.config}", file=sys.stderr if arguments.all else sys.stdout)
+    return 0
+
+
+def _print_options(settings: Settings) -> None:
     section = ""
     for name, key, value in describe(settings):
         if name != section:
@@ -43,12 +59,6 @@ def run(arguments: argparse.Namespace) -> int:
         # A list as it is written in the file: an item a line, behind the key.
         items = value.split("\n")
         print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
-    if requirements.files:
-        _print_requirements(requirements)
-    for warning in settings.warnings:
-        print(f"{arguments.config}:{warning.line}: {warning.key}: {warning.message}", file=sys.stderr)
-    print(f"no mistakes in {arguments.config}", file=sys.stderr)
-    return 0
 
 
 def _print_requirements(requirements: Requirements) -> None:
