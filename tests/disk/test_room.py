@@ -39,7 +39,7 @@ def room(*, free: int = 50 * GB, free_inodes: int = 500, inodes: int = 1000) -> 
         (room(), DiskReserve(percent=50), 0, None),
         (room(), DiskReserve(percent=51), 0, r"50\.0 GB of 100 GB left.* disk-reserve keeps 51\.0 GB"),
         (room(), DiskReserve(bytes=50 * GB), 0, None),
-        (room(), DiskReserve(bytes=50 * GB), 1, r"and 1 bytes more to come"),
+        (room(), DiskReserve(bytes=50 * GB), 1, r"and 1 byte more to come"),
         (room(), DiskReserve(bytes=51 * GB), 0, r"keeps 51\.0 GB free"),
         (room(), DiskReserve(bytes=10 * GB), 41 * GB, r"41\.0 GB more to come"),
         (room(free_inodes=49), DiskReserve(percent=5), 0, r"49 of 1,000 inodes left.* keeps 50 inodes"),
