@@ -32,7 +32,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.model import PlanState, RunKind
 from pypi_mirror.options.max_failures import format_max_failures
-from pypi_mirror.pages.links import PoolLinks
+from pypi_mirror.pages.links import PoolLinks, UpstreamLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
@@ -96,7 +96,11 @@ class Mirror:
             s.web,
             hash_index=s.hash_index,
             simple_format=s.simple_format,
-            links=PoolLinks(public_url=s.site.public_url, root_uri=s.root_uri),
+            links=(
+                UpstreamLinks()
+                if s.links_upstream
+                else PoolLinks(public_url=s.site.public_url, root_uri=s.root_uri)
+            ),
         )
 
     @cached_property

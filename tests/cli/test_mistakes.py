@@ -34,7 +34,7 @@ MISTAKES: dict[str, tuple[str, int, tuple[str, ...]]] = {
         6,
         ("[platform] environments", "linux"),
     ),
-    "clash of options": (HEAD + "release-files = false\n", 4, ("release-files", "root_uri")),
+    "clash of options": (HEAD + "timeout = 60\nglobal-timeout = 30\n", 5, ("timeout", "shorter")),
     "no address": (
         "[mirror]\ndirectory = {home}/mirror\nmaster = index\n",
         3,

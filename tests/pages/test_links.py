@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.pages.links import PoolLinks, quote_path
+from pypi_mirror.pages.links import PoolLinks, UpstreamLinks, quote_path
 from tests.pages.samples import pooled
 
 FILE = pooled("foo_bar-1.0-py3-none-any.whl")
@@ -54,3 +54,9 @@ def test_a_quoted_path_is_nothing_but_a_path(path: str) -> None:
 
     assert (parts.query, parts.fragment) == ("", "")
     assert unquote(parts.path) == f"/{path}"
+
+
+def test_a_mirror_without_files_links_to_upstreams() -> None:
+    links = UpstreamLinks()
+
+    assert links.file(FILE) == links.absolute(FILE) == FILE.remote.url

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+import requests
 
 from pypi_mirror.errors import ApprovalRequired, MirrorError, RulesChanged
 from pypi_mirror.model import RunKind, RunState
@@ -326,6 +327,22 @@ def test_without_release_files_pages_lead_elsewhere_and_nothing_is_downloaded(be
     made.sync()
     audit(made)
     compare(made)
+
+
+def test_without_files_and_root_uri_pages_link_to_where_upstreams_do(bench: MakeBench) -> None:
+    made = bench(scenario=small(), release_files=False)
+    assert made.sync().state is RunState.SUCCESS
+    audit(made)
+    compare(made)
+    assert [path.name for path in (made.web / "packages").iterdir()] == [".identity"]
+    urls = [file["url"] for file in made.page("alpha")["files"]]
+    assert urls
+    assert all(url.startswith(f"{made.server.url}/") for url in urls)
+    assert all(requests.get(url, timeout=10).ok for url in urls)
+    made.change(root_uri="https://files.example")
+    assert made.sync().state is RunState.SUCCESS
+    assert made.page("alpha")["files"][0]["url"].startswith("https://files.example/packages/")
+    audit(made)
 
 
 def test_release_files_switched_on_later(bench: MakeBench) -> None:

@@ -104,7 +104,6 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[site] listen",
         "not an IP address",
     ),
-    "no files, no root_uri": ("release-files = no", 4, "[mirror] release-files", "set root_uri"),
     "timeouts the wrong way round": (
         "timeout = 60\nglobal-timeout = 30",
         5,

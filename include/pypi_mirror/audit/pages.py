@@ -162,7 +162,8 @@ class PageAudit:
             return f"the row says SHA-256 {row.sha256.hex()}, the page {file.sha256}"
         if file.size is not None and file.size != row.size:
             return f"the row says {row.size} bytes, the page {file.size}"
-        if unquote(urlsplit(file.url).path) != f"{self._site}/{row.path}":
+        links_to_it = unquote(urlsplit(file.url).path) == f"{self._site}/{row.path}"
+        if not self._settings.links_upstream and not links_to_it:
             return f"the row says {row.path}, the page {file.url}"
         metadata = None if row.metadata_sha256 is None else row.metadata_sha256.hex()
         if metadata != dict(file.core_metadata or ()).get("sha256"):

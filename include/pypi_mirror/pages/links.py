@@ -1,4 +1,5 @@
-"""Where the links of a project page lead: relative by default, below ``root_uri`` when there is one.
+"""Where the links of a project page lead: relative by default, below ``root_uri`` when there is one, to
+upstream's files where the mirror keeps none.
 
 A page is served at ``<site>/simple/<name>/`` and files at ``<site>/packages/…``, so the relative link is
 ``../../packages/…``, whatever the site's prefix. This holds with ``hash-index`` too: the pages lie one
@@ -53,6 +54,20 @@ class PoolLinks:
     def provenance(self, file: PooledFile) -> str:
         """Absolute always: PEP 740 wants a fully qualified URL, and clients refuse the page otherwise."""
         return f"{self.absolute(file)}.provenance"
+
+
+class UpstreamLinks:
+    """Links to where upstream's page links to, of a mirror that keeps pages alone."""
+
+    def file(self, file: PooledFile) -> str:
+        return file.remote.url
+
+    def absolute(self, file: PooledFile) -> str:
+        return file.remote.url
+
+    def provenance(self, file: PooledFile) -> str:
+        """The mirror keeps no provenance of files that it does not keep."""
+        raise ValueError(f"{file.remote.filename} has no provenance here")
 
 
 def quote_path(path: str) -> str:

@@ -19,9 +19,6 @@ def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -
     if plain and values.get("[mirror] allow-non-https") is False:
         message = "is plain http, which can be changed on the way; use https, or set allow-non-https = true"
         found.append(("[mirror] master", message))
-    if values.get("[mirror] release-files") is False and values.get("[mirror] root_uri", "?") is None:
-        message = "is false, so pages must link elsewhere; set root_uri to where the files are"
-        found.append(("[mirror] release-files", message))
     timeout, whole = values.get("[mirror] timeout"), values.get("[mirror] global-timeout")
     if timeout is not None and whole is not None and whole < timeout:
         key = "[mirror] global-timeout" if "[mirror] global-timeout" in lines else "[mirror] timeout"

@@ -154,7 +154,8 @@ class Settings:
     )
     release_files: bool = option(
         parsers.parse_boolean,
-        "Download package files; false keeps pages alone and needs root_uri.",
+        "Download package files; false keeps pages alone.",
+        "Their links lead below root_uri, without one to where upstream's pages link.",
         default="true",
         look=True,
     )
@@ -254,6 +255,11 @@ class Settings:
     def stops_on_failures(self) -> bool:
         """Whether failed projects, one or many, end the whole run."""
         return self.stop_on_error or self.max_failures is not None
+
+    @property
+    def links_upstream(self) -> bool:
+        """Whether pages link to upstream's files."""
+        return not self.release_files and self.root_uri is None
 
     @property
     def web(self) -> Path:
