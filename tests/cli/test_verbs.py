@@ -178,7 +178,47 @@ def test_config_check_warns_of_what_has_no_effect(conf: str, capsys: pytest.Capt
     assert main(["config", "check", "--all", "-c", conf]) == 0
     out, err = capsys.readouterr()
     assert "packages = example" not in out
-    assert "[blocklist] packages: ignored, as bandersnatch does" in err
+    assert "[blocklist] packages no effect ignored, as bandersnatch does" in " ".join(err.split())
+
+
+def test_config_check_says_what_each_option_of_bandersnatch_comes_to(
+    tmp_path: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "[mirror]\nverifiers = 10\nworkers = 7\n[plugins]\nenabled = blacklist_project\n"
+    conf = _with(CommandLine.of(tmp_path, server).configuration, text)
+    assert main(["config", "check", "-c", str(conf)]) == 0
+    rows = [line.split(maxsplit=3) for line in capsys.readouterr().err.split("\n") if " [" in line[:9]]
+    verdicts = {key: rest for _, section, key, rest in rows if section == "[mirror]"}
+    assert verdicts["directory"] == "same"
+    assert verdicts["workers"].startswith("better ")
+    assert verdicts["verifiers"].startswith("no effect ")
+
+
+@pytest.mark.parametrize("verb", ["sync", "plan"])
+def test_warnings_of_the_configuration_are_shown_by_what_works_with_it(
+    tmp_path: Path, server: Server, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = _with(CommandLine.of(tmp_path, server).configuration, "[mirror]\nverifiers = 10\n")
+    assert main([verb, "-c", str(conf)]) == 0
+    [warning] = [line for line in capsys.readouterr().err.split("\n") if line.startswith("warning: ")]
+    assert warning.startswith(f"warning: {conf}:")
+    assert "[mirror] verifiers: has no effect (in bandersnatch: " in warning
+
+
+def _with(configuration: Path, text: str) -> Path:
+    """The configuration with more lines: those of a section that it has stand behind the section's head."""
+    written = configuration.read_text()
+    for part in text.split("["):
+        head, _, lines = part.partition("]\n")
+        if lines and f"[{head}]\n" in written:
+            keys = {line.partition(" =")[0] for line in lines.splitlines()}
+            written = "".join(
+                line for line in written.splitlines(keepends=True) if line.partition(" =")[0] not in keys
+            ).replace(f"[{head}]\n", f"[{head}]\n{lines}")
+        elif lines:
+            written += f"\n[{head}]\n{lines}"
+    configuration.write_text(written)
+    return configuration
 
 
 def test_what_config_check_shows_can_be_read_again(

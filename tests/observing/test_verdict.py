@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from packaging.utils import canonicalize_name
 
+from pypi_mirror.errors import Mistake
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Disk, Left, Overview
 from pypi_mirror.observing.verdict import Finding, Tone, Verdict, verdict
@@ -96,6 +97,12 @@ STATES: tuple[tuple[dict[str, Any], str, str, tuple[str, ...]], ...] = (
         "warn",
         "Upstream does not list 1 requested project",
         ("unknown-names",),
+    ),
+    (
+        {"configuration_warnings": (Mistake(line=3, key="[mirror] verifiers", message="has no effect"),)},
+        "warn",
+        "1 warning about the configuration",
+        ("configuration-warnings",),
     ),
     ({"backlog": 2}, "warn", "Up to date, except for 2 projects", ("backlog",)),
     ({"backlog": 2, "behind": 3, "lag_seconds": HOUR}, "warn", "2 projects failed", ("backlog", "behind")),

@@ -1,5 +1,6 @@
-"""Files written for bandersnatch: what loads unchanged, and what is refused with advice."""
+"""Files written for bandersnatch: what loads unchanged, what has no effect, and what is refused."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
 from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
 from pypi_mirror.policy.filters.size_project_metadata import LargestProject
+from pypi_mirror.settings.bandersnatch import OPTIONS as DECLARED
+from pypi_mirror.settings.bandersnatch import Verdict
+from pypi_mirror.settings.options import BY_PLACE, KEYED
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Settings
 
 LAB = """\
 ; mirror of the lab, written for bandersnatch 6
@@ -117,37 +122,284 @@ def test_a_public_mirrors_file_loads_unchanged(tmp_path: Path) -> None:
     assert [r.project for r in only_releases(settings.policy.of(BlockedPackages).packages)] == ["example2"]
 
 
+def new_line(text: str, changed: str) -> int:
+    """The number of the first line that differs."""
+    pairs = zip(text.split("\n"), changed.split("\n"), strict=False)
+    return next(number for number, (before, after) in enumerate(pairs, start=1) if before != after)
+
+
+def read(tmp_path: Path, text: str, name: str = "bandersnatch.conf") -> Settings:
+    path = tmp_path / name
+    path.write_text(text)
+    return read_settings(path, {})
+
+
 @pytest.mark.parametrize(
     ("replaced", "by", "hint"),
     [
         ("storage-backend = filesystem", "storage-backend = s3", "mount the storage"),
-        ("digest_name = sha256", "digest_name = md5", "SHA-256"),
-        ("verifiers = 3", "verifiers = 8", "use workers"),
-        ("keep_index_versions = 0", "keep_index_versions = 2", "not kept"),
-        ("cleanup = false", "cleanup = true", "bandersnatch do it once"),
-        ("download-mirror =", "download-mirror = https://near.example", "set master"),
-        ("download-mirror-no-fallback = False", "download-mirror-no-fallback = true", "set master"),
-        ("log-config =", "log-config = /etc/log.conf", "logs go to Airflow"),
-        ("log-config =", "diff-file = /srv/new", "comes later"),
-        ("    allowlist_release", "    allowlist_release\n    regex_project_metadata", "for info.name use"),
-        ("[blocklist]", "[regex_project_metadata]\ninfo.name = a\n[blocklist]", "for info.name use"),
         ("    allowlist_release", "    allowlist_release\n    blocklist_projct", "'blocklist_project'"),
-        ("[blocklist]", "[blacklist]\n[blocklist]", "called [blocklist]"),
+        ("[blocklist]", "[blacklist]\nplatforms = windows\n[blocklist]", "merge the two"),
+        ("[blocklist]", "[blocklst]\nplatforms = windows\n[blocklist]", "'blocklist'"),
+        ("verifiers = 3", "verifier = 3", "unknown key"),
+        ("[blocklist]", "[filter_regx]\npackages = a\n[blocklist]", "'filter_regex'"),
     ],
 )
-def test_what_asks_for_something_else_is_refused_with_advice(
+def test_what_is_mistyped_or_needed_is_refused_with_advice(
     tmp_path: Path, replaced: str, by: str, hint: str
 ) -> None:
     text = LAB.replace(replaced, by, 1)
-    new = next(
-        n for n, (a, b) in enumerate(zip(LAB.split("\n"), text.split("\n"), strict=False), start=1) if a != b
-    )
 
     [mistake] = mistakes_in(tmp_path, text)
 
     assert mistake.line is not None
-    assert mistake.line - new in (0, 1)
+    assert mistake.line - new_line(LAB, text) in (0, 1)
     assert hint in mistake.message
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "words"),
+    [
+        ("digest_name = sha256", "digest_name = md5", ("digest by which", "SHA-256")),
+        ("verifiers = 3", "verifiers = 10", ("`verify` checks at once", "[mirror] workers")),
+        ("keep_index_versions = 0", "keep_index_versions = 2", ("earlier versions", "only the current page")),
+        ("cleanup = false", "cleanup = true", ("before 4.0",)),
+        ("cleanup = false", "cleanup_todo = true", ("left to do",)),
+        ("cleanup = false", "delete_missing_packages = true", ("are deleted",)),
+        ("log-config =", "log-config = /etc/log.conf", ("configures logging", "logs go to Airflow")),
+        (
+            "storage-filesystem-manage-permissions = true",
+            "storage-filesystem-manage-permissions = false",
+            ("modes of files", "nginx can read them"),
+        ),
+        ("[plugins]", "[statistics]\naccess-log-pattern = /var/log/x*\n[plugins]", ("counted", "since 2.0")),
+        ("[plugins]", "[s3]\nregion_name = x\n[plugins]", ("S3", "only the file system")),
+        ("[plugins]", "[ldap_names]\nserver = x\n[plugins]", ("no effect", "own plugins")),
+        ("    exclude_platform", "    exclude_platform\n    ldap_names", ("ldap_names has no effect",)),
+        (
+            "    exclude_platform",
+            "    exclude_platform\n    regex_project_metadata",
+            ("regex_project_metadata has no effect", "no section"),
+        ),
+        (
+            "[blocklist]",
+            "[regex_project_metadata]\ninfo.name = a\n[blocklist]",
+            ("ignored, as bandersnatch does", "regex_project_metadata"),
+        ),
+    ],
+)
+def test_what_has_no_effect_here_is_said_with_what_it_means_there(
+    tmp_path: Path, replaced: str, by: str, words: tuple[str, ...]
+) -> None:
+    text = LAB.replace(replaced, by, 1)
+
+    settings = read(tmp_path, text)
+
+    [warning] = settings.warnings
+    assert warning.line is not None
+    assert warning.line - new_line(LAB, text) in (0, 1)
+    assert all(word in warning.message for word in words), warning.message
+    assert settings.policy == read(tmp_path, LAB).policy
+
+
+@pytest.mark.parametrize("plugins", ["", "    regex_project_metadata\n", "    all\n"])
+def test_a_filter_over_metadata_of_projects_is_refused_where_bandersnatch_applies_it(
+    tmp_path: Path, plugins: str
+) -> None:
+    text = f"{LAB}[regex_project_metadata]\nany:info.classifiers = .*Python :: 3\n"
+    if plugins:
+        text = text.replace("    exclude_platform\n", f"    exclude_platform\n{plugins}")
+    else:
+        text = text.replace("[plugins]\nenabled =\n    allowlist_project\n", "").replace(
+            "    allowlist_release\n    exclude_platform\n", ""
+        )
+
+    [mistake] = mistakes_in(tmp_path, text)
+
+    assert mistake.key == "[regex_project_metadata] any:info.classifiers"
+    assert "simple pages, which have no metadata of projects" in mistake.message
+
+
+def test_an_unknown_plugin_is_a_mistake_where_nothing_says_what_is_wanted(tmp_path: Path) -> None:
+    """Ignored, it would let the mirror have everything."""
+    text = PUBLIC.replace("    blocklist_project", "    ldap_names\n    blocklist_project")
+
+    [mistake] = mistakes_in(tmp_path, text)
+
+    assert (mistake.line, mistake.key) == (13, "[plugins] enabled")
+    assert "'ldap_names'" in mistake.message
+
+
+OLD_NAMES = """\
+[mirror]
+directory = /srv/pypi
+master = https://index.example
+
+[plugins]
+enabled =
+    whitelist_project
+    blacklist_release
+
+[whitelist]
+packages =
+    black
+    click
+
+[blacklist]
+packages =
+    black<25
+"""
+
+
+def test_names_of_earlier_versions_are_read_as_the_new_ones(tmp_path: Path) -> None:
+    settings = read(tmp_path, OLD_NAMES)
+
+    assert settings.policy.of(AllowedPackages).projects == {"black", "click"}
+    assert [rule.project for rule in settings.policy.of(BlockedPackages).packages] == ["black"]
+    said = {(warning.line, warning.key): warning.message for warning in settings.warnings}
+    assert set(said) == {
+        (7, "[plugins] enabled"),
+        (8, "[plugins] enabled"),
+        (10, "[whitelist]"),
+        (15, "[blacklist]"),
+    }
+    assert all("bandersnatch itself ignores" in message for message in said.values())
+
+
+def test_a_mistake_in_a_section_of_an_old_name_is_found(tmp_path: Path) -> None:
+    [mistake] = mistakes_in(tmp_path, OLD_NAMES.replace("black<25", "black<<25"))
+
+    assert (mistake.line, mistake.key) == (17, "[blocklist] packages")
+
+
+def test_a_list_of_plugins_in_a_list_of_2018_counts(tmp_path: Path) -> None:
+    """Of 3.0 to 3.3, which had no section of their own for plugins."""
+    text = OLD_NAMES.replace("[plugins]\nenabled =\n", "[blacklist]\nplugins =\n")
+    text = text.replace("[whitelist]\n", "packages =\n    black<25\n[whitelist]\n")
+    text = text[: text.index("\n[blacklist]\npackages")]
+
+    settings = read(tmp_path, text)
+
+    assert settings.policy.of(AllowedPackages).projects == {"black", "click"}
+    assert settings.policy.of(BlockedPackages).packages
+    assert "[blacklist] plugins" in {warning.key for warning in settings.warnings}
+
+
+OF_2017 = """\
+[mirror]
+directory = /srv/pypi
+master = https://index.example
+timeout = 10
+workers = 3
+hash-index = false
+stop-on-error = false
+delete-packages = true
+"""
+"""With the options of the example that 2.0.0 came with."""
+
+DEFAULTS = {
+    "storage-backend": "filesystem",
+    "storage-filesystem-manage-permissions": "true",
+    "master": "https://index.example",
+    "proxy": "",
+    "download-mirror": "",
+    "download-mirror-no-fallback": "false",
+    "allow-non-https": "false",
+    "json": "false",
+    "release-files": "true",
+    "core-metadata": "true",
+    "hash-index": "false",
+    "simple-format": "ALL",
+    "compare-method": "hash",
+    "digest_name": "sha256",
+    "keep_index_versions": "0",
+    "cleanup": "false",
+    "cleanup_todo": "false",
+    "delete_missing_packages": "false",
+    "stop-on-error": "false",
+    "timeout": "10",
+    "global-timeout": "1800",
+    "workers": "3",
+    "verifiers": "3",
+    "root_uri": "",
+    "diff-file": "",
+    "diff-append-epoch": "false",
+    "log-config": "",
+}
+"""What 8.2.0 takes for options that its file does not have."""
+
+EXAMPLE = (
+    "json", "release-files", "core-metadata", "cleanup", "cleanup_todo", "delete_missing_packages", "master",
+    "timeout", "global-timeout", "workers", "hash-index", "simple-format", "stop-on-error", "storage-backend",
+    "storage-filesystem-manage-permissions", "verifiers", "compare-method",
+)  # fmt: skip
+"""The options of the file that 8.2.0 writes where there is none, beside ``directory``."""
+
+
+def file_of(options: Mapping[str, str]) -> str:
+    lines = [f"{key} = {value}".rstrip() for key, value in {"directory": "/srv/pypi", **options}.items()]
+    return "\n".join(["[mirror]", *lines, ""])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [OF_2017, file_of(DEFAULTS), file_of({key: DEFAULTS[key] for key in EXAMPLE})],
+    ids=["2017", "defaults", "example"],
+)
+@pytest.mark.parametrize("name", ["bandersnatch.conf", "mirror.conf"])
+def test_a_file_as_bandersnatch_came_with_it_has_no_mistake_and_no_warning(
+    tmp_path: Path, text: str, name: str
+) -> None:
+    settings = read(tmp_path, text, name)
+
+    assert settings.warnings == ()
+    assert settings.workers == 3
+    assert settings.delete_packages is True
+
+
+def test_every_option_of_bandersnatch_is_declared_once() -> None:
+    of_the_mirror = {each.key for each in DECLARED if each.section == "mirror" and not each.former}
+
+    assert of_the_mirror == {*DEFAULTS, "directory"}
+    assert len({(each.section, each.key) for each in DECLARED}) == len(DECLARED)
+
+
+def test_what_is_declared_same_or_better_is_an_option_here() -> None:
+    """And what has no effect is none, for it would be read."""
+    missing = (Verdict.NO_EFFECT, Verdict.REFUSED)
+    for each in DECLARED:
+        here = (each.section, each.key) in BY_PLACE or each.section in KEYED or each.section == "plugins"
+        assert here is (each.verdict not in missing), (each.section, each.key)
+        assert (each.verdict is Verdict.SAME) or each.note
+        assert bool(each.meant) is (each.verdict in missing)
+
+
+def test_each_option_of_the_file_is_compared(tmp_path: Path) -> None:
+    text = LAB.replace("    exclude_platform\n", "").replace("verifiers = 3", "verifiers = 10")
+    rows = {row.key: row for row in read(tmp_path, text).origin}
+
+    assert len(rows) == sum("=" in line for line in text.split("\n") if line[:1] not in (";", " "))
+    assert rows["[mirror] directory"].verdict is Verdict.SAME
+    assert rows["[mirror] workers"].verdict is Verdict.BETTER
+    assert rows["[mirror] verifiers"].verdict is Verdict.NO_EFFECT
+    assert rows["[blocklist] platforms"].verdict is Verdict.NO_EFFECT
+    assert "exclude_platform" in rows["[blocklist] platforms"].note
+
+
+def test_a_relative_directory_is_said_to_begin_elsewhere(tmp_path: Path) -> None:
+    settings = read(tmp_path, LAB.replace("directory = /srv/pypi", "directory = pypi"))
+
+    assert settings.directory == tmp_path / "pypi"
+    [row] = [row for row in settings.origin if row.key == "[mirror] directory"]
+    assert row.verdict is Verdict.DIFFERS
+    assert str(tmp_path / "pypi") in row.note
+
+
+def test_a_file_of_ours_is_compared_with_nothing(tmp_path: Path) -> None:
+    text = "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\nworkers = 20\n"
+
+    assert read(tmp_path, text, "mirror.conf").origin == ()
+    assert read(tmp_path, text).origin
 
 
 def test_a_filter_without_its_plugin_is_ignored_with_a_warning(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
+from pypi_mirror.cli.configuration_warnings import print_comparison
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
 from pypi_mirror.settings.options import describe
@@ -43,8 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
         _print_options(settings)
     if requirements.files:
         _print_requirements(requirements)
-    for warning in settings.warnings:
-        print(f"{arguments.config}:{warning.line}: {warning.key}: {warning.message}", file=sys.stderr)
+    print_comparison(settings)
     # What --all prints can be read again as a configuration.
     print(f"no mistakes in {arguments.config}", file=sys.stderr if arguments.all else sys.stdout)
     return 0

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.sync import make_request, project_name
 from pypi_mirror.mirror import open_to_plan
@@ -30,7 +31,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
-    with open_to_plan(read_settings(arguments.config)) as mirror:
+    settings = read_settings(arguments.config)
+    print_warnings(settings)
+    with open_to_plan(settings) as mirror:
         fetched = fetch_changelog(mirror, request)
         require_upstream(mirror, arguments.projects)
         partition = partition_projects(mirror, fetched.run_id, read=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.interruption import check, held_back, interruptible
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.plan_report import report_plan
@@ -109,7 +110,9 @@ def run(arguments: argparse.Namespace) -> int:
     request = replace(
         make_request(arguments), any_hour=arguments.now, unbounded=arguments.all, dry_run=arguments.dry_run
     )
-    with open_mirror(read_settings(arguments.config)) as mirror:
+    settings = read_settings(arguments.config)
+    print_warnings(settings)
+    with open_mirror(settings) as mirror:
         try:
             with ended(mirror, request.label):
                 if arguments.dry_run:

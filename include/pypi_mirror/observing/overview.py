@@ -8,6 +8,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.changes.upstream_state import lag_of, upstream_state
 from pypi_mirror.disk.room import reserved, room_of
+from pypi_mirror.errors import Mistake
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
@@ -77,7 +78,8 @@ class Overview:
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
     ``running`` is the label of the run under way, ``left`` what syncs have still to do.
     ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have. ``last_reason``
-    says why the last run failed or paused.
+    says why the last run failed or paused. ``configuration_warnings`` are lines of the configuration that
+    have no effect, or another one than in bandersnatch.
     """
 
     at: datetime
@@ -104,6 +106,7 @@ class Overview:
     paused_until: datetime | None
     clock_ahead: int | None
     unknown_names: tuple[NormalizedName, ...]
+    configuration_warnings: tuple[Mistake, ...] = ()
     last_reason: str | None = None
 
 
@@ -155,6 +158,7 @@ def overview(mirror: Mirror) -> Overview:
         paused_until=paused_until(mirror),
         clock_ahead=ledger.facts.clock_ahead,
         unknown_names=unknown_names(mirror),
+        configuration_warnings=settings.warnings,
         last_reason=None if latest is None or latest.outcome is None else latest.outcome.reason,
     )
 

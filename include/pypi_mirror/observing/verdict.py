@@ -198,6 +198,14 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             advice=f"{some_of(seen.unknown_names)}: correct or remove these "
             "names in [allowlist] packages or requirements.",
         )
+    if seen.configuration_warnings:
+        lines = [f"{each.key} {each.message} (line {each.line})" for each in seen.configuration_warnings]
+        yield Finding(
+            state="configuration-warnings",
+            tone=Tone.WARN,
+            headline=f"{count(len(seen.configuration_warnings), 'warning')} about the configuration",
+            advice=f"{some_of(lines)}. Change these lines or remove them.",
+        )
     if seen.backlog and not _has_failed(seen):
         parked = f" {seen.parked:,} of them failed too often and are retried rarely." if seen.parked else ""
         up_to_date = "Up to date, except for " if seen.lag_seconds == 0 and seen.waiting is None else ""

@@ -48,6 +48,11 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
 
 
+def is_like(word: str, choices: Iterable[str]) -> bool:
+    """Whether ``word`` is so similar to one of ``choices`` that it is most likely that, mistyped."""
+    return bool(difflib.get_close_matches(word.lower(), [choice.lower() for choice in choices], cutoff=0.7))
+
+
 def parse_text(text: str) -> str:
     if "\n" in text:
         raise BadValue("must be on one line")

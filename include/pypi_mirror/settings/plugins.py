@@ -2,7 +2,8 @@
 
 Without the list, which is bandersnatch's alone, a filter applies as soon as it is written down. With it, the
 file means what it means to bandersnatch: a filter without its plugin is ignored, which a warning says. Only
-for an allow-list that is a mistake, since everything would be mirrored.
+for an allow-list that is a mistake, since everything would be mirrored; so is an unknown plugin, where
+nothing says what is wanted.
 """
 
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
@@ -11,16 +12,15 @@ from typing import Any, Final
 from pypi_mirror.errors import Mistake
 from pypi_mirror.options import Option
 from pypi_mirror.options.packages import only_releases, whole_projects
-from pypi_mirror.options.parsers import nearest
-from pypi_mirror.settings.bandersnatch import FOREIGN_SECTIONS
+from pypi_mirror.options.parsers import is_like, nearest
+from pypi_mirror.settings.bandersnatch import ENABLED_PLACE, modern_plugin
 from pypi_mirror.settings.syntax import Line
 
-PLUGINS: Final = "plugins"
-_KEY: Final = f"[{PLUGINS}] enabled"
 _EVERY: Final = "all"
 _ALLOWED: Final = "[allowlist] packages"
 _BLOCKED: Final = "[blocklist] packages"
 _REQUIREMENTS: Final = "[allowlist] requirements"
+_PROJECT_METADATA: Final = "regex_project_metadata"
 _REQUIREMENTS_PLUGINS: Final = ("project_requirements", "project_requirements_pinned")
 
 _PLUGIN_OF: Final = {
@@ -54,17 +54,41 @@ _SUPPORTED: Final = (
 
 
 class Plugins:
-    """The plugins that a file lists; ``mistakes`` are those in the list."""
+    """The plugins that a file lists; ``mistakes`` and ``warnings`` are those of the list.
 
-    def __init__(self, enabled: Collection[Line]) -> None:
-        listed = {line.text: line.number for line in enabled if line.text and not line.text.startswith("#")}
-        self._every = _EVERY in listed
-        self._listed = listed.keys()
-        self.mistakes = [
-            Mistake(line=line, key=_KEY, message=f"{plugin!r} is not supported: {_advice(plugin)}")
-            for plugin, line in listed.items()
-            if plugin not in (*_SUPPORTED, _EVERY)
+    ``sections`` are the names of those that the file has.
+    """
+
+    def __init__(self, enabled: Collection[Line], sections: Collection[str]) -> None:
+        written = {line.text: line.number for line in enabled if line.text and not line.text.startswith("#")}
+        self._listed = {modern_plugin(plugin): line for plugin, line in written.items()}
+        self._every = _EVERY in self._listed
+        self.mistakes: list[Mistake] = []
+        self.warnings = [
+            Mistake(
+                line=line,
+                key=ENABLED_PLACE,
+                message=f"{plugin} is read as {modern_plugin(plugin)}, its new name; bandersnatch itself "
+                f"ignores {plugin} since 5.0",
+            )
+            for plugin, line in written.items()
+            if modern_plugin(plugin) != plugin
         ]
+        if _PROJECT_METADATA in self._listed and _PROJECT_METADATA not in sections:
+            message = f"{_PROJECT_METADATA} has no effect: there is no section of this name"
+            self.warnings.append(
+                Mistake(line=self._listed[_PROJECT_METADATA], key=ENABLED_PLACE, message=message)
+            )
+
+    def ignores(self, section: str) -> bool:
+        """Whether bandersnatch ignores the section of a plugin that this mirror does not have."""
+        return section == _PROJECT_METADATA and not self._has(section)
+
+    @staticmethod
+    def ignored(plugin: str, place: str, line: int | None) -> Mistake:
+        """The warning that an option has no effect, in bandersnatch neither, without its plugin."""
+        message = f"ignored, as bandersnatch does: {ENABLED_PLACE} does not have {plugin}"
+        return Mistake(line=line, key=place, message=message)
 
     def apply(
         self,
@@ -94,14 +118,23 @@ class Plugins:
             names = " or ".join(missing[0])
             if len(missing) == len(needed) and option.place not in (_ALLOWED, _REQUIREMENTS):
                 values[option.place] = option.default_value
-                message = f"ignored, as bandersnatch does: {_KEY} does not have {names}"
-                warnings.append(Mistake(line=line, key=option.place, message=message))
+                warnings.append(self.ignored(names, option.place, line))
             else:
                 message = (
-                    f"{_KEY} does not have {names}, so bandersnatch ignores this, or a part of it; "
+                    f"{ENABLED_PLACE} does not have {names}, so bandersnatch ignores this, or a part of it; "
                     "add the plugin, or remove what is ignored"
                 )
                 mistakes.append(Mistake(line=line, key=option.place, message=message))
+        selects = values.get(_ALLOWED) or values.get(_REQUIREMENTS)
+        for plugin, line in self._listed.items():
+            if plugin in (*_SUPPORTED, _EVERY, _PROJECT_METADATA):
+                continue
+            if selects and not is_like(plugin, _SUPPORTED):
+                message = f"{plugin} has no effect: only bandersnatch's own plugins are supported"
+                warnings.append(Mistake(line=line, key=ENABLED_PLACE, message=message))
+            else:
+                message = f"unknown plugin {plugin!r}.{nearest(plugin, _SUPPORTED)}"
+                mistakes.append(Mistake(line=line, key=ENABLED_PLACE, message=message))
         return mistakes, warnings
 
     def _exempt_what_is_allowed(self, values: MutableMapping[str, Any]) -> None:
@@ -116,13 +149,7 @@ class Plugins:
             values[_ALLOWED] = ()
 
     def _has(self, *plugins: str) -> bool:
-        return self._every or not self._listed.isdisjoint(plugins)
-
-
-def _advice(plugin: str) -> str:
-    if plugin in FOREIGN_SECTIONS:
-        return FOREIGN_SECTIONS[plugin]
-    return f"unknown plugin.{nearest(plugin, _SUPPORTED)}"
+        return self._every or not self._listed.keys().isdisjoint(plugins)
 
 
 def _needed(place: str, value: Any) -> Iterator[tuple[str, ...]]:

@@ -9,17 +9,13 @@ from typing import Any, TypeVar
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options import BadValue, Option
 from pypi_mirror.options.option import place as place_of
-from pypi_mirror.options.parsers import LOGIN_VARIABLE, nearest
+from pypi_mirror.options.parsers import LOGIN_VARIABLE, is_like, nearest
 from pypi_mirror.policy import FILTERS, Policy
-from pypi_mirror.settings.bandersnatch import (
-    FOREIGN_KEYS,
-    FOREIGN_SECTIONS,
-    check_foreign_value,
-)
+from pypi_mirror.settings import bandersnatch
 from pypi_mirror.settings.conflicts import find_conflicts
 from pypi_mirror.settings.locate import missing
 from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, PARTS, SECTIONS
-from pypi_mirror.settings.plugins import PLUGINS, Plugins
+from pypi_mirror.settings.plugins import Plugins
 from pypi_mirror.settings.syntax import (
     DEFAULT,
     BadReference,
@@ -44,16 +40,19 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
     ConfigurationError with all mistakes.
     """
     path = path.absolute()
-    reading = _Reading(path.parent)
+    reading = _Reading(path)
     reading.read(_load(path), environ)
     if reading.mistakes:
         # A mistake without a line is one of the file as a whole, or of the environment: it comes last.
         mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
         raise ConfigurationError(path, mistakes)
+    settings = _assemble(path, reading.values)
+    compared = bandersnatch.with_warnings(reading.origin, reading.warnings)
     return replace(
-        _assemble(path, reading.values),
+        settings,
         login=environ.get(LOGIN_VARIABLE) or None,
-        warnings=tuple(reading.warnings),
+        warnings=tuple(sorted(reading.warnings, key=lambda warning: warning.line or 0)),
+        origin=bandersnatch.with_directory(compared, settings.directory),
     )
 
 
@@ -64,7 +63,7 @@ def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
     nothing; what cannot be read is as if it were not there.
     """
     path = path.absolute()
-    reading = _Reading(path.parent, tolerant=True)
+    reading = _Reading(path, tolerant=True)
     try:
         reading.read(_load(path), environ)
     except ConfigurationError:
@@ -89,53 +88,69 @@ def _load(path: Path) -> str:
 class _Reading:
     """One pass over one file; ``values`` and ``lines`` by ``Option.place``.
 
-    A ``tolerant`` one keeps what is right in a list that has mistakes.
+    A ``tolerant`` one keeps what is right in a list that has mistakes. ``origin`` says of each option of a
+    file that was written for bandersnatch what it comes to.
     """
 
-    def __init__(self, base: Path, *, tolerant: bool = False) -> None:
-        self._base = base
+    def __init__(self, path: Path, *, tolerant: bool = False) -> None:
+        self._base = path.parent
+        self._name = path.name
         self._tolerant = tolerant
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int | None] = {}
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
+        self.origin: list[bandersnatch.Comparison] = []
 
     def read(self, text: str, environ: Mapping[str, str]) -> None:
         sections, mistakes = parse_sections(text)
         self.mistakes += mistakes
         defaults = sections.pop(DEFAULT, Section(name=DEFAULT, number=1))
         self._check_unused(defaults, sections)
-        plugins: list[Line] | None = None
+        foreign = bandersnatch.is_bandersnatchs(self._name, sections, BY_PLACE)
+        mistakes, self.warnings = bandersnatch.modernize(sections)
+        self.mistakes += mistakes
+        plugins = self._read_plugins(sections.get(bandersnatch.PLUGINS), defaults, sections)
         for section in sections.values():
-            if section.name not in _SECTIONS and section.name != PLUGINS:
-                self._refuse_section(section)
+            if section.name not in (*_SECTIONS, *bandersnatch.SECTIONS):
+                self._read_unknown_section(section, foreign=foreign)
                 continue
-            variables = {
-                entry.key: "\n".join(line.text for line in entry.lines)
-                for entry in (*defaults.entries.values(), *section.entries.values())
-            }
+            variables = _variables(defaults, section)
             for entry in section.entries.values():
                 lines = self._resolve(section, entry, variables)
                 if lines is None:
                     if option := BY_PLACE.get((section.name, entry.key)):
                         self.lines.setdefault(option.place, entry.number)
                     continue
-                if (section.name, entry.key) == (PLUGINS, "enabled"):
-                    plugins = lines
-                else:
-                    self._read_entry(section, entry.key, lines)
+                if foreign:
+                    self.origin += bandersnatch.compare(section.name, entry.key, lines)
+                if (section.name, entry.key) != (bandersnatch.PLUGINS, bandersnatch.ENABLED):
+                    self._read_entry(section, entry.key, lines, plugins)
         self._read_variables(environ)
         if plugins is not None:
-            self._apply_plugins(Plugins(plugins))
+            self._apply_plugins(plugins)
         self._fill_in(sections)
         self.mistakes += find_conflicts(self.values, self.lines)
 
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
 
+    def _read_plugins(
+        self, section: Section | None, defaults: Section, sections: Mapping[str, Section]
+    ) -> Plugins | None:
+        entry = None if section is None else section.entries.get(bandersnatch.ENABLED)
+        if section is None or entry is None:
+            return None
+        try:
+            return Plugins(resolve(entry.lines, _variables(defaults, section)), sections)
+        except BadReference:
+            # Said where the section is read.
+            return None
+
     def _apply_plugins(self, plugins: Plugins) -> None:
-        mistakes, self.warnings = plugins.apply(OPTIONS, self.values, self.lines)
+        mistakes, warnings = plugins.apply(OPTIONS, self.values, self.lines)
         self.mistakes += plugins.mistakes + mistakes
+        self.warnings += plugins.warnings + warnings
 
     def _check_unused(self, defaults: Section, sections: Mapping[str, Section]) -> None:
         """bandersnatch would look into [DEFAULT] for every option; here it holds what ``%(key)s`` names."""
@@ -152,13 +167,15 @@ class _Reading:
                 message = "nothing refers to it; [DEFAULT] holds texts for %(key)s, options have sections"
                 self._mistake(entry.number, f"[{DEFAULT}] {entry.key}", message)
 
-    def _refuse_section(self, section: Section) -> None:
-        advice = FOREIGN_SECTIONS.get(section.name)
-        if advice is not None:
-            message = f"not supported: {advice}"
+    def _read_unknown_section(self, section: Section, *, foreign: bool) -> None:
+        """A plugin's section has no effect; a mistyped one is a mistake."""
+        known = (*_SECTIONS, *bandersnatch.SECTIONS)
+        if foreign and not is_like(section.name, known):
+            message = "has no effect: only bandersnatch's own plugins are supported"
+            self.warnings.append(Mistake(line=section.number, key=f"[{section.name}]", message=message))
         else:
             message = f"unknown section.{nearest(section.name, _SECTIONS)}"
-        self._mistake(section.number, f"[{section.name}]", message)
+            self._mistake(section.number, f"[{section.name}]", message)
 
     def _resolve(self, section: Section, entry: Entry, variables: Mapping[str, str]) -> list[Line] | None:
         try:
@@ -167,16 +184,19 @@ class _Reading:
             self._mistake(error.args[1], f"[{section.name}] {entry.key}", error.args[0])
             return None
 
-    def _read_entry(self, section: Section, key: str, lines: list[Line]) -> None:
+    def _read_entry(self, section: Section, key: str, lines: list[Line], plugins: Plugins | None) -> None:
         option = BY_PLACE.get((section.name, key))
         if option is not None:
             self._read_option(option, key, lines)
-        elif (section.name, key) in FOREIGN_KEYS:
-            mistake = check_foreign_value(section.name, key, lines)
-            if mistake is not None:
-                self.mistakes.append(mistake)
         elif section.name in KEYED:
             self._read_keyed(KEYED[section.name], key, lines)
+        elif (found := bandersnatch.declared(section.name, key)) is not None:
+            said, is_mistake = bandersnatch.check_value(found, key, lines)
+            if plugins is not None and plugins.ignores(section.name):
+                place = place_of(section.name, key)
+                said, is_mistake = plugins.ignored(section.name, place, lines[0].number), False
+            if said is not None:
+                (self.mistakes if is_mistake else self.warnings).append(said)
         else:
             self._mistake(lines[0].number, f"[{section.name}] {key}", _unknown_key(section.name, key))
 
@@ -254,12 +274,19 @@ class _Reading:
                 self._set(option, option.default_value)
 
 
+def _variables(defaults: Section, section: Section) -> dict[str, str]:
+    return {
+        entry.key: "\n".join(line.text for line in entry.lines)
+        for entry in (*defaults.entries.values(), *section.entries.values())
+    }
+
+
 def _unknown_key(section: str, key: str) -> str:
     elsewhere = [s for s, k in BY_PLACE if k == key]
     if elsewhere:
         return f"unknown key in this section; it belongs under [{elsewhere[0]}]"
-    if section == PLUGINS:
-        return f"unknown key.{nearest(key, ['enabled'])}"
+    if section == bandersnatch.PLUGINS:
+        return f"unknown key.{nearest(key, [bandersnatch.ENABLED])}"
     return f"unknown key.{nearest(key, [k for s, k in BY_PLACE if s == section])}"
 
 

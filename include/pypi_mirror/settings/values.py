@@ -19,6 +19,7 @@ from pypi_mirror.plain_text import without_secrets
 from pypi_mirror.policy import Policy
 from pypi_mirror.settings.alerts import Alerts
 from pypi_mirror.settings.audit import Audit
+from pypi_mirror.settings.bandersnatch import Comparison
 from pypi_mirror.settings.removal import REMOVAL, RemovalGuard
 from pypi_mirror.settings.schedule import Schedule
 from pypi_mirror.settings.site import Site
@@ -56,7 +57,8 @@ class Settings:
     ``master`` is upstream's root, without ``/simple`` and without a trailing slash; ``root_uri`` and
     ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
     when the environment gave them, and ``login`` is one; so they are left out of the ``repr``. ``warnings``
-    are lines of the file that have no effect, each with the reason.
+    are lines of the file that have no effect or another one than in bandersnatch, each with the reason;
+    ``origin`` says of every option of a file that was written for bandersnatch what it comes to.
     """
 
     path: Path | None = None
@@ -221,6 +223,7 @@ class Settings:
     )
     login: str | None = field(default=None, repr=False)
     warnings: tuple[Mistake, ...] = field(default=(), repr=False, compare=False)
+    origin: tuple[Comparison, ...] = field(default=(), repr=False, compare=False)
     ledger_url: str | None = field(
         default=None,
         repr=False,
