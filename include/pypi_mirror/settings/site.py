@@ -27,6 +27,14 @@ class Site:
         default="true",
     )
     host: str = option(parsers.parse_host, "The name that clients know this server by.", default="localhost")
+    aliases: tuple[str, ...] = option(
+        parsers.parse_host,
+        "Host names of other indexes that nginx answers for, one a line, for lock files that name them.",
+        "On a network without internet, let these names lead here by your own DNS and certificate. Their "
+        "pages are at /simple/ and their files at /packages/, without the prefix.",
+        many=True,
+        example=("index.example", "files.example"),
+    )
     listen: tuple[str, ...] = option(
         parsers.parse_listen,
         "The IP addresses nginx listens on; 0.0.0.0 is all of IPv4, :: all of IPv6 and IPv4.",

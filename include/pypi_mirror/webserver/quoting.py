@@ -98,6 +98,21 @@ def server_name(settings: Settings) -> str:
     return f"[{address}]" if address.version == 6 else str(address)
 
 
+def alias_names(settings: Settings) -> tuple[str, ...]:
+    """The names for the ``server_name`` of ``[site] aliases``, each once."""
+    names = tuple(dict.fromkeys(name.lower() for name in settings.site.aliases))
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise refusal(settings, "[site] aliases", f"{name!r} is not a host name")
+    if server_name(settings).lower() in names:
+        raise refusal(
+            settings,
+            "[site] aliases",
+            f"{settings.site.host} is [site] host, which has its own addresses; remove it from the list",
+        )
+    return names
+
+
 def site_prefix(settings: Settings) -> str:
     """The checked prefix: safe in a location, a regular expression (escape the dots) and a header."""
     prefix = settings.site.prefix

@@ -6,6 +6,7 @@ and a *main* file for an nginx of our own that includes the site and needs no ro
 
 import functools
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, neg
 from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, NameMap, spelling_maps
 from pypi_mirror.webserver.nginx_binary import Capabilities
 from pypi_mirror.webserver.quoting import (
+    alias_names,
     listen_addresses,
     public_path,
     quote,
@@ -110,6 +112,21 @@ class Runtime:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """A ``server`` block: ``prefix`` is the path of its pages, ``public`` that of redirects."""
+
+    listen: tuple[str, ...]
+    names: str
+    prefix: str
+    public: str
+    comment: str = ""
+
+    @property
+    def prefix_pattern(self) -> str:
+        return self.prefix.replace(".", "\\\\.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Variant:
     name: str
     content_type: str
@@ -151,7 +168,6 @@ def render(
     max_age = settings.site.page_max_age
     if max_age < 0:
         raise refusal(settings, "[site] page-max-age", f"{max_age} is negative")
-    prefix = site_prefix(settings)
     offered = _OFFERED[settings.simple_format]
     choice = len(offered) > 1
 
@@ -159,11 +175,7 @@ def render(
         return quote_path(web, key="[mirror] directory", settings=settings)[:-1] + path + '"'
 
     context = {
-        "listen": (listen,) if listen else listen_addresses(settings),
-        "server_name": server_name(settings),
-        "prefix": prefix,
-        "prefix_pattern": prefix.replace(".", "\\\\."),
-        "public": public_path(settings),
+        "servers": tuple(_servers(settings, (listen,) if listen else listen_addresses(settings))),
         "per_client": settings.site.connections_per_client,
         "exposed": _EXPOSED,
         "allowed": _ALLOWED,
@@ -243,6 +255,25 @@ def render_main(
             site=quote_include(site, key="[site] config", settings=settings),
         )
     )
+
+
+def _servers(settings: Settings, listen: tuple[str, ...]) -> Iterator[_Server]:
+    """The mirror's own server, which answers for unknown names too, and that of its aliases."""
+    yield _Server(
+        listen=listen,
+        names=server_name(settings),
+        prefix=site_prefix(settings),
+        public=public_path(settings),
+    )
+    if aliases := alias_names(settings):
+        yield _Server(
+            # Options of an address are given once.
+            listen=tuple(address.partition(" ")[0] for address in listen),
+            names=" ".join(aliases),
+            prefix="",
+            public="",
+            comment="Host names of other indexes: lock files name their addresses, which begin at the root.",
+        )
 
 
 def _page_of(variant: str) -> str:
