@@ -93,7 +93,9 @@ def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     verdict = "mirrored" if file.mirrored else "gone" if is_gone else "left out"
     shown = "?" if file.size is None else size(file.size)
     parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
-    if is_gone:
+    if file.locked_by is not None:
+        parts.append(f"upstream has removed it; it stays because {file.locked_by} names it by its digest")
+    elif is_gone:
         parts.append("upstream does not list it")
     elif not file.upstream:
         parts.append(f"refused: {file.trouble}")

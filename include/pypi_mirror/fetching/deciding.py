@@ -13,9 +13,12 @@ from pypi_mirror.disk.files import served_size_of
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
 from pypi_mirror.policy import Decision, Policy
+from pypi_mirror.policy.releases import release_of
 from pypi_mirror.pool.layout import location_of
+from pypi_mirror.release_files import version_in
 
 _DIGEST: Final = 16
+REMOVED_UPSTREAM: Final = "upstream has removed this file; the mirror keeps it because a lock file names it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,37 @@ class Decider:
     def decide(self, page: ProjectPage) -> Decision:
         return self._policy.decide(page)
 
+    def with_locked(self, page: ProjectPage, before: Before) -> ProjectPage:
+        """``page`` of upstream's, and what ours lists beside it because a lock file names it by its digest.
+
+        Such a file is shown as yanked (PEP 592): installers take it where its version is pinned, and resolve
+        nothing new to it. A quarantined project keeps none.
+        """
+        if self._web is None or page.status.status == QUARANTINED:
+            return page
+        locked = self._locked(page, before)
+        if not locked:
+            return page
+        entries = self._our_page(page.name)
+        kept = [entries.get(each.filename) or _entry(each) for each in locked]
+        return replace(
+            page,
+            files=(*page.files, *(replace(file, yanked=file.yanked or REMOVED_UPSTREAM) for file in kept)),
+            versions=_with_versions(page, kept),
+        )
+
+    def _locked(self, page: ProjectPage, before: Before) -> list[KnownFile]:
+        """What our page lists, upstream's does not and a lock file names; without its bytes, it is gone."""
+        ours = [file for file in _on_our_page(before) if self._policy.locked_by(page.name, file.sha256.hex())]
+        if not ours:
+            return []
+        listed = {file.filename for file in page.files}
+        return [
+            file
+            for file in ours
+            if file.filename not in listed and served_size_of(f"{self._web}/{file.path}") == file.size
+        ]
+
     def digest(self, decision: Decision) -> bytes:
         """Names what a page shows of upstream's: which files, and how."""
         names = "\n".join(file.filename for file in decision.kept)
@@ -81,6 +115,7 @@ class Decider:
         silent = self.silent_loss(planned, before, page)
         if page is None or (silent is not None and silent.project):
             return Work(silent=silent)
+        page = self.with_locked(page, before)
         listed = {file.filename for file in page.files}
         decision = self.decide(page)
         if decision.rejected is not None:
@@ -130,6 +165,8 @@ class Decider:
         known = before.project
         if known is None or not known.present or planned.action is Action.REMOVE:
             return None
+        if page is not None:
+            page = self.with_locked(page, before)
         is_empty = page is None or not page.files
         # That it is gone explains it only where the guard has weighed that.
         is_weighed = planned.gone and (planned.loses_project or known.status == QUARANTINED)
@@ -162,6 +199,26 @@ class Decider:
         if location is None or file.size is None:
             return False
         return served_size_of(f"{self._web}/{path_of(location, file.filename)}") == file.size
+
+
+def _entry(known: KnownFile) -> RemoteFile:
+    """What is known of a file that our page, which cannot be read, lists."""
+    return RemoteFile(
+        filename=known.filename, url="", hashes=(("sha256", known.sha256.hex()),), size=known.size
+    )
+
+
+def _with_versions(page: ProjectPage, files: Sequence[RemoteFile]) -> tuple[str, ...]:
+    """The page's versions (PEP 700) with those of ``files``; none where upstream states none."""
+    if not page.versions:
+        return ()
+    known = {release_of(version) for version in page.versions}
+    added = {
+        version: None
+        for file in files
+        if (version := version_in(page.name, file.filename)) is not None and release_of(version) not in known
+    }
+    return (*page.versions, *added)
 
 
 def _on_our_page(before: Before) -> list[KnownFile]:

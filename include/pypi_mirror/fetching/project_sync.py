@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -131,14 +132,17 @@ class ProjectSync:
             known.present
             and known.made_entry == reading.digest
             and not planned.verify
-            and (known.selection == self._fingerprint or self._is_decided_alike(known, reading))
+            and (known.selection == self._fingerprint or self._is_decided_alike(known, before, reading))
             and self._pages.is_complete(known.project)
             and (self._pool is None or all(map(self._is_in_pool, before.files.values())))
         )
 
-    def _is_decided_alike(self, known: KnownProject, reading: Reading) -> bool:
+    def _is_decided_alike(self, known: KnownProject, before: Before, reading: Reading) -> bool:
         page = reading.page()
-        return page is not None and known.made_decision == self._decider.digest(self._decider.decide(page))
+        if page is None:
+            return False
+        page = self._decider.with_locked(page, before)
+        return known.made_decision == self._decider.digest(self._decider.decide(page))
 
     def _is_in_pool(self, file: KnownFile) -> bool:
         """Whether the disk has what the ledger says, as far as its directories tell."""
@@ -176,11 +180,16 @@ class ProjectSync:
     async def _made(
         self, planned: PlannedProject, before: Before, reading: Reading, page: ProjectPage
     ) -> Synced:
+        listed = {file.filename for file in page.files}
+        page = self._decider.with_locked(page, before)
         decision = self._decider.decide(page)
         if decision.rejected is not None:
             return self._removed(planned, before, reading)
         project = planned.project
-        acquired, failed = await self._acquire(project, decision.kept, before, verify=planned.verify)
+        gone = {file.filename for file in decision.kept} - listed
+        acquired, failed = await self._acquire(
+            project, decision.kept, before, gone=gone, verify=planned.verify
+        )
         refused = tuple(part for each in acquired for part in each.refused)
         files = tuple(a.file for a in acquired)
         # What was dropped and of unknown size counts as a file without bytes.
@@ -230,9 +239,17 @@ class ProjectSync:
         )
 
     async def _acquire(
-        self, project: NormalizedName, files: tuple[RemoteFile, ...], before: Before, *, verify: bool
+        self,
+        project: NormalizedName,
+        files: tuple[RemoteFile, ...],
+        before: Before,
+        *,
+        gone: AbstractSet[str] = frozenset(),
+        verify: bool,
     ) -> tuple[list[Acquired], list[FailedPart]]:
         """``files`` as they are in the pool now, those that are, and those that could not be downloaded.
+
+        Those in ``gone`` are not upstream's any more: only the copies here can be had.
 
         Raises the error of the first where nothing of a project that is new can be downloaded: a page without
         files would say that upstream has none.
@@ -246,12 +263,16 @@ class ProjectSync:
             for number, file in remaining:
                 known = before.files.get(file.filename)
                 try:
-                    acquired[number] = await self._acquire_one(project, file, before, verify=verify)
+                    acquired[number] = (
+                        await self._keep(file, known, verify=verify)
+                        if file.filename in gone
+                        else await self._acquire_one(project, file, before, verify=verify)
+                    )
                 except (MirrorError, OSError) as error:
                     if not _is_files_own(error):
                         raise
                     errors[number] = error
-                    if known is not None and self._pool is not None:
+                    if known is not None and self._pool is not None and file.filename not in gone:
                         said = _as_before(file, our_page()) if _is_replaced(error) else file
                         acquired[number] = await self._pool.kept(said, known, verify=verify)
 
@@ -279,6 +300,15 @@ class ProjectSync:
             if each.trouble is not None
         ]
         return had, failed
+
+    async def _keep(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
+        """The copy that is here of a file that upstream has removed."""
+        kept = None
+        if known is not None and self._pool is not None:
+            kept = await self._pool.kept(file, known, verify=verify)
+        if kept is None:
+            raise FileRefused("upstream has removed it, and the copy here is damaged", url=file.url)
+        return kept
 
     async def _acquire_one(
         self, project: NormalizedName, file: RemoteFile, before: Before, *, verify: bool

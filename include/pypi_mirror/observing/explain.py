@@ -41,7 +41,8 @@ class FileExplained:
     [allowlist] that asks for this file where one has to, and ``asked_by`` the option or the file that has
     the rule. ``version`` is None where the name has none.
     ``trouble`` is why a file that is to be mirrored could not be downloaded, or why what upstream's page says
-    of one that only the ledger has is refused.
+    of one that only the ledger has is refused. ``locked_by`` is the requirement or lock file that keeps one
+    that upstream has removed: it names it by its digest.
     """
 
     filename: str
@@ -54,6 +55,7 @@ class FileExplained:
     asked_by: str | None
     state: FileState
     trouble: str | None = None
+    locked_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +202,10 @@ def _file(
     upstream: bool,
 ) -> FileExplained:
     refused = policy.rejection_reason(name) is not None
-    mirrored = upstream and not refused and not refusals
+    locked_by = None
+    if known is not None and not upstream:
+        locked_by = policy.locked_by(name, known.sha256.hex())
+    mirrored = (upstream or locked_by is not None) and not refused and not refusals
     root = policy.admitted_by(name, file)
     return FileExplained(
         filename=file.filename,
@@ -212,6 +217,7 @@ def _file(
         admitted_by=None if root is None else root.rule,
         asked_by=None if root is None else root.by,
         state=_state(known, mirrored=mirrored),
+        locked_by=locked_by if mirrored else None,
     )
 
 

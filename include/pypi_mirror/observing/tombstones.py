@@ -20,7 +20,7 @@ _KEY: Final = re.compile(r"(\d{1,12})/(\d{1,18})/([^/]{1,255})", re.ASCII)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tombstone:
     """``path`` is relative to ``web/``; ``deleted_at`` is when the grace period ends, None where files are
-    kept (``delete-packages = false``).
+    kept (``delete-packages = false``, or a lock file names this one).
     """
 
     path: str
@@ -36,6 +36,9 @@ def tombstone_page(mirror: Mirror, after: str | None = None, limit: int = 50) ->
     found = mirror.ledger.listings.tombstones(_read_key(after), one_more(limit))
     grace = mirror.settings.grace_days * _DAY if mirror.settings.delete_packages else None
 
+    def is_locked(each: ListedTombstone) -> bool:
+        return mirror.policy.keeps_removed(each.file.filename, each.file.sha256.hex())
+
     def show(each: ListedTombstone) -> Tombstone:
         return Tombstone(
             path=each.file.path,
@@ -43,7 +46,7 @@ def tombstone_page(mirror: Mirror, after: str | None = None, limit: int = 50) ->
             filename=each.file.filename,
             size=each.file.size,
             removed_at=utc(each.removed_at),
-            deleted_at=None if grace is None else utc(each.removed_at + grace),
+            deleted_at=None if grace is None or is_locked(each) else utc(each.removed_at + grace),
         )
 
     return page_of(found, limit, show=show, key=_key)

@@ -135,6 +135,20 @@ class Policy:
         """Return the rule of ``[allowlist]`` that asks for the file, if one does."""
         return self._allowed.admitted_by(project, file)
 
+    def locked_by(self, project: NormalizedName, sha256: str) -> str | None:
+        """Return which requirement or lock file names the file by its digest, if one does."""
+        root = self._allowed.roots.locking(project, sha256)
+        return None if root is None else root.by
+
+    def keeps_removed(self, filename: str, sha256: str) -> bool:
+        """Whether a file that upstream removed stays: a lock file names it, and no filter excludes it."""
+        project = self._allowed.roots.locked.get(sha256)
+        if project is None:
+            return False
+        file = RemoteFile(filename=filename, url="", hashes=(("sha256", sha256),))
+        page = ProjectPage(name=project, serial=None, etag=None, files=(file,))
+        return bool(self.by_file.decide(page).kept)
+
     def unmet(self, page: ProjectPage) -> Iterator[str]:
         """Yield what ``[allowlist]`` asks for that no file of ``page`` meets: who asks, and the rule."""
         for root in self._allowed.roots.unmet(page.name, page.files):

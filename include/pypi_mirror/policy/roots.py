@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property, lru_cache
@@ -145,6 +145,21 @@ class Roots:
         """Whether a rule asks for this very release of ``project``, or for this very file."""
         version = version_in(project, file.filename)
         return any(root.is_pin and root.admits(version, file) for root in self.of(project))
+
+    def locking(self, project: NormalizedName, sha256: str) -> Root | None:
+        """Return the rule that names a file of ``project`` by its digest."""
+        digest = f"sha256:{sha256}"
+        return next((root for root in self._by_project.get(project, ()) if digest in root.hashes), None)
+
+    @cached_property
+    def locked(self) -> Mapping[str, NormalizedName]:
+        """The projects of files that rules name by their digests, by SHA-256."""
+        return {
+            digest.removeprefix("sha256:"): root.project
+            for root in self.every
+            for digest in root.hashes
+            if digest.startswith("sha256:")
+        }
 
     def unmet(self, project: NormalizedName, files: Iterable[RemoteFile]) -> tuple[Root, ...]:
         """Return the rules for ``project`` that mean none of ``files``."""

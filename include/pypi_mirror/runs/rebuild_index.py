@@ -8,6 +8,7 @@ from pypi_mirror.disk.files import make_directories, remove_directory_if_empty, 
 from pypi_mirror.disk.writing import sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
+from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, path_of
@@ -148,11 +149,12 @@ def _write_name_map(mirror: Mirror, *, due: bool) -> None:
 def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
     """Delete files that no page has listed for the grace period; return how many.
 
-    A place that another project's page lists keeps its file, and only the tombstone is forgotten.
+    A place that another project's page lists keeps its file, and only the tombstone is forgotten. What a lock
+    file names stays: a client that installs from the lock asks for the file, and not for its page.
     """
-    before = grace_ended_before(mirror, lambda time: bool(mirror.ledger.projects.tombstones(time, 1)))
+    before = grace_ended_before(mirror, lambda time: bool(_due(mirror, time, 1)))
     swept = 0
-    while before and (tombstones := mirror.ledger.projects.tombstones(before, _SWEPT_AT_ONCE)):
+    while before and (tombstones := _due(mirror, before, _SWEPT_AT_ONCE)):
         mirror.ledger.lease.renew(run.request.label)
         spared = mirror.ledger.projects.still_listed([file for _, file in tombstones])
         # Two projects can have listed one file, too.
@@ -168,6 +170,21 @@ def _sweep_tombstones(mirror: Mirror, run: Run) -> int:
         mirror.ledger.projects.forget_files([(id_, file.filename) for id_, file in tombstones])
         swept += len(gone)
     return swept
+
+
+def _due(mirror: Mirror, before: int, limit: int) -> list[tuple[int, KnownFile]]:
+    """Up to ``limit`` tombstones (project id, file) of before ``before`` that no lock file names."""
+    wanted = limit
+    while True:
+        found = mirror.ledger.projects.tombstones(before, wanted)
+        due = [
+            (id_, file)
+            for id_, file in found
+            if not mirror.policy.keeps_removed(file.filename, file.sha256.hex())
+        ]
+        if due or len(found) < wanted:
+            return due[:limit]
+        wanted *= 2
 
 
 def _write_dates(mirror: Mirror, cursor: int | None, *, changed: bool) -> None:

@@ -137,6 +137,6 @@ const TOMBSTONES = [
   ["Project", (item) => el("a", { href: `#projects/${item.project}` }, item.project)],
   ["Size", (item) => size(item.size), "number"],
   ["Removed", (item) => time(item.removed_at), "when"],
-  ["Deleted", (item) => (item.deleted_at === null ? "never (delete-packages is off)"
+  ["Deleted", (item) => (item.deleted_at === null ? "kept (a lock file names it, or delete-packages is off)"
     : el("span", { title: item.deleted_at }, Date.parse(item.deleted_at) <= Date.now() ? "by the next run" : ago(item.deleted_at)))],
 ];

@@ -1,0 +1,149 @@
+"""What a lock file names stays although upstream removes it, as long as the lock names it."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.cli.explain import _line
+from pypi_mirror.fetching.deciding import REMOVED_UPSTREAM
+from pypi_mirror.model import RunState
+from pypi_mirror.observing.explain import FileState, explain
+from pypi_mirror.observing.tombstones import tombstone_page
+from pypi_mirror.options.packages import parse_package
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.runs.audit import AuditRequest
+from pypi_mirror.runs.audit import audit as run_audit
+from tests.runs.audit import audit
+from tests.runs.bench import Bench, MakeBench
+from tests.warehouse import ClearQuarantine, Quarantine, RemoveFile, RemoveProject, Upload, Wheel
+
+OLD, NEW = (Wheel(name="alpha", version=version) for version in ("1.0", "2.0"))
+BETA = Wheel(name="beta")
+ALPHA = NormalizedName("alpha")
+
+
+@pytest.fixture
+def made(bench: MakeBench, tmp_path: Path) -> Bench:
+    """A mirror of what a lock file names, with other files of the projects beside."""
+    made = bench(
+        *(Upload(distribution=each) for each in (OLD, NEW, BETA)),
+        policy=Policy(AllowedPackages(requirements=("uv.lock",), requirements_path=tmp_path)),
+    )
+    lock(made, OLD, NEW, BETA)
+    assert made.sync().state is RunState.SUCCESS
+    return made
+
+
+def lock(made: Bench, *wheels: Wheel) -> Path:
+    folder = made.settings.policy.of(AllowedPackages).requirements_path
+    assert folder is not None
+    text = "version = 1\n"
+    for wheel in wheels:
+        digest = hashlib.sha256(wheel.content()).hexdigest()
+        text += (
+            f"[[package]]\nname = '{wheel.name}'\nversion = '{wheel.version}'\n"
+            f"source = {{ registry = '{made.server.master}/simple' }}\n"
+            f"wheels = [{{ hash = 'sha256:{digest}' }}]\n"
+        )
+    path = folder / "uv.lock"
+    path.write_text(text)
+    return path
+
+
+def listed(made: Bench) -> dict[str, object]:
+    """The files of the page of alpha, and whether they are yanked."""
+    return {file["filename"]: file.get("yanked", False) for file in made.page("alpha")["files"]}
+
+
+def test_it_stays_on_the_page_yanked_and_on_the_disk(made: Bench) -> None:
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    for _ in range(2):
+        assert made.sync().state is RunState.SUCCESS
+        assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
+        assert set(made.page("alpha")["versions"]) == {"1.0", "2.0"}
+        made.clock.advance(days=30)
+    audit(made)
+    assert made.pooled(OLD.file_name) is not None
+    # Whatever happens to the project afterwards, and where all is looked at again.
+    made.server.apply(Upload(distribution=Wheel(name="alpha", version="3.0")))
+    assert made.sync(recheck=True).state is RunState.SUCCESS
+    assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
+    audit(made)
+
+
+def test_it_goes_when_the_lock_no_longer_names_it(made: Bench) -> None:
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    lock(made, NEW, BETA)
+    assert made.sync().state is RunState.SUCCESS
+    assert listed(made) == {NEW.file_name: False}
+    made.clock.advance(days=8)
+    made.sync()
+    assert made.pooled(OLD.file_name) is None
+    audit(made)
+
+
+def test_explain_says_who_keeps_it(made: Bench) -> None:
+    path = lock(made, OLD, NEW, BETA)
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    with made.open() as mirror:
+        explained = explain(mirror, ALPHA)
+    (file,) = [each for each in explained.files if each.filename == OLD.file_name]
+    assert (file.upstream, file.mirrored, file.state) == (False, True, FileState.HELD)
+    assert file.locked_by == str(path)
+    assert f"upstream has removed it; it stays because {path} names it" in _line(file, 40, selected=True)
+
+
+def test_of_a_removed_project_the_page_goes_and_locked_files_keep_their_address(made: Bench) -> None:
+    """Upstream removes malware by removing its project, so no page may go on offering it."""
+    made.server.apply(RemoveProject(project="alpha"))
+    assert made.sync().state is RunState.SUCCESS
+    assert not made.page_directory("alpha").exists()
+    made.clock.advance(days=30)
+    made.sync()
+    assert made.pooled(OLD.file_name) is not None
+    with made.open() as mirror:
+        assert {each.deleted_at for each in tombstone_page(mirror).items} == {None}
+        (file, *_) = explain(mirror, ALPHA).files
+    assert (file.state, file.locked_by is not None) == (FileState.TOMBSTONE, True)
+    lock(made, BETA)
+    made.sync()
+    assert made.pooled(OLD.file_name) is None
+
+
+def test_a_quarantined_project_lists_nothing(made: Bench) -> None:
+    made.server.apply(Quarantine(project="alpha"))
+    made.sync()
+    assert made.listed("alpha") == []
+    made.server.apply(ClearQuarantine(project="alpha"))
+    made.sync()
+    assert listed(made) == {NEW.file_name: False, OLD.file_name: False}
+
+
+def test_a_block_takes_it_away(made: Bench) -> None:
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    allowed = made.settings.policy.of(AllowedPackages)
+    made.change(policy=Policy(allowed, BlockedPackages(packages=(parse_package("alpha==1.0"),))))
+    made.sync()
+    assert listed(made) == {NEW.file_name: False}
+    made.clock.advance(days=8)
+    made.sync()
+    assert made.pooled(OLD.file_name) is None
+
+
+def test_a_damaged_copy_goes(made: Bench) -> None:
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    pooled = made.pooled(OLD.file_name)
+    assert pooled is not None
+    pooled.write_bytes(pooled.read_bytes()[:-1] + b"?")
+    with made.open() as mirror:
+        run_audit(mirror, AuditRequest(label="audit", everything=True))
+    assert listed(made) == {NEW.file_name: False}
+    audit(made)
