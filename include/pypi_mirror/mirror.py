@@ -36,6 +36,7 @@ from pypi_mirror.pages.links import PoolLinks, UpstreamLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
+from pypi_mirror.pool.sources import Sources
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.requirements import with_requirements
 from pypi_mirror.settings.values import Settings
@@ -135,7 +136,9 @@ class Mirror:
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
             patience=self.patience,
-            address_guard=AddressGuard(s.master),
+            address_guard=AddressGuard(
+                s.master, named=() if s.download_mirror is None else (s.download_mirror,)
+            ),
             logins=self.logins,
             now=self.clock,
         )
@@ -176,7 +179,9 @@ class Mirror:
             global_timeout=s.global_timeout,
             proxy=s.proxy,
             allow_non_https=s.allow_non_https,
-            address_guard=AddressGuard(s.master),
+            address_guard=AddressGuard(
+                s.master, named=() if s.download_mirror is None else (s.download_mirror,)
+            ),
             logins=self.logins,
         )
 
@@ -212,6 +217,7 @@ class Mirror:
             compare_method=s.compare_method,
             core_metadata=s.core_metadata,
             replaced_files=s.replaced_files,
+            sources=Sources(s.download_mirror, fallback=not s.download_mirror_no_fallback),
             before_download=self.room.before if downloads else _refuse_download,
             before_write=self.room.before,
         )

@@ -166,6 +166,11 @@ def test_what_is_mistyped_or_needed_is_refused_with_advice(
         ("cleanup = false", "cleanup = true", ("before 4.0",)),
         ("cleanup = false", "cleanup_todo = true", ("left to do",)),
         ("cleanup = false", "delete_missing_packages = true", ("are deleted",)),
+        (
+            "download-mirror-no-fallback = False",
+            "download-mirror-no-fallback = true",
+            ("no effect without [mirror] download-mirror",),
+        ),
         ("log-config =", "log-config = /etc/log.conf", ("configures logging", "logs go to Airflow")),
         (
             "storage-filesystem-manage-permissions = true",

@@ -80,6 +80,13 @@ def test_upstream_itself_may_lie_anywhere(address: str) -> None:
     assert AddressGuard(HOME).refusal("https://INDEX.example:8443/simple/", address) is None
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.4", "fd00::4"])
+def test_what_the_settings_name_may_lie_inside_and_lets_nothing_else_in(address: str) -> None:
+    address_guard = AddressGuard(HOME, named=["https://near.example/pypi"])
+    assert address_guard.refusal("https://near.example/packages/x", address) is None
+    assert address_guard.refusal(FILE, address) is not None
+
+
 @pytest.mark.parametrize("addresses", [("127.0.0.1", "93.184.215.14"), ("93.184.215.14", "127.0.0.1")])
 def test_a_name_on_the_internet_that_also_leads_inside_lies_on_the_internet(
     addresses: tuple[str, str],

@@ -29,6 +29,7 @@ from pypi_mirror.pool.layout import (
 )
 from pypi_mirror.pool.part import MAX_FILE, PART_SUFFIX, bytes_to_come, download_once
 from pypi_mirror.pool.sidecars import Sidecars, beside_known
+from pypi_mirror.pool.sources import Sources
 from pypi_mirror.settings.values import CompareMethod, ReplacedFiles
 from pypi_mirror.transport.messages import Transport
 from pypi_mirror.transport.patience import WRONG_BYTES
@@ -56,7 +57,8 @@ class Acquired:
 class Pool:
     """Brings files into the pool. ``compare_method`` is for files that are on the disk but not in the
     ledger (after a crash, or taken over from bandersnatch): ``hash`` reads them, ``stat`` trusts the size.
-    ``replaced_files`` says what happens where upstream offers other bytes under a name that is known.
+    ``replaced_files`` says what happens where upstream offers other bytes under a name that is known;
+    ``sources`` where files come from.
 
     ``before_download`` is told how many bytes are to come, 0 where the page does not say, and
     ``before_write`` of bytes that no page states: blocks of such a file, documents beside a file. What they
@@ -72,6 +74,7 @@ class Pool:
         compare_method: CompareMethod,
         core_metadata: bool,
         replaced_files: ReplacedFiles = "refuse",
+        sources: Sources | None = None,
         before_download: Callable[[int], None] = lambda _size: None,
         before_write: Callable[[int], None] = lambda _size: None,
     ) -> None:
@@ -82,7 +85,10 @@ class Pool:
         self._follows = replaced_files == "follow"
         self._before_download = before_download
         self._before_write = before_write
-        self._sidecars = Sidecars(transport, retries, core_metadata=core_metadata, before_write=before_write)
+        self._sources = sources or Sources()
+        self._sidecars = Sidecars(
+            transport, retries, self._sources, core_metadata=core_metadata, before_write=before_write
+        )
 
     async def acquire(
         self,
@@ -249,22 +255,27 @@ class Pool:
                     f"the page announces {file.size} bytes, no file is that large", url=file.url
                 )
             self._before_download(bytes_to_come(path, wanted))
-            size, sha256 = await download_once(
-                self._transport,
-                path,
-                wanted,
-                fresh=isinstance(after, WRONG_BYTES),
-                place=None if location is not None else place,
-                before_write=self._before_write,
-            )
+
+            async def download(address: str) -> tuple[int, str]:
+                return await download_once(
+                    self._transport,
+                    path,
+                    wanted if address == wanted.url else replace(wanted, url=address),
+                    fresh=isinstance(after, WRONG_BYTES),
+                    place=None if location is not None else place,
+                    before_write=self._before_write,
+                )
+
+            size, sha256 = await self._sources.first(addresses, download)
             return size, sha256, 1
 
         if location is not None:
             found = await self._on_disk(path, wanted, known, verify=verify)
             if found is not None:
                 return *found, 0
+        addresses = self._sources.of(wanted.url, wanted.hashes)
         try:
-            return await self._retries.run(file.url, attempt)
+            return await self._retries.run(addresses[0], attempt)
         except DigestMismatch as error:
             if wanted is file or error.algorithm != _SHA256:
                 raise

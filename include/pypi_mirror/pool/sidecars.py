@@ -24,6 +24,7 @@ from pypi_mirror.errors import (
 )
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import Refused, RemoteFile
+from pypi_mirror.pool.sources import Sources
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL
 from pypi_mirror.transport.answers import failure
@@ -73,6 +74,7 @@ class Sidecars:
         self,
         transport: Transport,
         retries: Retries,
+        sources: Sources,
         *,
         core_metadata: bool,
         before_write: Callable[[int], None] = lambda _size: None,
@@ -80,6 +82,7 @@ class Sidecars:
         """Without ``core_metadata``, files have none beside them."""
         self._transport = transport
         self._retries = retries
+        self._sources = sources
         self._core_metadata = core_metadata
         self._before_write = before_write
         # One wheel at a time is opened: what its list of members takes in memory is upstream's choice.
@@ -130,13 +133,20 @@ class Sidecars:
             return wanted, 0
         url = f"{file.url}.metadata"
 
-        async def fetch(after: MirrorError | None) -> bytes | None:
-            body = await self._document(url, *((NO_CACHE,) if isinstance(after, WRONG_BYTES) else ()))
-            if body is not None:
-                _check_digests(body, hashes, url)
-            return body
+        addresses = self._sources.of(url, tuple(hashes.items()))
 
-        body = await self._retries.run(url, fetch)
+        async def fetch(after: MirrorError | None) -> bytes | None:
+            headers = (NO_CACHE,) if isinstance(after, WRONG_BYTES) else ()
+
+            async def download(address: str) -> bytes | None:
+                body = await self._document(address, *headers)
+                if body is not None:
+                    _check_digests(body, hashes, address)
+                return body
+
+            return await self._sources.first(addresses, download)
+
+        body = await self._retries.run(addresses[0], fetch)
         if body is None:
             # Advertised and missing (it happens upstream): then we do not advertise it.
             _remove_unlisted(target, listed=listed is not None)

@@ -107,19 +107,10 @@ OPTIONS: Final = (
     BandersnatchOption(
         section="mirror",
         key="download-mirror",
-        verdict=Verdict.REFUSED,
-        meant="files come from there",
-        note="files come from where master's pages link to; set master to the mirror that is nearer",
-        alike=_one_of(_UNSET),
+        verdict=Verdict.BETTER,
+        note="one that does not answer is left out for the rest of a batch",
     ),
-    BandersnatchOption(
-        section="mirror",
-        key="download-mirror-no-fallback",
-        verdict=Verdict.REFUSED,
-        meant="files come from download-mirror alone",
-        note="there is no download-mirror; set master to the mirror that is nearer",
-        alike=_one_of(_FALSE),
-    ),
+    *_same("mirror", "download-mirror-no-fallback"),
     *_same("mirror", "allow-non-https"),
     BandersnatchOption(
         section="mirror",

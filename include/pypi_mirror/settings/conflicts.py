@@ -36,3 +36,16 @@ def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -
     if values.get("[alerts] email-from") and not values.get("[alerts] email-to"):
         found.append(("[alerts] email-from", "has no recipient; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]
+
+
+def find_idle(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
+    """Return warnings about options that have no effect without another one; as for ``find_conflicts``."""
+    found = []
+    for key, needed in (
+        ("[mirror] download-mirror-no-fallback", "[mirror] download-mirror"),
+        ("[mirror] diff-append-epoch", "[mirror] diff-file"),
+    ):
+        if values.get(key) and not values.get(needed):
+            message = f"has no effect without {needed}"
+            found.append(Mistake(line=lines.get(key), key=key, message=message))
+    return found

@@ -12,7 +12,7 @@ from pypi_mirror.options.option import place as place_of
 from pypi_mirror.options.parsers import LOGIN_VARIABLE, is_like, nearest
 from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings import bandersnatch
-from pypi_mirror.settings.conflicts import find_conflicts
+from pypi_mirror.settings.conflicts import find_conflicts, find_idle
 from pypi_mirror.settings.locate import missing
 from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, PARTS, SECTIONS
 from pypi_mirror.settings.plugins import Plugins
@@ -131,6 +131,7 @@ class _Reading:
             self._apply_plugins(plugins)
         self._fill_in(sections)
         self.mistakes += find_conflicts(self.values, self.lines)
+        self.warnings += find_idle(self.values, self.lines)
 
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))

@@ -83,6 +83,21 @@ class Settings:
             default="pypi",
         )
     )
+    download_mirror: str | None = option(
+        parsers.parse_site_url,
+        "A mirror near by that files are taken from; pages come from master.",
+        "Files are at <download-mirror>/packages/…, as in this mirror, bandersnatch and the public index. "
+        "What it does not have, or has with other bytes, comes from master; so does a file of which master's "
+        "page states no digest. Leave off /packages.",
+        empty=True,
+    )
+    download_mirror_no_fallback: bool = option(
+        parsers.parse_boolean,
+        "Take files from download-mirror alone.",
+        "A file that it does not have fails, and is retried later. For a host that does not reach master's "
+        "files.",
+        default="false",
+    )
     allow_non_https: bool = option(
         parsers.parse_boolean,
         "Accept a master without TLS; one on this very machine is always accepted.",

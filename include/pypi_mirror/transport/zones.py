@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from functools import lru_cache
 from typing import Final
@@ -140,12 +140,14 @@ class AddressGuard:
     We may be sent to the zones that upstream itself lies in, and to those before them. ``home`` is upstream's
     own address, a URL, which the settings name and nobody else: its host is connected to wherever it lies,
     and where that is tells the rest. A name that leads to several zones counts for the first of them: who
-    lists 127.0.0.1 among the addresses of a name on the internet lies on the internet.
+    lists 127.0.0.1 among the addresses of a name on the internet lies on the internet. ``named`` are other
+    URLs that the settings name: their hosts may lie anywhere, and tell nothing of where upstream lies.
     """
 
-    def __init__(self, home: str) -> None:
+    def __init__(self, home: str, *, named: Iterable[str] = ()) -> None:
         self._home = _host(home)
         self._own = zone_of(self._home)
+        self._named = frozenset(map(_host, named))
 
     def refusal(self, url: str, address: str) -> str | None:
         """Why ``address``, to which the host of ``url`` leads, must not be asked; None when it may be."""
@@ -154,6 +156,8 @@ class AddressGuard:
             return f"{host} leads to {address!r}, which is not a valid address"
         if host == self._home:
             self._own = zone if self._own is None else min(self._own, zone)
+            return None
+        if host in self._named:
             return None
         if not _is_beyond(zone, Zone.PUBLIC if self._own is None else self._own):
             return None
