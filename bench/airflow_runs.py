@@ -20,8 +20,8 @@ from bench.run_sync import Figures, Round, Say
 from bench.tools import Job, Ours
 from bench.upstream import free_port, upstream
 from local_stack.airflow_api import AirflowApi
-from local_stack.layout import Layout, checkout_of_this_package
-from local_stack.parts import nginx_service, site_answers
+from local_stack.bring_up import nginx_service, site_answers
+from local_stack.layout import CHECKOUT, Layout
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.settings.read import read_settings
@@ -37,11 +37,11 @@ _ENDED = ("success", "failed")
 def run_airflow(*, home: Path, scale: float, repeat: int, say: Say) -> tuple[str, list[Round]]:
     """Rounds of several runs of each DAG, one after the other; a figure is the median of its runs."""
     count, runs = max(10, round(2_000 * scale)), max(1, round(_RUNS_A_ROUND * scale))
-    checkout = checkout_of_this_package()
+    checkout = CHECKOUT
     dags = home / "dags"
     shutil.copytree(checkout / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).parent / "dags" / "nothing_dag.py", dags)
-    stack = Stack(Layout(checkout=checkout, var=home / "var", dags=dags))
+    stack = Stack(Layout(checkout, var=home / "var", dags=dags))
     tree = StaticTree(home / "tree", Catalogue(projects=count, files=1, filler=200, metadata=False))
     tree.write()
     port = free_port()

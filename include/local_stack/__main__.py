@@ -5,9 +5,9 @@ import sys
 from rich.console import Console
 
 from local_stack import commands
-from local_stack.claim import claim
+from local_stack.commands import claim
 from local_stack.errors import StackError
-from local_stack.layout import Layout, checkout_of_this_package
+from local_stack.layout import CHECKOUT, Layout
 from local_stack.options import parse_options
 from local_stack.stack import Stack
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
@@ -19,7 +19,7 @@ COMMANDS = {"mirror": commands.mirror, "up": commands.up, "down": commands.down}
 def main(arguments: list[str]) -> int:
     """0 when all went well, 1 with a sentence when not, 2 for a wrong command line, 128 + N by signal N."""
     options = parse_options(arguments)
-    layout = Layout.of(checkout_of_this_package())
+    layout = Layout(CHECKOUT)
     console, errors = (
         Console(markup=False, highlight=False, soft_wrap=True, stderr=e) for e in (False, True)
     )

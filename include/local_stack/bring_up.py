@@ -1,39 +1,65 @@
 """What ``mirror`` and ``up`` have in common: everything that has to run before the DAG can."""
 
+import os
+import platform
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
 from local_stack.airflow_api import AirflowApi
 from local_stack.errors import StackError
+from local_stack.layout import Layout
 from local_stack.options import Options
-from local_stack.parts import (
-    nginx_service,
-    require_site_port,
-    serves_itself,
-    site_answers,
-    upstream_service,
-)
-from local_stack.ports import accepts, require_free
-from local_stack.sample_conf import SITE_PORT, write_sample_conf
+from local_stack.ports import LOOPBACK, accepts, require_free
 from local_stack.samples import fill, plan_downloads, read_samples
+from local_stack.services import Service
 from local_stack.stack import Stack
 from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.changes.upstream_state import ask_upstream
 from pypi_mirror.cli.label import is_dead
 from pypi_mirror.disk.files import make_directories
-from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.errors import ConfigurationError, WebServerError
 from pypi_mirror.ledger.upgrade import upgrade_ledger
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.clients import index_url
+from pypi_mirror.webserver.quoting import local_url
+from pypi_mirror.webserver.server import nginx_command, require_free_port
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"
 # Seconds until upstream is taken for dead before anything was started.
 _ASKED_FOR = 10.0
+SITE_PORT = 8080
+UPSTREAM = "upstream"
+NGINX = "nginx"
+
+# Linux wheels for the machine we run on, so that the trial installation finds what it needs.
+_TEXT = """\
+# Written by `make mirror` and `make up` for the stand-in upstream; changes here do not last.
+# README.md has a first configuration of your own; include/mirror.conf explains every option.
+
+[mirror]
+directory = mirror
+master = http://{loopback}:{upstream_port}
+
+[platform]
+environments =
+    linux {machine}, CPython 3.11 to 3.13, glibc 2.28
+exclude-filename = macosx|win32|win_amd64|win_arm64
+
+[site]
+port = {site_port}
+
+[schedule]
+batch-size = 10
+retry-delay = 5
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,3 +168,74 @@ def _start_upstream(stack: Stack, options: Options, console: Console) -> None:
         )
     port = options.upstream_port
     stack.start(upstream_service(stack.layout, port=port), ready=lambda: accepts(port))
+
+
+def write_sample_conf(layout: Layout, *, upstream_port: int, site_port: int) -> Path:
+    """Write ``var/mirror.conf`` and return its path."""
+    layout.var.mkdir(parents=True, exist_ok=True)
+    layout.sample_conf.write_text(
+        _TEXT.format(
+            loopback=LOOPBACK,
+            upstream_port=upstream_port,
+            site_port=site_port,
+            machine=platform.machine() if platform.machine() in ("x86_64", "aarch64") else "x86_64",
+        )
+    )
+    return layout.sample_conf
+
+
+def upstream_service(layout: Layout, *, port: int) -> Service:
+    """The stand-in upstream over the sample packages; it remembers its events, so serials stay."""
+    return Service(
+        name=UPSTREAM,
+        argv=(
+            *(sys.executable, "-m", "tests.warehouse", "--port", str(port)),
+            *("--folder", str(layout.wheels), "--state", str(layout.var / "upstream.state")),
+        ),
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(layout.checkout), str(layout.include)))},
+        cwd=layout.checkout,
+    )
+
+
+def nginx_service(layout: Layout, settings: Settings) -> Service:
+    """nginx in the foreground, with its configuration written and tested."""
+    try:
+        argv = nginx_command(settings)
+    except (WebServerError, OSError) as error:
+        raise StackError(str(error)) from error
+    return Service(name=NGINX, argv=argv, env=os.environ, cwd=layout.checkout)
+
+
+def serves_itself(settings: Settings) -> bool:
+    """Whether nginx is ours to start: there is a site, and no other nginx is told to reload for it."""
+    return settings.site.enabled and settings.site.is_signalled
+
+
+def site_answers(settings: Settings) -> bool:
+    """Whether our nginx answers where the settings have it listen, which need not be the loopback."""
+    return accepts(settings.site.port, host=urlsplit(local_url(settings.site)).hostname or LOOPBACK)
+
+
+def index_from_here(settings: Settings) -> str:
+    """The index's address for a client on this machine.
+
+    Our own nginx is asked where it listens, or at [site] probe-url: the public name may not be known here, or
+    lead to a proxy that is not up yet.
+    """
+    known = serves_itself(settings) or settings.site.probe_url is not None
+    return f"{local_url(settings.site)}/simple/" if known else index_url(settings)
+
+
+def require_site_port(settings: Settings, *, sample: bool) -> None:
+    """StackError, with how to change it, when nginx could not listen on the site's port."""
+    if not serves_itself(settings):
+        return
+    if sample:
+        require_free(
+            settings.site.port, used_for="nginx", how_to_change="choose another one with NGINX_PORT=…"
+        )
+        return
+    try:
+        require_free_port(settings)
+    except WebServerError as error:
+        raise StackError(str(error)) from error

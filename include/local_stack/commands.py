@@ -1,7 +1,11 @@
 """``mirror``, ``up`` and ``down``: what is running before, what is running after."""
 
+import fcntl
+import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,21 +18,59 @@ from local_stack.mirror_once import mirror_once
 from local_stack.options import Options
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
-from local_stack.state import State, forget_state, read_state, write_state
 from pypi_mirror.cli.interruption import held_back
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 
-MIRROR = "mirror"
 UP = "up"
+STATE_FILE = "stack.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What a command leaves for the next: who started the stack, where, and with which configuration."""
+
+    command: str
+    airflow_port: int
+    conf: str
+
+
+def read_state(run: Path) -> State | None:
+    """None when nothing is on record, or a crash left half a record."""
+    try:
+        return State(**json.loads((run / STATE_FILE).read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+@contextmanager
+def claim(run: Path, command: str) -> Iterator[None]:
+    """Hold the checkout for ``command``; StackError names who holds it already.
+
+    The kernel frees the lock when its holder dies, however it dies.
+    """
+    run.mkdir(parents=True, exist_ok=True)
+    with (run / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "another command"
+            raise StackError(f"{holder} is running in this checkout; wait for it, or end it") from error
+        lock.truncate(0)
+        lock.write(f"'make {command}' (process {os.getpid()})\n")
+        lock.flush()
+        yield
 
 
 def mirror(stack: Stack, options: Options, console: Console) -> None:
     """Mirror once; nothing is running afterwards, also after a failure."""
     _make_way(stack, console)
-    with _stopped_afterwards(stack, console):
+    try:
         _remember(stack, options)
         mirror_once(stack, options, console)
+    finally:
+        _stop(stack, console)
 
 
 def up(stack: Stack, options: Options, console: Console) -> None:
@@ -47,9 +89,8 @@ def up(stack: Stack, options: Options, console: Console) -> None:
     _say_where(stack, state, console)
 
 
-def down(stack: Stack, options: Options, console: Console) -> None:
+def down(stack: Stack, _: Options, console: Console) -> None:
     """Stop all that is on record, also what a crash left behind."""
-    del options
     stopped = _stop(stack, console)
     console.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
@@ -90,20 +131,13 @@ def _state_of_up(stack: Stack) -> State | None:
 
 def _remember(stack: Stack, options: Options) -> State:
     state = State(command=options.command, airflow_port=options.airflow_port, conf=str(_conf(stack, options)))
-    write_state(stack.layout.run, state)
+    stack.layout.run.mkdir(parents=True, exist_ok=True)
+    (stack.layout.run / STATE_FILE).write_text(json.dumps(asdict(state)) + "\n")
     return state
 
 
 def _conf(stack: Stack, options: Options) -> Path:
     return stack.layout.sample_conf if options.conf is None else options.conf.absolute()
-
-
-@contextmanager
-def _stopped_afterwards(stack: Stack, console: Console) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        _stop(stack, console)
 
 
 def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
@@ -121,7 +155,7 @@ def _stop(stack: Stack, console: Console) -> tuple[str, ...]:
         if state is not None:
             for run_id in cut_off:
                 end_in_ledger(read_settings(Path(state.conf)), run_id)
-        forget_state(stack.layout.run)
+        (stack.layout.run / STATE_FILE).unlink(missing_ok=True)
         return stopped
 
 

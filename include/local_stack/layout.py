@@ -1,59 +1,27 @@
 """Where the local stack keeps its things: everything is below ``var/`` in the checkout."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+# The checkout that holds this package: the stack always runs from one.
+CHECKOUT = Path(__file__).resolve().parents[2]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class Layout:
     """The folders of one checkout; ``var`` and ``dags`` can be elsewhere, as the tests need it."""
 
-    checkout: Path
-    var: Path
-    dags: Path
-
-    @classmethod
-    def of(cls, checkout: Path) -> "Layout":
-        return cls(checkout=checkout, var=checkout / "var", dags=checkout / "dags")
-
-    @property
-    def include(self) -> Path:
-        return self.checkout / "include"
-
-    @property
-    def plugins(self) -> Path:
-        return self.checkout / "plugins"
-
-    @property
-    def airflow_home(self) -> Path:
-        return self.var / "airflow"
-
-    @property
-    def logs(self) -> Path:
-        """A file for each process; Airflow's task logs are in ``tasks/`` below it."""
-        return self.var / "logs"
-
-    @property
-    def run(self) -> Path:
-        """The records of the processes that we own, and the lock."""
-        return self.var / "run"
-
-    @property
-    def wheels(self) -> Path:
-        """What the stand-in upstream serves."""
-        return self.var / "wheels"
-
-    @property
-    def sample_conf(self) -> Path:
-        """The configuration that is written for the stand-in upstream."""
-        return self.var / "mirror.conf"
-
-    @property
-    def trial(self) -> Path:
-        """The throwaway environment that installs from the mirror."""
-        return self.var / "trial"
-
-
-def checkout_of_this_package() -> Path:
-    """The checkout that holds ``include/local_stack``: the stack always runs from one."""
-    return Path(__file__).resolve().parents[2]
+    def __init__(self, checkout: Path, *, var: Path | None = None, dags: Path | None = None) -> None:
+        self.checkout = checkout
+        self.dags = dags or checkout / "dags"
+        self.include = checkout / "include"
+        self.plugins = checkout / "plugins"
+        self.var = var or checkout / "var"
+        self.airflow_home = self.var / "airflow"
+        # A file for each process; Airflow's task logs are in tasks/ below it.
+        self.logs = self.var / "logs"
+        # The records of the processes that we own, and the lock.
+        self.run = self.var / "run"
+        # What the stand-in upstream serves, and the configuration that is written for it.
+        self.wheels = self.var / "wheels"
+        self.sample_conf = self.var / "mirror.conf"
+        # The throwaway environment that installs from the mirror.
+        self.trial = self.var / "trial"

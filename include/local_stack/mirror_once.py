@@ -1,19 +1,28 @@
 """``make mirror``: a whole run under Airflow's real scheduler, and a client that installs from the result."""
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
 from dataclasses import dataclass
+from pathlib import Path
 from time import sleep
 from typing import Final
+from urllib.parse import urlsplit
 
+import requests
+from packaging.tags import sys_tags
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from rich.console import Console
 from rich.filesize import decimal
 
 from local_stack.airflow_api import AirflowApi
-from local_stack.bring_up import DAG_ID, Running, bring_up
+from local_stack.bring_up import DAG_ID, Running, bring_up, index_from_here
 from local_stack.errors import StackError
 from local_stack.options import Options
-from local_stack.parts import index_from_here
 from local_stack.stack import Stack
-from local_stack.trial import Installed, find_installable, install
 from local_stack.watch import watch
 from mirror_airflow.alerts.message import ERROR_KEY
 from pypi_mirror.ledger.projects import Totals
@@ -21,6 +30,7 @@ from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
+from pypi_mirror.webserver.accept import JSON_TYPE
 from pypi_mirror.webserver.clients import pip_conf
 from pypi_mirror.wording import count
 
@@ -28,15 +38,17 @@ from pypi_mirror.wording import count
 SAMPLE_PACKAGE = "flask"
 # The longest that a failed run of Airflow takes to be written to the ledger as such.
 _CALLBACK_SECONDS: Final = 30
+# Seconds for pip; projects among which one is looked for that can be installed.
+TIMEOUT: Final = 900
+LOOKED_AT: Final = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What a run has done: its record, what the mirror holds now, and what a client installed."""
+class Installed:
+    """What pip installed, as ``name version``; ``dependencies``: with their dependencies."""
 
-    run: Run
-    totals: Totals
-    installed: Installed | None
+    packages: tuple[str, ...]
+    dependencies: bool
 
 
 def mirror_once(stack: Stack, options: Options, console: Console) -> None:
@@ -44,7 +56,7 @@ def mirror_once(stack: Stack, options: Options, console: Console) -> None:
     running = bring_up(stack, options, console, scheduled=False)
     run, totals = _run(stack, running, console)
     installed = _try_out(stack, running.settings, options, console)
-    _print(Result(run=run, totals=totals, installed=installed), running.settings, console)
+    _print(run, totals, installed, running.settings, console)
 
 
 def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]:
@@ -111,21 +123,20 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
         return install(name, index_url=index, folder=folder, log=log, dependencies=False)
 
 
-def _print(result: Result, settings: Settings, console: Console) -> None:
-    totals, outcome = result.totals, result.run.outcome or Outcome()
+def _print(
+    run: Run, totals: Totals, installed: Installed | None, settings: Settings, console: Console
+) -> None:
     held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {decimal(totals.bytes)}"
     left_out = f"{count(totals.dropped_files, 'file')} and saved {decimal(totals.dropped_bytes)}"
     lines = [
         f"The mirror holds {held}.",
         f"The filters left out {left_out}.",
-        _changes(result.run, outcome),
+        _changes(run, run.outcome or Outcome()),
     ]
-    if result.installed is not None:
-        alone = "" if result.installed.dependencies else " (without dependencies, which the mirror lacks)"
-        lines.append(f"pip installed from it: {', '.join(result.installed.packages)}{alone}.")
-    console.print()
-    for line in lines:
-        console.print(line)
+    if installed is not None:
+        alone = "" if installed.dependencies else " (without dependencies, which the mirror lacks)"
+        lines.append(f"pip installed from it: {', '.join(installed.packages)}{alone}.")
+    console.print("", *lines, sep="\n")
     if settings.site.enabled:
         console.print("\nTo use it while it is served (`make up`), write to pip.conf:\n")
         console.print(pip_conf(settings), end="")
@@ -142,3 +153,81 @@ def _changes(run: Run, outcome: Outcome) -> str:
     if run.cursor_from is None:
         return f"This run: {done}; a first sync, now at serial {run.cursor_to}."
     return f"This run: {done}; incremental since serial {run.cursor_from}, now at {run.cursor_to}."
+
+
+def install(name: str, *, index_url: str, folder: Path, log: Path, dependencies: bool = True) -> Installed:
+    """Install ``name`` with pip from ``index_url`` alone; StackError has pip's error."""
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=False)
+    python = folder / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    options = ["--index-url", index_url, "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
+    if not dependencies:
+        options.append("--no-deps")
+    if (address := urlsplit(index_url)).scheme == "http":
+        # As in the pip.conf that clients are given: pip ignores plain http but on the loopback.
+        options += ["--trusted-host", str(address.hostname)]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*pip, "install", *options, name],
+            env=_isolated(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+            timeout=TIMEOUT,
+        )
+    if done.returncode:
+        words = [line for line in log.read_text().splitlines() if line.startswith("ERROR:")]
+        raise StackError(
+            f"pip could not install {name} from the mirror at {index_url}"
+            + (f" ({words[-1].removeprefix('ERROR: ')})" if words else ""),
+            log=log,
+        )
+    listed = subprocess.run(
+        [*pip, "list", "--format", "json", "--disable-pip-version-check"],
+        env=_isolated(),
+        capture_output=True,
+        check=True,
+        timeout=TIMEOUT,
+    )
+    packages = tuple(f"{p['name']} {p['version']}" for p in json.loads(listed.stdout))
+    shutil.rmtree(folder, ignore_errors=True)
+    return Installed(packages=packages, dependencies=dependencies)
+
+
+def find_installable(index_url: str) -> str | None:
+    """A mirrored project that has a wheel for this Python; None when none of the first ones has."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Accept"] = JSON_TYPE
+        supported = frozenset(sys_tags())
+        try:
+            root = session.get(index_url, timeout=60)
+            root.raise_for_status()
+            for project in root.json()["projects"][:LOOKED_AT]:
+                page = session.get(f"{index_url}{project['name']}/", timeout=60)
+                page.raise_for_status()
+                if any(_fits(file["filename"], supported) for file in page.json()["files"]):
+                    return str(project["name"])
+        except (requests.RequestException, ValueError, KeyError) as error:
+            raise StackError(f"the mirror at {index_url} does not answer as an index: {error}") from error
+    return None
+
+
+def _fits(filename: str, supported: frozenset[object]) -> bool:
+    try:
+        return not supported.isdisjoint(parse_wheel_filename(filename)[3])
+    except InvalidWheelFilename:
+        return False
+
+
+def _isolated() -> dict[str, str]:
+    """Our environment without anything that would have pip look elsewhere than in the mirror."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PIP_") and name.lower() not in ("http_proxy", "https_proxy", "all_proxy")
+    }
+    return kept | {"PIP_CONFIG_FILE": os.devnull}

@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from local_stack.airflow_database import VARIABLE
+from local_stack.airflow_server import VARIABLE
 from local_stack.ports import AIRFLOW_PORT, UPSTREAM_PORT
 
 

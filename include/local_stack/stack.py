@@ -6,11 +6,11 @@ from pathlib import Path
 
 from local_stack import airflow_server
 from local_stack.airflow_api import UNFINISHED, AirflowApi
-from local_stack.airflow_database import KEPT_FREE
 from local_stack.airflow_server import (
     ADMINISTRATOR,
     API_SERVER,
     BEFORE_TASKS,
+    KEPT_FREE,
     SCHEDULER,
 )
 from local_stack.errors import StackError

@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from local_stack.airflow_api import UNFINISHED, AirflowApi, AirflowSilent
 from local_stack.airflow_server import ADMINISTRATOR, SCHEDULER, read_or_make_keys
 from local_stack.errors import StackError
-from local_stack.layout import Layout, checkout_of_this_package
+from local_stack.layout import CHECKOUT, Layout
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
 from pypi_mirror.ledger.runs import Run
@@ -103,8 +103,8 @@ def pages(directory: Path) -> set[str]:
 @contextmanager
 def prepared(var: Path, database: str) -> Iterator["RealAirflow"]:
     """All that a real Airflow on ``database`` (sqlite, postgresql) needs; it is not started yet."""
-    checkout = checkout_of_this_package()
-    stack = Stack(Layout(checkout=checkout, var=var, dags=checkout / "dags"))
+    checkout = CHECKOUT
+    stack = Stack(Layout(checkout, var=var, dags=checkout / "dags"))
     with ExitStack() as servers:
         new_database = None
         if database == "postgresql":

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from local_stack.airflow_server import environment, migrate, read_or_make_keys
-from local_stack.layout import Layout, checkout_of_this_package
+from local_stack.layout import CHECKOUT, Layout
 from tests.warehouse import Upload, Warehouse, Wheel, running
 
 pytestmark = pytest.mark.airflow
 
-CHECKOUT = checkout_of_this_package()
 CONF = "[mirror]\ndirectory = data\nmaster = {master}\n[site]\nenabled = false\n[schedule]\n{schedule}\n"
 
 # What the scheduler would get to know, after a round through Airflow's serialization.
@@ -82,7 +81,7 @@ print(json.dumps(runs))
 
 def in_airflow(var: Path, program: str, *arguments: str, prepared: bool = False) -> Any:
     """Run a program in Airflow's environment; the last line it prints, as JSON."""
-    layout = Layout(checkout=CHECKOUT, var=var, dags=CHECKOUT / "dags")
+    layout = Layout(CHECKOUT, var=var, dags=CHECKOUT / "dags")
     keys = read_or_make_keys(layout.airflow_home)
     env = environment(layout, keys=keys, port=1, mirror_conf=var / "mirror.conf")
     if prepared:

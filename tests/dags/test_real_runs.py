@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from local_stack.airflow_api import Task
 from local_stack.airflow_server import ADMINISTRATOR, SCHEDULER, read_or_make_keys
+from local_stack.bring_up import nginx_service
 from local_stack.errors import StackError
-from local_stack.parts import nginx_service
+from local_stack.mirror_once import install
 from local_stack.ports import accepts
-from local_stack.trial import install
 from pypi_mirror.ledger.tables import lease
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.settings.read import read_settings

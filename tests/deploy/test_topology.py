@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from local_stack.airflow_api import AirflowApi
-from local_stack.trial import install
+from local_stack.mirror_once import install
 from tests.deploy.compose import ROOT
 from tests.deploy.topology import AIRFLOW, OTHER, STORAGE, WEB, Topology, topology
 from tests.warehouse import Delay, Fault, Server, Upload, Warehouse, Wheel, running

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.airflow_database import database_environment
+from local_stack.airflow_server import database_environment
 from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.options import parse_options
 
-LAYOUT = Layout.of(Path("/checkout"))
+LAYOUT = Layout(Path("/checkout"))
 CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 
 

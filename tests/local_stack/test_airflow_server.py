@@ -8,7 +8,7 @@ from local_stack import airflow_server
 from local_stack.airflow_server import environment, migrate, read_or_make_keys, service
 from local_stack.layout import Layout
 
-LAYOUT = Layout.of(Path("/checkout"))
+LAYOUT = Layout(Path("/checkout"))
 
 
 def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_what_an_earlier_version_left_open_is_closed(tmp_path: Path, mode: int) 
 def test_airflows_database_and_its_logs_are_their_owners_alone_from_the_beginning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    layout = Layout.of(tmp_path)
+    layout = Layout(tmp_path)
     env = environment(
         layout, keys=read_or_make_keys(layout.airflow_home), port=9001, mirror_conf=Path("/m.conf")
     )

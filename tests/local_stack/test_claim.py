@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.claim import claim
+from local_stack.commands import claim
 from local_stack.errors import StackError
-from local_stack.layout import checkout_of_this_package
+from local_stack.layout import CHECKOUT
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from local_stack.claim import claim
+from local_stack.commands import claim
 with claim(Path(sys.argv[1]), "up"):
     print("held", flush=True)
     time.sleep(60)
@@ -22,7 +22,7 @@ def test_two_commands_never_work_in_one_checkout(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)],
         stdout=subprocess.PIPE,
-        env={"PYTHONPATH": str(checkout_of_this_package() / "include")},
+        env={"PYTHONPATH": str(CHECKOUT / "include")},
     )
     try:
         assert holder.stdout is not None

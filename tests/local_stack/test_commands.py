@@ -12,7 +12,7 @@ from local_stack import commands
 from local_stack.airflow_api import AirflowApi
 from local_stack.airflow_server import ADMINISTRATOR, read_or_make_keys
 from local_stack.errors import StackError
-from local_stack.layout import Layout, checkout_of_this_package
+from local_stack.layout import CHECKOUT, Layout
 from local_stack.options import parse_options
 from local_stack.ports import accepts
 from local_stack.stack import Stack
@@ -44,8 +44,8 @@ class Person:
 
 @pytest.fixture
 def person(tmp_path: Path) -> Iterator[Person]:
-    checkout = checkout_of_this_package()
-    stack = Stack(Layout(checkout=checkout, var=tmp_path / "var", dags=checkout / "dags"))
+    checkout = CHECKOUT
+    stack = Stack(Layout(checkout, var=tmp_path / "var", dags=checkout / "dags"))
     try:
         yield Person(stack=stack, conf=tmp_path / "mirror.conf")
     finally:

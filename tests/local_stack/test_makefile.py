@@ -3,9 +3,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from local_stack.layout import checkout_of_this_package
-
-CHECKOUT = checkout_of_this_package()
+from local_stack.layout import CHECKOUT
 
 
 def make(*arguments: str, directory: Path = CHECKOUT) -> subprocess.CompletedProcess[str]:

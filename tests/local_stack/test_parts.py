@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.parts import index_from_here, serves_itself
+from local_stack.bring_up import index_from_here, serves_itself
 from pypi_mirror.settings.values import Settings, Site
 
 SETTINGS = Settings(

@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from local_stack.errors import StackError
-from local_stack.process_table import find
-from local_stack.services import Service, Services
+from local_stack.services import Service, Services, find
 
 # A leader with a child in a group of its own; both write their numbers, and may refuse to go.
 FAMILY = """

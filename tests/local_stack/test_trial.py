@@ -3,7 +3,7 @@ import os
 import pytest
 from packaging.tags import sys_tags
 
-from local_stack.trial import _fits, _isolated
+from local_stack.mirror_once import _fits, _isolated
 
 
 def test_pip_looks_nowhere_but_in_the_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
