@@ -16,7 +16,7 @@ from bench.tools import Job, Tool
 from bench.upstream import free_port, nginx, upstream
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.reload import write_site
-from pypi_mirror.webserver.server import NginxProcess
+from tests.nginx_process import NginxProcess
 
 TITLE = "{client} resolves a closure of {projects} projects through nginx"
 GOALS = tuple(Goal(figure=figure, to="bandersnatch", at_most=1.0) for figure in ("wall", "bytes", "requests"))

@@ -30,8 +30,8 @@ from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.accept import JSON_TYPE
 from pypi_mirror.webserver.clients import pip_conf
+from pypi_mirror.webserver.maps import JSON_TYPE
 from pypi_mirror.wording import count
 
 # It brings dependencies along, one of them compiled.

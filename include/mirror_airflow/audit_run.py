@@ -13,7 +13,7 @@ from mirror_airflow.trigger_form import PROJECT_NAME
 from pypi_mirror.wording import count, size
 
 if TYPE_CHECKING:
-    from pypi_mirror.audit.report import AuditReport
+    from pypi_mirror.audit.findings import AuditReport
     from pypi_mirror.runs.audit import AuditRequest
 
 log = logging.getLogger(__name__)

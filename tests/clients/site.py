@@ -15,10 +15,10 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.cli import main
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.accept import JSON_TYPE
 from pypi_mirror.webserver.clients import index_url, trusted_host
-from pypi_mirror.webserver.server import NginxProcess
+from pypi_mirror.webserver.maps import JSON_TYPE
 from tests.clients.index import shop
+from tests.nginx_process import NginxProcess
 from tests.warehouse import PYPI, Behaviour, Event, Server, Warehouse, running
 from tests.webserver.sites import free_port
 

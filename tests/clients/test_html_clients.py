@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from pypi_simple import DistributionPackage, ProjectPage
 
-from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
+from pypi_mirror.webserver.maps import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
 from tests.clients.client import Client, installed
 from tests.clients.commands import Pip, Poetry, Uv
 from tests.clients.index import CLOSURE, WHEELS, YANK_REASON

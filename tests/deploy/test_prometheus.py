@@ -17,7 +17,7 @@ import pytest
 
 from pypi_mirror.observing.metrics import render_metrics
 from pypi_mirror.settings.values import Settings, Site
-from pypi_mirror.webserver.server import NginxProcess
+from tests.nginx_process import NginxProcess
 from tests.observing.figures import OBSERVED
 from tests.requirements_present import require
 

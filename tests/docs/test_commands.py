@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.webserver.server import NginxProcess
 from tests.docs.fenced_blocks import PAGES, ROOT, Block, Command, blocks_of
+from tests.nginx_process import NginxProcess
 from tests.requirements_present import require
 from tests.warehouse import Gap, Server, Upload, Warehouse, Wheel, running
 

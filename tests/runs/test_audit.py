@@ -21,8 +21,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import text
 
 from pypi_mirror.audit import project_audit
-from pypi_mirror.audit.findings import Kind
-from pypi_mirror.audit.report import AuditReport
+from pypi_mirror.audit.findings import AuditReport, Kind
 from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger import lease

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pypi_mirror.audit.findings import Kind
-from pypi_mirror.audit.report import AuditReport
+from pypi_mirror.audit.findings import AuditReport, Kind
 from pypi_mirror.errors import DiskFault, MirrorError
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pypi_mirror.audit.report import AuditReport
+from pypi_mirror.audit.findings import AuditReport
 from pypi_mirror.model import RunState
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit

@@ -18,9 +18,9 @@ from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.nginx_binary import packaged_nginx
 from pypi_mirror.webserver.probe import Sample
 from pypi_mirror.webserver.render import name_map_path
-from pypi_mirror.webserver.server import NginxProcess
 from pypi_mirror.webserver.site_page import write_site_files
 from pypi_mirror.webserver.status import MirrorStatus
+from tests.nginx_process import NginxProcess
 from tests.requirements_present import skip_without
 
 _SYSTEM = Path("/usr/sbin/nginx")

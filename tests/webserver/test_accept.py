@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pypi_mirror.webserver.accept import negotiation
+from pypi_mirror.webserver.maps import negotiation
 from tests.webserver.map_evaluator import evaluate
 from tests.webserver.negotiator import negotiate
 from tests.webserver.sites import BINARIES, PROJECT, LiveSite, serving, settings_for

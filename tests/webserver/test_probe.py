@@ -12,7 +12,7 @@ from pypi_mirror.errors import WebServerError
 from pypi_mirror.webserver.probe import Sample, probe
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import site_config_path
-from pypi_mirror.webserver.server import NginxProcess
+from tests.nginx_process import NginxProcess
 from tests.webserver.sites import BINARIES, FILE, PROJECT, SAMPLE, build_tree, page_directory, settings_for
 
 pytestmark = pytest.mark.servers

@@ -10,9 +10,8 @@ import pytest
 
 from pypi_mirror.errors import ConfigurationError, WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.config_reload import running_fingerprint
 from pypi_mirror.webserver.name_map import write_name_map
-from pypi_mirror.webserver.reload import reload_site, write_site
+from pypi_mirror.webserver.reload import reload_site, running_fingerprint, write_site
 from pypi_mirror.webserver.render import default_runtime, name_map_path, site_config_path
 from tests.webserver.sites import (
     BINARIES,

@@ -10,9 +10,10 @@ import pytest
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver import nginx_binary
-from pypi_mirror.webserver.config_reload import running_fingerprint
 from pypi_mirror.webserver.nginx_binary import capabilities, find_nginx, packaged_nginx
-from pypi_mirror.webserver.server import NginxProcess, nginx_command, require_free_port
+from pypi_mirror.webserver.reload import running_fingerprint
+from pypi_mirror.webserver.server import nginx_command, require_free_port
+from tests.nginx_process import NginxProcess
 from tests.webserver.sites import BINARIES, build_tree, free_port, settings_for
 
 pytestmark = pytest.mark.servers

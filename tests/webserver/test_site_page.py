@@ -16,9 +16,8 @@ from pypi_mirror.model import RunState
 from pypi_mirror.options.environments import Environment, describe_environment
 from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.settings.values import Settings, Site
-from pypi_mirror.webserver import holdings
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
-from pypi_mirror.webserver.site_page import content_security_policy, render_page, write_site_files
+from pypi_mirror.webserver.site_page import content_security_policy, holdings, render_page, write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, render_status
 from tests.golden import assert_golden
 from tests.policies import policy
@@ -318,7 +317,7 @@ def test_every_filter_gets_a_sentence() -> None:
         exclude_filename="win32",
     )
     names = ", ".join(["django", *(f"p{n:02}" for n in range(11))])
-    assert holdings.holdings(dataclasses.replace(SETTINGS, policy=filters, release_files=False)) == (
+    assert holdings(dataclasses.replace(SETTINGS, policy=filters, release_files=False)) == (
         f"Only chosen projects: {names} and 3 others.",
         "Of some projects only these releases: django >=4.",
         "Left out on purpose: evil.",
@@ -331,6 +330,6 @@ def test_every_filter_gets_a_sentence() -> None:
         "No files whose name matches win32",
         "Pages only: files are not mirrored.",
     )
-    assert holdings.holdings(dataclasses.replace(SETTINGS, policy=policy())) == (
+    assert holdings(dataclasses.replace(SETTINGS, policy=policy())) == (
         "Every project and every file of upstream; nothing is filtered out.",
     )

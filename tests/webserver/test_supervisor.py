@@ -18,12 +18,17 @@ import pytest
 
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.config_reload import NotReloaded, await_reload, running_fingerprint
 from pypi_mirror.webserver.name_map import write_name_map
 from pypi_mirror.webserver.probe import probe
-from pypi_mirror.webserver.reload import reload_site, write_site
+from pypi_mirror.webserver.reload import (
+    NotReloaded,
+    await_reload,
+    reload_site,
+    running_fingerprint,
+    write_site,
+)
 from pypi_mirror.webserver.render import Runtime, default_runtime, name_map_path, site_config_path
-from pypi_mirror.webserver.supervisor import Supervisor
+from pypi_mirror.webserver.server import Supervisor
 from tests.webserver.sites import (
     BINARIES,
     DJANGO,
@@ -155,7 +160,7 @@ def test_a_refused_configuration_is_tried_again(
     settings: Settings, runtime: Runtime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What nginx refused may be no fault of the text: here the map that it includes."""
-    monkeypatch.setattr("pypi_mirror.webserver.supervisor._TRY_REFUSED_AGAIN", 0.1)
+    monkeypatch.setattr("pypi_mirror.webserver.server._TRY_REFUSED_AGAIN", 0.1)
     first = write_site(settings)
     with supervised(settings, runtime):
         until(lambda: running_fingerprint(settings) == first.fingerprint, "it does not serve")

@@ -9,9 +9,8 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.findings import Finding, Kind
+from pypi_mirror.audit.findings import Finding, Kind, Tallying
 from pypi_mirror.audit.repair import SyncNow
-from pypi_mirror.audit.report import Tallying
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.planning.plan import candidates

@@ -1,10 +1,18 @@
-"""What an audit finds, one value a fault."""
+"""What came of an audit, for people and programs."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from packaging.utils import NormalizedName
+
+from pypi_mirror.model import Failure
+
+log = logging.getLogger(__name__)
+
+_MOST_EXAMPLES: Final = 200
 
 
 class Kind(StrEnum):
@@ -56,3 +64,121 @@ class Finding:
         owner = "" if self.project is None else f"{self.project}: "
         detail = f" ({self.detail})" if self.detail else ""
         return f"{owner}{self.kind.words}: {self.path}{detail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCoverage:
+    """How far back audits reach, of the window of ``days``.
+
+    ``oldest`` is when the project that was audited longest ago was (seconds since 1970; 0: never), None in an
+    empty mirror; the shares are of projects and bytes audited within the window. ``needed_bytes`` is
+    what a run has to read to audit all in time, at the pace of the last runs, None before there are
+    two; ``suffices`` whether the budget allows as much.
+    """
+
+    days: float
+    oldest: int | None
+    share_of_projects: float
+    share_of_bytes: float
+    needed_bytes: int | None
+    suffices: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditReport:
+    """What an audit looked at, found, and repaired.
+
+    ``found`` counts by kind of fault; ``repaired`` and ``unrepaired`` add up to all of them but those
+    ``waiting``: orphans that no audit found before; their grace period begins. ``withheld`` are files that
+    pages no longer list because they are damaged and could not be downloaded again; their projects are in
+    ``failures`` and on the backlog. ``examples`` are the first findings. ``rechecked`` projects were asked
+    for upstream, ``changed`` of them had changed without an event, ``removed`` are gone. ``swept`` orphans
+    were deleted. ``beside`` is the run that was at work during a dry run: what it has not finished was not
+    looked at. ``refused`` parts of upstream's pages of these projects are left out, for they are invalid or
+    unsafe. ``behind`` are those that are on the backlog, with the reason: not as upstream has them,
+    whatever the disk has.
+    """
+
+    dry_run: bool
+    projects: int
+    files: int
+    bytes: int
+    directories: int
+    found: dict[Kind, int]
+    repaired: int
+    waiting: int
+    unrepaired: int
+    withheld: tuple[str, ...]
+    swept: int
+    rechecked: int
+    changed: int
+    removed: int
+    failures: tuple[Failure, ...]
+    examples: tuple[Finding, ...]
+    coverage: AuditCoverage
+    reason: str | None = None
+    beside: str | None = None
+    refused: int = 0
+    behind: tuple[Failure, ...] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong any more, as far as this audit looked."""
+        return not self.unrepaired and not self.failures and self.reason is None
+
+    def as_json(self) -> str:
+        """One JSON object, indented, with ``clean`` beside the fields."""
+        document = {"clean": self.is_clean, **msgspec.to_builtins(self)}
+        return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
+
+
+@dataclass(slots=True, kw_only=True)
+class Tallying:
+    """Counts while an audit runs; memory does not grow with what is found."""
+
+    projects: int = 0
+    files: int = 0
+    bytes: int = 0
+    directories: int = 0
+    found: dict[Kind, int] = field(default_factory=dict)
+    repaired: int = 0
+    waiting: int = 0
+    withheld: list[str] = field(default_factory=list)
+    swept: int = 0
+    rechecked: int = 0
+    changed: int = 0
+    removed: int = 0
+    failures: dict[str, Failure] = field(default_factory=dict)
+    examples: list[Finding] = field(default_factory=list)
+    refused: dict[str, int] = field(default_factory=dict)
+    behind: dict[str, Failure] = field(default_factory=dict)
+
+    def add(self, finding: Finding) -> None:
+        log.warning("%s", finding)
+        self.found[finding.kind] = self.found.get(finding.kind, 0) + 1
+        if len(self.examples) < _MOST_EXAMPLES:
+            self.examples.append(finding)
+
+    def report(self, *, dry_run: bool, coverage: AuditCoverage, reason: str | None) -> AuditReport:
+        return AuditReport(
+            dry_run=dry_run,
+            projects=self.projects,
+            files=self.files,
+            bytes=self.bytes,
+            directories=self.directories,
+            found=dict(self.found),
+            repaired=self.repaired,
+            waiting=self.waiting,
+            unrepaired=sum(self.found.values()) - self.repaired - self.waiting,
+            withheld=tuple(self.withheld),
+            swept=self.swept,
+            rechecked=self.rechecked,
+            changed=self.changed,
+            removed=self.removed,
+            failures=tuple(self.failures.values()),
+            examples=tuple(self.examples),
+            coverage=coverage,
+            reason=reason,
+            refused=sum(self.refused.values()),
+            behind=tuple(each for name, each in self.behind.items() if name not in self.failures),
+        )

@@ -9,11 +9,10 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.findings import Kind, Tallying
 from pypi_mirror.audit.pages import PageAudit
 from pypi_mirror.audit.projects import ProjectCheck, check_project
 from pypi_mirror.audit.repair import Repair, SyncNow
-from pypi_mirror.audit.report import Tallying
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.audits import AuditedProject

@@ -9,8 +9,7 @@ import sys
 import time
 from typing import Any, Final
 
-from pypi_mirror.audit.findings import Kind
-from pypi_mirror.audit.report import AuditCoverage, AuditReport
+from pypi_mirror.audit.findings import AuditCoverage, AuditReport, Kind
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.output import warn
 from pypi_mirror.cli.sync import ended, print_clock, project_name

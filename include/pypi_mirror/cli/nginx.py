@@ -12,7 +12,7 @@ from pypi_mirror.runs.reload_nginx import reload_nginx
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.reload import write_site
 from pypi_mirror.webserver.render import Runtime, default_runtime, site_config_path
-from pypi_mirror.webserver.supervisor import Foreground, Supervisor
+from pypi_mirror.webserver.server import Foreground, Supervisor
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:

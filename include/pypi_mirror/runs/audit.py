@@ -15,12 +15,10 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.clashes import clashing
 from pypi_mirror.audit.events import behind_events, follow_events
-from pypi_mirror.audit.findings import Kind
+from pypi_mirror.audit.findings import AuditCoverage, AuditReport, Kind, Tallying
 from pypi_mirror.audit.project_audit import ProjectAudit
-from pypi_mirror.audit.repair import recheck
-from pypi_mirror.audit.report import AuditCoverage, AuditReport, Tallying
+from pypi_mirror.audit.repair import clashing, recheck
 from pypi_mirror.audit.tree import (
     PoolParts,
     check_name_map,

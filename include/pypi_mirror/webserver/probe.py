@@ -19,10 +19,9 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
-from pypi_mirror.webserver.config_reload import FINGERPRINT_HEADER
+from pypi_mirror.webserver.maps import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE
 from pypi_mirror.webserver.quoting import local_url, public_path, server_name
-from pypi_mirror.webserver.render import site_config_path
+from pypi_mirror.webserver.render import FINGERPRINT_HEADER, fingerprint_in, site_config_path
 
 _TIMEOUT = 30.0
 _LOOK_AGAIN = 0.1
@@ -270,10 +269,7 @@ def _describe(method: str, url: str, headers: Mapping[str, str]) -> str:
 
 def _fingerprint_on_disk(settings: Settings) -> str:
     path = site_config_path(settings)
-    try:
-        found = re.search(rf"add_header {FINGERPRINT_HEADER} ([0-9a-f]+) ", path.read_text())
-    except FileNotFoundError:
-        found = None
+    found = fingerprint_in(path.read_text()) if path.exists() else None
     if found is None:
         raise WebServerError(f"{path} is missing or not ours: render the site's configuration first")
-    return found[1]
+    return found

@@ -6,13 +6,14 @@ and a *main* file for an nginx of our own that includes the site and needs no ro
 
 import functools
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.accept import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
+from pypi_mirror.webserver.maps import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
 from pypi_mirror.webserver.name_map import NORMALIZED, SPELLED, NameMap, spelling_maps
 from pypi_mirror.webserver.nginx_binary import Capabilities
 from pypi_mirror.webserver.quoting import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 # A bucket holds a key of up to LONGEST_KEY bytes and nginx's bookkeeping.
 _HASH_BUCKET_SIZE = 512
 _SMALLEST_HASH = 2048
+FINGERPRINT_HEADER = "X-Mirror-Config"
 REFUSED = "refused"
 """Below the site's prefix and in the folder of the nginx that watches its configuration: a file for each one
 that it refused, named by its fingerprint, with the reason. Only who has it can know that name."""
@@ -216,6 +218,12 @@ def render(
     plain = template.render(context, fingerprint="")
     fingerprint = hashlib.sha256(plain.encode() + names.digest).hexdigest()[:16]
     return RenderedSite(text=template.render(context, fingerprint=fingerprint), fingerprint=fingerprint)
+
+
+def fingerprint_in(text: str) -> str | None:
+    """The fingerprint that a site's configuration gives itself; None in one that is not ours."""
+    found = re.search(rf"add_header {FINGERPRINT_HEADER} ([0-9a-f]+) ", text)
+    return None if found is None else found[1]
 
 
 def render_main(

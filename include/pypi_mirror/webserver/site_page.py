@@ -16,12 +16,12 @@ from pypi_mirror.webserver.clients import (
     trusted_host,
     uv_toml,
 )
-from pypi_mirror.webserver.holdings import holdings
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.wording import count, moment, size
 
 if TYPE_CHECKING:
     import jinja2
+
 
 _SCRIPT = "site_page.js.jinja"
 _STYLE = "site_page.css.jinja"
@@ -107,3 +107,11 @@ def _inlined(name: str) -> str:
 def _hash(name: str) -> str:
     digest = hashlib.sha256(_inlined(name).encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def holdings(settings: Settings) -> tuple[str, ...]:
+    """Return what the filters let in and keep out, a sentence each; one sentence if there are none."""
+    sentences = list(settings.policy.sentences())
+    if not settings.release_files:
+        sentences.append("Pages only: files are not mirrored.")
+    return tuple(sentences) or ("Every project and every file of upstream; nothing is filtered out.",)

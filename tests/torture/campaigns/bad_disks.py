@@ -17,8 +17,8 @@ import requests
 
 from pypi_mirror.settings.values import Site
 from pypi_mirror.webserver.render import Runtime
-from pypi_mirror.webserver.server import NginxProcess
 from tests.cli.process import Said
+from tests.nginx_process import NginxProcess
 from tests.torture.campaign import Campaign, Outcome, Wrong
 from tests.torture.changes import change, first_uploads
 from tests.torture.disks import SmallDisk, small_disk

@@ -15,8 +15,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 from sqlalchemy import text
 
-from pypi_mirror.audit.findings import Kind
-from pypi_mirror.audit.report import AuditReport
+from pypi_mirror.audit.findings import AuditReport, Kind
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from tests.runs.audit import audit, compare

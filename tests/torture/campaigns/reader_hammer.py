@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pypi_mirror.runs.reload_nginx import reload_nginx
 from pypi_mirror.settings.values import RemovalGuard, Site
-from pypi_mirror.webserver.server import NginxProcess
+from tests.nginx_process import NginxProcess
 from tests.runs.bench import Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome
 from tests.torture.changes import change, first_uploads
