@@ -1,14 +1,16 @@
-"""What came of an audit, for people and programs."""
+"""What an audit finds: a fault, all of one project, and the report for people and programs."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
 import msgspec
 from packaging.utils import NormalizedName
 
-from pypi_mirror.model import Failure
+from pypi_mirror.ledger.projects import KnownProject
+from pypi_mirror.model import Failure, ProjectPage
+from pypi_mirror.pages.page_store import Rendered
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,53 @@ class Finding:
         owner = "" if self.project is None else f"{self.project}: "
         detail = f" ({self.detail})" if self.detail else ""
         return f"{owner}{self.kind.words}: {self.path}{detail}"
+
+
+@dataclass(slots=True, kw_only=True)
+class ProjectCheck:
+    """What a look at a project found.
+
+    ``listed`` are the SHA-256 sums of the files that its page lists, by name, empty where it cannot be read.
+    ``page`` is what the page says, None where nothing readable is left of it; ``again`` the files to write to
+    have it right again, None where there are none or only upstream can tell. ``digest`` is the page's, to be
+    noted where nobody did.
+
+    ``wrong_files`` are the listed files, by name, that are not on the disk as they should be, each with its
+    path and the SHA-256 of what lies there instead (None: nothing that can be read). ``wrong_rows`` are names
+    of files whose rows go: they contradict a page that is as it was written, or the disk and the page;
+    ``dead_tombstones`` of tombstones that nothing can be restored from. ``damaged``, ``closed`` and
+    ``orphans`` are paths relative to ``web/``; what is ``closed`` the web server may not read. ``verified``
+    are the files that were hashed and right. ``complete`` is false where the budget ended before the last
+    file.
+    """
+
+    known: KnownProject
+    findings: list[Finding] = field(default_factory=list)
+    listed: dict[str, str] = field(default_factory=dict)
+    page: ProjectPage | None = None
+    again: Rendered | None = None
+    digest: bytes | None = None
+    wrong_files: dict[str, tuple[str, bytes | None]] = field(default_factory=dict)
+    wrong_rows: set[str] = field(default_factory=set)
+    dead_tombstones: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    verified: list[str] = field(default_factory=list)
+    needs_upstream: bool = False
+    files: int = 0
+    bytes_read: int = 0
+    complete: bool = True
+
+    @property
+    def reason(self) -> str:
+        """Why the project has to be made again, for people."""
+        faults = [str(f) for f in self.findings if f.kind is not Kind.TOMBSTONE]
+        more = f", and {len(faults) - 1} more" if len(faults) > 1 else ""
+        return f"the audit found damage: {faults[0] if faults else 'a wrong row'}{more}"
+
+    def add(self, kind: Kind, path: str, detail: str = "") -> None:
+        self.findings.append(Finding(kind=kind, path=path, project=self.known.project, detail=detail))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,25 +209,18 @@ class Tallying:
             self.examples.append(finding)
 
     def report(self, *, dry_run: bool, coverage: AuditCoverage, reason: str | None) -> AuditReport:
+        counted = {field.name: getattr(self, field.name) for field in fields(self)}
         return AuditReport(
-            dry_run=dry_run,
-            projects=self.projects,
-            files=self.files,
-            bytes=self.bytes,
-            directories=self.directories,
-            found=dict(self.found),
-            repaired=self.repaired,
-            waiting=self.waiting,
-            unrepaired=sum(self.found.values()) - self.repaired - self.waiting,
-            withheld=tuple(self.withheld),
-            swept=self.swept,
-            rechecked=self.rechecked,
-            changed=self.changed,
-            removed=self.removed,
-            failures=tuple(self.failures.values()),
-            examples=tuple(self.examples),
-            coverage=coverage,
-            reason=reason,
-            refused=sum(self.refused.values()),
-            behind=tuple(each for name, each in self.behind.items() if name not in self.failures),
+            **counted
+            | {
+                "dry_run": dry_run,
+                "unrepaired": sum(self.found.values()) - self.repaired - self.waiting,
+                "withheld": tuple(self.withheld),
+                "failures": tuple(self.failures.values()),
+                "examples": tuple(self.examples),
+                "coverage": coverage,
+                "reason": reason,
+                "refused": sum(self.refused.values()),
+                "behind": tuple(each for name, each in self.behind.items() if name not in self.failures),
+            }
         )

@@ -2,15 +2,14 @@
 
 import os
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from packaging.utils import NormalizedName, canonicalize_name
 
-from pypi_mirror.audit.findings import Finding, Kind
-from pypi_mirror.audit.reading import content_of
+from pypi_mirror.audit.files import content_of
+from pypi_mirror.audit.findings import Kind, ProjectCheck
 from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.errors import UpstreamError
 from pypi_mirror.ledger.audits import AuditedProject
@@ -21,30 +20,9 @@ from pypi_mirror.pages.page_store import PageStore, Rendered, page_digest
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.upstream import simple_json
 
+IN_BOTH_LAYOUTS: Final = "also in the other layout"
 # Stands for the digest of a provenance object of which only the being there is known.
 _UNKNOWN_DIGEST: Final = "0" * 64
-
-
-@dataclass(slots=True, kw_only=True)
-class PageCheck:
-    """What a look at one page found.
-
-    ``listed`` are the SHA-256 sums of the files the page lists, by name, empty where it cannot be read.
-    ``wrong_rows`` are names of files whose rows contradict a page that is as it was written. ``page`` is what
-    the page says, None where nothing readable is left of it; ``again`` the files to write to have it right
-    again, None where only upstream can tell. ``damaged`` and ``orphans`` are paths relative to ``web/``.
-    ``digest`` is to be noted where nobody did.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    listed: dict[str, str] = field(default_factory=dict)
-    wrong_rows: set[str] = field(default_factory=set)
-    damaged: list[str] = field(default_factory=list)
-    orphans: list[str] = field(default_factory=list)
-    page: ProjectPage | None = None
-    again: Rendered | None = None
-    needs_upstream: bool = False
-    digest: bytes | None = None
 
 
 class PageAudit:
@@ -61,12 +39,11 @@ class PageAudit:
         self._base = settings.root_uri or settings.site.public_url
         self._site = urlsplit(self._base).path.rstrip("/")
 
-    def check(self, audited: AuditedProject) -> PageCheck:
+    def check(self, audited: AuditedProject, check: ProjectCheck) -> None:
         """Compare the page of a project that the mirror holds with its rows. Raises OSError for what cannot
         be read.
         """
         name = audited.project.project
-        check = PageCheck()
         directory = str(self._pages.path_of(name))
         contents = {file: content_of(f"{directory}/{file}") for file in self._names}
         legacy = content_of(f"{self._settings.web}/pypi/{name}/json") if self._settings.json else None
@@ -77,16 +54,15 @@ class PageAudit:
             check.listed = {file.filename: file.sha256 or "" for file in check.page.files}
         if is_right:
             self._compare_rows(check, audited, rows)
-            self._look_at_twins(check, directory, whole, name)
+            self._look_at_twins(check, directory, whole)
         else:
             self._restore(check, audited, directory, contents, legacy, rows)
             if check.again is None:
                 # Upstream's page gets new ones; an old one that ends as they do would be kept.
                 check.damaged += [self._relative(_twin(directory, file)) for file in self._names]
             else:
-                self._look_at_twins(check, directory, check.again, name)
+                self._look_at_twins(check, directory, check.again)
         self._look_around(check, directory, name)
-        return check
 
     def served(self, name: NormalizedName) -> list[str]:
         """The page's directory, that above it, its files with their twins, and its legacy JSON."""
@@ -101,7 +77,7 @@ class PageAudit:
 
     def _is_as_written(
         self,
-        check: PageCheck,
+        check: ProjectCheck,
         audited: AuditedProject,
         whole: Mapping[str, bytes],
         legacy: bytes | None,
@@ -115,13 +91,15 @@ class PageAudit:
         digest = page_digest((*whole.values(), *(() if legacy is None else (legacy,))))
         if audited.page_digest is not None:
             return digest == audited.page_digest
-        mirrored = None if check.page is None else _mirrored(check.page, rows)
+        mirrored = None if check.page is None else mirrored_page(check.page, rows)
         if mirrored is None or self._pages.render(mirrored) != whole:
             return False
         check.digest = digest
         return True
 
-    def _compare_rows(self, check: PageCheck, audited: AuditedProject, rows: Mapping[str, KnownFile]) -> None:
+    def _compare_rows(
+        self, check: ProjectCheck, audited: AuditedProject, rows: Mapping[str, KnownFile]
+    ) -> None:
         """The page is as it was written, so where the rows say something else they are wrong."""
         known, page = audited.project, check.page
         wrong: dict[str, str] = {}
@@ -133,10 +111,7 @@ class PageAudit:
                 problem = self._contradiction(on_page.get(filename), rows.get(filename))
                 if problem is not None:
                     check.wrong_rows.add(filename)
-                    kind = Kind.ROW if filename in on_page else Kind.UNLISTED
-                    check.findings.append(
-                        Finding(kind=kind, path=filename, project=known.project, detail=problem)
-                    )
+                    check.add(Kind.ROW if filename in on_page else Kind.UNLISTED, filename, problem)
             if page.status.status != known.status:
                 wrong["status"] = f"{known.status}, on the page {page.status.status}"
             if known.serial is not None and page.serial is not None and known.serial < page.serial:
@@ -147,10 +122,8 @@ class PageAudit:
             wrong["bytes"] = f"{known.bytes}, they are {sum(row.size for row in rows.values())}"
         if canonicalize_name(known.display_name) != known.project:
             wrong["display_name"] = known.display_name
-        check.findings += [
-            Finding(kind=Kind.ROW, path=f"projects.{column}", project=known.project, detail=detail)
-            for column, detail in wrong.items()
-        ]
+        for column, detail in wrong.items():
+            check.add(Kind.ROW, f"projects.{column}", detail)
         check.needs_upstream = bool(check.wrong_rows or wrong)
 
     def _contradiction(self, file: RemoteFile | None, row: KnownFile | None) -> str | None:
@@ -174,7 +147,7 @@ class PageAudit:
 
     def _restore(
         self,
-        check: PageCheck,
+        check: ProjectCheck,
         audited: AuditedProject,
         directory: str,
         contents: Mapping[str, bytes | None],
@@ -183,11 +156,11 @@ class PageAudit:
     ) -> None:
         """The page is not what was written: find a copy of it from which all of it can be made again."""
         name = audited.project.project
-        check.findings.append(self._finding(Kind.PAGE, directory, name, detail=_said(contents)))
+        self._found(check, Kind.PAGE, directory, _said(contents))
         if JSON_NAME in self._names:
             for copy in (contents[JSON_NAME], _unpacked(_twin(directory, JSON_NAME))):
                 page = None if copy is None else self._parsed(name, copy)
-                mirrored = None if page is None else _mirrored(page, rows)
+                mirrored = None if page is None else mirrored_page(page, rows)
                 if mirrored is None:
                     continue
                 rendered = self._pages.render(mirrored)
@@ -200,17 +173,15 @@ class PageAudit:
         check.page, check.listed = None, {}
         check.needs_upstream = True
 
-    def _look_at_twins(
-        self, check: PageCheck, directory: str, contents: Rendered, name: NormalizedName
-    ) -> None:
+    def _look_at_twins(self, check: ProjectCheck, directory: str, contents: Rendered) -> None:
         for file, content in contents.items():
             twin = _twin(directory, file)
             if _unpacked(twin) != content:
-                check.findings.append(self._finding(Kind.TWIN, twin, name))
+                self._found(check, Kind.TWIN, twin)
                 check.damaged.append(self._relative(twin))
                 check.again = contents
 
-    def _look_around(self, check: PageCheck, directory: str, name: NormalizedName) -> None:
+    def _look_around(self, check: ProjectCheck, directory: str, name: NormalizedName) -> None:
         """What else lies in the page's directory, and a page in the other layout of ``hash-index``."""
         ours = {file + suffix for file in self._names for suffix in ("", TWIN_SUFFIX)}
         try:
@@ -223,18 +194,16 @@ class PageAudit:
         for other in sorted(others):
             path = f"{directory}/{other}"
             if other.startswith(TEMPORARY_PREFIX):
-                check.findings.append(self._finding(Kind.LEFTOVER, path, name))
+                self._found(check, Kind.LEFTOVER, path)
                 check.damaged.append(self._relative(path))
             elif other in INDEX_FILES:
-                check.findings.append(self._finding(Kind.STRAY_PAGE, path, name, detail="of another format"))
+                self._found(check, Kind.STRAY_PAGE, path, "of another format")
                 check.damaged.append(self._relative(path))
             else:
-                check.findings.append(self._finding(Kind.ORPHAN, path, name))
+                self._found(check, Kind.ORPHAN, path)
                 check.orphans.append(self._relative(path))
         if self._one_layout and self._pages.is_in_other_layout(name):
-            check.findings.append(
-                self._finding(Kind.STRAY_PAGE, directory, name, detail="also in the other layout")
-            )
+            self._found(check, Kind.STRAY_PAGE, directory, IN_BOTH_LAYOUTS)
 
     def _parsed(self, name: NormalizedName, content: bytes) -> ProjectPage | None:
         parse = simple_json.parse_project_page
@@ -250,28 +219,21 @@ class PageAudit:
         # We wrote no page of which anything has to be left out.
         return None if page.refused else page
 
-    def _finding(self, kind: Kind, path: str, name: NormalizedName, *, detail: str = "") -> Finding:
-        return Finding(kind=kind, path=f"web/{self._relative(path)}", project=name, detail=detail)
+    def _found(self, check: ProjectCheck, kind: Kind, path: str, detail: str = "") -> None:
+        check.add(kind, f"web/{self._relative(path)}", detail)
 
     def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self._settings.web}/")
 
 
-def without(page: ProjectPage, rows: Mapping[str, KnownFile], wrong: set[str]) -> MirroredPage | None:
-    """What a page says, less the files ``wrong``; None where the ledger lacks another of its files."""
-    left = tuple(file for file in page.files if file.filename not in wrong)
-    return _mirrored_files(page, left, rows)
-
-
-def _mirrored(page: ProjectPage, rows: Mapping[str, KnownFile]) -> MirroredPage | None:
-    return _mirrored_files(page, page.files, rows)
-
-
-def _mirrored_files(
-    page: ProjectPage, files: tuple[RemoteFile, ...], rows: Mapping[str, KnownFile]
+def mirrored_page(
+    page: ProjectPage, rows: Mapping[str, KnownFile], *, without: Collection[str] = ()
 ) -> MirroredPage | None:
+    """What a page says, less some of its files; None where the ledger lacks another of them."""
     pooled = []
-    for file in files:
+    for file in page.files:
+        if file.filename in without:
+            continue
         row = rows.get(file.filename)
         if row is None:
             return None

@@ -13,8 +13,8 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.audit.files import require_theirs
 from pypi_mirror.audit.findings import Finding, Kind
-from pypi_mirror.audit.reading import require_theirs
 from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.ledger.projects import KnownFile
 

@@ -4,19 +4,22 @@ Page, rows and files of a project are looked at together: so a file is read once
 near each other on the disk and in the ledger, and where a run ends the next begins.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.findings import Kind, Tallying
+from pypi_mirror.audit.files import look_at_file, require_theirs
+from pypi_mirror.audit.findings import Kind, ProjectCheck, Tallying
 from pypi_mirror.audit.pages import PageAudit
-from pypi_mirror.audit.projects import ProjectCheck, check_project
 from pypi_mirror.audit.repair import Repair, SyncNow
+from pypi_mirror.disk.files import closed_mode
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.audits import AuditedProject
 from pypi_mirror.ledger.lease import LeaseKeeper
+from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, PlanState
@@ -56,6 +59,7 @@ class ProjectAudit:
         if run is not None and sync_now is not None:
             self._repair = Repair(mirror, run.id, tally, sync_now)
             self.keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+        self._web = str(mirror.settings.web)
         self._pages = PageAudit(mirror.settings, mirror.pages, one_layout=is_tidy(mirror))
         self._budget = budget
         self._under_way = under_way
@@ -157,29 +161,15 @@ class ProjectAudit:
         return ledger.facts.selection is not None and ledger.to_do.is_empty()
 
     def _check(self, audited: AuditedProject) -> ProjectCheck:
-        since = self._resumed(audited)
-        web, has_files = str(self._mirror.settings.web), self._mirror.settings.release_files
-        started = self._tally.bytes
-
-        def goes_on(read: int) -> bool:
-            self.keep_lease()
-            return self._budget is None or started + read < self._budget
-
-        check = check_project(
-            web, audited, self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
-        )
+        check = self._look_at(audited)
         if self._run is None and check.findings:
             # A sync may have been at work on it between our look at the ledger and that at the disk.
-            if self._unsettled([audited]):
-                return ProjectCheck(known=audited.project)
             again = self._mirror.ledger.audits.due(
                 before=None, after=None, names=[audited.project.project], most_files=1
             )
-            if not again:
+            if self._unsettled([audited]) or not again:
                 return ProjectCheck(known=audited.project)
-            check = check_project(
-                web, again[0], self._pages, has_files=has_files, hashed_since=since, goes_on=goes_on
-            )
+            check = self._look_at(again[0])
         self._tally.projects += 1
         self._tally.files += check.files
         self._tally.bytes += check.bytes_read
@@ -187,14 +177,53 @@ class ProjectAudit:
             self._tally.add(finding)
         return check
 
-    def _resumed(self, audited: AuditedProject) -> int | None:
-        """Since when files of this project are being read, None when all of them have to be."""
-        if self._resume is None or self._resume[0] != audited.project.id:
-            return None
-        return self._resume[1]
+    def _look_at(self, audited: AuditedProject) -> ProjectCheck:
+        """Look at page and files of one project."""
+        check = ProjectCheck(known=audited.project)
+        if audited.project.present:
+            try:
+                self._pages.check(audited, check)
+            except OSError as error:
+                require_theirs(error)
+                check = ProjectCheck(known=audited.project, needs_upstream=True)
+                where = str(error.filename or f"{self._web}/simple").removeprefix(f"{self._web}/")
+                check.add(Kind.UNREADABLE, f"web/{where}", error.strerror or str(error))
+        if self._mirror.settings.release_files:
+            self._look_at_files(check, audited)
+        self._look_at_modes(check, audited)
+        return check
 
-    def _is_spent(self) -> bool:
-        return self._budget is not None and self._tally.bytes >= self._budget
+    def _look_at_files(self, check: ProjectCheck, audited: AuditedProject) -> None:
+        # A former audit ended in the middle of this project: what it verified is not hashed again.
+        started = self._resume[1] if self._resume and self._resume[0] == audited.project.id else None
+        for row in sorted(audited.files, key=lambda row: _inode(self._web, row.file)):
+            self.keep_lease()
+            if check.files and self._is_spent(check.bytes_read):
+                check.complete = False
+                return
+            look_at_file(check, self._web, row.file, hashing=started is None or row.verified_at < started)
+            check.files += 1
+
+    def _look_at_modes(self, check: ProjectCheck, audited: AuditedProject) -> None:
+        """What is there and right, and is answered with 403 all the same."""
+        web, has_files = self._web, self._mirror.settings.release_files
+        paths = self._pages.served(audited.project.project) if audited.project.present else []
+        for file in [row.file for row in audited.files if has_files and row.file.removed_at is None]:
+            paths += [f"{web}/{file.path}"]
+            paths += [f"{web}/{file.path}.metadata"] if file.metadata_sha256 is not None else []
+            paths += [f"{web}/{file.path}.provenance"] if file.provenance else []
+            # packages/aa/bb/<60 hex>; the directories above it are seen at each of their files.
+            paths += [f"{web}/{file.path.rsplit('/', level)[0]}" for level in (1, 2, 3)]
+        for path in dict.fromkeys(paths):
+            mode = closed_mode(path)
+            if mode is not None:
+                shown = path.removeprefix(f"{web}/")
+                check.closed.append(shown)
+                check.add(Kind.CLOSED, f"web/{shown}", f"its mode is {mode:04o}")
+
+    def _is_spent(self, more: int = 0) -> bool:
+        """Whether the budget is read, with ``more`` bytes that are not counted yet."""
+        return self._budget is not None and self._tally.bytes + more >= self._budget
 
     def _take_in(self, checks: Sequence[ProjectCheck]) -> None:
         """Note what is right; keep what is not, and repair it when that is much."""
@@ -207,11 +236,7 @@ class ProjectAudit:
             self._run.id,
             hashed=[(check.known.id, name) for check in checks for name in check.verified],
             looked_at=done,
-            digests=[
-                (check.known.id, check.page.digest)
-                for check in checks
-                if check.page is not None and check.page.digest is not None
-            ],
+            digests=[(check.known.id, check.digest) for check in checks if check.digest is not None],
             at=now,
         )
         self._note_resume(checks[-1], now)
@@ -232,3 +257,11 @@ class ProjectAudit:
 
 def _hold_nothing() -> None:
     """A dry run goes on beside whatever run has the lease."""
+
+
+def _inode(web: str, file: KnownFile) -> int:
+    """For the order of reading: file systems keep what was written together near each other, by inode."""
+    try:
+        return os.stat(f"{web}/{file.path}", follow_symlinks=False).st_ino  # noqa: PTH116
+    except OSError:
+        return 0

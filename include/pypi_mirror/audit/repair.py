@@ -12,9 +12,8 @@ from typing import Protocol
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.audit.findings import Tallying
-from pypi_mirror.audit.pages import without
-from pypi_mirror.audit.projects import ProjectCheck
+from pypi_mirror.audit.findings import ProjectCheck, Tallying
+from pypi_mirror.audit.pages import IN_BOTH_LAYOUTS, mirrored_page
 from pypi_mirror.disk.files import make_path_readable, remove_file, size_of
 from pypi_mirror.disk.writing import flush_filesystem
 from pypi_mirror.facts.facts import Facts
@@ -23,6 +22,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, Failure, PlannedProject
 from pypi_mirror.pages.page_store import StagedPage, page_digest
+from pypi_mirror.planning.plan import asked_for
 from pypi_mirror.pool.layout import owner_of
 
 log = logging.getLogger(__name__)
@@ -73,9 +73,11 @@ class Repair:
         )
         self._write_again(checks)
         damaged = {check.known.project: check for check in checks if check.needs_upstream}
-        planned = [_planned(check) for name, check in damaged.items() if name not in losing]
+        planned = [
+            asked_for(check.known, check.reason) for name, check in damaged.items() if name not in losing
+        ]
         planned += [_lost(name) for name in lost]
-        moving = [_planned(check) for name, check in damaged.items() if name in losing]
+        moving = [asked_for(check.known, check.reason) for name, check in damaged.items() if name in losing]
         failed: set[NormalizedName] = set(damaged)
         unpublished = failed
         try:
@@ -114,7 +116,7 @@ class Repair:
             except OSError as error:
                 log.error("%s: %s cannot be removed: %s", name, path, error)
                 removed = False
-        if check.page is not None and any("other layout" in f.detail for f in check.page.findings):
+        if any(finding.detail == IN_BOTH_LAYOUTS for finding in check.findings):
             self._mirror.pages.remove_other_layout(name)
         return removed
 
@@ -122,9 +124,9 @@ class Repair:
         """Write the pages from what is left of them, where all of it is left; their twins come with them."""
         staged: list[tuple[ProjectCheck, StagedPage]] = []
         for check in checks:
-            if check.page is not None and check.page.again is not None:
+            if check.again is not None:
                 try:
-                    staged.append((check, self._mirror.pages.stage(check.known.project, check.page.again)))
+                    staged.append((check, self._mirror.pages.stage(check.known.project, check.again)))
                 except OSError as error:
                     _cannot_be_written(check, error)
         if staged:
@@ -171,8 +173,7 @@ class Repair:
 
     def _withhold_files(self, check: ProjectCheck, rows: dict[str, KnownFile], wrong: set[str]) -> None:
         mirror, name = self._mirror, check.known.project
-        page = None if check.page is None or check.page.page is None else check.page.page
-        mirrored = None if page is None else without(page, rows, wrong)
+        mirrored = None if check.page is None else mirrored_page(check.page, rows, without=wrong)
         if mirrored is None:
             log.error("%s: its page cannot be made again without upstream; it stays as it is", name)
             return
@@ -212,16 +213,6 @@ def recheck(mirror: Mirror, tally: Tallying, planned: Sequence[PlannedProject], 
             tally.removed += 1
         elif now.made_entry != project.made_entry or now.serial != project.serial:
             tally.changed += 1
-
-
-def _planned(check: ProjectCheck) -> PlannedProject:
-    known = check.known
-    return PlannedProject(
-        project=known.project,
-        display_name=known.display_name,
-        action=Action.SYNC,
-        reason=check.reason,
-    )
 
 
 def _lost(name: NormalizedName) -> PlannedProject:

@@ -10,9 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from pypi_mirror.audit.files import require_theirs
 from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.audit.pool_walk import PARTS, Known, PoolWalk
-from pypi_mirror.audit.reading import require_theirs
 from pypi_mirror.disk.files import remove_directory_if_empty, remove_file
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import REMOVING

@@ -38,11 +38,12 @@ from pypi_mirror.ledger.cutting import UNCUT
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import Run, RunRequest
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import Action, Failure, PlannedProject, RunKind
+from pypi_mirror.model import Failure, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import require_held
 from pypi_mirror.observing.coverage import needed_bytes
 from pypi_mirror.observing.under_way import run_under_way
 from pypi_mirror.planning.decide_plan import decide_plan
+from pypi_mirror.planning.plan import asked_for
 from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.read_pages import read_pages
@@ -247,12 +248,12 @@ class _Audit:
         mirror, settings = self._mirror, self._mirror.settings.audit
         if self._request.projects:
             known = mirror.ledger.projects.known(self._request.projects)
-            planned = [_asked_again(p.project, p.display_name) for p in known.values() if p.present]
+            chosen = [project for project in known.values() if project.present]
         else:
             limit = settings.pages_per_run if self._request.pages is None else self._request.pages
             before = int(mirror.clock() - settings.within_days * _DAY / 2)
             chosen = mirror.ledger.audits.asked_longest_ago(before=before, limit=limit)
-            planned = [_asked_again(p.project, p.display_name) for p in chosen]
+        planned = [asked_for(project, "asked for longest ago") for project in chosen]
         for start in range(0, len(planned), _RECHECKED_AT_ONCE):
             recheck(mirror, self._tally, planned[start : start + _RECHECKED_AT_ONCE], self._sync_now)
             if self._tally.removed > _MOST_GONE:
@@ -273,15 +274,6 @@ def _note_findings(mirror: Mirror, run_id: int, report: AuditReport) -> None:
     )
     others = [each for each in mirror.ledger.facts.audit_findings or () if each.run_id != run_id]
     mirror.ledger.facts.put(Facts.audit_findings.to((noted, *others)[:_FINDINGS_KEPT]))
-
-
-def _asked_again(project: NormalizedName, display_name: str) -> PlannedProject:
-    return PlannedProject(
-        project=project,
-        display_name=display_name,
-        action=Action.SYNC,
-        reason="asked for longest ago",
-    )
 
 
 def _coverage(mirror: Mirror, request: AuditRequest) -> AuditCoverage:
