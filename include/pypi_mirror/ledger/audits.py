@@ -1,15 +1,29 @@
 """What the audit reads and writes: whose turn it is, what it distrusts, and what no row accounts for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, bindparam, case, delete, func, literal, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from pypi_mirror.clock import Clock
+from pypi_mirror.ledger.backlog import backlog_row
 from pypi_mirror.ledger.lease import hold
-from pypi_mirror.ledger.projects import REMOVED, REMOVING, KnownFile, KnownProject
+from pypi_mirror.ledger.projects import KNOWN_FILE, KNOWN_PROJECT, REMOVED, REMOVING, KnownFile, KnownProject
+from pypi_mirror.ledger.reading import fetch
 from pypi_mirror.ledger.tables import backlog, files, projects, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind
@@ -19,6 +33,8 @@ _GONE: Final = (REMOVING, REMOVED)
 _CHUNK: Final = 1_000
 # Of so many audits the interval between two is told.
 _RUNS_LOOKED_AT: Final = 10
+_THE_FILE: Final = and_(files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_"))
+_DELETE_FILE: Final = delete(files).where(_THE_FILE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +89,7 @@ class Audits:
         one that was looked at. As many as have about ``most_files`` files together, one at least.
         """
         turn = (projects.c.audited_at, projects.c.id)
-        statement = select(projects.c.page_digest, *turn, *_KNOWN).limit(_CHUNK)
+        statement = select(projects.c.page_digest, *turn, *KNOWN_PROJECT).limit(_CHUNK)
         statement = statement.order_by(*(turn if before is not None else turn[1:]))
         if names:
             statement = statement.where(projects.c.name.in_(names))
@@ -87,7 +103,7 @@ class Audits:
         weight = 0
         with self._engine.connect().execution_options(reading=True) as connection:
             for row in connection.execute(statement):
-                known = KnownProject(**dict(zip(_KNOWN_NAMES, row[3:], strict=True)))
+                known = KnownProject(*row[3:])
                 if chosen and weight + known.files > most_files:
                     break
                 chosen.append((known, row[0], (row[1], row[2])))
@@ -100,10 +116,11 @@ class Audits:
 
     def _files(self, connection: Connection, ids: Sequence[int]) -> dict[int, list[AuditedFile]]:
         found: dict[int, list[AuditedFile]] = {id_: [] for id_ in ids}
-        statement = select(files.c.project_id, files.c.verified_at, *_FILE).where(files.c.project_id.in_(ids))
+        statement = select(files.c.project_id, files.c.verified_at, *KNOWN_FILE).where(
+            files.c.project_id.in_(ids)
+        )
         for project_id, verified_at, *row in connection.execute(statement):
-            file = KnownFile(**dict(zip(_FILE_NAMES, row, strict=True)))
-            found[project_id].append(AuditedFile(file=file, verified_at=verified_at))
+            found[project_id].append(AuditedFile(file=KnownFile(*row), verified_at=verified_at))
         return found
 
     def verified(
@@ -122,9 +139,7 @@ class Audits:
             hold(connection, run_id)
             _run_many(
                 connection,
-                update(files)
-                .where(files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_"))
-                .values(verified_at=at),
+                update(files).where(_THE_FILE).values(verified_at=at),
                 [{"id_": id_, "filename_": filename} for id_, filename in hashed],
             )
             _run_many(
@@ -154,9 +169,7 @@ class Audits:
             hold(connection, run_id)
             _run_many(
                 connection,
-                delete(files).where(
-                    files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
-                ),
+                _DELETE_FILE,
                 [{"id_": p.id, "filename_": name} for p, rows, dead, _ in damaged for name in (*rows, *dead)],
             )
             again = [(p, reason) for p, _, _, reason in damaged if reason]
@@ -165,30 +178,13 @@ class Audits:
                 update(projects).where(projects.c.id == bindparam("id_")).values(made_entry=None),
                 [{"id_": p.id} for p, _ in again],
             )
-            upsert(
-                connection,
-                backlog,
-                [
-                    {
-                        "project": p.project,
-                        "display_name": p.display_name,
-                        "error": "Damaged",
-                        "reason": reason,
-                        "serial": None,
-                        "exact": False,
-                        # No try has failed yet.
-                        "attempts": 0,
-                        "first_run_id": run_id,
-                        "first_failed_at": now,
-                        "last_failed_at": now,
-                        "next_try_at": now,
-                        "parked": False,
-                        "lagging": False,
-                    }
-                    for p, reason in again
-                ],
-                keep_existing=True,
-            )
+            rows = [
+                backlog_row(
+                    p.project, p.display_name, error="Damaged", reason=reason, first=(run_id, now), now=now
+                )
+                for p, reason in again
+            ]
+            upsert(connection, backlog, rows, keep_existing=True)
 
     def withhold(
         self, run_id: int, project_id: int, filenames: Sequence[str], *, page_digest: bytes | None
@@ -201,9 +197,7 @@ class Audits:
             hold(connection, run_id)
             _run_many(
                 connection,
-                delete(files).where(
-                    files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_")
-                ),
+                _DELETE_FILE,
                 [{"id_": project_id, "filename_": name} for name in filenames],
             )
             listed = select(func.count(), func.coalesce(func.sum(files.c.size), 0)).where(
@@ -222,7 +216,7 @@ class Audits:
         Those on the backlog have a time of their own.
         """
         statement = (
-            select(*_KNOWN)
+            select(*KNOWN_PROJECT)
             .where(
                 projects.c.status.not_in(_GONE),
                 projects.c.synced_at < before,
@@ -231,11 +225,7 @@ class Audits:
             .order_by(projects.c.synced_at, projects.c.id)
             .limit(limit)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [
-                KnownProject(**dict(zip(_KNOWN_NAMES, row, strict=True)))
-                for row in connection.execute(statement)
-            ]
+        return [KnownProject(*row) for row in fetch(self._engine, statement)]
 
     def coverage(self, since: int) -> Coverage:
         """How much of the mirror was audited since ``since``."""
@@ -247,8 +237,7 @@ class Audits:
             func.coalesce(func.sum(projects.c.bytes), 0),
             func.coalesce(func.sum(case((covered, projects.c.bytes), else_=0)), 0),
         ).where(projects.c.status.not_in(_GONE))
-        with self._engine.connect().execution_options(reading=True) as connection:
-            oldest, number, had, size, size_had = connection.execute(statement).one()
+        oldest, number, had, size, size_had = fetch(self._engine, statement)[0]
         return Coverage(
             oldest=oldest,
             projects=number,
@@ -265,17 +254,10 @@ class Audits:
             .order_by(runs.c.id.desc())
             .limit(_RUNS_LOOKED_AT)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            began = connection.execute(statement).scalars().all()
+        began = [at for (at,) in fetch(self._engine, statement)]
         return (began[0] - began[-1]) / (len(began) - 1) if len(began) > 1 else None
 
 
 def _run_many(connection: Connection, statement: Any, rows: list[dict[str, Any]]) -> None:
     if rows:
         connection.execute(statement, rows)
-
-
-_KNOWN_NAMES: Final = tuple(f.name for f in fields(KnownProject))
-_KNOWN: Final = tuple(projects.c["name" if name == "project" else name] for name in _KNOWN_NAMES)
-_FILE_NAMES: Final = tuple(f.name for f in fields(KnownFile))
-_FILE: Final = tuple(files.c[name] for name in _FILE_NAMES)

@@ -6,14 +6,15 @@ page; or upstream announced a project and gives no page of it. Most often a role
 caches, which is no failure; but the answer may be an old copy or a wrong one, so upstream is asked again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, select, update
 
 from pypi_mirror.clock import Clock
+from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.ledger.writing import upsert
 
@@ -28,6 +29,7 @@ PARKED_AFTER: Final = 10
 LOOKS_AGAIN: Final = 4
 # The error of a project that did not fail and that the next run has to decide about.
 PUT_OFF: Final = "Waiting"
+_NOTHING: Final = {"serial": None, "exact": False, "announced": None, "gone": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,41 +112,21 @@ class Backlog:
     def those_of(self, projects: Sequence[NormalizedName]) -> set[NormalizedName]:
         """Those of ``projects`` that wait."""
         statement = select(backlog.c.project).where(backlog.c.project.in_(projects))
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return {NormalizedName(name) for name in connection.execute(statement).scalars()}
+        return set(project_names(self._engine, statement))
 
     def count(self) -> int:
         """How many projects failed, parked ones included."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(
-                select(func.count()).select_from(backlog).where(backlog.c.lagging.is_(False))
-            ).scalar_one()
+        return self._count(backlog.c.lagging.is_(False))
 
     def count_parked(self) -> int:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(
-                select(func.count()).select_from(backlog).where(backlog.c.parked.is_(True))
-            ).scalar_one()
+        return self._count(backlog.c.parked.is_(True))
 
     def add_unread(self, project: NormalizedName, display_name: str, run_id: int, reason: str) -> None:
         """Have ``project`` looked at now, whatever its serial, without having failed."""
         now = int(self._clock())
-        row = {
-            "project": project,
-            "display_name": display_name,
-            "error": "AbsurdSerial",
-            "reason": reason,
-            "serial": None,
-            "exact": False,
-            "announced": None,
-            "attempts": 0,
-            "first_run_id": run_id,
-            "first_failed_at": now,
-            "last_failed_at": now,
-            "next_try_at": now,
-            "parked": False,
-            "lagging": False,
-        }
+        row = backlog_row(
+            project, display_name, error="AbsurdSerial", reason=reason, first=(run_id, now), now=now
+        )
         with self._engine.begin() as connection:
             upsert(connection, backlog, [row], keep_existing=True)
 
@@ -170,12 +152,46 @@ class Backlog:
                 [{"project_": project} for project in projects],
             )
 
-    def _read(self, condition: Any) -> list[BacklogEntry]:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(
-                select(backlog).where(condition).order_by(backlog.c.first_failed_at, backlog.c.project)
-            )
-            return [_entry(row) for row in rows]
+    def _read(self, condition: ColumnElement[bool]) -> list[BacklogEntry]:
+        statement = select(backlog).where(condition).order_by(backlog.c.first_failed_at, backlog.c.project)
+        return [
+            BacklogEntry(**{**row._mapping, "project": NormalizedName(row.project)})  # noqa: SLF001
+            for row in fetch(self._engine, statement)
+        ]
+
+    def _count(self, condition: ColumnElement[bool]) -> int:
+        return scalar(self._engine, select(func.count()).select_from(backlog).where(condition)) or 0
+
+
+def backlog_row(
+    project: NormalizedName,
+    display_name: str,
+    *,
+    error: str,
+    reason: str,
+    awaited: Mapping[str, Any] = _NOTHING,
+    attempts: int = 0,
+    first: tuple[int, int],
+    now: int,
+    delay: int = 0,
+    parked: bool = False,
+    lagging: bool = False,
+) -> dict[str, Any]:
+    """A row of ``backlog``, without any failed try by default; ``first`` is its first run and time."""
+    return {
+        "project": project,
+        "display_name": display_name,
+        "error": error,
+        "reason": reason,
+        **awaited,
+        "attempts": attempts,
+        "first_run_id": first[0],
+        "first_failed_at": first[1],
+        "last_failed_at": now,
+        "next_try_at": now + delay,
+        "parked": parked,
+        "lagging": lagging,
+    }
 
 
 def add_failure(
@@ -200,20 +216,18 @@ def add_failure(
     known = None if entry is None or entry.lagging else entry
     attempts = 1 if known is None else known.attempts + 1
     parked = attempts >= PARKED_AFTER
-    row = {
-        "project": project,
-        "display_name": display_name,
-        "error": error,
-        "reason": reason,
-        **_awaited(entry, serial, exact=exact, gone=gone),
-        "attempts": attempts,
-        "first_run_id": run_id if known is None else known.first_run_id,
-        "first_failed_at": now if known is None else known.first_failed_at,
-        "last_failed_at": now,
-        "next_try_at": now + (_PARKED_DELAY if parked else _delay(attempts)),
-        "parked": parked,
-        "lagging": False,
-    }
+    row = backlog_row(
+        project,
+        display_name,
+        error=error,
+        reason=reason,
+        awaited=_awaited(entry, serial, exact=exact, gone=gone),
+        attempts=attempts,
+        first=(run_id, now) if known is None else (known.first_run_id, known.first_failed_at),
+        now=now,
+        delay=_PARKED_DELAY if parked else _delay(attempts),
+        parked=parked,
+    )
     upsert(connection, backlog, [row])
 
 
@@ -231,20 +245,16 @@ def put_off(
 ) -> None:
     """Within a batch's transaction: ``project`` did not fail, and the next run has to look at it."""
     entry = connection.execute(select(backlog).where(backlog.c.project == project)).one_or_none()
-    row = {
-        "project": project,
-        "display_name": display_name,
-        "error": PUT_OFF,
-        "reason": reason,
-        **_awaited(entry, serial, exact=exact, gone=gone),
-        "attempts": 0,
-        "first_run_id": run_id,
-        "first_failed_at": now,
-        "last_failed_at": now,
-        "next_try_at": now,
-        "parked": False,
-        "lagging": True,
-    }
+    row = backlog_row(
+        project,
+        display_name,
+        error=PUT_OFF,
+        reason=reason,
+        awaited=_awaited(entry, serial, exact=exact, gone=gone),
+        first=(run_id, now),
+        now=now,
+        lagging=True,
+    )
     upsert(connection, backlog, [row])
 
 
@@ -294,20 +304,18 @@ def _lagging(
     if not page.missing:
         # A page that has not reached the event has stayed on the backlog before.
         awaited |= {"serial": wanted, "exact": False, "announced": None}
-    return {
-        "project": page.project,
-        "display_name": page.display_name,
-        "error": "Lagging",
-        "reason": _why(page, wanted, gone=awaited["gone"]),
-        **awaited,
-        "attempts": attempts,
-        "first_run_id": first[0],
-        "first_failed_at": first[1],
-        "last_failed_at": now,
-        "next_try_at": now + _delay(attempts),
-        "parked": False,
-        "lagging": True,
-    }
+    return backlog_row(
+        page.project,
+        page.display_name,
+        error="Lagging",
+        reason=_why(page, wanted, gone=awaited["gone"]),
+        awaited=awaited,
+        attempts=attempts,
+        first=first,
+        now=now,
+        delay=_delay(attempts),
+        lagging=True,
+    )
 
 
 def _why(page: SyncedPage, wanted: int, *, gone: bool) -> str:
@@ -350,7 +358,3 @@ def _delay(attempts: int) -> int:
 
 def _highest(*serials: int | None) -> int | None:
     return max((serial for serial in serials if serial is not None), default=None)
-
-
-def _entry(row: Row[Any]) -> BacklogEntry:
-    return BacklogEntry(**{**row._mapping, "project": NormalizedName(row.project)})  # noqa: SLF001

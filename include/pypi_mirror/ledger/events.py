@@ -7,7 +7,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Row, Select, delete, func, select
 
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
-from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.reading import project_names, scalar, stream
 from pypi_mirror.ledger.tables import events, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Event
@@ -23,12 +23,8 @@ class Events:
         """Keep the events; one that is known already stays as it is."""
         with self._engine.begin() as connection:
             for start in range(0, len(batch), _CHUNK):
-                upsert(
-                    connection,
-                    events,
-                    [_row(e) for e in batch[start : start + _CHUNK]],
-                    keep_existing=True,
-                )
+                rows = [_row(event) for event in batch[start : start + _CHUNK]]
+                upsert(connection, events, rows, keep_existing=True)
 
     def between(self, after: int, upto: int) -> Iterator[Event]:
         """The events with ``after < serial <= upto``, by serial."""
@@ -63,19 +59,16 @@ class Events:
             )
             .distinct()
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return sorted(NormalizedName(name) for name in connection.execute(statement).scalars())
+        return sorted(project_names(self._engine, statement))
 
     def last_before(self, timestamp: int) -> int | None:
         """The serial of the last event before ``timestamp`` (seconds); None when there is none."""
         statement = select(func.max(events.c.serial)).where(events.c.timestamp < timestamp)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(statement).scalar()
+        return scalar(self._engine, statement)
 
     def newest(self) -> int | None:
         """When the newest event happened, by upstream's clock; None when there is none."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(func.max(events.c.timestamp))).scalar()
+        return scalar(self._engine, select(func.max(events.c.timestamp)))
 
     def forget_before(self, timestamp: int) -> int:
         """Delete events older than ``timestamp``; returns how many."""

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, Engine, delete, select
 
 from pypi_mirror.facts.fact import Change
 from pypi_mirror.ledger.lease import hold
+from pypi_mirror.ledger.reading import scalar
 from pypi_mirror.ledger.tables import facts
 from pypi_mirror.ledger.writing import upsert
 
@@ -17,8 +18,7 @@ class FactTable:
         self._engine = engine
 
     def get(self, key: str) -> str | None:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
+        return scalar(self._engine, select(facts.c.value).where(facts.c.key == key))
 
     def put(self, values: Mapping[str, str | None], held_by: int | None = None) -> None:
         """Set each key; None removes it. LeaseLost where run ``held_by`` has lost the mirror to another."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Engine, and_, func, select
 
+from pypi_mirror.ledger.reading import fetch
 from pypi_mirror.ledger.tables import left_out, projects
 from pypi_mirror.model import Refused
 
@@ -67,8 +68,7 @@ class LeftOuts:
         ).where(_IS_REFUSED)
         if run_id is not None:
             statement = statement.where(left_out.c.run_id == run_id)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            touched, parts, fields = connection.execute(statement).one()
+        touched, parts, fields = fetch(self._engine, statement)[0]
         return LeftOutTotals(projects=touched, files=parts - fields, fields=fields)
 
     def _read(self, condition: ColumnElement[bool], *, limit: int | None = None) -> list[LeftOut]:
@@ -81,12 +81,11 @@ class LeftOuts:
             .order_by(projects.c.name, left_out.c.position)
             .limit(limit)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [
-                LeftOut(
-                    project=NormalizedName(name),
-                    part=Refused(filename=filename, field=field, reason=reason),
-                    error=error,
-                )
-                for name, filename, field, reason, error in connection.execute(statement)
-            ]
+        return [
+            LeftOut(
+                project=NormalizedName(name),
+                part=Refused(filename=filename, field=field, reason=reason),
+                error=error,
+            )
+            for name, filename, field, reason, error in fetch(self._engine, statement)
+        ]

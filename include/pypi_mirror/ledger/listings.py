@@ -10,15 +10,13 @@ from typing import Any, Final
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, literal, or_, select, tuple_
 
-from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.ledger.projects import KNOWN_FILE, KnownFile
+from pypi_mirror.ledger.reading import fetch
 from pypi_mirror.ledger.tables import backlog, events, files, plan, projects, runs
 from pypi_mirror.model import PlanState, RunKind
 
 # Of columns that a statement names.
 AnyRow = Row[*tuple[Any, ...]]
-
-_FILE_NAMES: Final = tuple(field.name for field in fields(KnownFile))
-_FILE: Final = tuple(files.c[name] for name in _FILE_NAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +81,7 @@ class Listings:
         """By (removed at, project id, filename)."""
         key = (files.c.removed_at, files.c.project_id, files.c.filename)
         statement = (
-            select(files.c.project_id, projects.c.name, *_FILE)
+            select(files.c.project_id, projects.c.name, *KNOWN_FILE)
             .join(projects, projects.c.id == files.c.project_id)
             .where(files.c.removed_at.is_not(None))
             .order_by(*key)
@@ -98,7 +96,7 @@ class Listings:
             ListedTombstone(
                 project_id=row[0],
                 project=NormalizedName(row[1]),
-                file=_file(row[2:]),
+                file=KnownFile(*row[2:]),
                 removed_at=row.removed_at,
             )
             for row in self._rows(statement)
@@ -203,14 +201,14 @@ class Listings:
     def files(self, project_id: int, after: str | None, limit: int) -> list[tuple[KnownFile, int]]:
         """(file, when it was verified) of a project by filename, tombstones too."""
         statement = (
-            select(files.c.verified_at, *_FILE)
+            select(files.c.verified_at, *KNOWN_FILE)
             .where(files.c.project_id == project_id)
             .order_by(files.c.filename)
             .limit(limit)
         )
         if after is not None:
             statement = statement.where(files.c.filename > after)
-        return [(_file(row[1:]), row.verified_at) for row in self._rows(statement)]
+        return [(KnownFile(*row[1:]), row.verified_at) for row in self._rows(statement)]
 
     def events(self, project: NormalizedName, limit: int) -> Sequence[AnyRow]:
         """The newest rows of ``events`` of a project, newest first."""
@@ -220,8 +218,7 @@ class Listings:
         return self._rows(statement)
 
     def _rows(self, statement: Select[*tuple[Any, ...]]) -> Sequence[AnyRow]:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(statement).all()
+        return fetch(self._engine, statement)
 
 
 _PROJECT: Final = tuple(projects.c[field.name] for field in fields(ListedProject))
@@ -229,7 +226,3 @@ _PROJECT: Final = tuple(projects.c[field.name] for field in fields(ListedProject
 
 def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
-
-
-def _file(row: Sequence[Any]) -> KnownFile:
-    return KnownFile(**dict(zip(_FILE_NAMES, row, strict=True)))

@@ -6,7 +6,7 @@ takes longer than that slice, whatever the table's size.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Engine, Select, bindparam, delete, func, s
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.lease import hold
-from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.projects import KNOWN_FILE, KnownFile
+from pypi_mirror.ledger.reading import scalar, stream
 from pypi_mirror.ledger.tables import files, orphans, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import path_of
@@ -48,9 +48,9 @@ class Locations:
         found = files.c.location >= low
         if high is not None:
             found &= files.c.location < high
-        statement = select(projects.c.name, *_FILE).join(projects, files.c.project_id == projects.c.id)
+        statement = select(projects.c.name, *KNOWN_FILE).join(projects, files.c.project_id == projects.c.id)
         for name, *row in self._pass(statement.where(found)):
-            yield KnownFile(**dict(zip(_FILE_NAMES, row, strict=True))), NormalizedName(name)
+            yield KnownFile(*row), NormalizedName(name)
 
     def claimants(self, paths: Sequence[str]) -> dict[str, list[Claimant]]:
         """The projects whose pages list the files at ``paths``, in the order of their ids; a pass."""
@@ -109,7 +109,8 @@ class Locations:
         """(path, row of ``statement``) of the rows that have the file name of one of ``paths`` or of what it
         is beside.
         """
-        names = sorted({_owner(path).rpartition("/")[2] for path in paths})
+        owners = (path.removesuffix(".metadata").removesuffix(".provenance") for path in paths)
+        names = sorted({owner.rpartition("/")[2] for owner in owners})
         statement = statement.add_columns(files.c.location, files.c.filename)
         for first in range(0, len(names), _NAMES_AT_ONCE):
             chosen = files.c.filename.in_(names[first : first + _NAMES_AT_ONCE])
@@ -122,15 +123,6 @@ class Locations:
             yield from stream(self._engine, statement.where(chosen))
 
     def _slices(self) -> Iterator[ColumnElement[bool]]:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            last = connection.execute(select(func.max(files.c.project_id))).scalar_one()
+        last = scalar(self._engine, select(func.max(files.c.project_id)))
         for first in range(0, (last or 0) + 1, _SLICE):
             yield files.c.project_id.between(first, first + _SLICE - 1)
-
-
-def _owner(path: str) -> str:
-    return path.removesuffix(".metadata").removesuffix(".provenance")
-
-
-_FILE_NAMES: Final = tuple(f.name for f in fields(KnownFile))
-_FILE: Final = tuple(files.c[name] for name in _FILE_NAMES)

@@ -9,6 +9,7 @@ from sqlalchemy import Engine, bindparam, case, func, or_, select, update
 from pypi_mirror.errors import LossHeld
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import REMOVED, REMOVING, Totals
+from pypi_mirror.ledger.reading import fetch
 from pypi_mirror.ledger.tables import backlog, plan, projects
 from pypi_mirror.model import Loss
 
@@ -99,11 +100,10 @@ class Losses:
             .order_by(plan.c.project)
             .limit(limit)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [
-                (NormalizedName(project), Loss(project=gone, files=files, bytes=bytes_))
-                for project, gone, files, bytes_ in connection.execute(statement)
-            ]
+        return [
+            (NormalizedName(project), Loss(project=gone, files=files, bytes=bytes_))
+            for project, gone, files, bytes_ in fetch(self._engine, statement)
+        ]
 
     def asked_for(self) -> Totals:
         """What the mirror holds of the run's projects. Takes a second in a plan of 800,000."""
@@ -116,6 +116,5 @@ class Losses:
             .join(plan, plan.c.project == projects.c.name)
             .where(plan.c.run_id == self._run_id, projects.c.status.not_in((REMOVING, REMOVED)))
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            number, files, bytes_ = connection.execute(statement).one()
+        number, files, bytes_ = fetch(self._engine, statement)[0]
         return Totals(projects=number, files=int(files), bytes=int(bytes_))

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import starmap
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
 from pypi_mirror.catalogue import ENCODING
-from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.reading import fetch, project_names, stream
 from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
@@ -28,7 +29,7 @@ def is_listed(status: str) -> bool:
     return status not in _UNLISTED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class KnownProject:
     """What the ledger says of a project; ``selection`` is the fingerprint it was last decided under, empty
     where nobody knows, and ``synced_at`` is in seconds since 1970. ``made_entry`` and ``made_decision`` name
@@ -56,7 +57,7 @@ class KnownProject:
         return self.status not in (REMOVING, REMOVED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class KnownFile:
     """A file in the pool; ``removed_at`` is set for a tombstone.
 
@@ -69,15 +70,23 @@ class KnownFile:
     size: int
     metadata_sha256: bytes | None
     provenance: bool
-    provenance_sha256: bytes | None = None
     uploaded_at: int | None
     removed_at: int | None
+    provenance_sha256: bytes | None = None
     stated: bytes | None = None
 
     @property
     def path(self) -> str:
         """Relative to ``web/``."""
         return path_of(self.location, self.filename)
+
+
+# Their columns in the order of their fields: rows are unpacked, not asked for names, since with a million of
+# them that takes half the time.
+KNOWN_PROJECT: Final = tuple(
+    projects.c["name" if f.name == "project" else f.name] for f in fields(KnownProject)
+)
+KNOWN_FILE: Final = tuple(files.c[f.name] for f in fields(KnownFile))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +107,16 @@ class Projects:
     def known(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
         """Those of ``names`` that the ledger has a row for, removed ones included."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(select(*_KNOWN).where(projects.c.name.in_(names)))
-            return {known.project: known for known in map(_known, rows)}
+            rows = connection.execute(select(*KNOWN_PROJECT).where(projects.c.name.in_(names)))
+            return {known.project: known for known in starmap(KnownProject, rows)}
 
     def files_of(self, project_ids: Sequence[int]) -> dict[int, dict[str, KnownFile]]:
         """The files of each project by name, tombstones included."""
         found: dict[int, dict[str, KnownFile]] = {id_: {} for id_ in project_ids}
         with self._engine.connect().execution_options(reading=True) as connection:
-            statement = select(files.c.project_id, *_FILE).where(files.c.project_id.in_(project_ids))
+            statement = select(files.c.project_id, *KNOWN_FILE).where(files.c.project_id.in_(project_ids))
             for project_id, *row in connection.execute(statement):
-                file = _file(row)
+                file = KnownFile(*row)
                 found[project_id][file.filename] = file
         return found
 
@@ -122,7 +131,9 @@ class Projects:
 
     def all(self) -> Iterator[KnownProject]:
         """Every row by name, removed ones included; streamed."""
-        yield from map(_known, stream(self._engine, select(*_KNOWN).order_by(projects.c.name)))
+        yield from starmap(
+            KnownProject, stream(self._engine, select(*KNOWN_PROJECT).order_by(projects.c.name))
+        )
 
     def never_read(self, limit: int) -> list[KnownProject]:
         """Up to ``limit`` projects of the mirror of whose pages the catalogue has nothing, by name.
@@ -136,13 +147,12 @@ class Projects:
         )
         waits = select(backlog.c.project).where(backlog.c.project == projects.c.name).exists()
         statement = (
-            select(*_KNOWN)
+            select(*KNOWN_PROJECT)
             .where(projects.c.status.not_in((REMOVING, REMOVED)), ~is_read, ~waits)
             .order_by(projects.c.name)
             .limit(limit)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [_known(row) for row in connection.execute(statement)]
+        return [KnownProject(*row) for row in fetch(self._engine, statement)]
 
     def listed(self) -> Iterator[IndexEntry]:
         """What the root index lists, by name; streamed."""
@@ -163,8 +173,7 @@ class Projects:
             .distinct()
             .order_by(projects.c.name)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
+        return project_names(self._engine, statement)
 
     def totals(self) -> Totals:
         """Sums over the projects that have a page."""
@@ -175,8 +184,7 @@ class Projects:
                 for name in ("files", "bytes", "dropped_files", "dropped_bytes")
             ),
         ).where(projects.c.status.not_in((REMOVING, REMOVED)))
-        with self._engine.connect().execution_options(reading=True) as connection:
-            count, *sums = connection.execute(statement).one()
+        count, *sums = fetch(self._engine, statement)[0]
         held, size, dropped, saved = (int(value) for value in sums)
         return Totals(projects=count, files=held, bytes=size, dropped_files=dropped, dropped_bytes=saved)
 
@@ -189,7 +197,7 @@ class Projects:
             # A few candidates by id, so that the choice costs the same in a mirror of any size.
             some = select(projects.c.id).where(_LISTED).order_by(projects.c.id.desc()).limit(200)
             row = connection.execute(
-                select(*_KNOWN)
+                select(*KNOWN_PROJECT)
                 .where(projects.c.id.in_(some))
                 .order_by((projects.c.files > 0).desc(), spelled, projects.c.bytes, projects.c.name)
                 .limit(1)
@@ -197,18 +205,17 @@ class Projects:
             if row is None:
                 return None
             file = connection.execute(
-                select(*_FILE)
+                select(*KNOWN_FILE)
                 .where(files.c.project_id == row.id, files.c.removed_at.is_(None))
                 .order_by(files.c.metadata_sha256.is_(None), files.c.size)
                 .limit(1)
             ).one_or_none()
-        return _known(row), None if file is None else _file(file)
+        return KnownProject(*row), None if file is None else KnownFile(*file)
 
     def being_removed(self) -> list[NormalizedName]:
         """The projects whose pages can go once the root index no longer lists them."""
         statement = select(projects.c.name).where(projects.c.status == REMOVING)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [NormalizedName(name) for name in connection.execute(statement).scalars()]
+        return project_names(self._engine, statement)
 
     def removed(self, names: Sequence[NormalizedName]) -> None:
         """Their pages are gone; rows stay while tombstones do."""
@@ -226,13 +233,12 @@ class Projects:
     def tombstones(self, removed_before: int, limit: int) -> list[tuple[int, KnownFile]]:
         """Up to ``limit`` (project id, file) that no page has listed since before ``removed_before``."""
         statement = (
-            select(files.c.project_id, *_FILE)
+            select(files.c.project_id, *KNOWN_FILE)
             .where(files.c.removed_at < removed_before)
             .order_by(files.c.removed_at, files.c.project_id, files.c.filename)
             .limit(limit)
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [(project_id, _file(row)) for project_id, *row in connection.execute(statement)]
+        return [(project_id, KnownFile(*row)) for project_id, *row in fetch(self._engine, statement)]
 
     def still_listed(self, tombstones: Sequence[KnownFile]) -> set[tuple[bytes, str]]:
         """Of the places of ``tombstones``, (location, filename), those where a page lists a file.
@@ -305,71 +311,3 @@ _EMPTY: Final = delete(projects).where(
     projects.c.status == REMOVED,
     ~select(files.c.project_id).where(files.c.project_id == projects.c.id).exists(),
 )
-
-
-# The columns of KnownProject and of KnownFile. Rows are unpacked, not asked for names: with a million of
-# them it takes half the time.
-_KNOWN: Final = tuple(projects.c["name" if f.name == "project" else f.name] for f in fields(KnownProject))
-_FILE: Final = tuple(files.c[f.name] for f in fields(KnownFile))
-
-
-def _known(row: Sequence[Any]) -> KnownProject:
-    (
-        id_,
-        project,
-        display_name,
-        serial,
-        seen_serial,
-        made_entry,
-        made_decision,
-        status,
-        selection,
-        held,
-        size,
-        dropped,
-        saved,
-        synced_at,
-    ) = row
-    return KnownProject(
-        id=id_,
-        project=project,
-        display_name=display_name,
-        serial=serial,
-        seen_serial=seen_serial,
-        made_entry=made_entry,
-        made_decision=made_decision,
-        status=status,
-        selection=selection,
-        files=held,
-        bytes=size,
-        dropped_files=dropped,
-        dropped_bytes=saved,
-        synced_at=synced_at,
-    )
-
-
-def _file(row: Sequence[Any]) -> KnownFile:
-    (
-        filename,
-        location,
-        sha256,
-        size,
-        metadata_sha256,
-        provenance,
-        provenance_sha256,
-        uploaded,
-        removed,
-        stated,
-    ) = row
-    return KnownFile(
-        filename=filename,
-        location=location,
-        sha256=sha256,
-        size=size,
-        metadata_sha256=metadata_sha256,
-        provenance=provenance,
-        provenance_sha256=provenance_sha256,
-        uploaded_at=uploaded,
-        removed_at=removed,
-        stated=stated,
-    )

@@ -1,11 +1,32 @@
-"""Reading what may be longer than memory: a chunk at a time."""
+"""Reading from the ledger: whole, or a chunk at a time what may be longer than memory."""
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, TypeVar
 
+from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Select
 
+T = TypeVar("T")
+
 _CHUNK: Final = 5_000
+
+
+def fetch(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Sequence[Any]:
+    """All rows of ``statement``."""
+    with engine.connect().execution_options(reading=True) as connection:
+        return connection.execute(statement).all()
+
+
+def scalar(engine: Engine, statement: Select[T]) -> T | None:
+    """The first value of its first row, None without one."""
+    with engine.connect().execution_options(reading=True) as connection:
+        return connection.execute(statement).scalar()
+
+
+def project_names(engine: Engine, statement: Select[*tuple[Any, ...]]) -> list[NormalizedName]:
+    """The first value of each row, a project's name."""
+    with engine.connect().execution_options(reading=True) as connection:
+        return [NormalizedName(name) for name in connection.execute(statement).scalars()]
 
 
 def stream(engine: Engine, statement: Select[Any]) -> Iterator[Any]:

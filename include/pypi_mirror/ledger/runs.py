@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError
+from pypi_mirror.ledger.reading import fetch
 from pypi_mirror.ledger.tables import plan, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind, RunState, Tally
@@ -144,52 +145,33 @@ class Runs:
 
     def get(self, run_id: int) -> Run:
         """Raises LedgerError when there is no such run."""
-        found = self._select(runs.c.id == run_id)
-        if not found:
+        if (run := self._newest(runs.c.id == run_id)) is None:
             raise LedgerError(f"the ledger knows no run {run_id}")
-        return found[0]
+        return run
 
     def labelled(self, label: str) -> Run | None:
-        found = self._select(runs.c.label == label)
-        return found[0] if found else None
+        return self._newest(runs.c.label == label)
 
     def latest(self, count: int = 1, *, audits: bool = True) -> Sequence[Run]:
         """The newest runs, newest first; without ``audits``, those that sync."""
         chosen = select(runs) if audits else select(runs).where(runs.c.kind != RunKind.AUDIT.value)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(count))
-            return [_run(row) for row in rows]
+        return [_run(row) for row in fetch(self._engine, chosen.order_by(runs.c.id.desc()).limit(count))]
 
     def projects_removed(self, since: int, *, before: int) -> int:
         """How many projects runs older than ``before`` removed that ended after ``since``, unasked."""
         statement = select(runs).where(
             runs.c.id < before, runs.c.finished_at >= since, runs.c.kind != RunKind.SELECTED.value
         )
-        with self._engine.connect().execution_options(reading=True) as connection:
-            outcomes = [_run(row).outcome for row in connection.execute(statement)]
+        outcomes = [_run(row).outcome for row in fetch(self._engine, statement)]
         return sum(each.tally.projects_removed for each in outcomes if each is not None and not each.approved)
 
     def last_success(self) -> Run | None:
         """The newest successful run that moved the cursor."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            row = connection.execute(
-                select(runs)
-                .where(runs.c.state == RunState.SUCCESS.value, runs.c.kind == RunKind.SYNC.value)
-                .order_by(runs.c.id.desc())
-                .limit(1)
-            ).one_or_none()
-        return None if row is None else _run(row)
+        return self._newest(runs.c.state == RunState.SUCCESS.value, runs.c.kind == RunKind.SYNC.value)
 
     def last_ended(self, kind: RunKind) -> Run | None:
         """The newest run of this kind that is over, however it ended."""
-        with self._engine.connect().execution_options(reading=True) as connection:
-            row = connection.execute(
-                select(runs)
-                .where(runs.c.kind == kind.value, runs.c.state != RunState.RUNNING.value)
-                .order_by(runs.c.id.desc())
-                .limit(1)
-            ).one_or_none()
-        return None if row is None else _run(row)
+        return self._newest(runs.c.kind == kind.value, runs.c.state != RunState.RUNNING.value)
 
     def totals(self) -> tuple[RunTotals, ...]:
         """A line for each kind and state, be it of no run: a counter that is not there cannot rise."""
@@ -201,8 +183,7 @@ class Runs:
             func.coalesce(func.sum(files), 0),
             func.coalesce(func.sum(bytes_), 0),
         ).group_by(runs.c.kind, runs.c.state)
-        with self._engine.connect().execution_options(reading=True) as connection:
-            found = {(kind, state): sums for kind, state, *sums in connection.execute(statement)}
+        found = {(kind, state): sums for kind, state, *sums in fetch(self._engine, statement)}
         return tuple(
             RunTotals(kind=kind, state=state, runs=int(count), files=int(files), bytes=int(bytes_))
             for kind in RunKind
@@ -213,7 +194,8 @@ class Runs:
     def last_of_each_kind(self) -> list[Run]:
         """The newest run of each kind that has ended; none for a kind of which none has."""
         newest = select(func.max(runs.c.id)).where(runs.c.state.in_([state.value for state in _ENDED]))
-        return self._select(runs.c.id.in_(newest.group_by(runs.c.kind)))
+        chosen = select(runs).where(runs.c.id.in_(newest.group_by(runs.c.kind)))
+        return [_run(row) for row in fetch(self._engine, chosen)]
 
     def _tallied(self, name: str) -> ColumnElement[Any]:
         """A number of an outcome's tally."""
@@ -233,9 +215,9 @@ class Runs:
         with self._engine.begin() as connection:
             connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
 
-    def _select(self, condition: Any) -> list[Run]:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return [_run(row) for row in connection.execute(select(runs).where(condition))]
+    def _newest(self, *conditions: ColumnElement[bool]) -> Run | None:
+        rows = fetch(self._engine, select(runs).where(*conditions).order_by(runs.c.id.desc()).limit(1))
+        return _run(rows[0]) if rows else None
 
 
 def _run(row: Row[Any]) -> Run:

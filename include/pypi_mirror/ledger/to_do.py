@@ -31,6 +31,7 @@ from pypi_mirror.facts.fact import Change
 from pypi_mirror.ledger.cutting import UNCUT, UNSIZED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
+from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import plan, projects, to_do
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import PlanState
@@ -68,19 +69,16 @@ class ToDo:
         self._engine = engine
 
     def amount(self) -> Amount:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            projects_, unread, size = connection.execute(_AMOUNT).one()
-            return Amount(projects=projects_, unread=int(unread), bytes=int(size))
+        projects_, unread, size = fetch(self._engine, _AMOUNT)[0]
+        return Amount(projects=projects_, unread=int(unread), bytes=int(size))
 
     def is_empty(self) -> bool:
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return connection.execute(select(to_do.c.project).limit(1)).first() is None
+        return scalar(self._engine, select(to_do.c.project).limit(1)) is None
 
     def those_of(self, names: Sequence[NormalizedName]) -> set[NormalizedName]:
         """Those of ``names`` that are left."""
         statement = select(to_do.c.project).where(to_do.c.project.in_(names))
-        with self._engine.connect().execution_options(reading=True) as connection:
-            return {NormalizedName(name) for name in connection.execute(statement).scalars()}
+        return set(project_names(self._engine, statement))
 
     def note(self, run_id: int, *, approved: bool, facts: Iterable[Change]) -> None:
         """Put what the plan of ``run_id`` has still to do in place of all that was left before, and set
@@ -151,7 +149,6 @@ def note_done(connection: Connection, done: Sequence[tuple[NormalizedName, int, 
         connection.execute(_DONE, rows)
 
 
-_SIZED_AS: Final = cast(to_do.c.unsized_files, BigInteger) * UNSIZED
 _AMOUNT: Final = select(
     func.count(),
     func.coalesce(func.sum(case((to_do.c.unread, 1), else_=0)), 0),
