@@ -15,8 +15,7 @@ from fastapi import Depends, Request
 from pypi_mirror.clock import SystemClock
 from pypi_mirror.disk.faults import named_disk_faults
 from pypi_mirror.errors import LedgerError, OldLedger
-from pypi_mirror.ledger.backup import file_of
-from pypi_mirror.ledger.connection import create_engine, shown_address
+from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.migrations import HEAD, version_of
 from pypi_mirror.ledger.store import Ledger, refuse_newer
 from pypi_mirror.mirror import Mirror

@@ -12,9 +12,8 @@ from sqlalchemy import insert, inspect
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backlog import add_failure
 from pypi_mirror.ledger.connection import create_engine
-from pypi_mirror.ledger.reset import reset_upstream
 from pypi_mirror.ledger.runs import RunRequest
-from pypi_mirror.ledger.store import Ledger
+from pypi_mirror.ledger.store import Ledger, reset_upstream
 from pypi_mirror.ledger.tables import catalogue, metadata, projects
 from tests.ledger.samples import Hands
 

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import make_url, text
 
 from pypi_mirror.errors import LedgerError, MirrorBusy, OldLedger
-from pypi_mirror.ledger.backup import back_up
-from pypi_mirror.ledger.connection import create_engine
+from pypi_mirror.ledger.connection import back_up, create_engine
 from pypi_mirror.ledger.migrations import HEAD
 from pypi_mirror.ledger.upgrade import upgrade_ledger
 from pypi_mirror.mirror import open_mirror

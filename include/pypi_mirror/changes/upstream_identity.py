@@ -14,7 +14,7 @@ from typing import Final
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import UpstreamIdentity
-from pypi_mirror.ledger.reset import reset_upstream
+from pypi_mirror.ledger.store import reset_upstream
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Event, IndexEntry
 from pypi_mirror.upstream.changelog import is_removal

@@ -12,7 +12,7 @@ from pypi_mirror.clock import SystemClock
 from pypi_mirror.disk.identity import adopt_disk
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.facts.facts import Facts
-from pypi_mirror.ledger.backup import back_up
+from pypi_mirror.ledger.connection import back_up
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.ledger.upgrade import UpgradedLedger, upgrade_ledger
 from pypi_mirror.mirror import open_mirror

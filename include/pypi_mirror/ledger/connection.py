@@ -1,6 +1,8 @@
-"""The connection to the ledger's database: how it is opened, and whose errors its callers see."""
+"""The connection to the ledger's database: how it is opened and copied, and whose errors its callers see."""
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 import sqlalchemy
@@ -124,3 +126,36 @@ def _translated(context: ExceptionContext, shown: str) -> LedgerError | None:
     if code is None and (context.is_disconnect or isinstance(context.sqlalchemy_exception, OperationalError)):
         return LedgerUnavailable(f"the ledger at {shown} cannot be reached: {reason}")
     return LedgerError(f"the ledger at {shown} cannot be used: {reason}")
+
+
+def file_of(url: str) -> Path | None:
+    """The file of an SQLite ledger; None where the ledger is on a server."""
+    parsed = make_url(url)
+    return Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
+
+
+def back_up(url: str, target: Path) -> int:
+    """Copy an SQLite ledger to the new file ``target``, as it is at one moment; returns the copy's bytes.
+
+    Writers go on meanwhile. A copy that was cut off is not under that name. Raises LedgerError, also for a
+    ledger on a server, which has a program for this.
+    """
+    source = file_of(url)
+    if source is None:
+        raise LedgerError("the ledger is not in a file: back it up with its server's own program, pg_dump")
+    if not source.is_file():
+        raise LedgerError(f"{source}: no ledger is here to back up")
+    if target.exists():
+        raise LedgerError(f"{target}: is there already; name a new file")
+    if not target.parent.is_dir():
+        raise LedgerError(f"{target.parent}: no such directory; make it, or name another file")
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(source)) as connection:
+            connection.execute("VACUUM INTO ?", (str(unfinished),))
+    except sqlite3.Error as error:
+        unfinished.unlink(missing_ok=True)
+        raise LedgerError(f"the ledger at {source} could not be copied to {target}: {error}") from error
+    unfinished.rename(target)
+    return target.stat().st_size

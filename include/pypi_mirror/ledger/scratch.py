@@ -17,8 +17,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, event, insert, selec
 
 from pypi_mirror import __version__
 from pypi_mirror.errors import LedgerError, OldLedger
-from pypi_mirror.ledger.backup import file_of
-from pypi_mirror.ledger.connection import create_engine, shown_address
+from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.migrations import HEAD, version_of
 from pypi_mirror.ledger.tables import backlog, events, facts, lease, metadata, plan, runs
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete, update
 
 from pypi_mirror import __version__
 from pypi_mirror.clock import Clock
@@ -12,11 +12,10 @@ from pypi_mirror.errors import LedgerError, OldLedger
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
-from pypi_mirror.ledger.backup import file_of
 from pypi_mirror.ledger.catalogue import Catalogue
-from pypi_mirror.ledger.connection import create_engine, shown_address
+from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.events import Events
-from pypi_mirror.ledger.facts import FactTable
+from pypi_mirror.ledger.facts import FactTable, put_facts
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.left_out import LeftOuts
 from pypi_mirror.ledger.listings import Listings
@@ -26,8 +25,20 @@ from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.ledger.projects import Projects
 from pypi_mirror.ledger.runs import Runs
 from pypi_mirror.ledger.samples import Samples
-from pypi_mirror.ledger.scratch import scratch_engine
+from pypi_mirror.ledger.scratch import keep_apart, scratch_engine
+from pypi_mirror.ledger.tables import backlog, catalogue, catalogue_bodies, events, projects, to_do
 from pypi_mirror.ledger.to_do import ToDo
+
+# What the facts say of upstream's serials, or of a plan that was made by them.
+_OF_UPSTREAM = (
+    Facts.catalogued,
+    Facts.cursor,
+    Facts.read_serial,
+    Facts.index_etag,
+    Facts.upstream,
+    Facts.upstream_identity,
+    Facts.another_upstream,
+)
 
 
 class Ledger:
@@ -112,3 +123,16 @@ def refuse_newer(engine: Engine, found: str) -> None:
             f"knows {HEAD}: a newer pypi-mirror has used it. Nothing was changed. Install that version "
             "again, or put back the backup of the ledger that was made before the upgrade"
         )
+
+
+def reset_upstream(engine: Engine) -> None:
+    """Forget where upstream was: its serials mean nothing any more. The next sync compares every project with
+    upstream's root index. Pages and files stay as they are.
+    """
+    with engine.begin() as connection:
+        keep_apart(connection, copied=(projects,), emptied=(catalogue_bodies, catalogue, to_do))
+        connection.execute(update(projects).values(serial=None, seen_serial=None, made_entry=None))
+        connection.execute(update(backlog).values(serial=None, announced=None, exact=False))
+        for table in (events, catalogue_bodies, catalogue, to_do):
+            connection.execute(delete(table))
+        put_facts(connection, [(fact.name, None) for fact in _OF_UPSTREAM])

@@ -7,8 +7,7 @@ from sqlalchemy import Engine
 
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.backup import file_of
-from pypi_mirror.ledger.connection import create_engine, shown_address
+from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.migrations import HEAD, upgrade, version_of
 from pypi_mirror.ledger.store import refuse_newer

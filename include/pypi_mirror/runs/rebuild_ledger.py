@@ -23,8 +23,14 @@ from pypi_mirror.disk.files import remove_file, sha256_of, size_of
 from pypi_mirror.errors import LedgerError, MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.ledger.replacement import Condition, examine, replacing
-from pypi_mirror.ledger.restore import RestoredProject, restore_display_names, restore_projects
+from pypi_mirror.ledger.replacement import (
+    Condition,
+    RestoredProject,
+    examine,
+    replacing,
+    restore_display_names,
+    restore_projects,
+)
 from pypi_mirror.ledger.results import upload_seconds
 from pypi_mirror.ledger.store import Ledger
 from pypi_mirror.mirror import Mirror

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.reset import reset_upstream
+from pypi_mirror.ledger.store import reset_upstream
 from pypi_mirror.mirror import Mirror
 
 
