@@ -14,7 +14,8 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.configuration import load_configuration
-from mirror_airflow.dag_page import dag_page
+from mirror_airflow.dag_page import dag_page, trigger_form
+from mirror_airflow.links import TASK_NAME, name_task
 from mirror_airflow.pages_asset import CHANGES
 from mirror_airflow.retry import LONGEST_PAUSE_OF_KILLED, RETRIES_WHILE_WAITING, RetryTransientErrors
 from mirror_airflow.scheduling import (
@@ -27,8 +28,6 @@ from mirror_airflow.scheduling import (
     batch_pool,
 )
 from mirror_airflow.task_mirror import task_mirror
-from mirror_airflow.task_name import TASK_NAME, name_task
-from mirror_airflow.trigger_form import trigger_form
 from pypi_mirror.wording import count
 
 CONFIGURATION = load_configuration()
@@ -74,8 +73,7 @@ def pypi_mirror() -> None:
 
         Reads the pages if they are few; returns how many are left for the task read_pages.
         """
-        from mirror_airflow.reading_list import read_short_list
-        from mirror_airflow.run_request import begin_run
+        from mirror_airflow.run_request import begin_run, read_short_list
 
         context = get_current_context()
         with task_mirror() as mirror:

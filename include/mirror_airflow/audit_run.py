@@ -7,9 +7,9 @@ from airflow.sdk import Context, Param
 from packaging.utils import canonicalize_name
 
 from mirror_airflow.configuration import Configuration
+from mirror_airflow.dag_page import names_field, switch
 from mirror_airflow.run_label import audit_label
 from mirror_airflow.task_errors import RunFailed
-from mirror_airflow.trigger_form import PROJECT_NAME
 from pypi_mirror.wording import count, size
 
 if TYPE_CHECKING:
@@ -40,27 +40,17 @@ Mistakes in the configuration; runs fail until they are fixed:
 def audit_form() -> dict[str, Param]:
     """The parameters of an audit that is started by hand."""
     return {
-        "projects": Param(
-            [],
-            type=["null", "array"],
-            items={"type": "string", "pattern": PROJECT_NAME},
-            title="Projects to audit now",
-            description="One name a line. Only these are verified, completely, and compared with upstream. "
+        "projects": names_field(
+            "Projects to audit now",
+            "One name a line. Only these are verified, completely, and compared with upstream. "
             "Empty: those that were verified longest ago.",
         ),
-        "everything": Param(
-            False,
-            type=["null", "boolean"],
-            title="The whole mirror",
-            description="Read every file, however recently it was verified. This can take hours per "
+        "everything": switch(
+            "The whole mirror",
+            "Read every file, however recently it was verified. This can take hours per "
             "terabyte, and the mirror is not synced meanwhile.",
         ),
-        "dry_run": Param(
-            False,
-            type=["null", "boolean"],
-            title="Dry run",
-            description="List what is wrong in the log of the task audit, and change nothing.",
-        ),
+        "dry_run": switch("Dry run", "List what is wrong in the log of the task audit, and change nothing."),
     }
 
 

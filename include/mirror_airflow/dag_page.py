@@ -1,4 +1,6 @@
-"""The text on the DAG's page in Airflow's UI."""
+"""The text on the DAG's page in Airflow's UI, and the form that opens when a person starts a run by hand."""
+
+from airflow.sdk import Param
 
 from mirror_airflow.configuration import Configuration
 from pypi_mirror.options.download_window import format_download_window
@@ -22,6 +24,10 @@ The asset `pypi_mirror_pages` is updated when pages changed, and only then, with
 Only transient errors are retried. A cleared task continues where it stopped. A backfill syncs and verifies
 the projects that changed in its intervals, and leaves the cursor as it is.
 """
+
+# PEP 508: letters, digits, and dots, hyphens and underscores in between.
+PROJECT_NAME = "^([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9])$"
+LARGEST_BATCH = 100_000
 
 
 def dag_page(configuration: Configuration) -> str:
@@ -73,3 +79,54 @@ def _stop_on_error(settings: Settings) -> str:
         "`stop-on-error` is off: a project that fails goes to the backlog, everything else is published, "
         "and the run fails if the failure is new."
     )
+
+
+def trigger_form(batch_size: int) -> dict[str, Param]:
+    """The parameters of a run; ``batch_size`` is the default from the configuration."""
+    return {
+        "projects": names_field(
+            "Projects to sync now",
+            "One name a line. Only these are synced, whether upstream changed them or not, and "
+            "the mirror's cursor stays where it is. Empty: everything that changed since the last run.",
+        ),
+        "recheck": switch(
+            "Full re-check",
+            "Read the page of every selected project, also those that upstream's changelog does "
+            "not name: finds changes without an event. Takes long on a large mirror. Projects that are named "
+            "above are read and verified in any case.",
+        ),
+        "now": switch(
+            "At any hour",
+            "Download outside of [schedule] download-window, too. Projects that are named above always are.",
+        ),
+        "all": switch(
+            "All at once",
+            "Ignore [schedule] projects-per-run and gigabytes-per-run. They never apply to "
+            "projects that are named above, nor to backfills.",
+        ),
+        "dry_run": switch(
+            "Dry run", "Make the plan, list it in the log of the task partition_projects, and stop."
+        ),
+        "batch_size": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=LARGEST_BATCH,
+            title="Batch size",
+            description=f"The most projects in a batch. Empty: {batch_size}, from [schedule] batch-size.",
+        ),
+    }
+
+
+# Airflow marks a field as required unless its value may be null.
+
+
+def switch(title: str, description: str) -> Param:
+    """A field of a form: yes or no."""
+    return Param(False, type=["null", "boolean"], title=title, description=description)
+
+
+def names_field(title: str, description: str) -> Param:
+    """A field of a form: names of projects, one a line."""
+    items = {"type": "string", "pattern": PROJECT_NAME}
+    return Param([], type=["null", "array"], items=items, title=title, description=description)

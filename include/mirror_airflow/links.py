@@ -1,6 +1,7 @@
-"""Addresses in Airflow's UI, and the button on each task that leads to the mirror's page."""
+"""What Airflow's UI shows of ours: addresses, the button on each task, the name of a mapped one."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 # What all ids of the project's DAGs begin with.
 DAG_ID_PREFIX: Final = "pypi_mirror"
 PAGE: Final = "/plugin/pypi-mirror"
+
+# For ``map_index_template``. Airflow renders it when the task ends, with what the task has put there by then.
+TASK_NAME: Final = "{{ task_name }}"
 
 
 class MirrorPage(BaseOperatorLink):
@@ -52,3 +56,8 @@ def link_to_page() -> str:
 
 def _airflow() -> str:
     return str(conf.get("api", "base_url", fallback="")).rstrip("/")
+
+
+def name_task(context: Mapping[str, Any], name: str) -> None:
+    """Call the mapped task of ``context``, the task's own, ``name``."""
+    cast("dict[str, Any]", context)["task_name"] = name

@@ -1,18 +1,23 @@
-"""From an Airflow run to the engine's request."""
+"""From a run of Airflow to one of the engine: its request, its beginning, the pages that it has to read."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
+from pypi_mirror.runs.read_pages import read_pages
 
 BACKFILL = "backfill"
+
+# Up to so many are read faster than another task starts.
+SHORT: Final = 200
 
 
 class AirflowRun(Protocol):
@@ -43,23 +48,30 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
     Airflow's run id is the label, so a cleared task continues the run of its ledger.
     """
     projects = tuple(dict.fromkeys(canonicalize_name(name) for name in params["projects"] or ()))
-    recheck, any_hour = bool(params["recheck"]), bool(params["now"])
+    kind, interval = RunKind.SELECTED if projects else RunKind.SYNC, None
     if run.run_type == BACKFILL and run.data_interval_start and run.data_interval_end:
-        return RunRequest(
-            label=run.run_id,
-            kind=RunKind.BACKFILL,
-            projects=projects,
-            recheck=recheck,
-            any_hour=any_hour,
-            dry_run=bool(params["dry_run"]),
-            interval=(int(run.data_interval_start.timestamp()), int(run.data_interval_end.timestamp())),
-        )
+        kind = RunKind.BACKFILL
+        interval = int(run.data_interval_start.timestamp()), int(run.data_interval_end.timestamp())
     return RunRequest(
         label=run.run_id,
-        kind=RunKind.SELECTED if projects else RunKind.SYNC,
+        kind=kind,
         projects=projects,
-        recheck=recheck,
-        any_hour=any_hour,
-        unbounded=bool(params["all"]),
+        recheck=bool(params["recheck"]),
+        any_hour=bool(params["now"]),
+        # A backfill has no bounds.
+        unbounded=bool(params["all"]) and interval is None,
         dry_run=bool(params["dry_run"]),
+        interval=interval,
     )
+
+
+def read_short_list(mirror: Mirror, run: int) -> list[int]:
+    """Make the list of ``run``, and read it if it is short.
+
+    Returns, for each task that has to read, how many pages: one for a long list, none for a short one.
+    """
+    pages = list_projects(mirror, run)
+    if pages > SHORT:
+        return [pages]
+    read_pages(mirror, run)
+    return []

@@ -13,7 +13,6 @@ from mirror_airflow.alerts.message import NEXT_TRY_KEY
 from mirror_airflow.retry import RetryTransientErrors
 from mirror_airflow.run_label import has_ended
 from mirror_airflow.task_errors import record_task_error
-from mirror_airflow.upstream_login import with_upstream_login
 from pypi_mirror.errors import MirrorBusy, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
@@ -21,12 +20,23 @@ from pypi_mirror.settings.read import read_settings
 if TYPE_CHECKING:
     from pypi_mirror.mirror import Mirror
 
+
+from dataclasses import replace
+from typing import Final
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowNotFoundException, AirflowRuntimeError, ErrorType
+
+from pypi_mirror.settings.values import Settings
+
 log = logging.getLogger(__name__)
 
 # Seconds. If the task is queued again before Airflow's executor reports the end of this process, it is taken
 # for a killed task (see RETRIES_WHILE_WAITING).
 SHORTEST_WAIT = 5.0
 ENDED_OUTSIDE = "it was ended in Airflow while its tasks were running"
+
+CONNECTION: Final = "pypi_mirror_upstream"
 
 
 @contextmanager
@@ -93,3 +103,23 @@ def _rescheduled(seconds: float) -> AirflowRescheduleException:
 
 def _after(seconds: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def with_upstream_login(settings: Settings) -> Settings:
+    """``settings`` with the login of the connection, unless the environment gave one.
+
+    A connection without a user name has a token for its password.
+    """
+    if settings.login is not None:
+        return settings
+    try:
+        connection = Connection.get(CONNECTION)
+    except AirflowNotFoundException:
+        return settings
+    except AirflowRuntimeError as error:
+        if error.error.error is ErrorType.CONNECTION_NOT_FOUND:
+            return settings
+        raise
+    if connection.login:
+        return replace(settings, login=f"{connection.login}:{connection.password or ''}")
+    return replace(settings, login=connection.password or None)

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException
 from mirror_airflow.alerts.channels import channels, not_sent, send, send_by
 from mirror_airflow.alerts.message import Message, Status
 from mirror_airflow.configuration import Configuration, load_configuration
+from mirror_airflow.dag_page import switch
 from mirror_airflow.links import link_to_page, link_to_run
 from mirror_airflow.run_label import run_of
 from mirror_airflow.task_errors import RunFailed
@@ -47,11 +48,9 @@ Mistakes in the configuration; while there are any, people are notified of them 
 def watch_form() -> dict[str, Param]:
     """The parameters of a watch that is started by hand."""
     return {
-        "test_message": Param(
-            False,
-            type=["null", "boolean"],
-            title="Send a test message",
-            description="Send a message by every channel in [alerts], and check nothing. If a channel fails, "
+        "test_message": switch(
+            "Send a test message",
+            "Send a message by every channel in [alerts], and check nothing. If a channel fails, "
             "the run fails and says why.",
         )
     }

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local_stack.airflow_api import Task
-from mirror_airflow.reading_list import SHORT
+from mirror_airflow.run_request import SHORT
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.progress import progress
 from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port, pages, upstream_of

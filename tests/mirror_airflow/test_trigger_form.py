@@ -3,7 +3,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import ParamValidationError
 
 from mirror_airflow.audit_run import audit_form
-from mirror_airflow.trigger_form import trigger_form
+from mirror_airflow.dag_page import trigger_form
 from mirror_airflow.watch_run import watch_form
 
 FORM = trigger_form(500)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mirror_airflow.upstream_login import with_upstream_login
+from mirror_airflow.task_mirror import with_upstream_login
 from pypi_mirror.settings.values import Settings
 
 SETTINGS = Settings(directory=Path("/mirror"), master="https://index.example")
