@@ -18,8 +18,16 @@ from pypi_mirror.alerts.conditions import (
     UpstreamUnreachable,
 )
 from pypi_mirror.alerts.notification_state import Notified
-from pypi_mirror.alerts.observation import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan
-from pypi_mirror.alerts.rules import OUTAGE, REPORTED_BY_RUN, conditions
+from pypi_mirror.alerts.rules import (
+    OUTAGE,
+    REPORTED_BY_RUN,
+    EndedRun,
+    Observation,
+    ObservedDisk,
+    RunningRun,
+    WaitingPlan,
+    conditions,
+)
 from pypi_mirror.settings.values import Alerts
 
 NOW = 1_700_000_000

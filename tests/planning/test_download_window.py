@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pypi_mirror.options.download_window import DownloadWindow, parse_download_window
-from pypi_mirror.planning.download_window import closed_until
+from pypi_mirror.planning.pause import closed_until
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Santiago"]
 MINUTE = 60

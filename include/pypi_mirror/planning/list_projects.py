@@ -16,12 +16,13 @@ from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
-from pypi_mirror.planning.backfill_plan import CHANGED, plan_backfill
 from pypi_mirror.planning.bounds import choose_projects
 from pypi_mirror.planning.plan import (
+    CHANGED,
     asked_for,
     candidates,
     gone_unseen,
+    plan_backfill,
     plan_candidate,
     plan_from_index,
     plan_named,

@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.history import disk_forecast
+from pypi_mirror.observing.metrics import metrics
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.planning.silent_losses import silent_losses
+from pypi_mirror.webserver.render import METRICS_NAME
 from pypi_mirror.webserver.site_page import write_client_files, write_site_files
 from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, Unannounced, WaitingPlan, render_status
 
@@ -71,3 +73,11 @@ def show_site(mirror: Mirror, *, changed: bool = True) -> None:
         write_site_files(mirror.resolved, status)
     else:
         write_atomically(mirror.settings.web / "mirror.json", render_status(status))
+
+
+def write_metrics(mirror: Mirror) -> None:
+    """Bring ``web/metrics`` up to date: at the end of a run or an audit, and by who watches in between.
+
+    Each figure is a read of the ledger, so it is not for the middle of a batch.
+    """
+    write_atomically(mirror.settings.web / METRICS_NAME, metrics(mirror))

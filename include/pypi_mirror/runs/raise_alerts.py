@@ -23,8 +23,7 @@ from pypi_mirror.alerts.notification_state import (
     with_notified,
     with_pending,
 )
-from pypi_mirror.alerts.observation import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan
-from pypi_mirror.alerts.rules import conditions
+from pypi_mirror.alerts.rules import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan, conditions
 from pypi_mirror.changes.upstream_state import ask_upstream, upstream_state
 from pypi_mirror.errors import FileReplaced
 from pypi_mirror.facts.facts import Facts
@@ -34,7 +33,7 @@ from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.history import disk_forecast
 from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.observing.sample import take_sample
-from pypi_mirror.publishing.write_metrics import write_metrics
+from pypi_mirror.publishing.site import write_metrics
 from pypi_mirror.wording import count, size
 
 _MOST_REPLACED: Final = 1000

@@ -21,8 +21,7 @@ from pypi_mirror.planning.removals import is_approved, settle_removals, waiting_
 from pypi_mirror.planning.silent_losses import note_silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages
-from pypi_mirror.publishing.site import show_site
-from pypi_mirror.publishing.write_metrics import write_metrics
+from pypi_mirror.publishing.site import show_site, write_metrics
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
 from pypi_mirror.wording import some_of
 

@@ -17,11 +17,21 @@ from pypi_mirror.transport.answers import MAX_REDIRECTS, REDIRECTS, redirect_tar
 from pypi_mirror.transport.bandwidth import Bandwidth
 from pypi_mirror.transport.concurrency import Controller, Gate
 from pypi_mirror.transport.login import Logins
-from pypi_mirror.transport.memory import Memory
-from pypi_mirror.transport.messages import Request, Response
+from pypi_mirror.transport.messages import Memory, Request, Response
 from pypi_mirror.transport.proxies import Proxies
-from pypi_mirror.transport.sockets import Address, Opened, keep_from_children, refusal
-from pypi_mirror.transport.transfer import OURS, Transfer, answer, easy_handle, set_proxy, set_up, translated
+from pypi_mirror.transport.transfer import (
+    OURS,
+    Address,
+    Opened,
+    Transfer,
+    answer,
+    easy_handle,
+    keep_from_children,
+    refusal,
+    set_proxy,
+    set_up,
+    translated,
+)
 from pypi_mirror.transport.zones import AddressGuard
 from pypi_mirror.wording import count
 

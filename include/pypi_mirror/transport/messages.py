@@ -6,10 +6,35 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
 from pypi_mirror.transport.answers import parse_retry_after
-from pypi_mirror.transport.memory import Hold
+
+# What a hundred pages and documents take is a tenth of it.
+LIMIT: Final = 64 * 1024 * 1024
 
 _STATUS_LINE: Final = re.compile(rb"HTTP/[0-9.]+ +([0-9]{3})(?![0-9])")
 _END_OF_HEAD: Final = frozenset({b"\r\n", b"\n"})
+
+
+class Memory:
+    """Counts the bytes of bodies in memory: those that come, and those whose answer somebody still has."""
+
+    __slots__ = ("held", "limit")
+
+    def __init__(self, limit: int = LIMIT) -> None:
+        self.limit = limit
+        self.held = 0
+
+
+class Hold:
+    """A body's part of ``memory``, until nobody has its answer any more."""
+
+    __slots__ = ("_memory", "_size")
+
+    def __init__(self, memory: Memory, size: int) -> None:
+        self._memory = memory
+        self._size = size
+
+    def __del__(self) -> None:
+        self._memory.held -= self._size
 
 
 class Sink(Protocol):

@@ -2,18 +2,21 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import certifi
 import pycurl
 
 from pypi_mirror import __version__
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamUnavailable
-from pypi_mirror.transport.memory import Hold, Memory
-from pypi_mirror.transport.messages import Head, Request, Response, read_head
+from pypi_mirror.transport.messages import Head, Hold, Memory, Request, Response, read_head
 from pypi_mirror.transport.proxies import Proxy
+from pypi_mirror.transport.zones import AddressGuard
+
+_FAMILIES: Final = frozenset({socket.AF_INET, socket.AF_INET6})
 
 USER_AGENT: Final = f"pypi-mirror/{__version__} {pycurl.version.split(' ')[0]}"
 # Where the bundle of certificate authorities is named, ours first; `requests` knows the other two.
@@ -30,6 +33,45 @@ _NO_CONNECTION: Final = frozenset(
     {pycurl.E_COULDNT_CONNECT, pycurl.E_COULDNT_RESOLVE_HOST, pycurl.E_COULDNT_RESOLVE_PROXY}
 )
 OURS: Final = _NO_ADDRESS | {pycurl.E_WRITE_ERROR, _TOO_LARGE}
+
+
+class Address(NamedTuple):
+    """As libcurl has it: ``addr`` begins with the address as text."""
+
+    family: int
+    socktype: int
+    protocol: int
+    addr: tuple[str, int] | tuple[str, int, int, int]
+
+
+class Opened:
+    """A new socket, until libcurl has a descriptor of its own for it: pycurl duplicates this one."""
+
+    __slots__ = ("_descriptor",)
+
+    def __init__(self, address: Address) -> None:
+        """Raises OSError when there are no more descriptors, or no sockets of this family."""
+        made = socket.socket(address.family, address.socktype, address.protocol)
+        self._descriptor = made.detach()
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+
+def refusal(address_guard: AddressGuard, url: str, address: Address) -> str | None:
+    """Why the host of ``url`` must not be connected to at ``address``; None when it may be."""
+    if address.family not in _FAMILIES:
+        return f"leads to an address of the unknown family {address.family}"
+    return address_guard.refusal(url, address.addr[0])
+
+
+def keep_from_children(descriptor: int, _purpose: int) -> int:
+    """For SOCKOPTFUNCTION: the duplicate would stay open in programs that we start."""
+    os.set_inheritable(descriptor, False)
+    return pycurl.SOCKOPT_OK  # type: ignore[no-any-return]
 
 
 class Transfer:
