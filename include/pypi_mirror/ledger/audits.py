@@ -23,7 +23,7 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.backlog import backlog_row
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import KNOWN_FILE, KNOWN_PROJECT, REMOVED, REMOVING, KnownFile, KnownProject
-from pypi_mirror.ledger.reading import fetch
+from pypi_mirror.ledger.reading import count_of, fetch, fetch_as, total
 from pypi_mirror.ledger.tables import backlog, files, projects, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind
@@ -200,7 +200,7 @@ class Audits:
                 _DELETE_FILE,
                 [{"id_": project_id, "filename_": name} for name in filenames],
             )
-            listed = select(func.count(), func.coalesce(func.sum(files.c.size), 0)).where(
+            listed = select(func.count(), total(files.c.size)).where(
                 files.c.project_id == project_id, files.c.removed_at.is_(None)
             )
             number, size = connection.execute(listed).one()
@@ -231,20 +231,13 @@ class Audits:
         """How much of the mirror was audited since ``since``."""
         covered = projects.c.audited_at >= since
         statement = select(
-            func.min(projects.c.audited_at),
-            func.count(),
-            func.coalesce(func.sum(case((covered, 1), else_=0)), 0),
-            func.coalesce(func.sum(projects.c.bytes), 0),
-            func.coalesce(func.sum(case((covered, projects.c.bytes), else_=0)), 0),
+            func.min(projects.c.audited_at).label("oldest"),
+            func.count().label("projects"),
+            count_of(covered).label("projects_covered"),
+            total(projects.c.bytes).label("bytes"),
+            total(case((covered, projects.c.bytes), else_=0)).label("bytes_covered"),
         ).where(projects.c.status.not_in(_GONE))
-        oldest, number, had, size, size_had = fetch(self._engine, statement)[0]
-        return Coverage(
-            oldest=oldest,
-            projects=number,
-            projects_covered=int(had),
-            bytes=int(size),
-            bytes_covered=int(size_had),
-        )
+        return fetch_as(self._engine, statement, Coverage)[0]
 
     def interval(self) -> float | None:
         """Seconds between two audits, on average of the last ones; None before the second."""

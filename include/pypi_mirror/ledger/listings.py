@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from packaging.utils import NormalizedName
-from sqlalchemy import ColumnElement, Engine, Row, Select, case, func, literal, or_, select, tuple_
+from sqlalchemy import Engine, Row, Select, func, literal, or_, select, tuple_
 
 from pypi_mirror.ledger.projects import KNOWN_FILE, KnownFile
-from pypi_mirror.ledger.reading import fetch
+from pypi_mirror.ledger.reading import count_of, fetch, fetch_as, total
 from pypi_mirror.ledger.tables import backlog, events, files, plan, projects, runs
 from pypi_mirror.model import PlanState, RunKind
 
@@ -104,42 +104,29 @@ class Listings:
 
     def tombstone_sums(self) -> tuple[int, int]:
         """How many there are, and their bytes."""
-        statement = select(func.count(), func.coalesce(func.sum(files.c.size), 0)).where(
-            files.c.removed_at.is_not(None)
-        )
+        statement = select(func.count(), total(files.c.size)).where(files.c.removed_at.is_not(None))
         number, size = self._rows(statement)[0]
-        return number, int(size)
+        return number, size
 
     def batch_counts(self, run_id: int) -> list[BatchCounts]:
         """The batches of a run, by number: of 800,000 projects in 0.2 s, from an index alone on SQLite."""
         statement = (
             select(
-                plan.c.batch,
-                func.min(plan.c.project),
-                func.max(plan.c.project),
-                func.count(),
-                *(_counted(plan.c.state == state.value) for state in (PlanState.DONE, PlanState.FAILED)),
-                func.sum(plan.c.files_downloaded),
-                func.sum(plan.c.bytes_downloaded),
+                plan.c.batch.label("number"),
+                func.min(plan.c.project).label("first"),
+                func.max(plan.c.project).label("last"),
+                func.count().label("projects"),
+                count_of(plan.c.state == PlanState.DONE.value).label("done"),
+                count_of(plan.c.state == PlanState.FAILED.value).label("failed"),
+                total(plan.c.files_downloaded).label("files"),
+                total(plan.c.bytes_downloaded).label("bytes"),
             )
             # What a bounded run leaves to a later one is in no batch.
             .where(plan.c.run_id == run_id, plan.c.batch >= 0)
             .group_by(plan.c.batch)
             .order_by(plan.c.batch)
         )
-        return [
-            BatchCounts(
-                number=number,
-                first=first,
-                last=last,
-                projects=count,
-                done=int(done),
-                failed=int(failed),
-                files=int(held),
-                bytes=int(size),
-            )
-            for number, first, last, count, done, failed, held, size in self._rows(statement)
-        ]
+        return fetch_as(self._engine, statement, BatchCounts)
 
     def planned(self, run_id: int, names: Sequence[NormalizedName]) -> dict[NormalizedName, AnyRow]:
         """Of ``names`` those that are planned, and what became of them: rows with ``state``."""
@@ -173,7 +160,7 @@ class Listings:
             statement = statement.where(projects.c.name >= prefix, projects.c.name < f"{prefix}\x7f")
         if after is not None:
             statement = statement.where(projects.c.name > after)
-        return [ListedProject(**row._mapping) for row in self._rows(statement)]  # noqa: SLF001
+        return fetch_as(self._engine, statement, ListedProject)
 
     def projects_containing(self, part: str, after: str | None, limit: int) -> list[ListedProject]:
         """Projects that have ``part`` in their name, but not at its beginning, by name.
@@ -188,7 +175,7 @@ class Listings:
             found = found.where(projects.c.name > after)
         chosen = found.order_by(projects.c.name).limit(limit)
         statement = select(*_PROJECT).where(projects.c.name.in_(chosen)).order_by(projects.c.name)
-        return [ListedProject(**row._mapping) for row in self._rows(statement)]  # noqa: SLF001
+        return fetch_as(self._engine, statement, ListedProject)
 
     def project(self, name: NormalizedName) -> tuple[int, ListedProject] | None:
         """A project's id and row."""
@@ -222,7 +209,3 @@ class Listings:
 
 
 _PROJECT: Final = tuple(projects.c[field.name] for field in fields(ListedProject))
-
-
-def _counted(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.sum(case((condition, 1), else_=0))

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, bindparam, case, func, or_, select, update
+from sqlalchemy import Engine, bindparam, func, or_, select, update
 
 from pypi_mirror.errors import LossHeld
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import REMOVED, REMOVING, Totals
-from pypi_mirror.ledger.reading import fetch
+from pypi_mirror.ledger.reading import count_of, fetch, fetch_as, total
 from pypi_mirror.ledger.tables import backlog, plan, projects
 from pypi_mirror.model import Loss
 
@@ -50,10 +50,7 @@ class Losses:
             )
         )
         sums = select(
-            func.count(),
-            func.coalesce(func.sum(case((plan.c.lost_project, 1), else_=0)), 0),
-            func.coalesce(func.sum(plan.c.lost_files), 0),
-            func.coalesce(func.sum(plan.c.lost_bytes), 0),
+            func.count(), count_of(plan.c.lost_project), total(plan.c.lost_files), total(plan.c.lost_bytes)
         ).where(mine, lost)
         held = select(func.count()).where(
             backlog.c.error == LossHeld.__name__,
@@ -70,9 +67,7 @@ class Losses:
             )
             touched, gone, files, bytes_ = connection.execute(sums).one()
             waiting = connection.execute(held).scalar_one()
-        return Lost(
-            touched=touched + waiting, projects=int(gone) + waiting, files=int(files), bytes=int(bytes_)
-        )
+        return Lost(touched=touched + waiting, projects=gone + waiting, files=files, bytes=bytes_)
 
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Take back what was noted of ``names``: they lose nothing."""
@@ -109,12 +104,11 @@ class Losses:
         """What the mirror holds of the run's projects. Takes a second in a plan of 800,000."""
         statement = (
             select(
-                func.count(),
-                func.coalesce(func.sum(projects.c.files), 0),
-                func.coalesce(func.sum(projects.c.bytes), 0),
+                func.count().label("projects"),
+                total(projects.c.files).label("files"),
+                total(projects.c.bytes).label("bytes"),
             )
             .join(plan, plan.c.project == projects.c.name)
             .where(plan.c.run_id == self._run_id, projects.c.status.not_in((REMOVING, REMOVED)))
         )
-        number, files, bytes_ = fetch(self._engine, statement)[0]
-        return Totals(projects=number, files=int(files), bytes=int(bytes_))
+        return fetch_as(self._engine, statement, Totals)[0]

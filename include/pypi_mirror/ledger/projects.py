@@ -9,7 +9,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
 from pypi_mirror.catalogue import ENCODING
-from pypi_mirror.ledger.reading import fetch, project_names, stream
+from pypi_mirror.ledger.reading import fetch, fetch_as, project_names, stream, total
 from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
@@ -178,15 +178,13 @@ class Projects:
     def totals(self) -> Totals:
         """Sums over the projects that have a page."""
         statement = select(
-            func.count(),
+            func.count().label("projects"),
             *(
-                func.coalesce(func.sum(projects.c[name]), 0)
+                total(projects.c[name]).label(name)
                 for name in ("files", "bytes", "dropped_files", "dropped_bytes")
             ),
         ).where(projects.c.status.not_in((REMOVING, REMOVED)))
-        count, *sums = fetch(self._engine, statement)[0]
-        held, size, dropped, saved = (int(value) for value in sums)
-        return Totals(projects=count, files=held, bytes=size, dropped_files=dropped, dropped_bytes=saved)
+        return fetch_as(self._engine, statement, Totals)[0]
 
     def sample(self) -> tuple[KnownProject, KnownFile | None] | None:
         """A listed project to try the site with: one with a spelling of its own, metadata and a small file,

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from packaging.utils import NormalizedName
-from sqlalchemy import Engine, Select
+from sqlalchemy import BigInteger, ColumnElement, Engine, Select, case, func
+from sqlalchemy import cast as sql_cast
 
 T = TypeVar("T")
 
@@ -21,6 +22,21 @@ def scalar(engine: Engine, statement: Select[T]) -> T | None:
     """The first value of its first row, None without one."""
     with engine.connect().execution_options(reading=True) as connection:
         return connection.execute(statement).scalar()
+
+
+def fetch_as(engine: Engine, statement: Select[*tuple[Any, ...]], kind: type[T]) -> list[T]:
+    """All rows of ``statement`` as values of ``kind``, whose fields its columns are named for."""
+    return [kind(**row._mapping) for row in fetch(engine, statement)]  # noqa: SLF001
+
+
+def total(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The sum of ``column``, 0 of no rows; PostgreSQL's own sum of large numbers is no integer."""
+    return sql_cast(func.coalesce(func.sum(column), 0), BigInteger)
+
+
+def count_of(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    """How many rows meet ``condition``."""
+    return total(case((condition, 1), else_=0))
 
 
 def project_names(engine: Engine, statement: Select[*tuple[Any, ...]]) -> list[NormalizedName]:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError
-from pypi_mirror.ledger.reading import fetch
+from pypi_mirror.ledger.reading import fetch, total
 from pypi_mirror.ledger.tables import plan, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind, RunState, Tally
@@ -180,12 +180,12 @@ class Runs:
             runs.c.kind,
             runs.c.state,
             func.count(),
-            func.coalesce(func.sum(files), 0),
-            func.coalesce(func.sum(bytes_), 0),
+            total(files),
+            total(bytes_),
         ).group_by(runs.c.kind, runs.c.state)
         found = {(kind, state): sums for kind, state, *sums in fetch(self._engine, statement)}
         return tuple(
-            RunTotals(kind=kind, state=state, runs=int(count), files=int(files), bytes=int(bytes_))
+            RunTotals(kind=kind, state=state, runs=count, files=files, bytes=bytes_)
             for kind in RunKind
             for state in _ENDED
             for count, files, bytes_ in [found.get((kind.value, state.value), (0, 0, 0))]

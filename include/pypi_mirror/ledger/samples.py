@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
-from pypi_mirror.ledger.reading import fetch
+from pypi_mirror.ledger.reading import fetch_as
 from pypi_mirror.ledger.tables import samples
 from pypi_mirror.ledger.writing import upsert
 
@@ -77,7 +77,7 @@ class Samples:
 
     def _read(self, condition: ColumnElement[bool]) -> Sequence[Sample]:
         statement = select(samples).where(condition).order_by(samples.c.at)
-        return [Sample(**row._mapping) for row in fetch(self._engine, statement)]  # noqa: SLF001
+        return fetch_as(self._engine, statement, Sample)
 
 
 def _begin(at: int, every: int) -> int:

@@ -31,7 +31,7 @@ from pypi_mirror.facts.fact import Change
 from pypi_mirror.ledger.cutting import UNCUT, UNSIZED
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
-from pypi_mirror.ledger.reading import fetch, project_names, scalar
+from pypi_mirror.ledger.reading import count_of, fetch_as, project_names, scalar, total
 from pypi_mirror.ledger.tables import plan, projects, to_do
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import PlanState
@@ -69,8 +69,7 @@ class ToDo:
         self._engine = engine
 
     def amount(self) -> Amount:
-        projects_, unread, size = fetch(self._engine, _AMOUNT)[0]
-        return Amount(projects=projects_, unread=int(unread), bytes=int(size))
+        return fetch_as(self._engine, _AMOUNT, Amount)[0]
 
     def is_empty(self) -> bool:
         return scalar(self._engine, select(to_do.c.project).limit(1)) is None
@@ -149,18 +148,11 @@ def note_done(connection: Connection, done: Sequence[tuple[NormalizedName, int, 
         connection.execute(_DONE, rows)
 
 
+_SIZE: Final = to_do.c.new_bytes + cast(to_do.c.unsized_files, BigInteger) * UNSIZED
 _AMOUNT: Final = select(
-    func.count(),
-    func.coalesce(func.sum(case((to_do.c.unread, 1), else_=0)), 0),
-    func.coalesce(
-        func.sum(
-            case(
-                (to_do.c.unread, 0),
-                else_=to_do.c.new_bytes + cast(to_do.c.unsized_files, BigInteger) * UNSIZED,
-            )
-        ),
-        0,
-    ),
+    func.count().label("projects"),
+    count_of(to_do.c.unread).label("unread"),
+    total(case((to_do.c.unread, 0), else_=_SIZE)).label("bytes"),
 ).select_from(to_do)
 _DONE: Final = delete(to_do).where(
     to_do.c.project == bindparam("project_"),
