@@ -22,9 +22,9 @@ from pypi_mirror.ledger.tables import metadata
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.observing.coverage import coverage
+from pypi_mirror.observing.history import take_sample
 from pypi_mirror.observing.progress import progress
 from pypi_mirror.observing.projects import project, project_page
-from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.observing.tombstones import tombstone_page
 from pypi_mirror.planning.plan import cut
 from pypi_mirror.publishing.site import mirror_status

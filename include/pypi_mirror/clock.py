@@ -1,6 +1,7 @@
-"""What time it is: the one place that asks, so that tests can say."""
+"""What time it is: the one place that asks, so that tests can say; and seconds as times with a time zone."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -15,3 +16,12 @@ class SystemClock:
 
     def __call__(self) -> float:
         return time.time()
+
+
+def utc(seconds: float) -> datetime:
+    """Seconds since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def utc_or_none(seconds: float | None) -> datetime | None:
+    return None if seconds is None else utc(seconds)

@@ -12,6 +12,14 @@ from fastapi import Depends
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 
+
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from fastapi import Request
+
+from pypi_mirror_page.problems import Problem
+
 DAG_ID: Final = "pypi_mirror"
 AUDIT_DAG_ID: Final = "pypi_mirror_audit"
 DAG_IDS: Final = (DAG_ID, AUDIT_DAG_ID, "pypi_mirror_watch")
@@ -42,3 +50,38 @@ def _may(user: BaseUser, method: "ResourceMethod", entity: DagAccessEntity) -> b
             user=user,
         )
     )
+
+
+def require_same_origin(request: Request) -> None:
+    """Raises Problem (403) unless this origin, or a program with a token, sent the request.
+
+    Browsers send ``Sec-Fetch-Site`` where the connection is secure, and ``Origin`` with each POST. Programs
+    send neither, and have no cookie; a token alone is no proof, since Airflow itself adds one to each request
+    where everybody is its administrator (``simple_auth_manager_all_admins``).
+    """
+    if not _is_ours(request):
+        raise Problem(
+            403,
+            kind="other-origin",
+            title="Sent from another origin",
+            detail="send this from the mirror's page or from a program with a bearer token. If you did, the "
+            "proxy in front of Airflow changes the host: set [api] base_url to the address in the browser",
+        )
+
+
+def _is_ours(request: Request) -> bool:
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    if origin is not None:
+        return urlsplit(origin).netloc in _hosts(request)
+    return request.headers.get("authorization", "").lower().startswith("bearer ")
+
+
+def _hosts(request: Request) -> set[str]:
+    """What this server is called: by the request, and by Airflow's configuration where a proxy renames it."""
+    configured = urlsplit(str(conf.get("api", "base_url", fallback=""))).netloc
+    return {host for host in (request.headers.get("host", ""), configured) if host}
+
+
+SAME_ORIGIN = Depends(require_same_origin)

@@ -4,14 +4,17 @@ So Airflow itself checks that person's permissions and the parameters and record
 the server is reached from outside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 import httpx
 from fastapi import Depends, Request
+from packaging.utils import NormalizedName
 
+from pypi_mirror_page.access import DAG_ID
 from pypi_mirror_page.problems import Problem
 
 _CREDENTIALS: Final = ("authorization", "cookie")
@@ -76,3 +79,33 @@ def run_link(dag_id: str, run_id: str) -> str:
 
 
 Airflow = Annotated[AirflowApi, Depends(AirflowApi)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartedRun:
+    """A run that Airflow has queued; ``link`` is relative to Airflow's root.
+
+    ``paused`` says that the DAG is paused: then the run waits until somebody switches it on.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    link: str
+    paused: bool
+
+
+async def start_run(airflow: AirflowApi, projects: Sequence[NormalizedName], *, note: str) -> StartedRun:
+    """A run of ``projects`` alone, or with none of all that is due. Raises Problem where Airflow refuses."""
+    run = await airflow.post(
+        f"dags/{DAG_ID}/dagRuns",
+        {"logical_date": None, "conf": {"projects": list(projects)}, "note": note},
+    )
+    dag = await airflow.find(f"dags/{DAG_ID}")
+    return StartedRun(
+        dag_id=DAG_ID,
+        run_id=run["dag_run_id"],
+        state=run["state"],
+        link=run_link(DAG_ID, run["dag_run_id"]),
+        paused=bool(dag and dag["is_paused"]),
+    )

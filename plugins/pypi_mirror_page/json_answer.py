@@ -1,10 +1,19 @@
 """Values of the engine as JSON: dataclasses by their fields, times in RFC 3339."""
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from fastapi import Response
+from fastapi import Query, Response
+
+from pypi_mirror.observing.paging import MOST
+
+# PostgreSQL has no such text, and would seem to be at fault.
+WITHOUT_NUL = r"^[^\x00]*$"
+
+After = Annotated[str | None, Query(max_length=1000, pattern=WITHOUT_NUL)]
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+DEFAULT_LIMIT = 50
 
 
 def _encode_other(value: Any) -> Any:

@@ -10,9 +10,8 @@ from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, PastAudit
 from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import Observed
-from pypi_mirror.observing.overview import Disk, Left, Overview, Tombstones, Waiting
+from pypi_mirror.observing.overview import Disk, Left, Overview, PlannedRemoval, Tombstones, Waiting
 from pypi_mirror.observing.progress import RunProgress
-from pypi_mirror.observing.removals import PlannedRemoval
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OVERVIEW = Overview(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pypi_mirror.observing.forecast import Forecast, forecast
+from pypi_mirror.observing.history import Forecast, forecast
 
 DAY = 24 * 3600
 START = 1_700_000_000

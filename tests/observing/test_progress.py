@@ -10,8 +10,8 @@ from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.observing.history import take_sample
 from pypi_mirror.observing.progress import RunProgress, progress
-from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.clock import utc
 from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.paging import Page, one_more, page_of
-from pypi_mirror.observing.times import utc
+from pypi_mirror.observing.paging import Page, one_more, page_of, shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,16 +41,5 @@ def backlog_page(
 
 def shown_entry(row: AnyRow) -> Behind:
     """A row of the backlog as people see it."""
-    return Behind(
-        project=NormalizedName(row.project),
-        display_name=row.display_name,
-        error=row.error,
-        reason=row.reason,
-        serial=row.serial,
-        attempts=row.attempts,
-        first_failed_at=utc(row.first_failed_at),
-        last_failed_at=utc(row.last_failed_at),
-        next_try_at=utc(row.next_try_at),
-        parked=row.parked,
-        lagging=row.lagging,
-    )
+    times = {name: utc(getattr(row, name)) for name in ("first_failed_at", "last_failed_at", "next_try_at")}
+    return shown(Behind, row, **times)

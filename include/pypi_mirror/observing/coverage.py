@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from pypi_mirror.clock import utc, utc_or_none
 from pypi_mirror.facts.values import AuditFindings
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.observing.remembered import remembered
-from pypi_mirror.observing.times import utc, utc_or_none
-from pypi_mirror.observing.under_way import newest_run
+from pypi_mirror.observing.paging import shown
+from pypi_mirror.observing.remembered import newest_run, remembered
 
 _DAY: Final = 24 * 3600
 _SHOWN: Final = 10
@@ -66,14 +66,12 @@ def coverage(mirror: Mirror) -> Coverage:
     needed = needed_bytes(found.bytes, mirror.ledger.audits.interval(), window)
     noted = {each.run_id: each for each in mirror.ledger.facts.audit_findings or ()}
     audits = [mirror.ledger.runs.get(run_id) for run_id in mirror.ledger.listings.audits(_SHOWN)]
-    return Coverage(
+    return shown(
+        Coverage,
+        found,
         days=settings.within_days,
         oldest=utc(found.oldest) if found.oldest else None,
         never=found.oldest == 0,
-        projects=found.projects,
-        projects_covered=found.projects_covered,
-        bytes=found.bytes,
-        bytes_covered=found.bytes_covered,
         needed_bytes=needed,
         suffices=None if needed is None else settings.bytes_per_run >= needed,
         audits=tuple(_audit(run, noted.get(run.id)) for run in audits),

@@ -9,11 +9,11 @@ from enum import StrEnum
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
+from pypi_mirror.clock import utc
 from pypi_mirror.errors import UnreadableEntry, UpstreamDown, UpstreamError
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
-from pypi_mirror.observing.times import utc
 from pypi_mirror.policy import Policy, Refusal
 from pypi_mirror.release_files import version_in
 

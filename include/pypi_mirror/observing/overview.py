@@ -7,15 +7,16 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.changes.upstream_state import lag_of, upstream_state
+from pypi_mirror.clock import utc, utc_or_none
 from pypi_mirror.disk.room import reserved, room_of
 from pypi_mirror.errors import Mistake
+from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.observing.remembered import remembered
-from pypi_mirror.observing.removals import PlannedRemoval, removals_waiting
-from pypi_mirror.observing.times import utc, utc_or_none
-from pypi_mirror.observing.under_way import newest_run, run_under_way
+from pypi_mirror.observing.paging import Page, one_more, page_of, shown
+from pypi_mirror.observing.progress import run_under_way
+from pypi_mirror.observing.remembered import newest_run, remembered
 from pypi_mirror.planning.pause import paused_until
 from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.planning.to_do import Left, left
@@ -24,6 +25,36 @@ from pypi_mirror.planning.unknown_names import unknown_names
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
 _EXAMPLES: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedRemoval:
+    """What readers lose of a project, and why; ``whole`` says that its page goes."""
+
+    project: NormalizedName
+    reason: str
+    whole: bool
+    files: int
+    bytes: int
+
+
+def removals_waiting(mirror: Mirror, after: str | None = None, limit: int = 50) -> Page[PlannedRemoval]:
+    """By name after the project ``after``; empty when no plan waits. ``Overview.waiting`` has the sums."""
+    removals = waiting_for_approval(mirror)
+    found = []
+    if removals is not None:
+        found = list(mirror.ledger.listings.losing(removals.run_id, after, one_more(limit)))
+    return page_of(found, limit, show=_shown, key=lambda row: str(row.project))
+
+
+def _shown(row: AnyRow) -> PlannedRemoval:
+    return PlannedRemoval(
+        project=NormalizedName(row.project),
+        reason=row.reason,
+        whole=row.loses_project,
+        files=row.loses_files,
+        bytes=row.loses_bytes,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +159,9 @@ def overview(mirror: Mirror) -> Overview:
     pool = settings.web / "packages"
     room = room_of(pool)
     number, size = remembered(ledger.engine.url, "tombstones", ledger.listings.tombstone_sums, run)
-    return Overview(
+    return shown(
+        Overview,
+        totals,
         at=utc(mirror.clock()),
         cursor=cursor,
         upstream_serial=upstream_serial,
@@ -137,11 +170,6 @@ def overview(mirror: Mirror) -> Overview:
         upstream_silent_since=utc_or_none(upstream.silent_since),
         updated_at=utc_or_none(None if success is None else success.finished_at),
         checked_at=utc_or_none(_newest(upstream.asked_at, _answered(latest))),
-        projects=totals.projects,
-        files=totals.files,
-        bytes=totals.bytes,
-        dropped_files=totals.dropped_files,
-        dropped_bytes=totals.dropped_bytes,
         backlog=ledger.backlog.count(),
         parked=ledger.backlog.count_parked(),
         tombstones=Tombstones(count=number, bytes=size),
@@ -167,14 +195,10 @@ def _waiting(mirror: Mirror) -> Waiting | None:
     removals = waiting_for_approval(mirror)
     if removals is None:
         return None
-    return Waiting(
-        plan=removals.plan,
+    return shown(
+        Waiting,
+        removals,
         run=mirror.ledger.runs.get(removals.run_id).request.label,
-        projects=removals.projects,
-        touched=removals.touched,
-        files=removals.files,
-        bytes=removals.bytes,
-        exceeded=removals.exceeded,
         examples=removals_waiting(mirror, limit=_EXAMPLES).items,
         grace_days=mirror.settings.grace_days if mirror.settings.delete_packages else None,
         approval_hours=mirror.settings.guard.approval_hours,

@@ -1,7 +1,7 @@
-"""Lists that are too long for one answer: a page, and the key after which the next one begins."""
+"""How answers are made: of the ledger's values, and of lists that are too long a page at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, Generic, TypeVar
 
 from pypi_mirror.errors import MirrorError
@@ -29,6 +29,12 @@ class Page(Generic[T]):
     next: str | None
 
 
+def shown(kind: type[T], source: object, **others: object) -> T:
+    """A ``kind`` whose fields are the attributes of ``source`` of the same names, but for ``others``."""
+    names = [field.name for field in fields(kind) if field.name not in others]  # type: ignore[arg-type]
+    return kind(**{name: getattr(source, name) for name in names}, **others)
+
+
 def one_more(limit: int) -> int:
     """How many rows to read for a page of ``limit``: one more tells whether another page follows."""
     return max(1, min(limit, MOST)) + 1
@@ -36,6 +42,6 @@ def one_more(limit: int) -> int:
 
 def page_of(found: Sequence[S], limit: int, *, show: Callable[[S], T], key: Callable[[S], str]) -> Page[T]:
     """The page of what was read for it, ``one_more`` included."""
-    shown = found[: one_more(limit) - 1]
-    follows = len(found) > len(shown)
-    return Page(items=tuple(map(show, shown)), next=key(shown[-1]) if follows else None)
+    whole = found[: one_more(limit) - 1]
+    follows = len(found) > len(whole)
+    return Page(items=tuple(map(show, whole)), next=key(whole[-1]) if follows else None)

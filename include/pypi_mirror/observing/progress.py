@@ -7,16 +7,15 @@ from enum import StrEnum
 from math import ceil
 from typing import Final
 
+from pypi_mirror.clock import utc
 from pypi_mirror.errors import LedgerError
 from pypi_mirror.ledger.listings import BatchCounts
 from pypi_mirror.ledger.plan import PlanTotals, Reading
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.model import PlanState, RunKind
+from pypi_mirror.model import PlanState, RunKind, RunState
 from pypi_mirror.observing.remembered import remembered
-from pypi_mirror.observing.times import utc
-from pypi_mirror.observing.under_way import run_under_way
-from pypi_mirror.planning.removals import removals_of, waiting_for_approval
+from pypi_mirror.planning.removals import removals_of, waiting_for_approval, waits_for_approval
 
 # Seconds of which speed is told; samples are taken each minute.
 _RECENT: Final = 5 * 60
@@ -86,6 +85,18 @@ class RunProgress:
     planned_files: int = 0
     planned_bytes: int = 0
     unsized_files: int = 0
+
+
+def run_under_way(mirror: Mirror) -> Run | None:
+    """The run that has the mirror, or waits for a person to let it go on; None when none does.
+
+    As far as the ledger can tell: a run that died says that it is running, too.
+    """
+    holder = mirror.ledger.lease.holder()
+    if holder is not None:
+        run = mirror.ledger.runs.labelled(holder.owner)
+        return run if run is not None and run.state is RunState.RUNNING else None
+    return mirror.ledger.runs.latest()[0] if waits_for_approval(mirror) is not None else None
 
 
 def progress(mirror: Mirror) -> RunProgress | None:

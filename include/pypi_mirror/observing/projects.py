@@ -7,14 +7,14 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.clock import utc, utc_or_none
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
 from pypi_mirror.observing.backlog import Behind, shown_entry
-from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
-from pypi_mirror.observing.times import utc, utc_or_none
+from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
 _EVENTS: Final = 20
@@ -159,31 +159,19 @@ def _read_key(key: str | None) -> tuple[str, str | None]:
 
 
 def _project(each: ListedProject) -> ProjectShown:
-    return ProjectShown(
-        project=each.name,
-        display_name=each.display_name,
-        status=each.status,
-        serial=each.serial,
-        files=each.files,
-        bytes=each.bytes,
-        dropped_files=each.dropped_files,
-        dropped_bytes=each.dropped_bytes,
-        synced_at=utc(each.synced_at),
-    )
+    return shown(ProjectShown, each, project=each.name, synced_at=utc(each.synced_at))
 
 
 def _file(found: tuple[KnownFile, int]) -> FileShown:
     file, verified_at = found
-    return FileShown(
-        filename=file.filename,
-        path=file.path,
-        size=file.size,
+    return shown(
+        FileShown,
+        file,
         sha256=file.sha256.hex(),
         uploaded_at=utc_or_none(file.uploaded_at),
         # A ledger that was made from the tree has not read it.
         verified_at=utc(verified_at) if verified_at else None,
         metadata=file.metadata_sha256 is not None,
-        provenance=file.provenance,
         removed_at=utc_or_none(file.removed_at),
     )
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Final, TypeVar
 
+from pypi_mirror.mirror import Mirror
+
 T = TypeVar("T")
 
 # Seconds; what is faster is not worth remembering.
@@ -57,3 +59,8 @@ class Remembered:
 
 
 remembered: Final = Remembered()
+
+
+def newest_run(mirror: Mirror) -> tuple[object, ...]:
+    """Changes when a run begins or ends, so that what is remembered never outlives the run it is of."""
+    return tuple((run.id, run.state, run.finished_at) for run in mirror.ledger.runs.latest())

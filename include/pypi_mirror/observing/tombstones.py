@@ -7,10 +7,10 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.clock import utc
 from pypi_mirror.ledger.listings import ListedTombstone
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
-from pypi_mirror.observing.times import utc
 
 _DAY: Final = 24 * 3600
 # When it was removed, its project's number, its name.

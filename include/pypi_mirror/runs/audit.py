@@ -41,7 +41,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import require_held
 from pypi_mirror.observing.coverage import needed_bytes
-from pypi_mirror.observing.under_way import run_under_way
+from pypi_mirror.observing.progress import run_under_way
 from pypi_mirror.planning.decide_plan import decide_plan
 from pypi_mirror.planning.plan import asked_for
 from pypi_mirror.planning.removals import require_none_waits

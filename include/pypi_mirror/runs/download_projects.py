@@ -18,7 +18,7 @@ from pypi_mirror.ledger.results import Failed, Result, Synced
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
-from pypi_mirror.observing.sample import take_sample
+from pypi_mirror.observing.history import take_sample
 from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.pause import RULES_CHANGED, PauseWatch, is_edited
 from pypi_mirror.planning.removals import require_approval

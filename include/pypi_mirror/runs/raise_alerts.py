@@ -30,9 +30,8 @@ from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
-from pypi_mirror.observing.history import disk_forecast
+from pypi_mirror.observing.history import disk_forecast, take_sample
 from pypi_mirror.observing.overview import Overview, overview
-from pypi_mirror.observing.sample import take_sample
 from pypi_mirror.publishing.site import write_metrics
 from pypi_mirror.wording import count, size
 

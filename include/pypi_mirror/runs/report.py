@@ -15,7 +15,7 @@ from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Outcome, Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
-from pypi_mirror.observing.sample import take_sample
+from pypi_mirror.observing.history import take_sample
 from pypi_mirror.planning.pause import described, pause_of
 from pypi_mirror.planning.removals import is_approved, settle_removals, waiting_for_approval
 from pypi_mirror.planning.silent_losses import note_silent_losses

@@ -6,16 +6,13 @@ from starlette.concurrency import run_in_threadpool
 from pypi_mirror.observing.backlog import backlog_page
 from pypi_mirror.runs.manage_backlog import forget_backlog, retry_backlog
 from pypi_mirror.wording import count
-from pypi_mirror_page.access import MAY_ACT, User
+from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User
 from pypi_mirror_page.action_log import log_action
-from pypi_mirror_page.airflow_api import Airflow
-from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.airflow_api import Airflow, start_run
+from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror
-from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
 from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import ForgetProjects, Projects
-from pypi_mirror_page.same_origin import SAME_ORIGIN
-from pypi_mirror_page.started_run import start_run
 
 router = APIRouter(prefix="/api/backlog")
 actions = APIRouter(prefix="/api/backlog", dependencies=[MAY_ACT, SAME_ORIGIN])

@@ -11,16 +11,13 @@ from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page, similar_projects
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
-from pypi_mirror_page.access import MAY_ACT, User
+from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User
 from pypi_mirror_page.action_log import log_action
-from pypi_mirror_page.airflow_api import Airflow
-from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.airflow_api import Airflow, start_run
+from pypi_mirror_page.json_answer import DEFAULT_LIMIT, WITHOUT_NUL, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror, TheSettings
-from pypi_mirror_page.paging import DEFAULT_LIMIT, WITHOUT_NUL, After, Limit
 from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import Projects, project_name
-from pypi_mirror_page.same_origin import SAME_ORIGIN
-from pypi_mirror_page.started_run import start_run
 
 router = APIRouter(prefix="/api/projects")
 actions = APIRouter(prefix="/api", dependencies=[MAY_ACT, SAME_ORIGIN])

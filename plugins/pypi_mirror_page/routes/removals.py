@@ -7,14 +7,12 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
-from pypi_mirror.observing.overview import overview
-from pypi_mirror.observing.removals import removals_waiting
+from pypi_mirror.observing.overview import overview, removals_waiting
 from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror_page.access import DAG_ID
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
-from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror
-from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
 
 router = APIRouter(prefix="/api/removals")
 

@@ -3,9 +3,8 @@
 from fastapi import APIRouter
 
 from pypi_mirror.observing.tombstones import tombstone_page
-from pypi_mirror_page.json_answer import Json
+from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror
-from pypi_mirror_page.paging import DEFAULT_LIMIT, After, Limit
 
 router = APIRouter(prefix="/api/tombstones")
 
