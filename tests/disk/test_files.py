@@ -15,8 +15,8 @@ from pypi_mirror.disk import files, writing
 from pypi_mirror.disk.files import remove_directory_if_empty, remove_file
 from pypi_mirror.disk.writing import (
     TEMPORARY_PREFIX,
+    AtomicFile,
     flush_filesystem,
-    open_temporary,
     sweep_leftovers,
     write_atomically,
 )
@@ -170,7 +170,7 @@ class TestWriteAtomically:
 class TestAtomicFile:
     def test_is_invisible_until_published(self, tmp_path: Path) -> None:
         path = tmp_path / "d" / "file"
-        with open_temporary(path.parent) as file:
+        with AtomicFile(path.parent) as file:
             file.write(b"one ")
             file.write(b"two")
             assert not path.exists()
@@ -183,7 +183,7 @@ class TestAtomicFile:
 
     def test_is_discarded_when_the_writer_fails(self, tmp_path: Path) -> None:
         def write_half() -> None:
-            with open_temporary(tmp_path) as file:
+            with AtomicFile(tmp_path) as file:
                 file.write(b"half")
                 raise ZeroDivisionError
 
@@ -193,7 +193,7 @@ class TestAtomicFile:
         assert list(tmp_path.iterdir()) == []
 
     def test_is_discarded_when_it_is_not_published(self, tmp_path: Path) -> None:
-        with open_temporary(tmp_path) as file:
+        with AtomicFile(tmp_path) as file:
             file.write(b"unwanted")
 
         assert list(tmp_path.iterdir()) == []
@@ -206,7 +206,7 @@ class TestAtomicFile:
         if existing is not None:
             (tmp_path / "file").write_bytes(existing)
 
-        with open_temporary(tmp_path) as file:
+        with AtomicFile(tmp_path) as file:
             file.write(b"content")
             assert file.equals(tmp_path / "file") is equal
 
@@ -214,7 +214,7 @@ class TestAtomicFile:
         (tmp_path / "other").write_bytes(b"content")
         (tmp_path / "link").symlink_to("other")
 
-        with open_temporary(tmp_path) as file:
+        with AtomicFile(tmp_path) as file:
             file.write(b"content")
             assert file.equals(tmp_path / "link") is False
 
@@ -288,7 +288,7 @@ class TestShares:
 
         monkeypatch.setattr(os, "fsync", flush)
         assert write_atomically(tmp_path / "file", b"new", durable=True) is True
-        with open_temporary(tmp_path) as file:
+        with AtomicFile(tmp_path) as file:
             file.write(b"newer")
             file.publish(tmp_path / "file", durable=True)
         assert (tmp_path / "file").read_bytes() == b"newer"
@@ -429,8 +429,8 @@ class TestSweepLeftovers:
 
     def test_clears_what_a_killed_writer_left(self, tmp_path: Path) -> None:
         program = (
-            "import os, sys; from pathlib import Path; from pypi_mirror.disk.writing import open_temporary; "
-            "open_temporary(Path(sys.argv[1])).write(b'half'); os.abort()"
+            "import os, sys; from pathlib import Path; from pypi_mirror.disk.writing import AtomicFile; "
+            "AtomicFile(Path(sys.argv[1])).write(b'half'); os.abort()"
         )
         include = str(Path(files.__file__).parents[2])
         subprocess.run(
@@ -444,7 +444,7 @@ class TestSweepLeftovers:
 
 
 def test_leftovers_of_other_writers_are_swept_and_ours_and_parts_stay(tmp_path: Path) -> None:
-    with writing.open_temporary(tmp_path) as ours:
+    with writing.AtomicFile(tmp_path) as ours:
         for name in (".tmp-0-1-2", ".tmp-x.whl.part", "x.whl", "x.whl.metadata"):
             (tmp_path / name).touch()
         writing.sweep_dead_writers(tmp_path, keep_suffix=".part")

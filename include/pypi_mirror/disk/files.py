@@ -44,6 +44,23 @@ def name_failure(error: OSError, call: str, path: StrPath) -> None:
         error.filename = os.fspath(path)
 
 
+class NamedCall:
+    """Within it, an OSError names the system call that failed, and the path."""
+
+    __slots__ = ("_call", "_path")
+
+    def __init__(self, call: str, path: StrPath) -> None:
+        self._call = call
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, OSError):
+            name_failure(error, self._call, self._path)
+
+
 def make_readable(descriptor: int) -> bool:
     """Let everybody read the open file; return False where its mode is not ours to change."""
     mode = os.fstat(descriptor).st_mode
@@ -139,25 +156,20 @@ def served_size_of(path: StrPath) -> int | None:
 
 def sha256_of(path: StrPath) -> str:
     """The SHA-256 of the file at ``path`` in hexadecimal; for a large one, call it in a thread."""
-    with os.fdopen(open_file(path, os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0) as file:
-        try:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            name_failure(error, "read", path)
-            raise
+    with (
+        os.fdopen(open_file(path, os.O_RDONLY | os.O_CLOEXEC), "rb", buffering=0) as file,
+        NamedCall("read", path),
+    ):
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests_of(path: StrPath, algorithms: Iterable[str]) -> dict[str, str]:
     """The digests of the file at ``path`` in hexadecimal, by algorithm; it is read once."""
     digests = hashers(algorithms)
-    try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
-            while block := file.read(BLOCK):
-                for digest in digests.values():
-                    digest.update(block)
-    except OSError as error:
-        name_failure(error, "read", path)
-        raise
+    with NamedCall("read", path), open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        while block := file.read(BLOCK):
+            for digest in digests.values():
+                digest.update(block)
     return {name: digest.hexdigest() for name, digest in digests.items()}
 
 
@@ -204,11 +216,8 @@ def remove_directory_if_empty(path: StrPath) -> bool:
 
 
 def open_file(path: StrPath, flags: int) -> int:
-    try:
+    with NamedCall("open", path):
         return os.open(path, flags, MODE)
-    except OSError as error:
-        name_failure(error, "open", path)
-        raise
 
 
 def directory_of(path: str) -> str:

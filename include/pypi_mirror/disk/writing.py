@@ -27,6 +27,7 @@ from typing import Self
 from pypi_mirror.disk.files import (
     BLOCK,
     MODE,
+    NamedCall,
     StrPath,
     directory_of,
     make_directories,
@@ -112,9 +113,10 @@ def stage_file(
             if modified is not None:
                 _set_modified(descriptor, modified(target), target)
             if durable:
-                _flush_file(descriptor, target)
+                with NamedCall("fsync", target):
+                    os.fsync(descriptor)
         finally:
-            _close(descriptor, target)
+            close(descriptor, target)
     except BaseException:
         _discard(temporary)
         raise
@@ -123,15 +125,14 @@ def stage_file(
 
 def rename(source: StrPath, target: StrPath) -> None:
     """Give ``source`` the name ``target``, in place of what has it."""
-    try:
+    with NamedCall("rename", target):
         os.rename(source, target)  # noqa: PTH104
-    except OSError as error:
-        name_failure(error, "rename", target)
-        raise
 
 
 class AtomicFile:
     """A file in the making, for writers that stream: ``write`` as often as needed, then ``publish``.
+
+    Its directory is made if it is missing.
 
     Leaving the ``with`` block without ``publish`` discards it. There is no buffer: hand ``write`` blocks of
     some size. Before ``publish`` its bytes can be read back at ``temporary``.
@@ -171,7 +172,8 @@ class AtomicFile:
         if modified is not None:
             _set_modified(self._descriptor, modified(path), path)
         if durable:
-            _flush_file(self._descriptor, path)
+            with NamedCall("fsync", path):
+                os.fsync(self._descriptor)
         self._close()
         rename(self.temporary, path)
         self._done = True
@@ -188,12 +190,7 @@ class AtomicFile:
     def _close(self) -> None:
         if self._open:
             self._open = False
-            _close(self._descriptor, self._directory)
-
-
-def open_temporary(directory: Path) -> AtomicFile:
-    """Start a file in ``directory``, which is made if it is missing."""
-    return AtomicFile(directory)
+            close(self._descriptor, self._directory)
 
 
 def flush_filesystem(path: StrPath) -> None:
@@ -308,13 +305,10 @@ def _create_temporary(directory: str) -> tuple[int, str]:
     return descriptor, name
 
 
-def _close(descriptor: int, path: StrPath) -> None:
-    """Network file systems tell here of a write that failed."""
-    try:
+def close(descriptor: int, path: StrPath) -> None:
+    """Network file systems tell here of a write that failed. The descriptor is gone all the same."""
+    with NamedCall("close", path):
         os.close(descriptor)
-    except OSError as error:
-        name_failure(error, "close", path)
-        raise
 
 
 def _discard(temporary: str) -> None:
@@ -324,31 +318,17 @@ def _discard(temporary: str) -> None:
 
 
 def _set_modified(descriptor: int, seconds: int, path: StrPath) -> None:
-    try:
+    with NamedCall("utime", path):
         os.utime(descriptor, (seconds, seconds))
-    except OSError as error:
-        name_failure(error, "utime", path)
-        raise
 
 
 def write_all(descriptor: int, data: bytes, *, path: StrPath) -> None:
     """Write all of ``data``, in as many calls as that takes; errors name ``path``."""
-    try:
+    with NamedCall("write", path):
         written = os.write(descriptor, data)
         while written < len(data):
             # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.
             written += os.write(descriptor, memoryview(data)[written:])
-    except OSError as error:
-        name_failure(error, "write", path)
-        raise
-
-
-def _flush_file(descriptor: int, path: StrPath) -> None:
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        name_failure(error, "fsync", path)
-        raise
 
 
 def _same_content(one: Path, other: Path, size: int) -> bool:

@@ -38,7 +38,9 @@ class _JsonFile(msgspec.Struct, frozen=True, rename="kebab", gc=False):
     yanked: str | bool
 
 
-class _JsonMeta(msgspec.Struct, frozen=True, gc=False):
+class JsonMeta(msgspec.Struct, frozen=True, gc=False):
+    """``meta`` of a page, and of the root index."""
+
     last_serial: int | UnsetType = msgspec.field(name="_last-serial")
     api_version: str = msgspec.field(name="api-version", default=API_VERSION)
 
@@ -50,7 +52,7 @@ class _JsonStatus(msgspec.Struct, frozen=True, gc=False):
 
 class _JsonPage(msgspec.Struct, frozen=True, rename="kebab", gc=False):
     files: list[_JsonFile | dict[str, Any]]
-    meta: _JsonMeta | dict[str, Any]
+    meta: JsonMeta | dict[str, Any]
     name: str
     project_status: _JsonStatus
     versions: tuple[str, ...]
@@ -63,7 +65,7 @@ def render_json(page: MirroredPage, links: Links) -> bytes:
     and ``gpg-sig`` are left out where they are not known. Keys that upstream has and we do not know follow as
     upstream wrote them, except where they have the name of one that the mirror itself states.
     """
-    meta = _JsonMeta(last_serial=UNSET if page.serial is None else page.serial)
+    meta = JsonMeta(last_serial=UNSET if page.serial is None else page.serial)
     document = _JsonPage(
         files=[_json_file(file, links) for file in page.files],
         meta=_with_extra(meta, page.meta_extra) if page.meta_extra else meta,

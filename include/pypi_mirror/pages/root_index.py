@@ -19,7 +19,7 @@ import msgspec
 from markupsafe import escape
 from msgspec import UNSET, UnsetType
 
-from pypi_mirror.disk.writing import AtomicFile, flush_filesystem, open_temporary
+from pypi_mirror.disk.writing import AtomicFile, flush_filesystem
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages.formats import (
     GZIP_WINDOW,
@@ -31,7 +31,7 @@ from pypi_mirror.pages.formats import (
     remove_index_files,
     twin_matches,
 )
-from pypi_mirror.pages.project_page import API_VERSION
+from pypi_mirror.pages.project_page import API_VERSION, JsonMeta
 from pypi_mirror.settings.values import SimpleFormat
 
 # Measured at a million entries: level 4 is within 3 % of level 6 in half of its time.
@@ -62,7 +62,7 @@ def write_root_index(
     writers = _writers(serial, link_prefix)
     with ExitStack() as stack:
         drafts = [
-            _Draft(directory / name, writers[name], stack.enter_context(open_temporary(directory)))
+            _Draft(directory / name, writers[name], stack.enter_context(AtomicFile(directory)))
             for name in names
         ]
         _write_entries(drafts, entries)
@@ -150,18 +150,13 @@ class _JsonProject(msgspec.Struct, frozen=True, gc=False):
     name: str
 
 
-class _JsonMeta(msgspec.Struct, frozen=True, gc=False):
-    last_serial: int | UnsetType = msgspec.field(name="_last-serial")
-    api_version: str = msgspec.field(name="api-version")
-
-
 class _JsonWriter:
     separator = b","
     tail = b"]}\n"
 
     def __init__(self, serial: int | None) -> None:
         self._encoder = msgspec.json.Encoder()
-        meta = self._encoder.encode(_JsonMeta(UNSET if serial is None else serial, API_VERSION))
+        meta = self._encoder.encode(JsonMeta(UNSET if serial is None else serial))
         self.head = b'{"meta":' + meta + b',"projects":['
 
     def render(self, entries: list[IndexEntry]) -> bytes:
@@ -262,7 +257,7 @@ def _chunks(entries: Iterable[IndexEntry]) -> Iterator[list[IndexEntry]]:
 
 def _compress(directory: Path, drafts: list[_Draft], stack: ExitStack) -> list[tuple[AtomicFile, Path]]:
     """The twins of ``drafts``, made side by side: zlib lets other threads run."""
-    twins = [(stack.enter_context(open_temporary(directory)), draft.twin) for draft in drafts]
+    twins = [(stack.enter_context(AtomicFile(directory)), draft.twin) for draft in drafts]
     if drafts:
         with ThreadPoolExecutor(max_workers=len(drafts)) as pool:
             sources = [draft.file.temporary for draft in drafts]

@@ -16,15 +16,16 @@ from typing import Any, Final
 
 from pypi_mirror.digests import checkable, hashers
 from pypi_mirror.disk.files import (
-    MODE,
+    NamedCall,
     make_directories,
     make_readable,
     name_failure,
+    open_file,
     remove_directory_if_empty,
     remove_file,
     size_of,
 )
-from pypi_mirror.disk.writing import TEMPORARY_PREFIX, rename, write_all
+from pypi_mirror.disk.writing import TEMPORARY_PREFIX, close, rename, write_all
 from pypi_mirror.errors import (
     DigestMismatch,
     FileBusy,
@@ -163,7 +164,7 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
     temporary = _part_of(path)
     make_directories(path.rpartition("/")[0])
     try:
-        descriptor = os.open(temporary, _FLAGS | os.O_CREAT | os.O_EXCL, MODE)
+        descriptor = open_file(temporary, _FLAGS | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         # Left by a try that was killed; or one is at it right now.
         part = Part(temporary, file)
@@ -175,9 +176,6 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
             part.discard()
             raise
         return
-    except OSError as error:
-        name_failure(error, "open", temporary)
-        raise
     try:
         try:
             _lock(descriptor, temporary)
@@ -194,7 +192,7 @@ def _place(path: str, body: bytes, file: RemoteFile) -> None:
             remove_file(temporary)
             raise
     finally:
-        _close(descriptor, path)
+        close(descriptor, path)
 
 
 class Part:
@@ -241,14 +239,10 @@ class Part:
 
         Takes seconds for a large file: to be called in a thread.
         """
-        try:
-            with open(self._path, "rb", buffering=0) as kept:
-                self._taken_up = os.fstat(kept.fileno())
-                while block := kept.read(1024 * 1024):
-                    self._update(block)
-        except OSError as error:
-            name_failure(error, "read", self._path)
-            raise
+        with NamedCall("read", self._path), open(self._path, "rb", buffering=0) as kept:
+            self._taken_up = os.fstat(kept.fileno())
+            while block := kept.read(1024 * 1024):
+                self._update(block)
 
     def _update(self, block: bytes) -> None:
         for digest in self._digests.values():
@@ -269,20 +263,13 @@ class Part:
             return
         # The server sends the whole file again.
         self._start_over()
-        try:
+        with NamedCall("ftruncate", self._path):
             os.ftruncate(self._descriptor, 0)
-        except OSError as error:
-            name_failure(error, "ftruncate", self._path)
-            raise
 
     def _claim(self, flags: int) -> int:
         """Open the part for this process alone; FileBusy while another one has it."""
         while True:
-            try:
-                descriptor = os.open(self._path, flags, MODE)
-            except OSError as error:
-                name_failure(error, "open", self._path)
-                raise
+            descriptor = open_file(self._path, flags)
             try:
                 _lock(descriptor, self._path)
                 if os.path.samestat(os.fstat(descriptor), os.stat(self._path, follow_symlinks=False)):
@@ -335,11 +322,8 @@ class Part:
     def _store(self, block: list[bytes]) -> None:
         assert self._descriptor is not None  # noqa: S101 - it is not closed before this is done
         # Not joined first: to copy a block takes as long as to write it.
-        try:
+        with NamedCall("writev", self._path):
             written = os.writev(self._descriptor, block[:_IOV_MAX])
-        except OSError as error:
-            name_failure(error, "writev", self._path)
-            raise
         if written < sum(map(len, block)):
             write_all(self._descriptor, b"".join(block)[written:], path=self._path)
         for chunk in block:
@@ -380,7 +364,7 @@ class Part:
         finally:
             descriptor, self._descriptor = self._descriptor, None
             if descriptor is not None:
-                _close(descriptor, self._path)
+                close(descriptor, self._path)
 
     def discard(self) -> None:
         """Remove the part, unless another process has it."""
@@ -401,15 +385,6 @@ class Part:
 def _threads() -> ThreadPoolExecutor:
     """Two: beside the event loop, which waits for the network, they keep a fast disk busy."""
     return ThreadPoolExecutor(2, thread_name_prefix="hash and write")
-
-
-def _close(descriptor: int, path: str) -> None:
-    try:
-        os.close(descriptor)
-    except OSError as error:
-        # Network file systems tell here of a write that failed. The descriptor is gone all the same.
-        name_failure(error, "close", path)
-        raise
 
 
 def _lock(descriptor: int, path: str) -> None:

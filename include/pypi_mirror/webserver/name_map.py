@@ -18,7 +18,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from pypi_mirror.disk.writing import open_temporary
+from pypi_mirror.disk.writing import AtomicFile
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.webserver.maps import Map, Rule
 
@@ -79,7 +79,7 @@ def write_name_map(path: Path, entries: Iterable[IndexEntry], *, serial: int | N
     it); a repeated neighbour is merged. Hostile or malformed names are left out. ``OSError`` if the disk
     refuses; the old map is then untouched.
     """
-    with open_temporary(path.parent) as file:
+    with AtomicFile(path.parent) as file:
         block = bytearray(_HEADER)
         if serial is not None:
             block += f'"" :{serial};\n'.encode()
