@@ -116,10 +116,10 @@ def _run(api: AirflowApi, dag_id: str) -> Figures:
     if state != "success":
         raise SystemExit(f"bench: the run {run_id} of {dag_id} has failed")
     path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}"
-    run = api.get(path)
+    run = api.request("GET", path)
     tasks = [
         (_time(t["start_date"]), _time(t["end_date"]))
-        for t in api.get(f"{path}/taskInstances")["task_instances"]
+        for t in api.request("GET", f"{path}/taskInstances")["task_instances"]
         if t["state"] == "success"
     ]
     tasks.sort()

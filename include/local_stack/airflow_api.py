@@ -61,66 +61,44 @@ class AirflowApi:
             return ("api-server",)
         return tuple(sorted(name for name, part in parts.items() if part["status"] != "healthy"))
 
-    def get(self, path: str) -> Any:
-        """What is at ``path`` below ``/api/v2``."""
-        return self._request("GET", path)
-
     def has_dag(self, dag_id: str) -> bool:
-        return self._request("GET", f"/dags/{dag_id}", missing_ok=True) is not None
+        return self.request("GET", f"/dags/{dag_id}", missing_ok=True) is not None
 
     def import_errors(self) -> tuple[str, ...]:
         """A sentence for each DAG file that Airflow could not read."""
-        answer = self._request("GET", "/importErrors")
+        answer = self.request("GET", "/importErrors")
         return tuple(
             f"{e['filename']}: {e['stack_trace'].strip().splitlines()[-1]}" for e in answer["import_errors"]
         )
 
     def pause(self, dag_id: str, *, paused: bool) -> None:
-        self._request("PATCH", f"/dags/{dag_id}", body={"is_paused": paused})
+        self.request("PATCH", f"/dags/{dag_id}", body={"is_paused": paused})
 
     def make_pool(self, name: str, *, slots: int, description: str) -> None:
         """Make a pool where there is none of that name; one that is there keeps its number of slots."""
-        if self._request("GET", f"/pools/{name}", missing_ok=True) is None:
+        if self.request("GET", f"/pools/{name}", missing_ok=True) is None:
             body = {"name": name, "slots": slots, "description": description}
-            self._request("POST", "/pools", body=body)
+            self.request("POST", "/pools", body=body)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
         """Start a run by hand and return its run id."""
-        answer = self._request(
+        answer = self.request(
             "POST", f"/dags/{dag_id}/dagRuns", body={"logical_date": None, "conf": dict(conf)}
         )
         return str(answer["dag_run_id"])
 
-    def backfill(self, dag_id: str, *, start: str, end: str, at_once: int = 1) -> int:
-        """Start a backfill over the RFC 3339 times ``start`` to ``end`` and return its id.
-
-        ``at_once`` is how many of its runs Airflow lets run at a time.
-        """
-        body = {"dag_id": dag_id, "from_date": start, "to_date": end, "max_active_runs": at_once}
-        return int(self._request("POST", "/backfills", body=body)["id"])
-
     def runs(self, dag_id: str, *, states: Sequence[str] = ()) -> tuple[Mapping[str, Any], ...]:
         """Runs of the DAG, newest first, as Airflow describes them."""
         query = [("limit", "100"), ("order_by", "-run_after"), *(("state", s) for s in states)]
-        answer = self._request("GET", f"/dags/{dag_id}/dagRuns", query=query, missing_ok=True)
+        answer = self.request("GET", f"/dags/{dag_id}/dagRuns", query=query, missing_ok=True)
         return () if answer is None else tuple(answer["dag_runs"])
 
     def run_state(self, dag_id: str, run_id: str) -> str:
-        return str(self._request("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")["state"])
-
-    def clear_failed(self, dag_id: str, run_id: str) -> None:
-        """Have the tasks of a run that failed, and those that did not run for it, run once more."""
-        body = {"dry_run": False, "only_failed": True, "dag_run_id": run_id, "reset_dag_runs": True}
-        self._request("POST", f"/dags/{dag_id}/clearTaskInstances", body=body)
-
-    def links(self, dag_id: str, run_id: str, task_id: str) -> Mapping[str, str | None]:
-        """The addresses of the buttons that a task has in the UI, by what is on them."""
-        path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task_id}/links"
-        return dict(self._request("GET", path)["extra_links"])
+        return str(self.request("GET", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")["state"])
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
         """Make Airflow end a run: its running tasks are killed, the others skipped."""
-        self._request("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", body={"state": "failed"})
+        self.request("PATCH", f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}", body={"state": "failed"})
 
     def tasks(self, dag_id: str, run_id: str, *, states: Sequence[str] = ()) -> tuple[Task, ...]:
         """The task instances of a run, all or those in some states, all pages of them."""
@@ -129,7 +107,7 @@ class AirflowApi:
             query = [("limit", "100"), ("offset", str(len(found))), ("order_by", "id")]
             query += [("state", state) for state in states]
             path = f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances"
-            answer = self._request("GET", path, query=query)
+            answer = self.request("GET", path, query=query)
             found += [
                 Task(
                     task_id=t["task_id"],
@@ -150,10 +128,10 @@ class AirflowApi:
             f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}/taskInstances/{task.task_id}/xcomEntries/{key}"
         )
         query = [("map_index", str(task.map_index))]
-        answer = self._request("GET", path, query=query, missing_ok=True)
+        answer = self.request("GET", path, query=query, missing_ok=True)
         return None if answer is None else answer["value"]
 
-    def _request(
+    def request(
         self,
         method: str,
         path: str,
@@ -162,6 +140,7 @@ class AirflowApi:
         body: Mapping[str, Any] | None = None,
         missing_ok: bool = False,
     ) -> Any:
+        """What is answered to ``path`` below ``/api/v2``; None for 404 where that is no error."""
         try:
             answer = self._send(method, path, query, body)
             if answer.status_code == requests.codes.unauthorized:

@@ -1,24 +1,33 @@
-"""Who may read and who may act: Airflow's logins and its permissions on the DAG."""
+"""Who may read, who may act, and who did: Airflow's logins, its permissions on the DAG, and its log.
 
+The login is a cookie, which a browser adds by itself. Airflow's is ``SameSite=Lax``, but that lets through
+what comes from another host of the same site; so a request that changes anything has to say that this very
+origin sent it. No site can forge the headers that say so.
+"""
+
+import json
+import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import urlsplit
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
+from airflow.configuration import conf
+from airflow.models import Log
 from airflow.models.dag import DagModel
-from fastapi import Depends
+from airflow.utils.session import create_session
+from fastapi import Depends, Request
+from packaging.utils import NormalizedName
+
+from pypi_mirror_page.problems import Problem
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 
-
-from urllib.parse import urlsplit
-
-from airflow.configuration import conf
-from fastapi import Request
-
-from pypi_mirror_page.problems import Problem
+log = logging.getLogger(__name__)
 
 DAG_ID: Final = "pypi_mirror"
 AUDIT_DAG_ID: Final = "pypi_mirror_audit"
@@ -29,6 +38,8 @@ User = Annotated[BaseUser, Depends(get_user)]
 # 401 without a login, 403 without the permission.
 MAY_READ: Final = Depends(requires_access_dag("GET", param_dag_id=DAG_ID))
 MAY_ACT: Final = Depends(requires_access_dag("POST", DagAccessEntity.RUN, param_dag_id=DAG_ID))
+
+_MOST_NAMED: Final = 100
 
 
 def may_act(user: BaseUser) -> bool:
@@ -85,3 +96,20 @@ def _hosts(request: Request) -> set[str]:
 
 
 SAME_ORIGIN = Depends(require_same_origin)
+
+
+def log_action(user: BaseUser, action: str, projects: Sequence[NormalizedName]) -> None:
+    """Record that ``user`` asks for ``action`` (``backlog_retry``), before it is done: it may fail."""
+    name = user.get_name()
+    facts = json.dumps({"projects": projects[:_MOST_NAMED], "count": len(projects)})
+    log.info("%r asks on the PyPI mirror page for %s: %s", name, action, facts)
+    with create_session() as session:
+        session.add(
+            Log(
+                event=f"pypi_mirror.{action}",
+                owner=name,
+                owner_display_name=name,
+                dag_id=DAG_ID,
+                extra=facts,
+            )
+        )

@@ -1,4 +1,6 @@
-"""The application, put together."""
+"""The application, put together, and what each of its answers says to browsers: nothing from outside, shown
+nowhere but in Airflow, kept by nobody.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

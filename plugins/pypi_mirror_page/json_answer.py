@@ -1,4 +1,7 @@
-"""Values of the engine as JSON: dataclasses by their fields, times in RFC 3339."""
+"""Values of the engine as JSON: dataclasses by their fields, times in RFC 3339.
+
+Lists are asked for with ``after``, the last key that was seen, and ``limit``.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any

@@ -51,7 +51,8 @@ def test_a_backfill_of_three_days_verifies_a_day_at_a_time(airflow: RealAirflow,
             whole[name] = path, path.read_bytes()
             path.write_bytes(b"x" * len(whole[name][1]))
         # Airflow would run all days at once, and somebody wants a sync now.
-        airflow.api.backfill(DAG_ID, start=f"{starts[0]:%FT%TZ}", end=f"{starts[2]:%FT%TZ}", at_once=3)
+        days = {"from_date": f"{starts[0]:%FT%TZ}", "to_date": f"{starts[2]:%FT%TZ}"}
+        airflow.api.request("POST", "/backfills", body={"dag_id": DAG_ID, **days, "max_active_runs": 3})
         by_hand = airflow.run()
         new = {r["dag_run_id"]: r["run_type"] for r in airflow.api.runs(DAG_ID)}
         backfills = [i for i, kind in new.items() if i not in before and kind == "backfill"]

@@ -109,7 +109,8 @@ def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
             mirror.ledger.lease.release("the next run")
         address = urlsplit(upstream.url).netloc
         airflow.conf.write_text(settings.replace(_netloc(settings), address))
-        airflow.api.clear_failed(DAG_ID, run_id)
+        body = {"dry_run": False, "only_failed": True, "dag_run_id": run_id, "reset_dag_runs": True}
+        airflow.api.request("POST", f"/dags/{DAG_ID}/clearTaskInstances", body=body)
         airflow.until(lambda: airflow.api.run_state(DAG_ID, run_id) != "failed", run_id)
         assert airflow.wait(run_id) == "success"
     assert pages(directory) == {"alpha"}

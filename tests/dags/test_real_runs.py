@@ -71,7 +71,8 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
     batches = [t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects"]
     assert sorted(t.name or "" for t in batches) == ["alpha", "beta … gamma, 2 projects"]
-    assert airflow.api.links(DAG_ID, run_id, "report") == {
+    path = f"/dags/{DAG_ID}/dagRuns/{quote(run_id, safe='')}/taskInstances/report/links"
+    assert airflow.api.request("GET", path)["extra_links"] == {
         "PyPI mirror": f"{airflow.address}/plugin/pypi-mirror"
     }
     # Ids and counts, whatever the size of the plan; an approval that nobody had to give leaves nothing.
@@ -224,7 +225,7 @@ def test_to_mark_the_task_that_asks_a_success_approves_nothing(airflow: RealAirf
         run_id, _ = _asked(airflow)
         with pytest.raises(StackError, match=r"403.*not a respondent"):
             _answer(airflow, run_id, "Approve")
-        airflow.api._request("PATCH", TASK.format(run=quote(run_id, safe="")), body={"new_state": "success"})
+        airflow.api.request("PATCH", TASK.format(run=quote(run_id, safe="")), body={"new_state": "success"})
         assert airflow.wait(run_id) == "failed"
     states = airflow.states(run_id)
     assert states["approve_removals"] == ["success"]
@@ -318,7 +319,7 @@ def _asked(airflow: RealAirflow) -> tuple[str, dict[str, Any]]:
     """A new run that waits for an answer, and what it asks."""
     run_id = airflow.api.trigger(DAG_ID, {})
     airflow.until(lambda: airflow.states(run_id).get("approve_removals") == ["awaiting_input"], run_id)
-    question = airflow.api._request("GET", QUESTION.format(run=quote(run_id, safe="")))
+    question = airflow.api.request("GET", QUESTION.format(run=quote(run_id, safe="")))
     assert question["options"] == ["Approve", "Reject"]
     return run_id, question
 
@@ -330,7 +331,7 @@ def _answer(airflow: RealAirflow, run_id: str, option: str) -> None:
     reported = f"Received executor event .*'approve_removals', run_id='{re.escape(run_id)}'"
     airflow.until(lambda: re.search(reported, log.read_text(errors="replace")) is not None, run_id)
     body = {"chosen_options": [option], "params_input": {}}
-    airflow.api._request("PATCH", QUESTION.format(run=quote(run_id, safe="")), body=body)
+    airflow.api.request("PATCH", QUESTION.format(run=quote(run_id, safe="")), body=body)
 
 
 def _calls(airflow: RealAirflow, run_id: str) -> list[dict[str, Any]]:

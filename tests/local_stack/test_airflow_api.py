@@ -14,7 +14,7 @@ def test_a_pool_that_is_there_keeps_its_size(monkeypatch: pytest.MonkeyPatch) ->
             pools[given["body"]["name"]] = given["body"]
         return pools.get(path.rpartition("/")[2])
 
-    monkeypatch.setattr(AirflowApi, "_request", request)
+    monkeypatch.setattr(AirflowApi, "request", request)
     api = AirflowApi("http://127.0.0.1:1", user="", password="")
     api.make_pool("mine", slots=4, description="batches")
     api.make_pool("mine", slots=9, description="batches")

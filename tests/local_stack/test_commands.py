@@ -72,7 +72,7 @@ def test_mirror_leaves_nothing_running_and_up_all_of_it(person: Person, tmp_path
         assert accepts(site)
         password = read_or_make_keys(person.stack.layout.airflow_home).password
         api = AirflowApi(address.rstrip("/"), user=ADMINISTRATOR, password=password)
-        paused = {dag["dag_id"]: dag["is_paused"] for dag in api.get("/dags")["dags"]}
+        paused = {dag["dag_id"]: dag["is_paused"] for dag in api.request("GET", "/dags")["dags"]}
         api.close()
         assert paused == dict.fromkeys(("pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"), False)
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.backlog import backlog_page
 from pypi_mirror.observing.overview import removals_waiting
 from pypi_mirror.observing.paging import MOST, BadKey, page_of
+from pypi_mirror.observing.projects import backlog_page
 from pypi_mirror.observing.tombstones import Tombstone, tombstone_page
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from pypi_mirror.observing.backlog import Behind
 from pypi_mirror.observing.coverage import Coverage
 from pypi_mirror.observing.explain import Explanation, FileExplained
 from pypi_mirror.observing.history import Forecast, History, PastRun
 from pypi_mirror.observing.overview import Disk, Overview, PlannedRemoval, Waiting
 from pypi_mirror.observing.progress import RunProgress
-from pypi_mirror.observing.projects import FileShown, ProjectShown, ProjectWhole
+from pypi_mirror.observing.projects import Behind, FileShown, ProjectShown, ProjectWhole
 from pypi_mirror.observing.tombstones import Tombstone
 from pypi_mirror.observing.verdict import Finding
 from pypi_mirror.runs.fetch_changelog import fetch_changelog

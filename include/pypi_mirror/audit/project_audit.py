@@ -23,7 +23,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, PlanState
-from pypi_mirror.publishing.page_layout import is_tidy
+from pypi_mirror.publishing.site import is_tidy
 
 _DAY: Final = 24 * 3600
 # Rows that are looked at between two notes in the ledger, and bytes: what a crash makes the next run repeat.

@@ -14,7 +14,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.planning.pause import estimate
-from pypi_mirror.planning.silent_losses import silent_losses
+from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import described
 from pypi_mirror.publishing.grace import clock_warning

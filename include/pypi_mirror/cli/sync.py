@@ -36,7 +36,7 @@ from pypi_mirror.planning.plan import BATCHES_EACH
 from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.publishing.grace import clock_warning
-from pypi_mirror.publishing.page_layout import tidy_layout
+from pypi_mirror.publishing.site import tidy_layout
 from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog

@@ -1,4 +1,4 @@
-"""Projects: a search over all of them, and one of them whole."""
+"""Projects: a search over all of them, one of them whole, and the backlog a page at a time."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
-from pypi_mirror.observing.backlog import Behind, shown_entry
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
@@ -23,6 +22,40 @@ _SEPARATORS: Final = re.compile(r"[-_.]+")
 # The two groups of what a search finds, in their order.
 _BEGINS: Final = "begins"
 _CONTAINS: Final = "contains"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """A project that is not current. ``error`` is the error's class, ``reason`` its sentence.
+
+    ``lagging`` says that it did not fail: upstream announced ``serial``, and its page is older.
+    """
+
+    project: NormalizedName
+    display_name: str
+    error: str
+    reason: str
+    serial: int | None
+    attempts: int
+    first_failed_at: datetime
+    last_failed_at: datetime
+    next_try_at: datetime
+    parked: bool
+    lagging: bool
+
+
+def backlog_page(
+    mirror: Mirror, after: str | None = None, limit: int = 50, parked: bool | None = None
+) -> Page[Behind]:
+    """Entries by name after the project ``after``; ``parked`` leaves only those that are, or are not."""
+    found = mirror.ledger.listings.backlog(after, one_more(limit), parked=parked)
+    return page_of(found, limit, show=shown_entry, key=lambda row: str(row.project))
+
+
+def shown_entry(row: AnyRow) -> Behind:
+    """A row of the backlog as people see it."""
+    times = {name: utc(getattr(row, name)) for name in ("first_failed_at", "last_failed_at", "next_try_at")}
+    return shown(Behind, row, **times)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ import msgspec
 
 from pypi_mirror.errors import ApprovalRequired, LedgerError, MirrorBusy
 from pypi_mirror.facts.facts import Facts
-from pypi_mirror.facts.values import Removals
+from pypi_mirror.facts.values import Removals, SilentLoss
+from pypi_mirror.ledger.losses import Losses
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 
 # Seconds that a run may take to its plan, at most, before it waits for approval of it.
 _TO_THE_PLAN: Final = 6 * 3600
+
+# Seconds for which one is shown, and the most that are.
+_SHOWN_FOR: Final = 7 * 24 * 3600
+_MOST: Final = 100
 
 
 def weigh_removals(
@@ -194,3 +199,24 @@ def _noted(mirror: Mirror) -> list[Removals]:
     """The verdicts that stand, the newest last."""
     noted = mirror.ledger.facts.removals or ()
     return [noted] if isinstance(noted, Removals) else list(noted)
+
+
+def note_silent_losses(mirror: Mirror, run_id: int) -> tuple[SilentLoss, ...]:
+    """Remember those of a run that has ended, and return them."""
+    now = int(mirror.clock())
+    found = tuple(
+        SilentLoss(
+            run_id=run_id, at=now, project=project, is_gone=loss.project, files=loss.files, bytes=loss.bytes
+        )
+        for project, loss in Losses(mirror.ledger.engine, run_id).followed(limit=_MOST)
+    )
+    # A run can be reported twice.
+    kept = [each for each in silent_losses(mirror) if each.run_id != run_id]
+    mirror.ledger.facts.put(Facts.silent_losses.to((*kept, *found)[-_MOST:] or None))
+    return found
+
+
+def silent_losses(mirror: Mirror) -> tuple[SilentLoss, ...]:
+    """Those of the last seven days, oldest first."""
+    now = mirror.clock()
+    return tuple(each for each in mirror.ledger.facts.silent_losses or () if now - each.at < _SHOWN_FOR)

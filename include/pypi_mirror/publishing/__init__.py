@@ -1,1 +1,1 @@
-"""What readers are served: layout, stray pages, the end of a grace period, figures."""
+"""What readers are served: the site beside the index, and the end of a grace period."""

@@ -17,7 +17,7 @@ from pypi_mirror.planning.pause import pause_of
 from pypi_mirror.planning.removals import require_approval
 from pypi_mirror.planning.stray_pages import remove_stray_pages
 from pypi_mirror.publishing.grace import grace_ended_before
-from pypi_mirror.publishing.page_layout import note_layout
+from pypi_mirror.publishing.site import note_layout
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
 from pypi_mirror.webserver.name_map import is_current, write_name_map
 from pypi_mirror.webserver.render import name_map_path

@@ -37,7 +37,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import IndexEntry, ProjectPage, RemoteFile
 from pypi_mirror.pages.formats import HTML_NAME, JSON_NAME
 from pypi_mirror.pool.layout import listed_place
-from pypi_mirror.publishing.page_layout import note_found_layout
+from pypi_mirror.publishing.site import note_found_layout
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.upstream import simple_html, simple_json
 

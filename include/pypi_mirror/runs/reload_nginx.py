@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.publishing.page_layout import tidy_layout
+from pypi_mirror.publishing.site import tidy_layout
 from pypi_mirror.webserver.probe import Sample, probe
 from pypi_mirror.webserver.reload import reload_site
 

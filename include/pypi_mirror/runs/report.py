@@ -17,8 +17,12 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunKind, RunState, Tally
 from pypi_mirror.observing.history import take_sample
 from pypi_mirror.planning.pause import described, pause_of
-from pypi_mirror.planning.removals import is_approved, settle_removals, waiting_for_approval
-from pypi_mirror.planning.silent_losses import note_silent_losses
+from pypi_mirror.planning.removals import (
+    is_approved,
+    note_silent_losses,
+    settle_removals,
+    waiting_for_approval,
+)
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages
 from pypi_mirror.publishing.site import show_site, write_metrics

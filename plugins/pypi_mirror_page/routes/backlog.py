@@ -3,11 +3,10 @@
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
-from pypi_mirror.observing.backlog import backlog_page
+from pypi_mirror.observing.projects import backlog_page
 from pypi_mirror.runs.manage_backlog import forget_backlog, retry_backlog
 from pypi_mirror.wording import count
-from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User
-from pypi_mirror_page.action_log import log_action
+from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User, log_action
 from pypi_mirror_page.airflow_api import Airflow, start_run
 from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror

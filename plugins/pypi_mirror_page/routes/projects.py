@@ -11,8 +11,7 @@ from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.projects import project, project_page, similar_projects
 from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
-from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User
-from pypi_mirror_page.action_log import log_action
+from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User, log_action
 from pypi_mirror_page.airflow_api import Airflow, start_run
 from pypi_mirror_page.json_answer import DEFAULT_LIMIT, WITHOUT_NUL, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror, TheSettings

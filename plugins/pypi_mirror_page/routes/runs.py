@@ -9,8 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.observing.history import PastRun, past_run
-from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_IDS, MAY_ACT, SAME_ORIGIN, User
-from pypi_mirror_page.action_log import log_action
+from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_IDS, MAY_ACT, SAME_ORIGIN, User, log_action
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link, start_run
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import MirrorSource, TheSource
