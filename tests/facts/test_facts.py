@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.facts.fact import Fact
 from pypi_mirror.facts.facts import Facts
-from pypi_mirror.facts.values import AuditFindings, Pause, Removals, SilentLoss, UpstreamState
+from pypi_mirror.facts.values import AuditFindings, Pause, Removals, SilentLoss, UnmetRule, UpstreamState
 from pypi_mirror.model import RunKind
 
 
@@ -52,6 +52,12 @@ WRITTEN: list[tuple[Fact[Any], Any, str, str]] = [
         '["https://a","https://a/simple/"]',
     ),
     (Facts.unknown_names, (NormalizedName("flsk"),), "unknown_names", '["flsk"]'),
+    (
+        Facts.unmet_rules,
+        (UnmetRule(project=NormalizedName("flask"), rule="flask==99", by="uv.lock"),),
+        "unmet_rules",
+        '[{"project":"flask","rule":"flask==99","by":"uv.lock"}]',
+    ),
     (Facts.pause, Pause(run_id=1, until=2), "paused", '{"run_id":1,"until":2}'),
 ]
 

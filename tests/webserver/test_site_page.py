@@ -229,6 +229,7 @@ def test_mirror_json() -> None:
         "disk_free": None,
         "disk_full_at": None,
         "unknown_names": [],
+        "unmet_rules": [],
         "refused_files": 0,
         "refused_fields": 0,
         "silent_losses": [],

@@ -7,7 +7,7 @@ from typing import Any
 from pypi_mirror.alerts.conditions import LastRunFailed
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.output import say, warn
-from pypi_mirror.facts.values import SilentLoss
+from pypi_mirror.facts.values import SilentLoss, UnmetRule
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
@@ -17,6 +17,8 @@ from pypi_mirror.planning.pause import estimate
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import described
+from pypi_mirror.planning.unmet_rules import described as described_unmet
+from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.raise_alerts import observe
@@ -56,6 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
         problems = _problems(mirror) if arguments.check else ()
         refused = mirror.ledger.left_out.refused(limit=_SHOWN)
         silent = silent_losses(mirror)
+        unmet = unmet_rules(mirror)
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
@@ -68,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory       {settings.directory}")
-        _print(status, backlog, remaining, latest, refused, silent)
+        _print(status, backlog, remaining, latest, refused, silent, unmet)
     return 1 if problems else 0
 
 
@@ -120,6 +123,7 @@ def _print(
     ended: Run | None,
     refused: list[LeftOut],
     lost: tuple[SilentLoss, ...],
+    unmet: tuple[UnmetRule, ...],
 ) -> None:
     print(f"cursor          {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run        {status.last_run or 'none yet'}{_why(ended)}")
@@ -150,6 +154,8 @@ def _print(
         print(f"clock           {clock_warning(status.clock_ahead)}")
     if status.unknown_names:
         print(f"unknown         {described(status.unknown_names)}")
+    if unmet:
+        print(f"lacking         {described_unmet(unmet)}")
     _print_refused(status, refused)
     for loss in lost[-_SHOWN:]:
         print(f"lost            {moment_of(loss.at)}: {loss}")

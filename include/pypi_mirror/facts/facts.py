@@ -13,6 +13,7 @@ from pypi_mirror.facts.values import (
     Pause,
     Removals,
     SilentLoss,
+    UnmetRule,
     UpstreamIdentity,
     UpstreamState,
 )
@@ -55,6 +56,8 @@ class Facts:
     clock_ahead = Fact(int)
     # What the allowlist asks for and upstream did not list.
     unknown_names = Fact(tuple[NormalizedName, ...])
+    # Its rules for releases and files that upstream's pages did not have.
+    unmet_rules = Fact(tuple[UnmetRule, ...])
 
     # What leaves a part of the last plan to later runs, and the run that download-window stopped.
     bound = Fact(Bound, name="turns")

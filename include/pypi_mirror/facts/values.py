@@ -105,6 +105,15 @@ class SilentLoss:
         return f"{self.project}: {what}; no event announced it; the mirror's page follows upstream"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnmetRule:
+    """A ``rule`` of [allowlist] (``example==1.0``) that no file upstream meets; ``by`` is who asks."""
+
+    project: NormalizedName
+    rule: str
+    by: str
+
+
 class AuditFindings(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run ``run_id``: faults by kind, and how many of them were repaired, or not."""
 

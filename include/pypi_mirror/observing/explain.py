@@ -135,7 +135,9 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         ),
         refused=tuple(dict.fromkeys(refused)),
         backlog=waiting[0].reason if waiting else None,
-        unmet=() if page is None else tuple(mirror.policy.unmet(page)),
+        unmet=()
+        if page is None
+        else tuple(f"{root.by} asks for {root.rule}" for root in mirror.policy.unmet(page)),
     )
 
 

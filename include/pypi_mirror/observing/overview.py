@@ -10,6 +10,7 @@ from pypi_mirror.changes.upstream_state import lag_of, upstream_state
 from pypi_mirror.clock import utc, utc_or_none
 from pypi_mirror.disk.room import reserved, room_of
 from pypi_mirror.errors import Mistake
+from pypi_mirror.facts.values import UnmetRule
 from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -21,6 +22,7 @@ from pypi_mirror.planning.pause import paused_until
 from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import unknown_names
+from pypi_mirror.planning.unmet_rules import unmet_rules
 
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
@@ -108,7 +110,8 @@ class Overview:
     could not be asked. ``updated_at`` is when the last complete run ended, ``checked_at`` when upstream last
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
     ``running`` is the label of the run under way, ``left`` what syncs have still to do.
-    ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have. ``last_reason``
+    ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have, ``unmet_rules``
+    its releases and files that upstream's pages lack. ``last_reason``
     says why the last run failed or paused. ``configuration_warnings`` are lines of the configuration that
     have no effect, or another one than in bandersnatch.
     """
@@ -137,6 +140,7 @@ class Overview:
     paused_until: datetime | None
     clock_ahead: int | None
     unknown_names: tuple[NormalizedName, ...]
+    unmet_rules: tuple[UnmetRule, ...] = ()
     configuration_warnings: tuple[Mistake, ...] = ()
     last_reason: str | None = None
 
@@ -186,6 +190,7 @@ def overview(mirror: Mirror) -> Overview:
         paused_until=paused_until(mirror),
         clock_ahead=ledger.facts.clock_ahead,
         unknown_names=unknown_names(mirror),
+        unmet_rules=unmet_rules(mirror),
         configuration_warnings=settings.warnings,
         last_reason=None if latest is None or latest.outcome is None else latest.outcome.reason,
     )

@@ -198,6 +198,14 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             advice=f"{some_of(seen.unknown_names)}: correct or remove these "
             "names in [allowlist] packages or requirements.",
         )
+    if seen.unmet_rules:
+        rules = [f"{each.rule} ({each.by})" for each in seen.unmet_rules]
+        yield Finding(
+            state="unmet-rules",
+            tone=Tone.WARN,
+            headline=f"Upstream lacks {count(len(seen.unmet_rules), 'requested release')}",
+            advice=f"{some_of(rules)}: removed or mistyped. Lock again, or correct the file.",
+        )
     if seen.configuration_warnings:
         lines = [f"{each.key} {each.message} (line {each.line})" for each in seen.configuration_warnings]
         yield Finding(

@@ -6,8 +6,11 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
 from pypi_mirror.errors import UnreadableEntry
+from pypi_mirror.facts.values import UnmetRule
 from pypi_mirror.fetching.deciding import Before, Work
 from pypi_mirror.ledger.lease import LeaseKeeper
 from pypi_mirror.ledger.losses import Losses
@@ -17,6 +20,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, ProjectPage, RunKind
 from pypi_mirror.planning.guard import Losing, described, unannounced, weigh_silent, withheld
 from pypi_mirror.planning.removals import removed_lately
+from pypi_mirror.planning.unmet_rules import note_unmet, unmet_on, unmet_rules
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +34,9 @@ def decide_plan(mirror: Mirror, run: Run) -> list[Failed]:
     Projects that lose something unannounced go on, or, beyond the limits, to the backlog, all of them.
     """
     losing: list[Losing] = []
-    mirror.ledger.plan.note_decided(run.id, _decided(mirror, run, losing))
+    unmet: dict[NormalizedName, tuple[UnmetRule, ...]] = {}
+    mirror.ledger.plan.note_decided(run.id, _decided(mirror, run, losing, unmet))
+    note_unmet(mirror, unmet)
     failed = _withheld(mirror, run, losing)
     for each in failed:
         log.warning("%s is withheld: %s", each.planned.project, each.reason)
@@ -60,14 +66,25 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
     return found
 
 
-def _decided(mirror: Mirror, run: Run, losing: list[Losing]) -> Iterator[PlannedProject]:
-    """The plan's projects with what they come to; those that lose something unannounced go to ``losing``."""
+def _decided(
+    mirror: Mirror,
+    run: Run,
+    losing: list[Losing],
+    unmet: dict[NormalizedName, tuple[UnmetRule, ...]],
+) -> Iterator[PlannedProject]:
+    """The plan's projects with what they come to; those that lose something unannounced go to ``losing``, and
+    what is asked for and upstream's pages lack to ``unmet``.
+    """
+    noted = {each.project for each in unmet_rules(mirror)}
     keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
     remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
     while chunk := list(islice(remaining, _CHUNK)):
         keep_lease()
         for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
             page, work = _work(mirror, planned, before)
+            lacks = () if page is None else unmet_on(mirror.policy, mirror.decider.with_locked(page, before))
+            if lacks or planned.project in noted:
+                unmet[planned.project] = lacks
             if work.silent is not None:
                 losing.append(
                     Losing(

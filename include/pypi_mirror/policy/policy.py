@@ -1,7 +1,7 @@
 """The policy of one mirror: its filters, composed, which decide over projects and over files."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -149,10 +149,14 @@ class Policy:
         page = ProjectPage(name=project, serial=None, etag=None, files=(file,))
         return bool(self.by_file.decide(page).kept)
 
-    def unmet(self, page: ProjectPage) -> Iterator[str]:
-        """Yield what ``[allowlist]`` asks for that no file of ``page`` meets: who asks, and the rule."""
-        for root in self._allowed.roots.unmet(page.name, page.files):
-            yield f"{root.by} asks for {root.rule}"
+    def unmet(self, page: ProjectPage) -> Sequence[Root]:
+        """Return the rules of ``[allowlist]`` that no file of ``page`` meets."""
+        return self._allowed.roots.unmet(page.name, page.files)
+
+    def asks_for(self, project: NormalizedName, rule: str, by: str) -> bool:
+        """Whether ``[allowlist]`` has this rule for ``project``, which no filter rejects."""
+        found = any((root.rule, root.by) == (rule, by) for root in self._allowed.roots.of(project))
+        return found and self.rejection_reason(project) is None
 
     def sentences(self) -> Iterable[str]:
         """Yield what the front page tells clients of the filters."""

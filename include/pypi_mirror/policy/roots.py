@@ -163,11 +163,12 @@ class Roots:
 
     def unmet(self, project: NormalizedName, files: Iterable[RemoteFile]) -> tuple[Root, ...]:
         """Return the rules for ``project`` that mean none of ``files``."""
+        roots = [root for root in self.of(project) if not root.is_whole]
+        if not roots:
+            return ()
         versions = [(version_in(project, file.filename), file) for file in files]
         return tuple(
-            root
-            for root in self.of(project)
-            if not root.is_whole and not any(root.admits(version, file) for version, file in versions)
+            root for root in roots if not any(root.admits(version, file) for version, file in versions)
         )
 
     def rejection(self, project: NormalizedName, file: RemoteFile) -> str:

@@ -27,6 +27,8 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         waiting=None if seen.waiting is None else shown(WaitingPlan, seen.waiting),
         disk_free=seen.disk.free,
         disk_full_at=disk_forecast(mirror).full_at,
+        # mirror.json is public; paths of this machine are not.
+        unmet_rules=tuple(dict.fromkeys(each.rule for each in seen.unmet_rules)),
         refused_files=refused.files,
         refused_fields=refused.fields,
         silent_losses=tuple(shown(Unannounced, each, at=utc(each.at)) for each in silent_losses(mirror)),

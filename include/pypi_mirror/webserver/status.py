@@ -57,7 +57,8 @@ class MirrorStatus:
     ``left`` is what syncs have left to later ones. ``disk_free`` is the room on the pool's disk,
     ``disk_full_at`` when only disk-reserve of it will be left if it goes on filling as it did in the last
     week, None where it does not.
-    ``unknown_names`` are in [allowlist] packages or requirements, but upstream does not list them.
+    ``unknown_names`` are in [allowlist] packages or requirements, but upstream does not list them;
+    ``unmet_rules`` are releases (``example==1.0``) that these name and upstream does not have.
     ``refused_files`` and ``refused_fields`` count files and values of upstream's pages that are left out
     because they are invalid or unsafe; ``silent_losses`` are what pages lost in the last seven days and no
     event announced.
@@ -84,6 +85,7 @@ class MirrorStatus:
     disk_free: int | None = None
     disk_full_at: datetime | None = None
     unknown_names: tuple[str, ...] = ()
+    unmet_rules: tuple[str, ...] = ()
     refused_files: int = 0
     refused_fields: int = 0
     silent_losses: tuple[Unannounced, ...] = ()
