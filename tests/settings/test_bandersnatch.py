@@ -171,6 +171,7 @@ def test_what_is_mistyped_or_needed_is_refused_with_advice(
             "download-mirror-no-fallback = true",
             ("no effect without [mirror] download-mirror",),
         ),
+        ("log-config =", "diff-append-epoch = true", ("no effect without [mirror] diff-file",)),
         ("log-config =", "log-config = /etc/log.conf", ("configures logging", "logs go to Airflow")),
         (
             "storage-filesystem-manage-permissions = true",
@@ -398,6 +399,38 @@ def test_a_relative_directory_is_said_to_begin_elsewhere(tmp_path: Path) -> None
     [row] = [row for row in settings.origin if row.key == "[mirror] directory"]
     assert row.verdict is Verdict.DIFFERS
     assert str(tmp_path / "pypi") in row.note
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("/srv/lists/new", "/srv/lists/new"),
+        ("lists/new", "{base}/lists/new"),
+        ("{{ mirror_directory }}/new", "/srv/pypi/new"),
+        ("{{mirror_directory}}/new", "/srv/pypi/new"),
+        ("/lists{{ mirror _ directory }}.txt", "/lists/srv/pypi.txt"),
+    ],
+)
+def test_diff_file_refers_to_other_options_as_in_bandersnatch(tmp_path: Path, value: str, path: str) -> None:
+    settings = read(tmp_path, LAB.replace("log-config =", f"diff-file = {value}"))
+
+    assert str(settings.diff_file) == path.replace("{base}", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("{{ mirror }}/new", "no valid reference"),
+        ("{{ mirror_directory/new", "no valid reference"),
+        ("{{ mirror_nothing }}/new", "[mirror] nothing, which has no value"),
+        ("{{ mirror_proxy }}/new", "[mirror] proxy, which has no value"),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_a_mistake(tmp_path: Path, value: str, hint: str) -> None:
+    [mistake] = mistakes_in(tmp_path, LAB.replace("log-config =", f"diff-file = {value}"))
+
+    assert mistake.key == "[mirror] diff-file"
+    assert hint in mistake.message
 
 
 def test_a_file_of_ours_is_compared_with_nothing(tmp_path: Path) -> None:

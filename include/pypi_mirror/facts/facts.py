@@ -42,6 +42,8 @@ class Facts:
     stated_serial = Fact(str, name="index_serial")
     # Where the pages are that the web server serves: "flat" or "hashed".
     layout = Fact(str)
+    # When files were last listed for diff-file: seconds of the mirror's clock, nanoseconds of its disk's.
+    listed = Fact(tuple[int, int])
     # Whose disk the mirror's is.
     identity = Fact(str)
 

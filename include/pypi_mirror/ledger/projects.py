@@ -135,6 +135,12 @@ class Projects:
             KnownProject, stream(self._engine, select(*KNOWN_PROJECT).order_by(projects.c.name))
         )
 
+    def synced_since(self, moment: int) -> Iterator[KnownProject]:
+        """The projects of the mirror that were synced at ``moment`` or later, by name; streamed."""
+        condition = (projects.c.synced_at >= moment) & projects.c.status.not_in((REMOVING, REMOVED))
+        statement = select(*KNOWN_PROJECT).where(condition).order_by(projects.c.name)
+        yield from starmap(KnownProject, stream(self._engine, statement))
+
     def never_read(self, limit: int) -> list[KnownProject]:
         """Up to ``limit`` projects of the mirror of whose pages the catalogue has nothing, by name.
 

@@ -22,6 +22,7 @@ from pypi_mirror.observing.history import take_sample
 from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.pause import RULES_CHANGED, PauseWatch, is_edited
 from pypi_mirror.planning.removals import require_approval
+from pypi_mirror.publishing.list_new_files import begin_list
 from pypi_mirror.wording import count, size
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,7 @@ def download_projects(
     run = mirror.ledger.runs.get(run_id)
     keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
     keep_lease()
+    begin_list(mirror)
     if run.request.kind is not RunKind.AUDIT:
         require_approval(mirror, run_id)
     if is_edited(mirror, run):

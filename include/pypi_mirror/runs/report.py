@@ -25,6 +25,7 @@ from pypi_mirror.planning.removals import (
 )
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import note_missing_pages
+from pypi_mirror.publishing.list_new_files import end_list, list_new_files
 from pypi_mirror.publishing.site import show_site, write_metrics
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
 from pypi_mirror.wording import some_of
@@ -83,6 +84,13 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     failures = _failures(mirror, run)
     new = tuple(f for f in failures if f.new)
     absent = _absent(mirror, run, failures)
+    listed = mirror.ledger.facts.listed
+    if reason is None and run.state is RunState.RUNNING:
+        try:
+            listed = list_new_files(mirror, run)
+        except OSError as error:
+            # The next run's list has them.
+            reason = f"diff-file cannot be written: {error.filename or ''}: {error.strerror or error}"
     reason = reason or _why_failed(run, progress.planned, failures, absent)
     state = RunState.SUCCESS if reason is None else RunState.FAILED
     pause = pause_of(mirror, run_id)
@@ -105,6 +113,7 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
             approved=is_approved(mirror, run_id),
         ),
     )
+    end_list(mirror, listed)
     settle_removals(mirror, run)
     waiting = waiting_for_approval(mirror)
     mirror.ledger.runs.forget_plans_before(run_id, keep=[] if waiting is None else [waiting.run_id])

@@ -197,19 +197,10 @@ OPTIONS: Final = (
     BandersnatchOption(
         section="mirror",
         key="diff-file",
-        verdict=Verdict.REFUSED,
-        meant="the new files of a run are listed",
-        note="no list of changed files is written yet, it comes later; remove the line",
-        alike=_one_of(_UNSET),
+        verdict=Verdict.BETTER,
+        note="it also has what a run that died before it has brought; it is replaced when a run ends",
     ),
-    BandersnatchOption(
-        section="mirror",
-        key="diff-append-epoch",
-        verdict=Verdict.NO_EFFECT,
-        meant="diff-file has the time in its name",
-        note="there is no diff-file",
-        alike=_one_of(_FALSE),
-    ),
+    *_same("mirror", "diff-append-epoch"),
     BandersnatchOption(
         section="mirror",
         key="log-config",

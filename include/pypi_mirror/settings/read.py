@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options import BadValue, Option
+from pypi_mirror.options.diff_file import resolve_diff_file
 from pypi_mirror.options.option import place as place_of
 from pypi_mirror.options.parsers import LOGIN_VARIABLE, is_like, nearest
 from pypi_mirror.policy import FILTERS, Policy
@@ -26,7 +27,7 @@ from pypi_mirror.settings.syntax import (
     references,
     resolve,
 )
-from pypi_mirror.settings.values import Alerts, Settings, Site
+from pypi_mirror.settings.values import MIRROR, Alerts, Settings, Site
 
 T = TypeVar("T")
 _SECTIONS = tuple(section.name for section in SECTIONS)
@@ -130,6 +131,7 @@ class _Reading:
         if plugins is not None:
             self._apply_plugins(plugins)
         self._fill_in(sections)
+        self._resolve_diff_file()
         self.mistakes += find_conflicts(self.values, self.lines)
         self.warnings += find_idle(self.values, self.lines)
 
@@ -261,6 +263,22 @@ class _Reading:
                 self._set(option, option.parse_variable(text))
             except BadValue as error:
                 self._mistake(None, f"{option.variable} in the environment", str(error))
+
+    def _resolve_diff_file(self) -> None:
+        option = BY_PLACE[MIRROR.name, "diff-file"]
+        text = self.values.get(option.place)
+        if not isinstance(text, str):
+            return
+
+        def value(section: str, key: str) -> str | None:
+            named = BY_PLACE.get((section, key))
+            found = None if named is None or named.many else self.values.get(named.place)
+            return None if named is None or found is None else named.format(found)
+
+        try:
+            self._set(option, resolve_diff_file(text, value))
+        except BadValue as error:
+            self._mistake(self.lines.get(option.place), option.place, str(error))
 
     def _fill_in(self, sections: Mapping[str, Section]) -> None:
         """Defaults for what the file does not have; a mistake where there is none."""

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 from pypi_mirror.errors import Mistake
 from pypi_mirror.options import Section, declare, option, parsers
 from pypi_mirror.options.bandwidth import format_bandwidth, parse_bandwidth
+from pypi_mirror.options.diff_file import parse_diff_file
 from pypi_mirror.options.disk_reserve import DiskReserve, format_disk_reserve, parse_disk_reserve
 from pypi_mirror.options.ledger_url import (
     LEDGER_VARIABLE,
@@ -192,6 +193,19 @@ class Settings:
         aliases=("root-uri",),
         empty=True,
         look=True,
+    )
+    diff_file: Path | None = option(
+        parse_diff_file,
+        "A list of the files of the mirror that are new since the last one, written by each run.",
+        "It has a path a line: files, project pages, the root index; what was removed is not in it. For a "
+        "directory it is mirrored-files in there. {{ mirror_directory }} stands for [mirror] directory.",
+        empty=True,
+    )
+    diff_append_epoch: bool = option(
+        parsers.parse_boolean,
+        "Add the seconds since 1970 at which the run began to the name of diff-file.",
+        "The lists of earlier runs stay then.",
+        default="false",
     )
     simple_format: SimpleFormat = option(
         parsers.choice("ALL", "HTML", "JSON"),
