@@ -92,8 +92,10 @@ def require_clean(report: "AuditReport") -> dict[str, int]:
         log.error("found: %s", finding)
     log.info("%.1f %% of all bytes verified within %g days", 100 * coverage.share_of_bytes, coverage.days)
     if coverage.suffices is False:
-        needed = (coverage.needed_bytes or 0) / 1e9
-        log.warning("[audit] gigabytes-per-run is too small for within-days: %.3g are needed", needed)
+        log.warning(
+            "[audit] gigabytes-per-run is too small for within-days: each audit has to read %s",
+            size(coverage.needed_bytes or 0),
+        )
     if not report.is_clean:
         raise RunFailed(
             report.reason

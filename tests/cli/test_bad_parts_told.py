@@ -126,7 +126,7 @@ def test_a_dry_run_names_the_page_that_it_cannot_read(
     assert "is not a valid PEP 691 document" in text
     assert "0 projects" in text
     assert "sync alpha" not in text
-    assert "reads first" not in text
+    assert "have not been read" not in text
     assert main(["sync", "-c", conf, "--dry-run", "--json"]) == 1
     document = json.loads(capsys.readouterr().out)
     assert [each["project"] for each in document["failed"]] == ["alpha"]

@@ -169,6 +169,8 @@ def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
     lines = [f"Verified within {coverage.days:g} days{uncounted}: {shares}; {oldest}."]
     if coverage.needed_bytes is not None:
         verdict = "is enough" if coverage.suffices else "is not enough"
-        needed = f"{max(coverage.needed_bytes / 1e9, 0.001):.3g}"
-        lines.append(f"gigabytes-per-run {verdict}: at the pace of the last audits {needed} are needed.")
+        lines.append(
+            f"[audit] gigabytes-per-run {verdict}: at the pace of the last audits, each has to read "
+            f"{size(coverage.needed_bytes)}."
+        )
     return lines

@@ -150,14 +150,18 @@ def _comes_to(planned: PlannedProject) -> str:
 
 
 def _downloads(projects: Sequence[PlannedProject]) -> str:
+    """What the run downloads, as far as upstream's pages were read, and of how many they were not."""
     files = sum(planned.new_files for planned in projects)
-    said = f"To download: {count(files, 'file')}, {size(sum(planned.new_bytes for planned in projects))}"
-    if unsized := sum(planned.unsized_files for planned in projects):
-        said += f", {unsized:,} of them of unknown size"
-    if unread := _unread(projects):
-        whose = "1 project whose page is" if unread == 1 else f"{unread:,} projects whose pages are"
-        said += f", and what is new of {whose} not read yet: `pypi-mirror sync --dry-run` reads first"
-    return f"{said}."
+    # A sync counts the documents beside a file, too, whose sizes upstream does not state.
+    unsized = sum(planned.unsized_files for planned in projects)
+    sized = f"{size(sum(planned.new_bytes for planned in projects))} without metadata"
+    said = f"{count(files, 'file')}{f' ({unsized:,} of unknown size)' if unsized else ''}, {sized}"
+    unread = _unread(projects)
+    if not unread:
+        return f"To download: {said if files else 'nothing'}."
+    whose = "the page of 1 project has" if unread == 1 else f"the pages of {unread:,} projects have"
+    known = f"at least {said}" if files else "not known yet"
+    return f"To download: {known}, since {whose} not been read; `pypi-mirror sync --dry-run` reads them."
 
 
 def _print_removals(removals: Removals) -> None:
