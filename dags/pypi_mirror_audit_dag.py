@@ -43,7 +43,7 @@ def pypi_mirror_audit() -> None:
         """Verify what was verified longest ago, once no other run has the mirror, and repair damage."""
         from mirror_airflow.audit_run import audit_request, require_clean
         from mirror_airflow.pages_asset import update_pages_asset
-        from mirror_airflow.run_label import audit_label
+        from pypi_mirror.run_label import audit_label
         from pypi_mirror.runs.audit import audit as step
 
         context = get_current_context()

@@ -8,8 +8,8 @@ from packaging.utils import canonicalize_name
 
 from mirror_airflow.configuration import Configuration
 from mirror_airflow.dag_page import names_field, switch
-from mirror_airflow.run_label import audit_label
 from mirror_airflow.task_errors import RunFailed
+from pypi_mirror.run_label import audit_label
 from pypi_mirror.wording import count, size
 
 if TYPE_CHECKING:

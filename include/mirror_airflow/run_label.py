@@ -1,29 +1,27 @@
-"""What the ledger calls the runs of Airflow, and which run of Airflow a label is of."""
+"""Which DAG and run of Airflow a label of the ledger is of, and what Airflow says of that run."""
 
 import logging
-import re
 from typing import Any, Final
 
 from airflow.sdk.exceptions import AirflowRuntimeError
+
+from pypi_mirror.run_label import airflow_run
 
 log = logging.getLogger(__name__)
 
 SYNC_DAG: Final = "pypi_mirror"
 AUDIT_DAG: Final = "pypi_mirror_audit"
 
-_OF_AIRFLOW: Final = re.compile(r"(?P<audit>audit )?(?P<run>(manual|scheduled|backfill)__\S+)")
 _ENDED: Final = ("success", "failed")
-
-
-def audit_label(run_id: str) -> str:
-    """The label of an audit: two DAGs may give runs of one time one name. A sync's is its run id."""
-    return f"audit {run_id}"
 
 
 def run_of(label: str) -> tuple[str, str] | None:
     """The DAG and the run id behind a label; None for a run of the command line."""
-    found = _OF_AIRFLOW.fullmatch(label)
-    return None if found is None else (AUDIT_DAG if found["audit"] else SYNC_DAG, found["run"])
+    found = airflow_run(label)
+    if found is None:
+        return None
+    run_id, is_audit = found
+    return (AUDIT_DAG if is_audit else SYNC_DAG, run_id)
 
 
 def has_ended(ti: Any, label: str) -> bool:

@@ -5,13 +5,13 @@ address it is about and says what to do. Errors of other libraries are translate
 they enter. ``retryable`` tells the faces (Airflow, the command line) whether trying again can help.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from pypi_mirror.plain_text import plain, plain_address
+from pypi_mirror.run_label import shown_label
 
 
 class MirrorError(Exception):
@@ -274,10 +274,6 @@ class DiskFull(DiskFault):
     """The disk has less room left than ``disk-reserve`` keeps free."""
 
 
-# What tells the name of one command's run from another's, and people nothing.
-_UNIQUE_PART: Final = re.compile(r", [0-9a-f]*-\d*-\d*-[0-9a-f]+$")
-
-
 class MirrorBusy(MirrorError):
     """Another run holds the mirror's lease or, with ``plan``, is awaiting approval of that plan."""
 
@@ -288,7 +284,7 @@ class MirrorBusy(MirrorError):
         self.owner = f"{owner} (awaiting approval of the plan {plan})" if plan else owner
         self.since = since
         self.expires = expires
-        run = _UNIQUE_PART.sub("", owner)
+        run = shown_label(owner)
         super().__init__(
             f"{run} is awaiting approval of the plan {plan} since {since}; one run at a time. "
             f"`pypi-mirror plan` lists it. Without an answer, another run can begin at {expires}"
@@ -309,9 +305,9 @@ class LeaseLost(MirrorError):
         self.owner = owner
         self.holder = holder
         self.since = since
-        happened = "never took the lease" if holder is None else f"lost it to {holder} at {since}"
+        lost = "never took the lease" if holder is None else f"lost it to {shown_label(holder)} at {since}"
         super().__init__(
-            f"{owner} may not write to the mirror: it {happened}. "
+            f"{shown_label(owner)} may not write to the mirror: it {lost}. "
             "What it had recorded is kept; a new run, or this one from its first step, does the rest"
         )
 

@@ -1,8 +1,10 @@
 """Which run of Airflow a label of the ledger is of."""
 
 import pytest
+from airflow.utils.types import DagRunType
 
-from mirror_airflow.run_label import audit_label, run_of
+from mirror_airflow.run_label import run_of
+from pypi_mirror.run_label import AIRFLOW_KINDS, audit_label
 
 NIGHT = "scheduled__2026-11-22T00:00:00+00:00"
 
@@ -19,3 +21,7 @@ NIGHT = "scheduled__2026-11-22T00:00:00+00:00"
 )
 def test_the_run_behind_a_label(label: str, run: tuple[str, str] | None) -> None:
     assert run_of(label) == run
+
+
+def test_every_kind_of_run_that_airflow_has_is_known() -> None:
+    assert sorted(AIRFLOW_KINDS) == sorted(kind.value for kind in DagRunType)

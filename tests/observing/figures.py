@@ -12,6 +12,7 @@ from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import Observed
 from pypi_mirror.observing.overview import Disk, Left, Overview, PlannedRemoval, Tombstones, Waiting
 from pypi_mirror.observing.progress import RunProgress
+from pypi_mirror.run_label import RunName
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OVERVIEW = Overview(
@@ -34,6 +35,8 @@ OVERVIEW = Overview(
     waiting=Waiting(
         plan="abc",
         run="r",
+        run_name=RunName(text="r"),
+        started_at=NOW - timedelta(hours=2),
         projects=501,
         touched=501,
         files=502,
@@ -55,6 +58,7 @@ OVERVIEW = Overview(
 )
 PROGRESS = RunProgress(
     label="scheduled",
+    name=RunName(text="scheduled"),
     kind=RunKind.SYNC,
     started_at=NOW - timedelta(minutes=1),
     planned=50,
@@ -72,7 +76,7 @@ PROGRESS = RunProgress(
     pages_read=812,
 )
 AUDIT = PastAudit(
-    label="audit",
+    name=RunName(text="audit"),
     state=RunState.SUCCESS,
     started_at=NOW,
     finished_at=NOW,

@@ -49,8 +49,8 @@ def test_what_the_last_audits_found_is_kept(bench: MakeBench) -> None:
     with made.open() as mirror:
         found = coverage(mirror)
     repairs, clean = found.audits
-    assert (clean.label, clean.state, clean.found, clean.repaired) == ("clean", RunState.SUCCESS, {}, 0)
-    assert (repairs.label, repairs.repaired, repairs.unrepaired) == ("repairs", 1, 0)
+    assert (clean.name.text, clean.state, clean.found, clean.repaired) == ("clean", RunState.SUCCESS, {}, 0)
+    assert (repairs.name.text, repairs.repaired, repairs.unrepaired) == ("repairs", 1, 0)
     assert repairs.found is not None
     assert sum(repairs.found.values()) == 1
     assert repairs.started_at == repairs.finished_at == datetime.fromtimestamp(made.clock.now, UTC)
@@ -72,4 +72,4 @@ def test_an_audit_that_died_has_no_findings(bench: MakeBench) -> None:
     with made.open() as mirror:
         mirror.ledger.runs.begin(RunRequest(label="died", kind=RunKind.AUDIT))
         (died,) = coverage(mirror).audits
-    assert (died.label, died.found, died.repaired, died.finished_at) == ("died", None, None, None)
+    assert (died.name.text, died.found, died.repaired, died.finished_at) == ("died", None, None, None)

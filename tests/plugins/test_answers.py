@@ -240,6 +240,28 @@ def test_configuration_has_every_option_and_no_password(
     assert "geheim" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("text", "differing"),
+    [
+        ("master = https://index.example", {"directory", "master"}),
+        ("master = pypi\nworkers = 128\n[site]\nhost = a.example\nport = 80", {"directory", "host", "port"}),
+        (
+            "master = pypi\n[site]\npublic-url = https://a.example/pypi\nconfig = /etc/nginx/pypi.conf",
+            {"directory", "public-url", "config"},
+        ),
+    ],
+)
+def test_what_differs_from_a_default_be_that_made_from_other_options(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, differing: set[str]
+) -> None:
+    conf = tmp_path / "mirror.conf"
+    conf.write_text(f"[mirror]\ndirectory = data\n{text}\n")
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(conf))
+    shown = client("viewer").get(f"{PAGE}/api/configuration").json()
+    found = {o["key"] for section in shown["sections"] for o in section["settings"] if o["differs"]}
+    assert found == differing
+
+
 def test_clients(get: Any, mirror: Bench) -> None:
     shown = get("clients")
     assert shown["index_url"] == f"{mirror.settings.site.public_url}/simple/"

@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.run_label import shown_label
 from pypi_mirror.wording import count, duration, moment_of, size
 
 MOST_NAMED: Final = 50
@@ -84,7 +85,7 @@ class Stale(Condition):
                 "if the mirror catches up then. [alerts] stale-after sets how far behind it may be."
             )
         if self.running is not None:
-            return f"The run {self.running} is in progress: nothing to do if it advances."
+            return f"The run {shown_label(self.running)} is in progress: nothing to do if it advances."
         return (
             "No run is in progress. Check in Airflow whether the DAG pypi_mirror is paused and the scheduler "
             "is running, fix what the last run failed for, and trigger a run."
@@ -170,7 +171,7 @@ class LastRunFailed(Condition):
 
     @property
     def title(self) -> str:
-        return f"the last run failed: {self.label}"
+        return f"the last run failed: {shown_label(self.label)}"
 
     @property
     def details(self) -> tuple[str, ...]:
@@ -194,7 +195,7 @@ class LastAuditFailed(LastRunFailed):
 
     @property
     def title(self) -> str:
-        return f"the last audit failed: {self.label}"
+        return f"the last audit failed: {shown_label(self.label)}"
 
     @property
     def advice(self) -> str:
@@ -218,7 +219,7 @@ class RunOverdue(Condition):
 
     @property
     def title(self) -> str:
-        return f"a run has taken longer than {self.hours:g} hours: {self.label}"
+        return f"a run has taken longer than {self.hours:g} hours: {shown_label(self.label)}"
 
     @property
     def details(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from pypi_mirror.alerts.conditions import (
     UpstreamUnreachable,
 )
 from pypi_mirror.alerts.notification_state import Notified
+from pypi_mirror.run_label import shown_label
 from pypi_mirror.settings.values import Alerts
 
 # Seconds. Upstream being away for a moment is no news; runs try again by themselves.
@@ -117,7 +118,7 @@ def _stale(observed: Observation, limits: Alerts) -> Iterator[Condition]:
     described = None
     if last is not None:
         result = f"failed: {last.reason}" if last.failed else "succeeded, and upstream has changed since"
-        described = f"the last run, {last.label}, {result}"
+        described = f"the last run, {shown_label(last.label)}, {result}"
     yield Stale(
         since=observed.now - lag,
         now=observed.now,

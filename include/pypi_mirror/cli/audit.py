@@ -15,6 +15,7 @@ from pypi_mirror.cli.output import warn
 from pypi_mirror.cli.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.run_label import shown_label
 from pypi_mirror.runs.audit import AuditRequest, audit
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, moment_of, size
@@ -113,8 +114,8 @@ def _print(report: AuditReport) -> None:
     )
     if report.beside is not None:
         print(
-            f"A run is under way ({report.beside}): its unfinished projects, the root index, and files and "
-            "pages of unknown projects were not checked."
+            f"A run is under way ({shown_label(report.beside)}): its unfinished projects, the root index, "
+            "and files and pages of unknown projects were not checked."
         )
     for kind, number in sorted(report.found.items()):
         print(f"  {number:>7,}  {Kind(kind).words}")

@@ -15,6 +15,7 @@ from pypi_mirror.ledger.reading import fetch, total
 from pypi_mirror.ledger.tables import plan, runs
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import RunKind, RunState, Tally
+from pypi_mirror.run_label import shown_label
 
 _ENDED: Final = (RunState.SUCCESS, RunState.FAILED, RunState.PAUSED)
 
@@ -102,7 +103,7 @@ class Runs:
             "started_at": int(self._clock()),
             "request": msgspec.json.encode(request).decode(),
         }
-        died = Outcome(reason=f"did not finish (killed?); detected by {request.label}")
+        died = Outcome(reason=f"did not finish (killed?); detected by {shown_label(request.label)}")
         with self._engine.begin() as connection:
             connection.execute(
                 update(runs)

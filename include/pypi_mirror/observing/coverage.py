@@ -11,6 +11,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.paging import shown
 from pypi_mirror.observing.remembered import newest_run, remembered
+from pypi_mirror.run_label import RunName, run_name
 
 _DAY: Final = 24 * 3600
 _SHOWN: Final = 10
@@ -20,7 +21,7 @@ _SHOWN: Final = 10
 class PastAudit:
     """An audit: ``found`` counts faults by kind; None where that was not kept (one that died, or is old)."""
 
-    label: str
+    name: RunName
     state: RunState
     started_at: datetime
     finished_at: datetime | None
@@ -87,7 +88,7 @@ def needed_bytes(held: int, interval: float | None, window: float) -> int | None
 
 def _audit(run: Run, found: AuditFindings | None) -> PastAudit:
     return PastAudit(
-        label=run.request.label,
+        name=run_name(run.request.label),
         state=run.state,
         started_at=utc(run.started_at),
         finished_at=utc_or_none(run.finished_at),

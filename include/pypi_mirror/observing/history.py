@@ -16,6 +16,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.paging import shown
 from pypi_mirror.observing.progress import run_under_way
+from pypi_mirror.run_label import RunName, run_name
 
 _DAY: Final = 24 * 3600
 # Seconds that are looked at, into how many stretches they are cut (each pair of them is a slope), and what it
@@ -67,6 +68,7 @@ class PastRun:
 
     id: int
     label: str
+    name: RunName
     kind: RunKind
     state: RunState
     started_at: datetime
@@ -131,6 +133,7 @@ def past_run(run: Run) -> PastRun:
     return PastRun(
         id=run.id,
         label=run.request.label,
+        name=run_name(run.request.label),
         kind=run.request.kind,
         state=run.state,
         started_at=utc(run.started_at),

@@ -23,6 +23,7 @@ from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.planning.to_do import Left, left
 from pypi_mirror.planning.unknown_names import unknown_names
 from pypi_mirror.planning.unmet_rules import unmet_rules
+from pypi_mirror.run_label import RunName, run_name
 
 __all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
@@ -63,7 +64,7 @@ def _shown(row: AnyRow) -> PlannedRemoval:
 class Waiting:
     """A plan that waits for a person's approval: whose it is, what it removes, and which limits that exceeds.
 
-    ``run`` is the label of its run: under Airflow the run's id. ``projects`` lose their page, ``touched``
+    ``run`` is the label of its run, which began at ``started_at``. ``projects`` lose their page, ``touched``
     their page or some of their files; ``examples`` are the first of them. Removed files stay on the disk for
     ``grace_days``, None where they are never deleted. Without an answer the run fails after
     ``approval_hours``.
@@ -71,6 +72,8 @@ class Waiting:
 
     plan: str
     run: str
+    run_name: RunName
+    started_at: datetime
     projects: int
     touched: int
     files: int
@@ -200,10 +203,13 @@ def _waiting(mirror: Mirror) -> Waiting | None:
     removals = waiting_for_approval(mirror)
     if removals is None:
         return None
+    run = mirror.ledger.runs.get(removals.run_id)
     return shown(
         Waiting,
         removals,
-        run=mirror.ledger.runs.get(removals.run_id).request.label,
+        run=run.request.label,
+        run_name=run_name(run.request.label),
+        started_at=utc(run.started_at),
         examples=removals_waiting(mirror, limit=_EXAMPLES).items,
         grace_days=mirror.settings.grace_days if mirror.settings.delete_packages else None,
         approval_hours=mirror.settings.guard.approval_hours,

@@ -16,6 +16,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlanState, RunKind, RunState
 from pypi_mirror.observing.remembered import remembered
 from pypi_mirror.planning.removals import removals_of, waiting_for_approval, waits_for_approval
+from pypi_mirror.run_label import RunName, run_name
 
 # Seconds of which speed is told; samples are taken each minute.
 _RECENT: Final = 5 * 60
@@ -65,6 +66,7 @@ class RunProgress:
     """
 
     label: str
+    name: RunName
     kind: RunKind
     started_at: datetime
     planned: int
@@ -133,6 +135,7 @@ def progress(mirror: Mirror) -> RunProgress | None:
     left = _Point(at=at, projects=batched - so_far.projects, bytes=pending.bytes)
     return RunProgress(
         label=run.request.label,
+        name=run_name(run.request.label),
         kind=run.request.kind,
         started_at=utc(run.started_at),
         planned=0 if reading.pages else batched + apart,

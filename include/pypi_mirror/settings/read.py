@@ -324,9 +324,13 @@ def _items(option: Option, lines: list[Line]) -> Iterator[Line]:
 
 def _assemble(path: Path, values: Mapping[str, Any]) -> Settings:
     parts: dict[str, Any] = {field: _made(part, values) for field, part in PARTS.items()}
-    settings = _made(
-        Settings, values, path=path, policy=Policy(*(_made(each, values) for each in FILTERS)), **parts
+    return with_made(
+        _made(Settings, values, path=path, policy=Policy(*(_made(each, values) for each in FILTERS)), **parts)
     )
+
+
+def with_made(settings: Settings) -> Settings:
+    """``settings`` with the values that are made from other options, where the file has none."""
     site: Site = settings.site
     port = "" if site.port == 80 else f":{site.port}"
     return replace(

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.observing.history import PastRun, past_run
+from pypi_mirror.run_label import audit_label
 from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_IDS, MAY_ACT, SAME_ORIGIN, User, log_action
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link, start_run
 from pypi_mirror_page.json_answer import Json
@@ -68,8 +69,8 @@ async def post_run(user: User, airflow: Airflow) -> Json:
 
 
 def _label(dag_id: str, run_id: str) -> str:
-    """What the ledger calls a run (``mirror_airflow.run_label``)."""
-    return f"audit {run_id}" if dag_id == AUDIT_DAG_ID else run_id
+    """What the ledger calls a run."""
+    return audit_label(run_id) if dag_id == AUDIT_DAG_ID else run_id
 
 
 def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun]:

@@ -1,10 +1,13 @@
 """How the mirror is set up: the settings in force, and what clients put into theirs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from fastapi import APIRouter
 
-from pypi_mirror.settings.options import OPTIONS, describe
+from pypi_mirror.options import Option
+from pypi_mirror.settings.options import OPTIONS, describe, value_in
+from pypi_mirror.settings.read import with_made
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import (
     ci_variables,
@@ -22,14 +25,20 @@ from pypi_mirror_page.mirror_source import TheSettings
 
 router = APIRouter(prefix="/api")
 
+# Options whose defaults are made from others.
+_MADE: Final = ("[mirror] master", "[site] public-url", "[site] config")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """An option of the file; ``value`` has an item a line where the option is a list, and no password."""
+    """An option of the file; ``value`` has an item a line where the option is a list, and no password.
+
+    ``differs`` says that it is not the default, be that one that is made from other options.
+    """
 
     key: str
     value: str
-    default: str | None
+    differs: bool
     doc: str
 
 
@@ -77,6 +86,14 @@ def _sections(settings: Settings) -> list[Section]:
     # Both go through the options in one order.
     found: dict[str, list[Setting]] = {}
     for option, (section, key, value) in zip(OPTIONS, describe(settings), strict=True):
-        setting = Setting(key=key, value=value, default=option.default, doc=option.doc)
+        setting = Setting(key=key, value=value, differs=_differs(settings, option), doc=option.doc)
         found.setdefault(section, []).append(setting)
     return [Section(name=name, settings=tuple(options)) for name, options in found.items()]
+
+
+def _differs(settings: Settings, option: Option) -> bool:
+    value = value_in(settings, option)
+    if option.place not in _MADE:
+        return bool(value != option.default_value)
+    site = replace(settings.site, public_url="", config=None)
+    return bool(value != value_in(with_made(replace(settings, master="pypi", site=site)), option))

@@ -30,18 +30,15 @@ const follow = (event) => {
 export const airflowLink = (path, ...text) =>
   el("a", { href: new URL(path, ROOT).href, target: "_top", onclick: follow }, ...text);
 
-const OF_AIRFLOW = /^(?:audit )?((manual|scheduled|backfill|asset_triggered|asset_materialization)__.+)$/;
-
 /** What a run is called: how it was started and when; its id says the same at three times the length. */
 export const runName = (type, started) => (started ? `${type} ${moment(started)}` : type);
 
 /** A run of the ledger, as a link where Airflow has it. */
-export const runLink = (label, kind, started) => {
-  const [, run, type] = OF_AIRFLOW.exec(label) ?? [];
-  if (run === undefined) return el("span", { class: "words" }, runName(label, started));
+export const runLink = ({ text, airflow_id: id }, kind, started) => {
+  if (id === null) return el("span", { class: "words" }, runName(text, started));
   const dag = kind === "audit" ? "pypi_mirror_audit" : "pypi_mirror";
-  const link = airflowLink(`dags/${dag}/runs/${encodeURIComponent(run)}`, runName(type, started ?? run.split("__")[1]));
-  link.title = run;
+  const link = airflowLink(`dags/${dag}/runs/${encodeURIComponent(id)}`, runName(text, started));
+  link.title = id;
   return link;
 };
 

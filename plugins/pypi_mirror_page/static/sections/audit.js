@@ -2,12 +2,11 @@
 
 import { runLink } from "../airflow_links.js";
 import { get } from "../api.js";
-import { badge, bar, el, facts } from "../dom.js";
+import { bar, el, facts } from "../dom.js";
 import { table } from "../paged_table.js";
 import { empty, load } from "../loading.js";
+import { runState } from "../run_words.js";
 import { ago, count, number, percent, size } from "../wording.js";
-
-const TONES = { success: "good", failed: "bad", running: "info", paused: "warn" };
 
 export const audit = () => ({
   name: "audit",
@@ -50,8 +49,8 @@ const findings = (audit) => {
 };
 
 const AUDITS = [
-  ["Audit", (item) => [runLink(item.label, "audit", item.started_at), item.reason && el("div", { class: "muted small words" }, item.reason)], "text"],
-  ["State", (item) => badge(item.state, TONES[item.state])],
+  ["Audit", (item) => [runLink(item.name, "audit", item.started_at), item.reason && el("div", { class: "muted small words" }, item.reason)], "text"],
+  ["State", (item) => runState(item.state)],
   ["Found", findings, "text"],
   ["Repaired", (item) => (item.repaired === null ? "–" : number(item.repaired)), "number"],
   ["Not repaired", (item) => (item.unrepaired === null ? "–" : number(item.unrepaired)), "number"],

@@ -22,10 +22,8 @@ export const configuration = () => {
   };
 };
 
-const differs = (setting) => setting.default === null ? setting.value !== "" : setting.value !== setting.default;
-
 const sections = ({ path, sections: all }, onlyChanged) => {
-  const shown = all.map(({ name, settings }) => [name, onlyChanged ? settings.filter(differs) : settings]).filter(([, settings]) => settings.length > 0);
+  const shown = all.map(({ name, settings }) => [name, onlyChanged ? settings.filter((setting) => setting.differs) : settings]).filter(([, settings]) => settings.length > 0);
   return [
     el("p", { class: "muted words" }, "From ", el("code", null, path), ". Change the file, then check it with ", el("code", null, `pypi-mirror config check -c ${path}`), "; the next run reads it."),
     ...shown.map(([name, settings]) => el("section", { class: "block" }, el("h2", null, `[${name}]`), table(`Settings of [${name}]`, COLUMNS, settings))),
@@ -34,6 +32,6 @@ const sections = ({ path, sections: all }, onlyChanged) => {
 
 const COLUMNS = [
   ["Setting", (setting) => el("code", null, setting.key), "setting"],
-  ["Value", (setting) => [el("pre", null, setting.value === "" ? "–" : setting.value), differs(setting) && badge("set", "info")], "value"],
+  ["Value", (setting) => [el("pre", null, setting.value === "" ? "–" : setting.value), setting.differs && badge("set", "info")], "value"],
   ["What it is for", (setting) => setting.doc, "text"],
 ];

@@ -3,16 +3,15 @@
 import { runLink } from "../airflow_links.js";
 import { get } from "../api.js";
 import { chart } from "../chart.js";
-import { badge, el } from "../dom.js";
+import { el } from "../dom.js";
 import { table } from "../paged_table.js";
 import { empty, load } from "../loading.js";
+import { KINDS, runState, took } from "../run_words.js";
 import { day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
 
 const HOUR = 3600000, DAY = 24 * HOUR;
 const PERIODS = [[1, "a day"], [7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
 const MINUTES = [1, 5, 15, 30, 60, 120, 360, 720, 1440, 2880, 10080, 43200].map((minutes) => minutes * 60);
-const TONES = { success: "good", failed: "bad", running: "info", paused: "warn" };
-const KINDS = { sync: "sync", backfill: "backfill", selected: "named projects", audit: "audit" };
 const RUNS = 50;
 
 export const history = () => {
@@ -97,10 +96,10 @@ const runCharts = (runs, from, to) => {
 
 const runTable = (runs) =>
   table("Runs of the mirror, newest first", [
-    ["Run", (run) => [runLink(run.label, run.kind, run.started_at), run.reason && el("div", { class: "muted small words" }, run.reason)], "text"],
+    ["Run", (run) => [runLink(run.name, run.kind, run.started_at), run.reason && el("div", { class: "muted small words" }, run.reason)], "text"],
     ["Kind", (run) => KINDS[run.kind]],
-    ["State", (run) => badge(run.state, TONES[run.state])],
-    ["Took", (run) => (run.finished_at === null ? "–" : duration(seconds(run))), "when"],
+    ["State", (run) => runState(run.state)],
+    ["Took", took, "when"],
     ["Projects", (run) => [number(run.projects), run.failed > 0 && el("div", { class: "small" }, `${number(run.failed)} failed`)], "number"],
     ["Files", (run) => (run.kind === "audit" ? "–" : number(run.files)), "number"],
     ["Downloaded", (run) => (run.kind === "audit" ? "–" : size(run.bytes)), "number"],

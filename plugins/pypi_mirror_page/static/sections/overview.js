@@ -6,15 +6,15 @@ import { badge, bar, el, show } from "../dom.js";
 import { table, time } from "../paged_table.js";
 import { actionButton, report } from "../actions.js";
 import { empty, errorBox } from "../loading.js";
+import { KINDS, runState, took } from "../run_words.js";
 import { headline, note } from "../verdict.js";
-import { ago, capital, count, duration, number, percent, secondsSince, size } from "../wording.js";
+import { ago, capital, count, duration, number, percent, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
 
-const TONES = { success: "good", failed: "bad", running: "info", queued: "info" };
 const SHOWN = 5;
 // Milliseconds that Airflow may take to start a run that it was asked for.
 const STARTING = 60000;
-const KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch" };
+const DAG_KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch" };
 const WATCH = "pypi_mirror_watch";
 const SWITCHED_OFF = {
   pypi_mirror_audit: ["Audits are switched off", "Nothing compares the files on the disk with their checksums"],
@@ -169,9 +169,9 @@ const showRuns = async (place, complains) => {
     runs.length === 0 ? empty("No run yet. Sync now starts the first one.")
       : table("The newest runs in Airflow", [
         ["Run", named, "when"],
-        ["Kind", (run) => KINDS[run.dag]],
-        ["State", (run) => badge(run.state, TONES[run.state])],
-        ["Took", took, "when"],
+        ["Kind", (run) => (run.did === null ? DAG_KINDS[run.dag] : KINDS[run.did.kind])],
+        ["State", (run) => runState(has(run, "paused") ? "paused" : run.state)],
+        ["Took", (run) => took(run.did?.finished_at ? run.did : run), "when"],
         ["Projects", (run) => tally(run, ({ projects, failed }) => [number(projects), failed > 0 && el("div", { class: "small" }, `${number(failed)} failed`)]), "number"],
         ["Files", (run) => tally(run, ({ files }) => number(files)), "number"],
         ["Downloaded", (run) => tally(run, ({ bytes }) => size(bytes)), "number"],
@@ -180,16 +180,13 @@ const showRuns = async (place, complains) => {
 };
 
 const named = (run) => {
-  const link = airflowLink(run.link, runName(run.type, run.started_at ?? run.queued_at));
+  const link = airflowLink(run.link, runName(run.type.replaceAll("_", " "), run.started_at ?? run.queued_at));
   link.title = run.run_id;
   return [link, run.started_by !== null && el("div", { class: "muted small" }, `by ${run.started_by}`)];
 };
 
+/** Airflow calls a run that leaves a part of its plan to the next one a success. */
+const has = ({ did }, state) => did?.state === state;
+
 /** What a run of the ledger did; audits download nothing, and a run under way is shown above. */
 const tally = ({ did }, pick) => (did === null || did.finished_at === null || did.kind === "audit" ? "–" : pick(did));
-
-const took = (run) => {
-  if (run.started_at === null) return "–";
-  const end = run.finished_at === null ? 0 : secondsSince(run.finished_at);
-  return duration(secondsSince(run.started_at) - end);
-};

@@ -115,7 +115,7 @@ const waitingCard = (context, waiting, approval, finding, answer) => {
   const allowed = context.me.may_approve;
   return el("div", { class: "card block" },
     el("p", null, el("strong", null, `${finding.headline}. `), finding.advice),
-    el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run, "sync"), ` takes ${count(waiting.projects, "whole project")} off the mirror. It exceeds what runs may remove without approval:`),
+    el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run_name, "sync", waiting.started_at), ` takes ${count(waiting.projects, "whole project")} off the mirror. It exceeds what runs may remove without approval:`),
     el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
     approval === null
       ? el("p", { class: "note" }, "No run in Airflow is asking: it is about to ask, it was answered a moment ago, or it is a run of the command line (approve that with ", el("code", null, `pypi-mirror sync -c mirror.conf --approve ${waiting.plan}`), ").")

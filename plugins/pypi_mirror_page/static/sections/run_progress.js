@@ -79,7 +79,7 @@ const render = (place, run) =>
       run.phase !== "auditing" && phases(run),
       el("div", { class: "line" },
         run.phase !== "awaiting-approval" && el("strong", null, stage(run)),
-        el("span", { class: "muted" }, "Run ", runLink(run.label, run.kind, run.started_at), `, started ${ago(run.started_at)}`)),
+        el("span", { class: "muted" }, "Run ", runLink(run.name, run.kind, run.started_at), `, started ${ago(run.started_at)}`)),
       (reads(run) || run.phase === "fetching") && progressBar(run),
       sentence(run) !== "" && el("p", { class: "muted" }, sentence(run))),
     run.phase === "fetching" && run.batch_list.length > 0 && batches(run, place.querySelector("details")?.open)]);
