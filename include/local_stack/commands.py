@@ -18,6 +18,7 @@ from local_stack.mirror_once import mirror_once
 from local_stack.options import Options
 from local_stack.ports import LOOPBACK
 from local_stack.stack import Stack
+from mirror_airflow.page_path import PAGE
 from pypi_mirror.cli.interruption import held_back
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
@@ -65,7 +66,8 @@ def claim(run: Path, command: str) -> Iterator[None]:
 
 def mirror(stack: Stack, options: Options, console: Console) -> None:
     """Mirror once; nothing is running afterwards, also after a failure."""
-    _make_way(stack, console)
+    _require_conf(options)
+    _make_way(stack, options, console)
     try:
         _remember(stack, options)
         mirror_once(stack, options, console)
@@ -75,11 +77,12 @@ def mirror(stack: Stack, options: Options, console: Console) -> None:
 
 def up(stack: Stack, options: Options, console: Console) -> None:
     """Start everything and leave it running; nothing is running when that failed."""
+    _require_conf(options)
     if (state := _state_of_up(stack)) is not None and state.conf == str(_conf(stack, options)):
         console.print("it is up already:")
         _say_where(stack, state, console)
         return
-    _make_way(stack, console)
+    _make_way(stack, options, console)
     try:
         state = _remember(stack, options)
         bring_up(stack, options, console, scheduled=True)
@@ -102,21 +105,35 @@ def _say_where(stack: Stack, state: State, console: Console) -> None:
     console.print(
         f"Airflow:  http://localhost:{state.airflow_port}/  (user {ADMINISTRATOR}, password {keys.password})"
     )
+    console.print(f"Page:     http://localhost:{state.airflow_port}{PAGE}  (the mirror's own, in Airflow)")
     if settings.site.enabled:
         console.print(f"Mirror:   {index_url(settings)}")
-    console.print(f"Upstream: {settings.master}")
+    stand_in = "  (the stand-in; it stops with `make down`)" if _has_stand_in(stack, state) else ""
+    console.print(f"Upstream: {settings.master}{stand_in}")
     console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
     console.print(f"Verbs:    .venv/bin/pypi-mirror status -c {state.conf}")
     console.print(f"Logs:     {stack.layout.logs}")
     console.print("`make down` stops everything.")
 
 
-def _make_way(stack: Stack, console: Console) -> None:
+def _has_stand_in(stack: Stack, state: State) -> bool:
+    return state.conf == str(stack.layout.sample_conf)
+
+
+def _require_conf(options: Options) -> None:
+    """Said first, whatever is running: what is wrong is the name."""
+    if options.conf is not None and not options.conf.is_file():
+        raise StackError(f"there is no file {options.conf.absolute()}; CONF names your mirror.conf")
+
+
+def _make_way(stack: Stack, options: Options, console: Console) -> None:
     """An ``up`` that lives is somebody's; what a command left that died on the way is nobody's."""
     if (state := _state_of_up(stack)) is not None:
+        of = "the stand-in upstream" if _has_stand_in(stack, state) else state.conf
+        again = f"make {options.command}{'' if options.conf is None else f' CONF={options.conf}'}"
         raise StackError(
-            f"the stack is up already with {state.conf}, http://localhost:{state.airflow_port}/. "
-            "Start a run there with its Trigger button, or `make down` first"
+            f"the stack is up with {of}, at http://localhost:{state.airflow_port}/. Start a run there with "
+            f"the button Trigger. For another configuration, stop it first: make down && {again}"
         )
     if running := stack.running():
         console.print(f"stopping what an earlier command left behind: {', '.join(running)}")

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from airflow.sdk import BaseOperatorLink
 from airflow.sdk.configuration import conf
 
+from mirror_airflow.page_path import PAGE
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
 
 # What all ids of the project's DAGs begin with.
 DAG_ID_PREFIX: Final = "pypi_mirror"
-PAGE: Final = "/plugin/pypi-mirror"
 
 # For ``map_index_template``. Airflow renders it when the task ends, with what the task has put there by then.
 TASK_NAME: Final = "{{ task_name }}"

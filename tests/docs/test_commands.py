@@ -181,9 +181,9 @@ def upstream() -> Warehouse:
     """The projects of the page's allow-list, and releases and wheels that it leaves out."""
     return Warehouse(
         *(Upload(distribution=Wheel(name=name, version="1.0")) for name in NAMES),
-        Upload(distribution=Wheel(name="numpy", version="1.0")),
-        Upload(distribution=Wheel(name="numpy", version="2.1")),
-        Upload(distribution=Wheel(name="numpy", version="2.1", tags="cp311-cp311-win_amd64")),
+        Upload(distribution=Wheel(name="pyyaml", version="5.4")),
+        Upload(distribution=Wheel(name="pyyaml", version="6.0")),
+        Upload(distribution=Wheel(name="pyyaml", version="6.0", tags="cp311-cp311-win_amd64")),
         Upload(distribution=Wheel(name="nobody-asked-for")),
     )
 

@@ -68,6 +68,8 @@ def test_mirror_leaves_nothing_running_and_up_all_of_it(person: Person, tmp_path
         said = person.make("up")
         address = f"http://localhost:{person.port}/"
         assert f"Airflow:  {address}  (user admin" in said
+        assert f"Page:     {address}plugin/pypi-mirror  (" in said
+        assert "stand-in" not in said
         assert f"pypi-mirror status -c {person.conf}" in said
         assert accepts(site)
         password = read_or_make_keys(person.stack.layout.airflow_home).password
@@ -77,9 +79,15 @@ def test_mirror_leaves_nothing_running_and_up_all_of_it(person: Person, tmp_path
         assert paused == dict.fromkeys(("pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"), False)
 
         assert person.make("up").startswith("it is up already:\n")
-        with pytest.raises(StackError, match="the stack is up already"):
+        with pytest.raises(StackError, match=r"the stack is up with .*make down && make mirror CONF="):
             person.make("mirror")
         assert person.make("down").startswith("stopping what was started\nstopped: api-server, ")
     assert person.stack.running() == ()
     assert not accepts(site)
     assert person.make("down") == "nothing was running\n"
+
+
+@pytest.mark.parametrize("target", ["up", "mirror"])
+def test_a_configuration_that_is_missing_is_said_before_anything_else(person: Person, target: str) -> None:
+    with pytest.raises(StackError, match=f"there is no file {person.conf}; CONF names your mirror.conf"):
+        person.make(target)
