@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from pypi_mirror.observing.verdict import no_mirror_yet
 from tests.browser.browser import Browser
 from tests.observing.figures import PROGRESS
 
@@ -87,9 +88,17 @@ ONE_BREAKS = """
 
 
 def test_before_the_first_sync_nothing_is_wrong_and_sync_now_starts_it(browser: Browser) -> None:
-    missing = {"type": "urn:pypi-mirror:no-mirror-yet", "title": "?", "detail": "there is no ledger"}
+    verdict = msgspec.to_builtins(no_mirror_yet("there is no ledger"))
+    nothing = {
+        "exists": False,
+        "verdict": verdict,
+        "running": None,
+        "waiting": None,
+        "backlog": 0,
+        "parked": 0,
+    }
     browser.open("clients")
-    browser.run(ONE_BREAKS, "/overview", 503, missing)
+    browser.run(ONE_BREAKS, "/overview", 200, nothing)
     browser.follow("overview")
     browser.reads("Nothing is mirrored yet", ".headline")
     browser.reads("There is no ledger.", ".fresh")

@@ -53,7 +53,7 @@ def is_recent(text: str) -> bool:
 
 def test_overview(get: Any, mirror: Bench) -> None:
     shown = get("overview")
-    assert set(shown) == {*names(Overview), "verdict"}
+    assert set(shown) == {*names(Overview), "exists", "verdict"}
     assert is_recent(shown["at"])
     assert is_recent(shown["updated_at"])
     assert (shown["cursor"], shown["backlog"], shown["projects"]) == (mirror.cursor, 1, 4)
@@ -260,6 +260,23 @@ def test_what_differs_from_a_default_be_that_made_from_other_options(
     shown = client("viewer").get(f"{PAGE}/api/configuration").json()
     found = {o["key"] for section in shown["sections"] for o in section["settings"] if o["differs"]}
     assert found == differing
+
+
+def test_before_the_first_sync_there_is_a_verdict_and_no_error(
+    client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    conf = tmp_path / "mirror.conf"
+    conf.write_text("[mirror]\ndirectory = data\nmaster = https://index.example\n")
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(conf))
+    viewer = client("viewer")
+    shown = viewer.get(f"{PAGE}/api/overview").json()
+    assert (shown["exists"], shown["running"], shown["verdict"]["others"]) == (False, None, [])
+    assert shown["verdict"]["worst"]["headline"] == "Nothing is mirrored yet"
+    assert f"There is no ledger at {tmp_path}/data/ledger.sqlite: " in shown["verdict"]["worst"]["advice"]
+    assert f"`pypi-mirror ledger rebuild -c {conf}`" in shown["verdict"]["worst"]["advice"]
+    assert viewer.get(f"{PAGE}/api/progress").json() is None
+    problem(viewer.get(f"{PAGE}/api/history"), 503, "no-mirror-yet")
+    assert not (tmp_path / "data").exists()
 
 
 def test_clients(get: Any, mirror: Bench) -> None:

@@ -59,6 +59,15 @@ def verdict(seen: Overview, *, stale_after: float | None, switched_off: bool = F
     return Verdict(worst=found[0], others=tuple(found[1:]))
 
 
+def no_mirror_yet(reason: str) -> Verdict:
+    """What to say where there is no ledger to look into, which is so before the first sync."""
+    return Verdict(worst=_empty(_sentence(reason)), others=())
+
+
+def _empty(advice: str) -> Finding:
+    return Finding(state="empty", tone=Tone.WARN, headline="Nothing is mirrored yet", advice=advice)
+
+
 def _findings(seen: Overview, stale_after: float | None, *, switched_off: bool) -> Iterator[Finding]:
     if seen.disk.free < seen.disk.reserve:
         yield Finding(
@@ -107,12 +116,7 @@ def _causes(seen: Overview, *, switched_off: bool) -> Iterator[Finding]:
             advice="The DAG pypi_mirror is paused: switch it on in Airflow's list of DAGs.",
         )
     elif seen.cursor is None and seen.running is None and seen.waiting is None and not _has_failed(seen):
-        yield Finding(
-            state="empty",
-            tone=Tone.WARN,
-            headline="Nothing is mirrored yet",
-            advice="Sync now starts the first sync; otherwise it starts on schedule.",
-        )
+        yield _empty("Sync now starts the first sync; otherwise it starts on schedule.")
 
 
 def _has_failed(seen: Overview) -> bool:

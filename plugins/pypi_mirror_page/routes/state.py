@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -10,13 +10,17 @@ from starlette.concurrency import run_in_threadpool
 from pypi_mirror.observing.history import history
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.progress import progress
-from pypi_mirror.observing.verdict import verdict
+from pypi_mirror.observing.verdict import no_mirror_yet, verdict
+from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror_page.access import DAG_ID, User, may_act, may_approve
 from pypi_mirror_page.airflow_api import Airflow
 from pypi_mirror_page.json_answer import Json
-from pypi_mirror_page.mirror_source import TheMirror
+from pypi_mirror_page.mirror_source import MirrorSource, NoMirrorYet, TheMirror, TheSource
 
 router = APIRouter(prefix="/api")
+
+# What every part of the page looks at, of a mirror that is not there.
+_NOTHING: Final = {"running": None, "waiting": None, "backlog": 0, "parked": 0}
 
 Days = Annotated[float, Query(gt=0, le=3660)]
 
@@ -28,23 +32,37 @@ def get_me(user: User) -> Json:
 
 
 @router.get("/overview")
-async def get_overview(mirror: TheMirror, airflow: Airflow) -> Json:
-    """The overview, and in ``verdict`` what to say of it first."""
-    seen = await run_in_threadpool(overview, mirror)
+async def get_overview(source: TheSource, airflow: Airflow) -> Json:
+    """The overview, and in ``verdict`` what to say of it first.
+
+    Before the first sync there is a verdict, and no figures: ``exists`` is false.
+    """
     dag = await airflow.find(f"dags/{DAG_ID}")
-    hours = mirror.settings.alerts.stale_after
-    judged = verdict(
-        seen,
-        stale_after=hours * 3600 if hours > 0 else None,
-        switched_off=dag is not None and dag["is_paused"],
-    )
-    return Json({**{field.name: getattr(seen, field.name) for field in fields(seen)}, "verdict": judged})
+    switched_off = dag is not None and dag["is_paused"]
+    try:
+        return Json(await run_in_threadpool(_overview, source, switched_off=switched_off))
+    except NoMirrorYet as missing:
+        judged = no_mirror_yet(name_used_file(str(missing)))
+        return Json({**_NOTHING, "exists": False, "verdict": judged})
+
+
+def _overview(source: MirrorSource, *, switched_off: bool) -> dict[str, Any]:
+    with source.mirror() as mirror:
+        seen = overview(mirror)
+        hours = mirror.settings.alerts.stale_after
+    judged = verdict(seen, stale_after=hours * 3600 if hours > 0 else None, switched_off=switched_off)
+    figures = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    return {**figures, "exists": True, "verdict": judged}
 
 
 @router.get("/progress")
-def get_progress(mirror: TheMirror) -> Json:
+def get_progress(source: TheSource) -> Json:
     """The run under way, ``null`` when none is."""
-    return Json(progress(mirror))
+    try:
+        with source.mirror() as mirror:
+            return Json(progress(mirror))
+    except NoMirrorYet:
+        return Json(None)
 
 
 @router.get("/history")

@@ -41,7 +41,7 @@ const look = async (tabs) => {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     trouble = error;
-    show(byId("state"), error.title, () => [badge(error.title, error.kind === "no-mirror-yet" ? "warn" : "bad")]);
+    show(byId("state"), error.title, () => [badge(error.title, "bad")]);
   }
   for (const listener of context.listeners) listener(context.latest, trouble);
 };

@@ -8,7 +8,7 @@ import { actionButton, report } from "../actions.js";
 import { empty, errorBox } from "../loading.js";
 import { KINDS, runState, took } from "../run_words.js";
 import { headline, note } from "../verdict.js";
-import { ago, capital, count, duration, number, percent, size } from "../wording.js";
+import { ago, count, duration, number, percent, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
 
 const SHOWN = 5;
@@ -45,10 +45,9 @@ export const overview = (context) => {
   const progress = runProgress(context, parts.run);
 
   const update = async (state, trouble) => {
-    const missing = trouble?.kind === "no-mirror-yet";
-    show(parts.trouble, trouble && !missing && [trouble.title, trouble.message], () => trouble && !missing && errorBox(trouble, context.refresh));
-    if (missing) {
-      showFinding(parts.fresh, words, { tone: "warn", headline: trouble.title, advice: `${capital(trouble.message)}.`, see: null });
+    show(parts.trouble, trouble && [trouble.title, trouble.message], () => trouble && errorBox(trouble, context.refresh));
+    if (state?.exists === false) {
+      showFinding(parts.fresh, words, state.verdict.worst);
       for (const part of [parts.notes, parts.figures, parts.disk]) show(part, null, () => null);
       under_way = false;
     } else if (state !== null) {
@@ -60,7 +59,7 @@ export const overview = (context) => {
       progress.expect(state.running);
       under_way = state.running !== null;
     }
-    parts.fresh.hidden = state === null && !missing;
+    parts.fresh.hidden = state === null;
     sync.disabled = !ready();
     if (under_way) sync.title = "A run is under way";
     else if (context.me.may_act) sync.removeAttribute("title");
