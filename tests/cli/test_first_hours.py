@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -274,6 +275,22 @@ def test_config_check_refuses_a_directory_that_cannot_be_made(tmp_path: Path, pl
     assert said.returncode == 2
     assert f"{path}: [mirror] directory: " in said.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "mirror.conf"]
+
+
+def test_plan_warns_of_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with running(small().build()) as server:
+        line = CommandLine.of(tmp_path, server)
+        assert "warning" not in line.run("plan").err
+        text = line.configuration.read_text()
+        line.configuration.write_text(re.sub(r"(?m)^directory = .*", "directory = file/mirror", text))
+        said = line.run("plan")
+    assert said.code == 0
+    assert (
+        f"warning: as this user a sync would fail: [mirror] directory: {tmp_path}/file/mirror cannot"
+        in said.err
+    )
+    assert "5 projects, 0 of them to remove" in said.out
 
 
 def test_config_check_makes_nothing(tmp_path: Path) -> None:

@@ -47,3 +47,11 @@ def test_an_example_is_a_command_of_its_verb(example: str) -> None:
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_an_example_is_about_what_it_stands_under(name: str) -> None:
     assert all(example.startswith(f"{name} ") or example == name for example in ALL[name].examples)
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_an_option_says_the_same_of_itself_wherever_it_stands(name: str) -> None:
+    said = {action.dest: action.help for action in ALL["pypi-mirror sync"]._actions}
+    for action in ALL[name]._actions:
+        if action.dest in ("config", "verbose"):
+            assert action.help == said[action.dest]

@@ -10,15 +10,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 from pypi_mirror import __version__
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.cli.output import lasting_output, use_file, warn
-from pypi_mirror.cli.parser import VerbParser
+from pypi_mirror.cli.parser import VerbParser, add_common_options
 from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
-from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
+from pypi_mirror.settings.locate import configuration_path
 
 # One module each, in the order in which help shows them.
 _VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "config", "ledger", "nginx")
@@ -81,15 +80,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the verb in ``words``, of all verbs where there is none: what another verb needs takes
     as long to import as this one takes to run."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "-c",
-        "--config",
-        type=Path,
-        default=configuration_path(),
-        metavar="FILE",
-        help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
-    )
-    common.add_argument("-v", "--verbose", action="store_true", help="log a line a project")
+    add_common_options(common)
     parser = VerbParser(
         prog="pypi-mirror",
         description="Keep a PyPI mirror in sync and serve it with nginx.",

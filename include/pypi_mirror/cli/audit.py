@@ -32,7 +32,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         examples=(
             "pypi-mirror audit                    # as much as [audit] says",
             "pypi-mirror audit --all              # the whole mirror",
-            "pypi-mirror audit numpy --dry-run    # only say what is wrong with one project",
+            "pypi-mirror audit flask --dry-run    # only say what is wrong with one project",
         ),
     )
     parser.add_argument(
@@ -56,8 +56,10 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", action="store_true", help="wait for the run that has the mirror, if one has"
     )
-    parser.add_argument("--json", action="store_true", help="print all that came of it as one JSON object")
-    parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="only these, whole")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument(
+        "projects", nargs="*", type=project_name, metavar="PROJECT", help="only these, completely"
+    )
     parser.set_defaults(run=run)
 
 

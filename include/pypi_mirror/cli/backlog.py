@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.output import say
+from pypi_mirror.cli.parser import add_common_options
 from pypi_mirror.cli.status import next_try
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -30,22 +30,21 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="list, retry or forget the projects that are behind",
         examples=(
             "pypi-mirror backlog                    # which projects failed, why, and when they are retried",
-            "pypi-mirror backlog retry numpy        # retry one in the next sync",
-            "pypi-mirror backlog forget numpy",
+            "pypi-mirror backlog retry flask        # retry one in the next sync",
+            "pypi-mirror backlog forget flask       # take one off that the filters no longer select",
         ),
     )
     parser.set_defaults(run=_run_list, projects=[])
     parser.add_argument("--json", action="store_true", help="list as JSON")
     # Options may stand before or behind the action; behind it, they have no default that would win.
-    behind = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    behind.add_argument("-c", "--config", type=Path, metavar="FILE", help="the mirror's configuration")
-    behind.add_argument("-v", "--verbose", action="store_true", help="log more")
+    behind = argparse.ArgumentParser(add_help=False)
+    add_common_options(behind, defaults=False)
     actions = parser.add_subparsers(metavar="ACTION")
     listing = actions.add_parser(
         "list",
         parents=[behind],
         help="what is behind, why, and when it is retried",
-        examples=("pypi-mirror backlog list numpy --json",),
+        examples=("pypi-mirror backlog list flask --json",),
     )
     listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
     retry = actions.add_parser(
@@ -58,7 +57,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "forget",
         parents=[behind],
         help="take them off the backlog",
-        examples=("pypi-mirror backlog forget numpy",),
+        examples=("pypi-mirror backlog forget flask",),
     )
     forget.add_argument(
         "--force", action="store_true", help="also what the filters select: it stays behind upstream"

@@ -1,13 +1,12 @@
 """``pypi-mirror config check``: find mistakes in the configuration, and show every option in effect."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
 from pypi_mirror.cli.configuration_warnings import print_comparison
+from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
 from pypi_mirror.settings.options import describe
@@ -39,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     read_first(settings.schedule.first, settings.path)
     requirements = read_requirements(settings)
-    _require_directories(settings)
+    _require_writable(settings)
     if arguments.all:
         _print_options(settings)
     if requirements.files:
@@ -71,25 +70,9 @@ def _print_requirements(requirements: Requirements) -> None:
         print(f"without effect: {remark}", file=sys.stderr)
 
 
-def _require_directories(settings: Settings) -> None:
+def _require_writable(settings: Settings) -> None:
     """Raise ConfigurationError when this user cannot make ``directory``, or not write there."""
-    for place in (settings.directory, settings.web, settings.web / "simple", settings.web / "packages"):
-        trouble = _trouble(place)
-        if trouble is not None:
-            mistake = Mistake(line=None, key="[mirror] directory", message=trouble)
-            raise ConfigurationError(settings.path or Path("mirror.conf"), [mistake])
-
-
-def _trouble(place: Path) -> str | None:
-    existing = next(each for each in (place, *place.parents) if os.path.lexists(each))
-    verb = "written" if existing == place else "made"
-    try:
-        if not existing.is_dir():
-            raise NotADirectoryError(None, "Not a directory", str(existing))
-        # What permissions, read-only file systems and the likes of /proc come to only shows when one tries.
-        with TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        because = f"{existing}: {error.strerror or error}"
-        return f"{place} cannot be {verb} ({because}); choose another, or have this user write there"
-    return None
+    trouble = why_not_writable(settings)
+    if trouble is not None:
+        mistake = Mistake(line=None, key="[mirror] directory", message=trouble)
+        raise ConfigurationError(settings.path or Path("mirror.conf"), [mistake])

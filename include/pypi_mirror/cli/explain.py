@@ -31,17 +31,17 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="say which files of a project are mirrored, and why not the others",
         examples=(
-            "pypi-mirror explain numpy              # by upstream's page as last read",
-            "pypi-mirror explain numpy --online     # by upstream's page of now",
+            "pypi-mirror explain flask              # by upstream's page as last read",
+            "pypi-mirror explain flask --online     # by upstream's page of now",
         ),
     )
-    parser.add_argument("--json", action="store_true", help="all of it as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument(
         "--online",
         action="store_true",
         help="ask upstream for its current page, not the one last read",
     )
-    parser.add_argument("project", type=project_name, metavar="PROJECT", help="its name, in any spelling")
+    parser.add_argument("project", type=project_name, metavar="PROJECT", help="a project, in any spelling")
     parser.set_defaults(run=run)
 
 

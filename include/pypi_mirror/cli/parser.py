@@ -2,7 +2,31 @@
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
+
+
+def add_common_options(parser: argparse.ArgumentParser, *, defaults: bool = True) -> None:
+    """What every verb takes. Behind an action of a verb they have no ``defaults``, which would win over what
+    stands before it.
+    """
+    parser.add_argument(
+        "-c",
+        "--config",
+        type=Path,
+        default=configuration_path() if defaults else argparse.SUPPRESS,
+        metavar="FILE",
+        help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
+    )
+    parser.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        default=False if defaults else argparse.SUPPRESS,
+        help="log a line for each project",
+    )
 
 
 class VerbParser(argparse.ArgumentParser):

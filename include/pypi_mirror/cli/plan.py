@@ -1,11 +1,13 @@
 """``pypi-mirror plan``: what a sync would do, without doing it; nothing is made or changed."""
 
 import argparse
+import sys
 from typing import Any
 
 from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.sync import make_request, project_name
+from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.observing.asked_for_names import require_upstream
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
@@ -23,9 +25,9 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
             "pypi-mirror plan --json     # for programs",
         ),
     )
-    parser.add_argument("--recheck", action="store_true", help="as for sync")
+    parser.add_argument("--recheck", action="store_true", help="as if every selected project had changed")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
-    parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="as for sync")
+    parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="plan only these")
     parser.set_defaults(run=run)
 
 
@@ -38,4 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
         require_upstream(mirror, arguments.projects)
         partition = partition_projects(mirror, fetched.run_id, read=False)
         report_plan(mirror, fetched, partition, as_json=arguments.json)
+    # A plan writes nothing itself; often another user runs the syncs.
+    if (trouble := why_not_writable(settings)) is not None:
+        print(f"warning: as this user a sync would fail: [mirror] directory: {trouble}", file=sys.stderr)
     return 0

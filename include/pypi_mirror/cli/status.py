@@ -39,7 +39,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
             "pypi-mirror status --check     # for monitors: exits with 1 if anything is wrong",
         ),
     )
-    parser.add_argument("--json", action="store_true", help="as in web/mirror.json")
+    parser.add_argument("--json", action="store_true", help="print the status as JSON, as in web/mirror.json")
     parser.add_argument(
         "--check",
         action="store_true",

@@ -65,7 +65,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="bring the mirror up to date",
         examples=(
             "pypi-mirror sync                      # everything that changed",
-            "pypi-mirror sync numpy requests       # these alone, whatever their state",
+            "pypi-mirror sync flask requests       # these alone, whatever their state",
             "pypi-mirror sync --dry-run            # only say what would be done",
             "pypi-mirror sync --approve 1f0c9a     # a plan that removes more than [removal] allows",
         ),
@@ -77,7 +77,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
         "the work is worth, one a core at most)",
     )
-    parser.add_argument("--json", action="store_true", help="print what came of it as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--wait", action="store_true", help="wait while another run has the mirror")
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")
     parser.add_argument(
