@@ -92,17 +92,7 @@ class Mirror:
 
     @cached_property
     def pages(self) -> PageStore:
-        s = self.settings
-        return PageStore(
-            s.web,
-            hash_index=s.hash_index,
-            simple_format=s.simple_format,
-            links=(
-                UpstreamLinks()
-                if s.links_upstream
-                else PoolLinks(public_url=s.site.public_url, root_uri=s.root_uri)
-            ),
-        )
+        return page_store(self.settings)
 
     @cached_property
     def disks(self) -> tuple[Path, ...]:
@@ -280,6 +270,18 @@ def has_mirror(settings: Settings) -> bool:
 
 def _has_ledger_on_its_disk(settings: Settings) -> bool:
     return settings.ledger_path is not None and settings.ledger_path.is_relative_to(settings.directory)
+
+
+def page_store(settings: Settings) -> PageStore:
+    """The project pages of the mirror that ``settings`` describe."""
+    links = (
+        UpstreamLinks()
+        if settings.links_upstream
+        else PoolLinks(public_url=settings.site.public_url, root_uri=settings.root_uri)
+    )
+    return PageStore(
+        settings.web, hash_index=settings.hash_index, simple_format=settings.simple_format, links=links
+    )
 
 
 @contextmanager

@@ -20,7 +20,9 @@ from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 
 # One module each, in the order in which help shows them.
-_VERBS: Final = ("plan", "sync", "status", "explain", "backlog", "audit", "config", "ledger", "nginx")
+_VERBS: Final = (
+    "plan", "sync", "status", "explain", "list", "lock", "backlog", "audit", "config", "ledger", "nginx",
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,0 +1,185 @@
+"""A lock file with the mirror's addresses in place of those of the index that it was made with.
+
+What the mirror serves is what its pages say, so neither ledger nor network is needed: this works beside a
+copied tree, too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.demands import BadDemands, Remark, read_demands
+from pypi_mirror.demands.lock_addresses import LockAddresses, LockedFile, lock_addresses, with_addresses
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.fetching.our_page import files_on_our_page
+from pypi_mirror.mirror import page_store
+from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filter import Stage
+from pypi_mirror.settings.requirements import with_requirements
+from pypi_mirror.settings.values import Settings
+from pypi_mirror.wording import count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftAlone:
+    """Something in the lock file that keeps its address, and why, as half a sentence."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rewritten:
+    """``text`` is the new one; ``indexes`` and ``files`` count the addresses that changed, ``named`` the
+    files that the mirror has and that the lock names without an address.
+    """
+
+    text: str
+    indexes: int
+    files: int
+    named: int
+    left_alone: tuple[LeftAlone, ...]
+
+
+class NotServed(MirrorError):
+    """The mirror lacks files that a lock names; each of ``missing`` says which, and why."""
+
+    def __init__(self, path: Path, missing: Sequence[LeftAlone]) -> None:
+        lines = "".join(f"\n  {each.what}: {each.reason}" for each in missing)
+        super().__init__(
+            f"{path} is unchanged: the mirror does not serve {count(len(missing), 'file')} of it{lines}\n"
+            "Name the lock file in [allowlist] requirements and run `pypi-mirror sync`, or lock again"
+        )
+        self.path = path
+        self.missing = tuple(missing)
+
+
+def rewrite_lock(settings: Settings, path: Path) -> Rewritten:
+    """Return the lock file at ``path`` with the addresses of the mirror that ``settings`` describe.
+
+    A file that the mirror serves leads to its place there. One that a filter of files leaves out, such as
+    that of another platform, keeps its address. Raises NotServed for any other, and MirrorError for a file
+    that is no lock file.
+    """
+    text, addresses, unserved = _read(path)
+    settings = with_requirements(settings)
+    pages = page_store(settings)
+    site = settings.site.public_url.rstrip("/")
+    new = {index: _like(index, f"{site}/simple/") for index in addresses.indexes}
+    left_alone = [LeftAlone(what=each.text, reason=each.reason) for each in unserved]
+    missing: list[LeftAlone] = []
+    named = 0
+    by_project = sorted(addresses.files, key=lambda file: file.project)
+    for project, files in groupby(by_project, key=lambda file: file.project):
+        of_project = list(files)
+        served = _Served(files_on_our_page(pages.path_of(project), project))
+        absent = []
+        for file in of_project:
+            place = served.place_of(file)
+            if place is None:
+                absent.append(file)
+            elif file.url is not None:
+                new[file.url] = f"{site}/{place}"
+            else:
+                named += 1
+        if len(absent) < len(of_project):
+            # A digest alone does not say which platform its file is for: one that is served has to do.
+            absent = [file for file in absent if file.filename is not None]
+        for file, is_excluded, reason in _reasons(settings.policy, project, absent, of_project):
+            whose = LeftAlone(what=file.url or f"{project}: {file.name}", reason=reason)
+            (left_alone if is_excluded else missing).append(whose)
+    if missing:
+        raise NotServed(path, missing)
+    try:
+        rewritten = with_addresses(path.name, text, new)
+    except BadDemands as error:
+        raise MirrorError(str(error)) from error
+    return Rewritten(
+        text=rewritten,
+        indexes=sum(new[index] != index for index in addresses.indexes),
+        files=sum(new.get(file.url or "", file.url) != file.url for file in addresses.files),
+        named=named,
+        left_alone=tuple(left_alone),
+    )
+
+
+def _read(path: Path) -> tuple[str, LockAddresses, tuple[Remark, ...]]:
+    """The text of the lock file, its addresses, and what of it no index serves."""
+    try:
+        unserved = read_demands(path).unserved
+        text = path.read_bytes().decode()
+        addresses = lock_addresses(path.name, text)
+    except BadDemands as error:
+        raise MirrorError(str(error)) from error
+    except UnicodeDecodeError as error:
+        raise MirrorError(f"{path} is not UTF-8 text; lock again") from error
+    if addresses is None:
+        raise MirrorError(
+            f"{path} is no lock file whose addresses can be changed; clients find the index of a "
+            "requirements.txt in pip.conf"
+        )
+    return text, addresses, unserved
+
+
+class _Served:
+    """The files of our page of a project, by name and by digest."""
+
+    def __init__(self, page: Mapping[str, RemoteFile]) -> None:
+        self._by_name = page
+        self._by_digest = {file.sha256: file for file in page.values()}
+
+    def place_of(self, file: LockedFile) -> str | None:
+        """Where the file is below the site's address; a file of that name with other bytes is another one."""
+        if file.sha256 is not None:
+            found = self._by_digest.get(file.sha256)
+        else:
+            found = self._by_name.get(file.filename or "")
+        return None if found is None else urlsplit(found.url).path.removeprefix("/")
+
+
+def _reasons(
+    policy: Policy, project: NormalizedName, absent: Sequence[LockedFile], files: Sequence[LockedFile]
+) -> Iterator[tuple[LockedFile, bool, str]]:
+    """Why each of the ``absent`` is not served, and whether a filter of files leaves it out.
+
+    Decided as of a page that has the lock's ``files`` alone.
+    """
+    if not absent:
+        return
+    page = ProjectPage(
+        name=project,
+        serial=None,
+        etag=None,
+        files=tuple(
+            RemoteFile(
+                filename=file.filename,
+                url=file.url or "",
+                hashes=() if file.sha256 is None else (("sha256", file.sha256),),
+            )
+            for file in files
+            if file.filename is not None
+        ),
+    )
+    rejected = policy.rejection_reason(project)
+    of_releases = Policy(*(each for each in policy.filters if each.stage is Stage.RELEASES)).refusals(page)
+    of_files = policy.refusals(page)
+    for file in absent:
+        name = file.filename or ""
+        if rejected is not None:
+            yield file, False, rejected
+        elif name in of_releases:
+            yield file, False, of_releases[name][0].reason
+        elif name in of_files:
+            yield file, True, of_files[name][0].reason
+        else:
+            yield file, False, "no page of the mirror lists it"
+
+
+def _like(old: str, new: str) -> str:
+    """``new`` with a slash at its end if ``old`` has one."""
+    return new if old.endswith("/") else new.rstrip("/")
