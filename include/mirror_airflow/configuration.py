@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.settings.cooldown import CooldownSchedule
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_alerts, read_settings
 from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Settings
@@ -18,7 +19,7 @@ from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, S
 UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
 
 
-Timed = TypeVar("Timed", Schedule, Audit)
+Timed = TypeVar("Timed", Schedule, Audit, CooldownSchedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,7 @@ class Configuration:
     schedule: Schedule
     alerts: Alerts
     audit: Audit
+    cooldown: CooldownSchedule
     settings: Settings | None
     mistakes: tuple[str, ...] = ()
 
@@ -36,6 +38,12 @@ class Configuration:
     def batches_at_once(self) -> int:
         workers = self.schedule.batches_at_once if self.settings is None else self.settings.workers
         return min(self.schedule.batches_at_once, workers)
+
+    @property
+    def cooldown_cron(self) -> str | None:
+        """When files that are due are listed; None where none waits."""
+        is_on = self.settings is not None and self.settings.policy.holds
+        return self.cooldown.cron if is_on else None
 
     @property
     def mirror_name(self) -> str:
@@ -62,6 +70,7 @@ def load_configuration() -> Configuration:
             schedule=_as_scheduled(Schedule()),
             alerts=_watched(read_alerts(path)),
             audit=_as_scheduled(Audit()),
+            cooldown=_as_scheduled(CooldownSchedule()),
             settings=None,
             mistakes=tuple(str(error).splitlines()),
         )
@@ -70,6 +79,7 @@ def load_configuration() -> Configuration:
         schedule=_as_scheduled(settings.schedule),
         alerts=_watched(settings.alerts),
         audit=_as_scheduled(settings.audit),
+        cooldown=_as_scheduled(settings.cooldown),
         settings=settings,
     )
 

@@ -10,7 +10,7 @@ from pypi_mirror.run_label import airflow_run
 log = logging.getLogger(__name__)
 
 SYNC_DAG: Final = "pypi_mirror"
-AUDIT_DAG: Final = "pypi_mirror_audit"
+_DAGS: Final = {None: SYNC_DAG, "audit": f"{SYNC_DAG}_audit", "cooldown": f"{SYNC_DAG}_cooldown"}
 
 _ENDED: Final = ("success", "failed")
 
@@ -20,8 +20,8 @@ def run_of(label: str) -> tuple[str, str] | None:
     found = airflow_run(label)
     if found is None:
         return None
-    run_id, is_audit = found
-    return (AUDIT_DAG if is_audit else SYNC_DAG, run_id)
+    run_id, of = found
+    return _DAGS[of], run_id
 
 
 def has_ended(ti: Any, label: str) -> bool:

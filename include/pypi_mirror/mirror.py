@@ -36,6 +36,7 @@ from pypi_mirror.pages.links import PoolLinks, UpstreamLinks
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
+from pypi_mirror.pool.held import HELD
 from pypi_mirror.pool.sources import Sources
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.requirements import with_requirements
@@ -195,28 +196,34 @@ class Mirror:
             highest=run.cursor_to,
             # What a person asks for by name follows upstream, back too.
             only_forward=run.request.kind is not RunKind.SELECTED,
+            as_of=self.ledger.facts.as_of or int(self.clock()) if self.policy.holds else None,
         )
 
     def project_sync(self, transport: Transport, run: Run, *, downloads: bool = True) -> ProjectSync:
         """Without ``downloads``, projects that need a file that is not here raise WindowClosed."""
         s = self.settings
-        pool = Pool(
-            s.web,
-            transport,
-            Retries(transport, self.patience, index=self.simple_root),
-            compare_method=s.compare_method,
-            core_metadata=s.core_metadata,
-            replaced_files=s.replaced_files,
-            sources=Sources(s.download_mirror, fallback=not s.download_mirror_no_fallback),
-            before_download=self.room.before if downloads else _refuse_download,
-            before_write=self.room.before,
-        )
+        retries = Retries(transport, self.patience, index=self.simple_root)
+
+        def pool(root: Path) -> Pool:
+            return Pool(
+                root,
+                transport,
+                retries,
+                compare_method=s.compare_method,
+                core_metadata=s.core_metadata,
+                replaced_files=s.replaced_files,
+                sources=Sources(s.download_mirror, fallback=not s.download_mirror_no_fallback),
+                before_download=self.room.before if downloads else _refuse_download,
+                before_write=self.room.before,
+            )
+
         return ProjectSync(
             web=s.web,
             upstream=self.project_pages(transport),
             reader=self.page_reader(transport, run),
             decider=self.decider,
-            pool=pool if s.release_files else None,
+            pool=pool(s.web) if s.release_files else None,
+            held_pool=pool(s.web / HELD) if s.release_files else None,
             pages=self.pages,
             fingerprint=self.page_selection,
             legacy_json=s.json,

@@ -152,12 +152,13 @@ class IndexEntry:
 
 
 class RunKind(StrEnum):
-    """What a run is for: only ``SYNC`` moves the cursor."""
+    """What a run is for: only ``SYNC`` moves the cursor. ``COOLDOWN`` lists files whose time is over."""
 
     SYNC = "sync"
     BACKFILL = "backfill"
     SELECTED = "selected"
     AUDIT = "audit"
+    COOLDOWN = "cooldown"
 
 
 class RunState(StrEnum):

@@ -1,7 +1,7 @@
 """What runs are called: a label is unique, and says which run of Airflow or of the command line it is.
 
-A sync of Airflow has its run's id as label, an audit has ``audit`` before it: two DAGs may give runs of one
-time one id. A label of the command line ends with what no other process has.
+A sync of Airflow has its run's id as label, an audit has ``audit`` before it, and so on: two DAGs may give
+runs of one time one id. A label of the command line ends with what no other process has.
 """
 
 import re
@@ -13,7 +13,8 @@ AIRFLOW_KINDS: Final = (
     "manual", "scheduled", "backfill", "operator_triggered", "asset_triggered", "asset_materialization",
 )  # fmt: skip
 
-_OF_AIRFLOW: Final = re.compile(rf"(?P<audit>audit )?(?P<id>(?P<kind>{'|'.join(AIRFLOW_KINDS)})__\S+)")
+_KIND: Final = "|".join(AIRFLOW_KINDS)
+_OF_AIRFLOW: Final = re.compile(rf"(?:(?P<of>audit|cooldown) )?(?P<id>(?P<kind>{_KIND})__\S+)")
 # "command line, HOST, process 12, …": the host says enough of a run that is over.
 _UNIQUE_PART: Final = re.compile(r", [0-9a-f]*-\d*-\d*-[0-9a-f]+$")
 _PROCESS: Final = re.compile(r", process \d+$")
@@ -34,10 +35,15 @@ def audit_label(run_id: str) -> str:
     return f"audit {run_id}"
 
 
-def airflow_run(label: str) -> tuple[str, bool] | None:
-    """Airflow's id of a run, and whether it is an audit; None for a run of the command line."""
+def cooldown_label(run_id: str) -> str:
+    """The label of Airflow's run ``run_id`` that lists what is due."""
+    return f"cooldown {run_id}"
+
+
+def airflow_run(label: str) -> tuple[str, str | None] | None:
+    """Airflow's id of a run, and what comes before it in the label; None for a run of the command line."""
     found = _OF_AIRFLOW.fullmatch(label)
-    return None if found is None else (found["id"], found["audit"] is not None)
+    return None if found is None else (found["id"], found["of"])
 
 
 def shown_label(label: str) -> str:

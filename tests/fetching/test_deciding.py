@@ -260,7 +260,7 @@ def test_what_was_not_here_cannot_be_lost(status: str) -> None:
 def test_a_decision_is_named_by_what_a_page_shows_of_upstreams_and_how() -> None:
     def named(*files: str, rendering: str = "look", **selection: Any) -> bytes:
         by = decider(rendering=rendering, **selection)
-        return by.digest(by.decide(page(*files)))
+        return by.digest(by.decide(page(*files), NOTHING))
 
     one = named(A, B)
     assert len(one) == 16

@@ -69,12 +69,13 @@ def _acquired(number: int) -> tuple[list[RemoteFile], list[Any], int]:
         reader=nothing,
         decider=nothing,
         pool=cast("Any", pool),
+        held_pool=None,
         pages=nothing,
         fingerprint="",
         legacy_json=False,
     )
     before = Before(project=None, files={})
-    had, failed = asyncio.run(sync._acquire(NormalizedName("foo"), tuple(files), before, verify=False))
+    had, failed = asyncio.run(sync._acquire(NormalizedName("foo"), files, before, verify=False))
     assert failed == []
     return files, [each.file for each in had], pool.most_at_once
 

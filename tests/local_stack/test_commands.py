@@ -76,7 +76,9 @@ def test_mirror_leaves_nothing_running_and_up_all_of_it(person: Person, tmp_path
         api = AirflowApi(address.rstrip("/"), user=ADMINISTRATOR, password=password)
         paused = {dag["dag_id"]: dag["is_paused"] for dag in api.request("GET", "/dags")["dags"]}
         api.close()
-        assert paused == dict.fromkeys(("pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"), False)
+        assert paused == dict.fromkeys(
+            ("pypi_mirror", "pypi_mirror_audit", "pypi_mirror_cooldown", "pypi_mirror_watch"), False
+        )
 
         assert person.make("up").startswith("it is up already:\n")
         with pytest.raises(StackError, match=r"the stack is up with .*make down && make mirror CONF="):

@@ -40,7 +40,7 @@ def test_before_and_after_a_sync(bench: MakeBench) -> None:
     made.sync()
     after = explained(made)
     assert after.serial == after.upstream_serial
-    assert set(states(after).values()) == {FileState.HELD}
+    assert set(states(after).values()) == {FileState.LISTED}
     assert [file.filename for file in after.files if file.mirrored] == made.listed("alpha")
 
 
@@ -104,7 +104,7 @@ def test_a_file_that_upstream_has_removed(bench: MakeBench) -> None:
     removed = explained(made).files[-1]
     assert (removed.filename, removed.upstream, removed.mirrored) == ("alpha-1.0.tar.gz", False, False)
     # Until the next run our page lists it.
-    assert removed.state is FileState.HELD
+    assert removed.state is FileState.LISTED
     made.sync()
     assert states(explained(made))["alpha-1.0.tar.gz"] is FileState.TOMBSTONE
 

@@ -165,7 +165,7 @@ def test_why_files_are_here_or_not_without_asking_upstream(get: Any, mirror: Ben
     assert is_recent(shown["read_at"])
     kept, dropped = sorted(shown["files"], key=lambda file: not file["mirrored"])
     assert set(kept) == names(FileExplained)
-    assert (kept["state"], dropped["state"]) == ("held", "absent")
+    assert (kept["state"], dropped["state"]) == ("listed", "absent")
     assert [refusal["setting"] for refusal in dropped["refusals"]] == ["[platform] exclude-filename"]
 
 

@@ -21,6 +21,7 @@ from pypi_mirror.disk.files import size_of
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage
+from pypi_mirror.policy import Context
 from pypi_mirror.upstream import simple_html, simple_json
 from pypi_mirror.upstream.changelog import changes_content
 from tests.runs.bench import Bench
@@ -121,7 +122,8 @@ def compare_page(bench: Bench, name: str) -> None:
             answer.content, url=url, project=normalized, header_serial=None, etag=None
         )
         their_other = pypi_simple.ProjectPage.from_html(name, answer.text, base_url=url)
-    decision = bench.policy.decide(theirs)
+    # No file is in cooldown any more.
+    decision = bench.policy.decide(theirs, Context(as_of=int(bench.clock.now)))
     kept = {file.filename for file in decision.kept}
     ours, our_other = _our_json(bench, normalized)
     is_json = answer.headers["Content-Type"] == _JSON

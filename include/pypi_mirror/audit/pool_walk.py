@@ -17,6 +17,7 @@ from pypi_mirror.audit.files import require_theirs
 from pypi_mirror.audit.findings import Finding, Kind
 from pypi_mirror.disk.writing import TEMPORARY_PREFIX
 from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.pool.held import HELD
 
 PARTS: Final = 256
 _HEX: Final = (re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{2}"), re.compile("[0-9a-f]{60}"))
@@ -58,6 +59,11 @@ class Known:
         if file.provenance:
             known |= _SUFFIXES[".provenance"]
         self.paths[key] = known
+
+    def add_held(self, file: KnownFile) -> None:
+        """A file in cooldown, with what lies beside it."""
+        beside = (file.metadata_sha256 is not None) | (2 * file.provenance)
+        self.paths[hash(f"{HELD}/{file.path}")] = beside
 
     def add_orphan(self, path: str) -> None:
         """It is known that no row accounts for ``path``, and since when."""

@@ -75,6 +75,10 @@ def walk_pool(mirror: Mirror, parts: Sequence[int], keep_alive: Callable[[], obj
             known.add(file, project)
             if number % _CHUNK == 0:
                 keep_alive()
+        if 0 in stretch:
+            for row in mirror.ledger.held_files.all():
+                if row.file is not None:
+                    known.add_held(row.file)
         for path in mirror.ledger.locations.orphans():
             known.add_orphan(path)
         yield from known.clashes

@@ -188,3 +188,23 @@ def _answered(mirror: Mirror, before: UpstreamState, *, serial: int | None) -> U
 def _missing(state: UpstreamState, missed: tuple[int, int] | None) -> UpstreamState:
     serial, at = missed or (None, None)
     return replace(state, missed_serial=serial, missed_at=at)
+
+
+def note_as_of(mirror: Mirror, control: Control) -> None:
+    """Remember what time it is by upstream's clock, where files have to wait: asked for once, if nothing that
+    was asked before has told it.
+
+    While upstream does not answer, the time stands still. One that states no time is believed to have ours.
+    """
+    if not mirror.policy.holds:
+        return
+    if control.lead is None:
+        try:
+            control.call("HEAD", mirror.simple_root, max_bytes=0)
+        except UpstreamError as error:
+            # An answer that is an error has a date, too.
+            if control.lead is None:
+                log.warning("no file ends its cooldown before upstream says what time it is: %s", error)
+                return
+    ahead = 0.0 if control.lead is None else control.lead.most
+    mirror.ledger.facts.put(Facts.as_of.to(int(mirror.clock() - ahead)))

@@ -18,7 +18,8 @@ from pypi_mirror.wording import count, size
 # Columns that a filename may take before the others of its line move.
 _WIDEST: Final = 64
 _STATES: Final = {
-    FileState.HELD: "here",
+    FileState.LISTED: "here",
+    FileState.HELD: "",
     FileState.TOMBSTONE: "here, no longer listed",
     FileState.MISSING: "not here yet",
     FileState.ABSENT: "",
@@ -90,7 +91,8 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
 def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     """Verdict, filename, size, what is here of it, and why."""
     is_gone = not file.upstream and file.trouble is None
-    verdict = "mirrored" if file.mirrored else "gone" if is_gone else "left out"
+    others = "gone" if is_gone else "held" if file.state is FileState.HELD else "left out"
+    verdict = "mirrored" if file.mirrored else others
     shown = "?" if file.size is None else size(file.size)
     parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
     if file.locked_by is not None:
@@ -112,8 +114,11 @@ def _summary(explained: Explanation) -> str:
     """``2 of 3 files are mirrored, 20 kB; left out: 1 by [blocklist] platforms, 1.2 MB.``"""
     listed = [file for file in explained.files if file.upstream]
     kept = [file for file in listed if file.mirrored]
-    dropped = [file for file in listed if not file.mirrored]
+    held = [file for file in listed if file.state is FileState.HELD]
+    dropped = [file for file in listed if not file.mirrored and file.state is not FileState.HELD]
     text = f"{len(kept):,} of {count(len(listed), 'file')} mirrored, {_sum(kept)}"
+    if held:
+        text += f"; in cooldown: {len(held):,}, {_sum(held)}"
     if dropped and explained.selected:
         # Of several settings that speak against a file the first is the one that decides.
         by = Counter(file.refusals[0].setting for file in dropped)

@@ -59,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         refused = mirror.ledger.left_out.refused(limit=_SHOWN)
         silent = silent_losses(mirror)
         unmet = unmet_rules(mirror)
+        held = mirror.ledger.held_files.totals()
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
@@ -72,6 +73,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"directory       {settings.directory}")
         _print(status, backlog, remaining, latest, refused, silent, unmet)
+        if held.files:
+            what = f"{count(held.files, 'file')} of {count(held.projects, 'project')}"
+            say(f"in cooldown     {what}, the next is due at {moment_of(held.next_due or 0)}")
     return 1 if problems else 0
 
 

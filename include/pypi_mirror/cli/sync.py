@@ -206,7 +206,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     partition = partition_projects(
         mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS, listed=True
     )
-    approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=_who())
+    approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=who())
     if partition.projects:
         _download(mirror, partition, processes or min(most, _worth_starting(partition)))
     # A signal that was lost in a finalizer ends the run here.
@@ -264,7 +264,7 @@ def _absent(mirror: Mirror, request: RunRequest) -> list[NormalizedName]:
     return [name for name in asked if name in gone and not (name in known and known[name].present)]
 
 
-def _who() -> str:
+def who() -> str:
     """The person at the command line, as far as this machine knows."""
     try:
         return f"{getpass.getuser()} on the command line"

@@ -56,6 +56,8 @@ class Facts:
     simple_root = Fact(tuple[str, str])
     # By how many seconds this machine's clock ran ahead of upstream's, if it did.
     clock_ahead = Fact(int)
+    # The moment for which files in cooldown are decided: what upstream's clock said last.
+    as_of = Fact(int)
     # What the allowlist asks for and upstream did not list.
     unknown_names = Fact(tuple[NormalizedName, ...])
     # Its rules for releases and files that upstream's pages did not have.

@@ -4,15 +4,17 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry
 from pypi_mirror.disk.files import served_size_of
+from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
-from pypi_mirror.policy import Decision, Policy
+from pypi_mirror.policy import Context, Decision, Policy
 from pypi_mirror.policy.releases import release_of
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.release_files import version_in
@@ -24,13 +26,38 @@ REMOVED_UPSTREAM: Final = "upstream has removed this file; the mirror keeps it b
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What the ledger has of a project; ``past`` are the SHA-256 sums of files it had, ``entry`` is the
-    catalogue's, without its body where that is large.
+    catalogue's, without its body where that is large. ``held`` are files in cooldown, ``as_of`` the moment
+    to decide for, by upstream's clock.
     """
 
     project: KnownProject | None
     files: Mapping[str, KnownFile]
     past: Mapping[str, bytes] = field(default_factory=dict)
     entry: Entry | None = None
+    held: Mapping[str, HeldRow] = field(default_factory=dict)
+    as_of: int = 0
+
+    def context(self, seen: Mapping[str, int]) -> Context:
+        """What deciding has to know; ``seen`` is since when files count that the ledger has not yet."""
+        return Context(
+            as_of=self.as_of,
+            listed=frozenset(file.filename for file in on_our_page(self)),
+            seen={**seen, **{name: row.since for name, row in self.held.items()}},
+            lifted=frozenset(name for name, row in self.held.items() if row.lifted_at is not None),
+        )
+
+    def held_file(self, filename: str) -> KnownFile | None:
+        """The file of this name that was downloaded and waits."""
+        row = self.held.get(filename)
+        return None if row is None else row.file
+
+    @property
+    def is_due(self) -> bool:
+        """Whether files wait no longer."""
+        return any(
+            row.lifted_at is not None or (row.due_at is not None and row.due_at <= self.as_of)
+            for row in self.held.values()
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +96,13 @@ class Decider:
         self._rendering = rendering
         self._web = web
 
-    def decide(self, page: ProjectPage) -> Decision:
-        return self._policy.decide(page)
+    def decide(
+        self, page: ProjectPage, before: Before, seen: Mapping[str, int] = MappingProxyType({})
+    ) -> Decision:
+        """Decide over ``page``; ``seen`` as for ``Before.context``."""
+        if not self._policy.holds:
+            return self._policy.decide(page)
+        return self._policy.decide(page, before.context(seen))
 
     def with_locked(self, page: ProjectPage, before: Before) -> ProjectPage:
         """``page`` of upstream's, and what ours lists beside it because a lock file names it by its digest.
@@ -93,7 +125,7 @@ class Decider:
 
     def _locked(self, page: ProjectPage, before: Before) -> list[KnownFile]:
         """What our page lists, upstream's does not and a lock file names; without its bytes, it is gone."""
-        ours = [file for file in _on_our_page(before) if self._policy.locked_by(page.name, file.sha256.hex())]
+        ours = [file for file in on_our_page(before) if self._policy.locked_by(page.name, file.sha256.hex())]
         if not ours:
             return []
         listed = {file.filename for file in page.files}
@@ -117,17 +149,19 @@ class Decider:
             return Work(silent=silent)
         page = self.with_locked(page, before)
         listed = {file.filename for file in page.files}
-        decision = self.decide(page)
+        decision = self.decide(page, before)
         if decision.rejected is not None:
             return replace(self._removal(planned, before), silent=silent)
         dropped = {each.file.filename for each in decision.dropped}
-        ours = _on_our_page(before)
+        ours = on_our_page(before)
         lost = [file for file in ours if file.filename in dropped]
         lost += self._unwanted(page.name, [file for file in ours if file.filename not in listed])
         new = [
             file
-            for file in decision.kept
-            if file.filename not in before.files and not self._is_in_pool(page, file)
+            for file in (*decision.kept, *(each.file for each in decision.held))
+            if file.filename not in before.files
+            and before.held_file(file.filename) is None
+            and not self._is_in_pool(page, file)
         ]
         return Work(
             new_files=len(new),
@@ -140,7 +174,7 @@ class Decider:
 
     def unread_work(self, before: Before) -> Work:
         """What policy takes off our page where nobody knows upstream's."""
-        lost = [] if before.project is None else self._unwanted(before.project.project, _on_our_page(before))
+        lost = [] if before.project is None else self._unwanted(before.project.project, on_our_page(before))
         return Work(loses_files=len(lost), loses_bytes=sum(file.size for file in lost))
 
     @staticmethod
@@ -174,7 +208,7 @@ class Decider:
         if is_empty and (is_weighed or (page is not None and page.status.status == QUARANTINED)):
             return None
         names = set() if page is None else {file.filename for file in page.files}
-        off = [file for file in _on_our_page(before) if file.filename not in names]
+        off = [file for file in on_our_page(before) if file.filename not in names]
         unwanted = {file.filename for file in self._unwanted(known.project, off)}
         lost = [file for file in off if file.filename not in unwanted]
         if not lost and page is not None:
@@ -221,7 +255,7 @@ def _with_versions(page: ProjectPage, files: Sequence[RemoteFile]) -> tuple[str,
     return (*page.versions, *added)
 
 
-def _on_our_page(before: Before) -> list[KnownFile]:
+def on_our_page(before: Before) -> list[KnownFile]:
     if before.project is None or not before.project.present:
         return []
     return [file for file in before.files.values() if file.removed_at is None]

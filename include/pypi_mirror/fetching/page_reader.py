@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, Entry, EntryState, decode_page, encode_page
-from pypi_mirror.errors import StalePage
+from pypi_mirror.errors import StalePage, UnreadableEntry
 from pypi_mirror.ledger.catalogue import Confirmed
 from pypi_mirror.ledger.projects import QUARANTINED, KnownProject
 from pypi_mirror.model import PlannedProject, ProjectPage
@@ -31,6 +31,7 @@ class Reading:
     ``entry`` is to be written to the catalogue, or ``confirmed`` is, that its entry still holds; neither
     where nobody had to ask. ``page`` gives upstream's page, None where it has no such project; ``digest``
     names what it says, and ``serial`` is the page's. ``is_news`` says that the catalogue had it otherwise.
+    ``seen`` says since when files count that are new on it, by name (see ``policy.Context``).
     """
 
     digest: bytes
@@ -39,6 +40,7 @@ class Reading:
     entry: Entry | None = None
     confirmed: Confirmed | None = None
     is_news: bool = False
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 class PageReader:
@@ -46,7 +48,8 @@ class PageReader:
 
     ``highest`` is the serial that upstream is believed to be at. ``confirmed_at`` (seconds since 1970) is
     when upstream last said which projects have changed. Without ``only_forward``, a page older than what was
-    read before is taken as it is.
+    read before is taken as it is. ``as_of`` is the time by upstream's clock where new files have to wait,
+    None where they have not.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class PageReader:
         confirmed_at: float = 0,
         highest: int | None = None,
         only_forward: bool = True,
+        as_of: int | None = None,
     ) -> None:
         self._upstream = upstream
         self._body_of = body_of
@@ -65,6 +69,7 @@ class PageReader:
         self._confirmed_at = confirmed_at
         self._highest = highest
         self.only_forward = only_forward
+        self._as_of = as_of
 
     async def read(self, planned: PlannedProject, known: KnownProject | None, entry: Entry | None) -> Reading:
         """Upstream's page of the project, which the mirror knows as ``known``, the catalogue as ``entry``.
@@ -120,7 +125,25 @@ class PageReader:
                     encoding=ENCODING,
                     body=encoded.body,
                 )
-                return _new(entry, written, page)
+                return replace(_new(entry, written, page), seen=self._seen(entry, page))
+
+    def _seen(self, before: Entry | None, page: ProjectPage) -> Mapping[str, int]:
+        """Since when the files of ``page`` count that were not in ``before``: since that was read.
+
+        Of a project that was never read their upload times say it; those without count from now on.
+        """
+        if self._as_of is None:
+            return {}
+        try:
+            last = None if before is None else self._as_before(before).page()
+        except UnreadableEntry:
+            before = last = None
+        if before is None:
+            return {file.filename: self._as_of for file in page.files if file.upload_time is None}
+        had = frozenset() if last is None else {file.filename for file in last.files}
+        # A clock that was ahead has read nothing later than now.
+        read_at = min(before.checked_at, self._as_of)
+        return {file.filename: read_at for file in page.files if file.filename not in had}
 
     def _is_fresh(self, entry: Entry) -> bool:
         # A clock that was ahead by years has confirmed nothing for years.

@@ -6,8 +6,7 @@ Nothing a reader sees changes here: files get names no page lists yet, and the p
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,8 +27,9 @@ from pypi_mirror.fetching.deciding import Before, Decider
 from pypi_mirror.fetching.legacy_documents import LegacyDocuments
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader, Reading
+from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.projects import KnownFile, KnownProject
-from pypi_mirror.ledger.results import FailedPart, Synced
+from pypi_mirror.ledger.results import FailedPart, Synced, held_file
 from pypi_mirror.model import (
     Action,
     Loss,
@@ -46,6 +46,7 @@ from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Decision
 from pypi_mirror.policy.releases import release_in, release_of
 from pypi_mirror.pool import Acquired, Pool
+from pypi_mirror.pool.held import discard, release
 from pypi_mirror.pool.layout import location_of
 from pypi_mirror.upstream.project_pages import ProjectPages
 
@@ -63,7 +64,7 @@ class ProjectSync:
 
     ``before_write`` is told how large a new page is about to be; what it raises ends the try. ``pool`` is
     None where files are not mirrored (``release-files = false``): then pages list what upstream lists, and
-    their links lead elsewhere.
+    their links lead elsewhere. ``held_pool`` is for files in cooldown.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class ProjectSync:
         reader: PageReader,
         decider: Decider,
         pool: Pool | None,
+        held_pool: Pool | None,
         pages: PageStore,
         fingerprint: str,
         legacy_json: bool,
@@ -83,6 +85,7 @@ class ProjectSync:
         self._reader = reader
         self._decider = decider
         self._pool = pool
+        self._held_pool = held_pool
         self._pages = pages
         self._fingerprint = fingerprint
         self._legacy = LegacyDocuments(upstream, pages, before_write) if legacy_json else None
@@ -132,9 +135,11 @@ class ProjectSync:
             known.present
             and known.made_entry == reading.digest
             and not planned.verify
+            and not before.is_due
             and (known.selection == self._fingerprint or self._is_decided_alike(known, before, reading))
             and self._pages.is_complete(known.project)
             and (self._pool is None or all(map(self._is_in_pool, before.files.values())))
+            and (self._held_pool is None or all(row.file is not None for row in before.held.values()))
         )
 
     def _is_decided_alike(self, known: KnownProject, before: Before, reading: Reading) -> bool:
@@ -142,7 +147,9 @@ class ProjectSync:
         if page is None:
             return False
         page = self._decider.with_locked(page, before)
-        return known.made_decision == self._decider.digest(self._decider.decide(page))
+        decision = self._decider.decide(page, before, reading.seen)
+        held = {each.file.filename for each in decision.held}
+        return held == before.held.keys() and known.made_decision == self._decider.digest(decision)
 
     def _is_in_pool(self, file: KnownFile) -> bool:
         """Whether the disk has what the ledger says, as far as its directories tell."""
@@ -182,16 +189,20 @@ class ProjectSync:
     ) -> Synced:
         listed = {file.filename for file in page.files}
         page = self._decider.with_locked(page, before)
-        decision = self._decider.decide(page)
+        decision = self._decider.decide(page, before, reading.seen)
         if decision.rejected is not None:
             return self._removed(planned, before, reading)
         project = planned.project
+        waiting = {each.file.filename for each in decision.held}
         gone = {file.filename for file in decision.kept} - listed
-        acquired, failed = await self._acquire(
-            project, decision.kept, before, gone=gone, verify=planned.verify
+        wanted = (*decision.kept, *(each.file for each in decision.held if self._pool is not None))
+        had, failed = await self._acquire(
+            project, wanted, before, waiting=waiting, gone=gone, verify=planned.verify
         )
-        refused = tuple(part for each in acquired for part in each.refused)
+        acquired = [each for each in had if each.file.remote.filename not in waiting]
+        refused = tuple(part for each in had for part in each.refused)
         files = tuple(a.file for a in acquired)
+        held = self._held(project, decision, had, before)
         # What was dropped and of unknown size counts as a file without bytes.
         dropped_bytes = sum(d.file.size or 0 for d in decision.dropped)
         mirrored = MirroredPage(
@@ -226,10 +237,11 @@ class ProjectSync:
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
             legacy_json=legacy_json,
+            held=held,
             tally=Tally(
                 projects_done=1,
-                files_downloaded=sum(a.files_downloaded for a in acquired),
-                bytes_downloaded=sum(a.bytes_downloaded for a in acquired),
+                files_downloaded=sum(a.files_downloaded for a in had),
+                bytes_downloaded=sum(a.bytes_downloaded for a in had),
                 files_kept=len(files),
                 files_dropped=len(decision.dropped),
                 bytes_dropped=dropped_bytes,
@@ -238,16 +250,53 @@ class ProjectSync:
             refused=page.refused + refused,
         )
 
+    def _held(
+        self, project: NormalizedName, decision: Decision, had: Sequence[Acquired], before: Before
+    ) -> tuple[HeldRow, ...] | None:
+        """What waits from now on, None where nothing does or did. The files of what neither waits nor is
+        listed any more are deleted.
+        """
+        if not decision.held and not before.held:
+            return None
+        fetched = {each.file.remote.filename: held_file(each.file, each.location) for each in had}
+        kept = {file.filename for file in decision.kept}
+        rows = [
+            HeldRow(
+                project=project,
+                filename=each.file.filename,
+                since=each.since,
+                due_at=each.due,
+                # Where upstream speaks of other bytes by now, those that were held before stay.
+                file=fetched.get(each.file.filename) or before.held_file(each.file.filename),
+            )
+            for each in decision.held
+        ]
+        # What a person has released stays so until it is here.
+        rows += [
+            row
+            for row in before.held.values()
+            if row.lifted_at is not None and row.filename in kept and row.filename not in fetched
+        ]
+        self._discard_held(before, wanted=kept | {row.filename for row in rows})
+        return tuple(rows)
+
+    def _discard_held(self, before: Before, *, wanted: Collection[str]) -> None:
+        for row in before.held.values():
+            if row.file is not None and row.filename not in wanted:
+                discard(str(self._web), row.file)
+
     async def _acquire(
         self,
         project: NormalizedName,
-        files: tuple[RemoteFile, ...],
+        files: Sequence[RemoteFile],
         before: Before,
         *,
-        gone: AbstractSet[str] = frozenset(),
+        waiting: Collection[str] = (),
+        gone: Collection[str] = (),
         verify: bool,
     ) -> tuple[list[Acquired], list[FailedPart]]:
-        """``files`` as they are in the pool now, those that are, and those that could not be downloaded.
+        """``files`` as they are in the pool now, those that are, and those that could not be downloaded; the
+        names ``waiting`` are held.
 
         Those in ``gone`` are not upstream's any more: only the copies here can be had.
 
@@ -263,11 +312,11 @@ class ProjectSync:
             for number, file in remaining:
                 known = before.files.get(file.filename)
                 try:
-                    acquired[number] = (
-                        await self._keep(file, known, verify=verify)
-                        if file.filename in gone
-                        else await self._acquire_one(project, file, before, verify=verify)
-                    )
+                    if file.filename in gone:
+                        acquired[number] = await self._keep(file, known, verify=verify)
+                    else:
+                        acquire = self._hold_one if file.filename in waiting else self._acquire_one
+                        acquired[number] = await acquire(project, file, before, verify=verify)
                 except (MirrorError, OSError) as error:
                     if not _is_files_own(error):
                         raise
@@ -315,23 +364,33 @@ class ProjectSync:
     ) -> Acquired:
         if self._pool is None:
             return _elsewhere(project, file)
-        return await self._pool.acquire(
-            project,
-            file,
-            before.files.get(file.filename),
-            verify=verify,
-            past=before.past.get(file.filename),
-        )
+        known = before.files.get(file.filename)
+        held = before.held_file(file.filename)
+        if known is None and held is not None:
+            known = held
+            release(str(self._web), held)
+        past = before.past.get(file.filename)
+        return await self._pool.acquire(project, file, known, verify=verify, past=past)
+
+    async def _hold_one(
+        self, project: NormalizedName, file: RemoteFile, before: Before, *, verify: bool
+    ) -> Acquired:
+        assert self._held_pool is not None  # noqa: S101 - or nothing would be downloaded
+        held = before.held_file(file.filename)
+        past = before.past.get(file.filename)
+        return await self._held_pool.acquire(project, file, held, verify=verify, past=past)
 
     def _removed(self, planned: PlannedProject, before: Before, reading: Reading | None) -> Synced:
         # Readers see an empty page from now on, until the root index no longer lists the project and the
         # page goes too.
         known = before.project
         present = known is not None and known.present
+        self._discard_held(before, wanted=())
         return Synced(
             planned=planned,
             known=known,
             removed=True,
+            held=() if before.held else None,
             entry=None if reading is None else reading.entry,
             confirmed=None if reading is None else reading.confirmed,
             page=(
@@ -382,10 +441,11 @@ def _versions_left(page: ProjectPage, decision: Decision) -> tuple[str, ...]:
     A version that upstream itself lists without files stays, and so does one whose files are unknown:
     what to leave out is known only where a dropped file names it.
     """
-    if not decision.dropped:
+    unlisted = [each.file for each in decision.dropped] + [each.file for each in decision.held]
+    if not unlisted:
         return page.versions
     kept = {release_in(page.name, file.filename) for file in decision.kept}
-    emptied = {release_in(page.name, dropped.file.filename) for dropped in decision.dropped} - kept
+    emptied = {release_in(page.name, file.filename) for file in unlisted} - kept
     return tuple(version for version in page.versions if release_of(version) not in emptied)
 
 

@@ -1,13 +1,14 @@
 """What a run has read of upstream's pages, recorded a group at a time in one transaction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import Engine, bindparam, update
 
 from pypi_mirror.catalogue import Entry
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, write_entries
+from pypi_mirror.ledger.held_files import note_seen
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.results import Failed, add_failures
 from pypi_mirror.ledger.tables import plan
@@ -17,12 +18,13 @@ from pypi_mirror.model import PlannedProject, PlanState
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRead:
     """A project's page was read: ``entry`` is new, or ``confirmed`` says that the entry still holds; neither
-    where it was read before.
+    where it was read before. ``seen`` says since when new files count, by name.
     """
 
     planned: PlannedProject
     entry: Entry | None
     confirmed: Confirmed | None
+    seen: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def failure(self) -> None:
@@ -53,6 +55,7 @@ class PageReads:
         with self._engine.begin() as connection:
             hold(connection, self._run_id)
             write_entries(connection, [each.entry for each in read if each.entry is not None])
+            note_seen(connection, {each.planned.project: each.seen for each in read if each.seen})
             confirm_entries(connection, [e.confirmed for e in read if e.confirmed is not None], now=now)
             for done, values in ((read, {"unread": False}), (failed, {"state": PlanState.FAILED.value})):
                 if done:

@@ -16,6 +16,7 @@ from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger import backlog
 from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, note_selection, write_entries
 from pypi_mirror.ledger.facts import put_facts
+from pypi_mirror.ledger.held_files import HeldRow, replace_held
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, left_out, orphans, plan, projects
@@ -74,6 +75,7 @@ class Synced:
     Without ``only_forward`` a person has asked for it as upstream has it: then the serials that upstream has
     shown before mean nothing any more.
 
+    ``held`` are the files that wait from now on, None where those that the ledger has still do.
     ``failed`` are parts of it that could not be downloaded: the page is published without them, and the
     project is on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
     """
@@ -89,6 +91,7 @@ class Synced:
     waits: Loss | None = None
     entry: Entry | None = None
     confirmed: Confirmed | None = None
+    held: tuple[HeldRow, ...] | None = None
     made_entry: bytes | None = None
     made_decision: bytes | None = None
     serial: int | None = None
@@ -195,6 +198,7 @@ class Results:
             self._plan(connection, results)
             note_done(connection, [_done(r) for r in synced if not r.failed])
             self._left_out(connection, synced, ids)
+            replace_held(connection, {r.planned.project: r.held for r in synced if r.held is not None})
             write_entries(connection, [r.entry for r in synced if r.entry is not None])
             confirm_entries(connection, [r.confirmed for r in synced if r.confirmed is not None], now=now)
             note_selection(
@@ -450,6 +454,12 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
         "stated": remembered(file.remote.hashes),
         "removed_at": None,
     }
+
+
+def held_file(file: PooledFile, location: bytes) -> KnownFile:
+    """What the ledger keeps of a file that waits."""
+    row = _file_row(0, file, location, 0)
+    return KnownFile(**{name: row[name] for name in KnownFile.__dataclass_fields__})
 
 
 def _paths(known: KnownFile) -> list[str]:

@@ -16,6 +16,7 @@ from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import FactTable, put_facts
+from pypi_mirror.ledger.held_files import HeldFiles
 from pypi_mirror.ledger.lease import Lease
 from pypi_mirror.ledger.left_out import LeftOuts
 from pypi_mirror.ledger.listings import Listings
@@ -55,6 +56,7 @@ class Ledger:
         self.to_do = ToDo(engine)
         self.backlog = Backlog(engine, clock)
         self.left_out = LeftOuts(engine)
+        self.held_files = HeldFiles(engine)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
         self.locations = Locations(engine, clock)

@@ -143,6 +143,32 @@ past_files: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Files of upstream's pages that wait before ours list them ([cooldown]), in the pool's ``.held``. By name:
+# a project can wait as a whole.
+held_files: Final = Table(
+    "held_files",
+    metadata,
+    Column("project", _Name, primary_key=True),
+    Column("filename", String(255), primary_key=True),
+    # When upstream's page had no such file yet, or when its time began.
+    Column("since", BigInteger, nullable=False),
+    # NULL until it was decided.
+    Column("due_at", BigInteger),
+    # As in ``files``; NULL until it was downloaded.
+    Column("location", LargeBinary(32)),
+    Column("sha256", LargeBinary(32)),
+    Column("size", BigInteger),
+    Column("metadata_sha256", LargeBinary(32)),
+    Column("provenance_sha256", LargeBinary(32)),
+    Column("stated", LargeBinary(16)),
+    # A person has released it.
+    Column("lifted_at", BigInteger),
+    Column("lifted_by", Text),
+    Column("lifted_why", Text),
+    Index(None, "due_at"),
+    sqlite_with_rowid=False,
+)
+
 # Parts of upstream's page that ours lacks: files that could not be downloaded, and what was refused.
 left_out: Final = Table(
     "left_out",

@@ -11,10 +11,11 @@ from packaging.utils import NormalizedName
 from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
 from pypi_mirror.clock import utc
 from pypi_mirror.errors import UnreadableEntry, UpstreamDown, UpstreamError
+from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
-from pypi_mirror.policy import Policy, Refusal
+from pypi_mirror.policy import Context, Policy, Refusal
 from pypi_mirror.release_files import version_in
 
 __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
@@ -23,10 +24,12 @@ __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
 class FileState(StrEnum):
     """What the mirror has of a file.
 
-    ``HELD``: a page of ours lists it. ``TOMBSTONE``: it is on the disk, no page lists it. ``MISSING``: it is
-    to be mirrored and is not here yet. ``ABSENT``: it is not here, and is not to be.
+    ``LISTED``: a page of ours lists it. ``HELD``: it is in cooldown. ``TOMBSTONE``: it is on the disk, no
+    page lists it. ``MISSING``: it is to be mirrored and is not here yet. ``ABSENT``: it is not here, and is
+    not to be.
     """
 
+    LISTED = "listed"
     HELD = "held"
     TOMBSTONE = "tombstone"
     MISSING = "missing"
@@ -111,6 +114,10 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
             trouble = f"upstream could not be asked: {error}"
     held = mirror.ledger.projects.known([name]).get(name)
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
+    waiting_files = mirror.ledger.held_files.of([name]).get(name, {})
+    context = Before(
+        project=held, files=files, held=waiting_files, as_of=mirror.ledger.facts.as_of or 0
+    ).context({})
     lacks = mirror.ledger.left_out.of([name]).get(name, [])
     failed = {each.part.filename or "": each.part.reason for each in lacks if each.error is not None}
     refused = (*(() if page is None else page.refused), *(each.part for each in lacks if each.error is None))
@@ -130,7 +137,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         files=tuple(
             replace(file, trouble=failed.get(file.filename)) if file.mirrored or not file.upstream else file
             for file in _explained(
-                mirror.policy, page or ProjectPage(name=name, serial=None, etag=None), files
+                mirror.policy, page or ProjectPage(name=name, serial=None, etag=None), files, context
             )
         ),
         refused=tuple(dict.fromkeys(refused)),
@@ -171,6 +178,7 @@ def _explained(
     policy: Policy,
     page: ProjectPage,
     held: Mapping[str, KnownFile],
+    context: Context,
 ) -> tuple[FileExplained, ...]:
     """The files of upstream's page in its order, then those that only the ledger has, by name."""
     listed = {file.filename for file in page.files}
@@ -189,7 +197,7 @@ def _explained(
             (policy, page, True),
             (policy.by_file, replace(page, versions=(), files=own), False),
         )
-        for refusals in [rules.refusals(part)]
+        for refusals in [rules.refusals(part, context)]
         for file in part.files
     )
 
@@ -218,12 +226,19 @@ def _file(
         refusals=refusals,
         admitted_by=None if root is None else root.rule,
         asked_by=None if root is None else root.by,
-        state=_state(known, mirrored=mirrored),
+        state=_state(known, mirrored=mirrored, is_held=_is_held(refusals)),
         locked_by=locked_by if mirrored else None,
     )
 
 
-def _state(known: KnownFile | None, *, mirrored: bool) -> FileState:
+def _is_held(refusals: tuple[Refusal, ...]) -> bool:
+    """Whether nothing but the cooldown speaks against a file."""
+    return bool(refusals) and all(each.holds for each in refusals)
+
+
+def _state(known: KnownFile | None, *, mirrored: bool, is_held: bool) -> FileState:
     if known is not None:
-        return FileState.HELD if known.removed_at is None else FileState.TOMBSTONE
+        return FileState.LISTED if known.removed_at is None else FileState.TOMBSTONE
+    if is_held:
+        return FileState.HELD
     return FileState.MISSING if mirrored else FileState.ABSENT

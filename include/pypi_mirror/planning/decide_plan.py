@@ -52,6 +52,7 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
     files = mirror.ledger.projects.files_of([k.id for k in known.values()])
     past = mirror.ledger.projects.past_files(names)
     entries = mirror.ledger.catalogue.entries(names)
+    held, as_of = mirror.ledger.held_files.of(names), mirror.ledger.facts.as_of or 0
     found = []
     for name in names:
         project = known.get(name)
@@ -61,6 +62,8 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
                 files={} if project is None else files[project.id],
                 past=past.get(name, {}),
                 entry=entries.get(name),
+                held=held.get(name, {}),
+                as_of=as_of,
             )
         )
     return found

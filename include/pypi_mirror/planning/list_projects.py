@@ -37,6 +37,8 @@ from pypi_mirror.upstream.index_snapshot import load_snapshot
 _CHUNK: Final = 5_000
 # Pages of projects that are here which a run reads besides, where the catalogue lacks them.
 _READ_A_RUN: Final = 20_000
+# Projects that end their cooldown which a run takes at most.
+_DUE_AT_ONCE: Final = 20_000
 
 
 def list_projects(mirror: Mirror, run_id: int) -> int:
@@ -51,6 +53,7 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
     _write(mirror, run, rest=goes_on(mirror, run))
     if run.request.kind is RunKind.SYNC:
         mirror.ledger.plan.add(run_id, _never_read(mirror))
+        mirror.ledger.plan.add(run_id, due_projects(mirror))
     if run.request.kind is RunKind.SYNC and run.source == "index":
         strays = StrayPages(mirror, run)
         mirror.ledger.plan.add(run_id, strays.plan())
@@ -72,6 +75,16 @@ def _write(mirror: Mirror, run: Run, *, rest: bool) -> None:
         mirror.ledger.to_do.add_to_plan(run.id, held=run.source == "index")
     if run.request.kind is RunKind.SYNC:
         mirror.ledger.plan.add(run.id, (_again(mirror, entry) for entry in mirror.ledger.backlog.due()))
+
+
+def due_projects(mirror: Mirror) -> Iterator[PlannedProject]:
+    """Projects with files that wait no longer; by what was read of upstream's pages before."""
+    names = mirror.ledger.held_files.due(mirror.ledger.facts.as_of or 0, _DUE_AT_ONCE)
+    known = mirror.ledger.projects.known(names)
+    for name in names:
+        have = known.get(name)
+        if have is not None:
+            yield replace(asked_for(have, "files end their cooldown"), serial=have.serial, unread=False)
 
 
 def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:

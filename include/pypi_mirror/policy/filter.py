@@ -1,6 +1,7 @@
 """What every filter is: a dataclass whose fields are its options, with the decision that they ask for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Self, TypeVar
 
@@ -22,6 +23,11 @@ RELEASES = Section(
     doc="Which releases of a project are mirrored.",
     see="[Filters](filters.md#newest-releases)",
 )
+COOLDOWN = Section(
+    name="cooldown",
+    doc="How long new files wait before they are listed.",
+    see="[Cooldown](cooldown.md)",
+)
 PLATFORM = Section(name="platform", doc="Which files are mirrored.", see="[Filters](filters.md#environments)")
 
 
@@ -33,8 +39,36 @@ class Stage(IntEnum):
 
     RELEASES = 1
     FILES = 2
-    COUNTS = 3
+    TIMES = 3
+    """What is held back does not count, and comes on top."""
+    COUNTS = 4
     """Those that count see what all others keep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What is known of a project beside upstream's page, by file name; times are seconds since 1970.
+
+    ``as_of`` is the moment of the decision, by upstream's clock. ``listed`` is what our page has, ``seen``
+    when upstream's page had no such file yet, or had it first where it states no upload time. ``lifted`` is
+    what a person has released from the cooldown.
+    """
+
+    as_of: int = 0
+    listed: frozenset[str] = frozenset()
+    seen: Mapping[str, int] = field(default_factory=dict)
+    lifted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """Why and until when a file waits, ``due`` None for one that is left out instead; ``since`` is when its
+    time began.
+    """
+
+    since: int
+    due: int | None
+    reason: str
 
 
 class Filter:
@@ -65,6 +99,12 @@ class Filter:
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         """Return why ``file`` is not mirrored, None where this filter keeps it."""
         return None
+
+    def hold(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, Hold]:
+        """Return which of ``files`` have to wait, by file name."""
+        return {}
 
     def beside(self, others: "Sequence[Filter]") -> Self:
         """Return the filter as it decides beside ``others``, for one that has to know of them."""

@@ -4,13 +4,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.policy.filter import F, Filter, Stage, find
+from pypi_mirror.policy.filter import Context, F, Filter, Hold, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.roots import Root
+
+NOTHING_KNOWN: Final = Context()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,22 +25,38 @@ class DroppedFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """A rule that excludes a file: the setting (``[blocklist] platforms``), and half a sentence."""
+class HeldFile:
+    """A file that is mirrored and not listed before ``due`` (seconds since 1970); ``since`` is when its time
+    began, ``reason`` names the setting.
+    """
 
-    setting: str
+    file: RemoteFile
+    since: int
+    due: int
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """A rule that excludes a file: the setting (``[blocklist] platforms``), and half a sentence. One that
+    ``holds`` it excludes it for a time.
+    """
+
+    setting: str
+    reason: str
+    holds: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Every file of a project page, in the page's order, on one side or the other.
+    """Every file of a project page, in the page's order: ``kept`` is listed, ``held`` waits, the rest goes.
 
     ``rejected`` says why the whole project is not mirrored, by what its page says; None where it is.
     """
 
     kept: tuple[RemoteFile, ...]
     dropped: tuple[DroppedFile, ...]
+    held: tuple[HeldFile, ...] = ()
     rejected: str | None = None
 
 
@@ -74,7 +93,7 @@ class Policy:
             *(
                 each
                 for each in self.filters
-                if each.stage < Stage.COUNTS and type(each).reject_page is Filter.reject_page
+                if each.stage < Stage.TIMES and type(each).reject_page is Filter.reject_page
             )
         )
 
@@ -86,7 +105,7 @@ class Policy:
         """Return why ``project`` is mirrored, or why it is not, for people."""
         return self.rejection_reason(project) or self._allowed.reason_to_admit(project)
 
-    def decide(self, page: ProjectPage) -> Decision:
+    def decide(self, page: ProjectPage, context: Context = NOTHING_KNOWN) -> Decision:
         """Return which files of ``page`` are mirrored; of a project that is not selected, none."""
         rejected = self.rejection_reason(page.name) or next(self._page_refusals(page), None)
         if rejected is not None:
@@ -97,17 +116,33 @@ class Policy:
             )
         kept = page.files
         reasons: dict[str, str] = {}
+        held: list[HeldFile] = []
         for each in self.filters:
-            if found := each.reject_files(page.name, kept):
+            found = dict(each.reject_files(page.name, kept))
+            for file, hold in _holds(each, page.name, kept, context):
+                if hold.due is None:
+                    found[file.filename] = hold.reason
+                else:
+                    held.append(HeldFile(file=file, since=hold.since, due=hold.due, reason=hold.reason))
+            if found or held:
                 reasons.update(found)
-                kept = tuple(file for file in kept if file.filename not in found)
+                out = found.keys() | {each.file.filename for each in held}
+                kept = tuple(file for file in kept if file.filename not in out)
         dropped = (file for file in page.files if file.filename in reasons)
         return Decision(
             kept=kept,
             dropped=tuple(DroppedFile(file=file, reason=reasons[file.filename]) for file in dropped),
+            held=tuple(held),
         )
 
-    def refusals(self, page: ProjectPage) -> Mapping[str, tuple[Refusal, ...]]:
+    @cached_property
+    def holds(self) -> bool:
+        """Whether files may have to wait."""
+        return any(type(each).hold is not Filter.hold for each in self.filters)
+
+    def refusals(
+        self, page: ProjectPage, context: Context = NOTHING_KNOWN
+    ) -> Mapping[str, tuple[Refusal, ...]]:
         """Return all that excludes files of a selected project, by file name, that of ``decide`` first.
 
         A filter sees the files that earlier ones keep, as when deciding; then it is asked about the others,
@@ -123,12 +158,17 @@ class Policy:
             found.update((file.filename, list(of_page)) for file in page.files)
         for each in self.filters:
             kept = [file for file in page.files if file.filename not in found]
+            held = _holds(each, page.name, page.files, context)
             others = [file for file in page.files if file.filename in found and each.stage < Stage.COUNTS]
             for filename, reason in (
                 *each.reject_files(page.name, kept).items(),
                 *each.reject_files(page.name, others).items(),
             ):
                 found[filename].append(Refusal(setting=each.setting(), reason=reason))
+            for file, hold in held:
+                found[file.filename].append(
+                    Refusal(setting=each.setting(), reason=hold.reason, holds=hold.due is not None)
+                )
         return {filename: tuple(refusals) for filename, refusals in found.items()}
 
     def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
@@ -175,3 +215,10 @@ class Policy:
         """The filters that reject projects; the blocklist's reason is said before the allowlist's."""
         rejecting = [each for each in self.filters if type(each).reject_project is not Filter.reject_project]
         return tuple(reversed(rejecting))
+
+
+def _holds(
+    rule: Filter, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+) -> Iterator[tuple[RemoteFile, Hold]]:
+    held = rule.hold(project, files, context)
+    return ((file, held[file.filename]) for file in files if file.filename in held)

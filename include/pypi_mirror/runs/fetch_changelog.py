@@ -18,7 +18,7 @@ from pypi_mirror.changes.upstream_identity import (
     sample_of,
 )
 from pypi_mirror.changes.upstream_index import find_simple_root, upstream_index
-from pypi_mirror.changes.upstream_state import note_fetched, note_silence
+from pypi_mirror.changes.upstream_state import note_as_of, note_fetched, note_silence
 from pypi_mirror.errors import MirrorError, UpstreamError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run, RunRequest, names
@@ -81,6 +81,7 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
         except UpstreamError as error:
             note_silence(mirror, error)
             raise
+        note_as_of(mirror, control)
     if fetched.filters_changed:
         log.info("the filters changed since the last complete run: all projects are looked at")
     note_clock(mirror, control.lead)

@@ -93,7 +93,9 @@ def read_range(
 
             async def work(project: PlannedProject, before: Before) -> PageRead:
                 reading = await reader.read(project, before.project, before.entry)
-                return PageRead(planned=project, entry=reading.entry, confirmed=reading.confirmed)
+                return PageRead(
+                    planned=project, entry=reading.entry, confirmed=reading.confirmed, seen=reading.seen
+                )
 
             # What was read, or has failed, is not unread any more.
             while planned := mirror.ledger.plan.unread(run_id, _AT_ONCE, within):

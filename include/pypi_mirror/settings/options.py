@@ -5,14 +5,23 @@ from typing import Any
 
 from pypi_mirror.options import Option, options_of
 from pypi_mirror.policy import FILTERS
+from pypi_mirror.policy.filter import COOLDOWN
 from pypi_mirror.settings.alerts import ALERTS, Alerts
 from pypi_mirror.settings.audit import AUDIT, Audit
+from pypi_mirror.settings.cooldown import CooldownSchedule
 from pypi_mirror.settings.removal import REMOVAL, RemovalGuard
 from pypi_mirror.settings.schedule import SCHEDULE, Schedule
 from pypi_mirror.settings.site import SITE, Site
 from pypi_mirror.settings.values import LEDGER, MIRROR, Settings
 
-PARTS = {"guard": RemovalGuard, "site": Site, "schedule": Schedule, "audit": Audit, "alerts": Alerts}
+PARTS = {
+    "guard": RemovalGuard,
+    "site": Site,
+    "schedule": Schedule,
+    "audit": Audit,
+    "alerts": Alerts,
+    "cooldown": CooldownSchedule,
+}
 """The parts of Settings by field."""
 
 _FIELDS: dict[type | None, str] = {part: field for field, part in PARTS.items()}
@@ -29,6 +38,7 @@ OPTIONS: tuple[Option, ...] = tuple(
         chain(
             options_of(Settings, MIRROR),
             *(each.options() for each in FILTERS),
+            options_of(CooldownSchedule, COOLDOWN),
             options_of(RemovalGuard, REMOVAL),
             options_of(Site, SITE),
             options_of(Schedule, SCHEDULE),

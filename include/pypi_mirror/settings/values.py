@@ -21,6 +21,7 @@ from pypi_mirror.policy import Policy
 from pypi_mirror.settings.alerts import Alerts
 from pypi_mirror.settings.audit import Audit
 from pypi_mirror.settings.bandersnatch import Comparison
+from pypi_mirror.settings.cooldown import CooldownSchedule
 from pypi_mirror.settings.removal import REMOVAL, RemovalGuard
 from pypi_mirror.settings.schedule import Schedule
 from pypi_mirror.settings.site import Site
@@ -281,6 +282,7 @@ class Settings:
     site: Site = field(default_factory=Site)
     schedule: Schedule = field(default_factory=Schedule)
     audit: Audit = field(default_factory=Audit)
+    cooldown: CooldownSchedule = field(default_factory=CooldownSchedule)
     alerts: Alerts = field(default_factory=Alerts)
 
     @property

@@ -5,7 +5,7 @@ import { duration, secondsSince } from "./wording.js";
 
 const TONES = { success: "good", failed: "bad", running: "info", queued: "info", paused: "warn" };
 
-export const KINDS = { sync: "sync", backfill: "backfill", selected: "named projects", audit: "audit" };
+export const KINDS = { sync: "sync", backfill: "backfill", selected: "named projects", audit: "audit", cooldown: "cooldown" };
 
 export const runState = (state) => badge(state, TONES[state]);
 

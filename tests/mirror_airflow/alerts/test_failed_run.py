@@ -14,6 +14,7 @@ from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.results import Failed
+from pypi_mirror.settings.cooldown import CooldownSchedule
 from pypi_mirror.settings.values import Alerts, Audit, Schedule
 from tests.ledger.samples import planned
 
@@ -73,6 +74,7 @@ def configuration() -> Configuration:
         schedule=Schedule(cron="0 * * * *"),
         alerts=Alerts(),
         audit=Audit(),
+        cooldown=CooldownSchedule(),
         settings=None,
     )
 

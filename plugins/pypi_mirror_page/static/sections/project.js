@@ -9,7 +9,7 @@ import { empty, load } from "../loading.js";
 import { ago, count, number, size } from "../wording.js";
 
 const PAGE = 100;
-const STATES = { held: ["on the mirror", "good"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
+const STATES = { listed: ["on the mirror", "good"], held: ["in cooldown", "info"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
 
 export const showProject = (context, place, name) => {
   const path = `projects/${encodeURIComponent(name)}`;

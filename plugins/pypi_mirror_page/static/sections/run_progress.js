@@ -8,7 +8,7 @@ import { ago, count, duration, number, percent, size } from "../wording.js";
 
 const WHILE_RUNNING = 3, WHILE_IDLE = 20;
 const STEP = 0.1;
-const KINDS = { sync: "Sync", backfill: "Backfill", selected: "Sync of named projects", audit: "Audit" };
+const KINDS = { sync: "Sync", backfill: "Backfill", selected: "Sync of named projects", audit: "Audit", cooldown: "Cooldown" };
 
 export const runProgress = (context, place) => {
   let run = null, expected = null, announced = null;

@@ -1,0 +1,149 @@
+"""``pypi-mirror cooldown``: the files that wait, and releasing them."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.cli.label import new_label
+from pypi_mirror.cli.output import say
+from pypi_mirror.cli.parser import add_common_options
+from pypi_mirror.cli.sync import ended, who
+from pypi_mirror.cli.sync_report import print_report
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.held_files import HeldRow
+from pypi_mirror.mirror import Mirror, open_mirror
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.options.packages import ReleaseRule, parse_blocked_package
+from pypi_mirror.options.parsers import BadValue
+from pypi_mirror.policy.roots import Roots
+from pypi_mirror.runs.end_cooldown import end_cooldown, lift
+from pypi_mirror.settings.read import read_settings
+from pypi_mirror.wording import count, moment_of
+
+
+def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
+    parser = verbs.add_parser(
+        "cooldown",
+        parents=[common],
+        help="list the files that wait, and release them",
+        examples=(
+            "pypi-mirror cooldown                                     # which files wait, and until when",
+            'pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',
+            "pypi-mirror cooldown end                                 # list now what is due",
+        ),
+    )
+    parser.set_defaults(run=_run_list, packages=[])
+    parser.add_argument("--json", action="store_true", help="list as JSON")
+    behind = argparse.ArgumentParser(add_help=False)
+    add_common_options(behind, defaults=False)
+    actions = parser.add_subparsers(metavar="ACTION")
+    listing = actions.add_parser(
+        "list",
+        parents=[behind],
+        help="which files wait, and until when",
+        examples=("pypi-mirror cooldown list requests --json",),
+    )
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
+    lifting = actions.add_parser(
+        "lift",
+        parents=[behind],
+        help="release files before they are due; the next run lists them",
+        examples=('pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',),
+    )
+    lifting.add_argument("--why", required=True, metavar="TEXT", help="the reason, kept with the file")
+    ending = actions.add_parser(
+        "end",
+        parents=[behind],
+        help="list the files that are due, as [cooldown] cron does",
+        examples=("pypi-mirror cooldown end",),
+    )
+    for action, run, number in ((listing, _run_list, "*"), (lifting, _run_lift, "+")):
+        action.add_argument(
+            "packages",
+            nargs=number,
+            type=_rule,
+            metavar="PROJECT",
+            help="a project, or releases of it (requests, requests==2.33)",
+        )
+        action.set_defaults(run=run)
+    ending.set_defaults(run=_run_end)
+
+
+def _rule(text: str) -> ReleaseRule:
+    try:
+        return parse_blocked_package(text)
+    except BadValue as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _run_list(arguments: argparse.Namespace) -> int:
+    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
+        rows = _chosen(mirror, arguments.packages)
+        if arguments.json:
+            print(json.dumps([_document(row) for row in rows], indent=1))
+            return 0
+        for row in rows:
+            say(f"{row.filename}: {_state(row)}")
+        projects = len({row.project for row in rows})
+        print(f"{count(len(rows), 'file')} of {count(projects, 'project')} in cooldown.")
+    return 0
+
+
+def _run_lift(arguments: argparse.Namespace) -> int:
+    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
+        rows = [row for row in _chosen(mirror, arguments.packages) if row.lifted_at is None]
+        if not rows:
+            raise MirrorError("no file of these is in cooldown; `pypi-mirror cooldown list` shows which are")
+        lift(mirror, rows, by=who(), why=arguments.why)
+        for row in rows:
+            say(f"{row.filename}: released")
+        print(f"{count(len(rows), 'file')} released; the next run lists them, or `pypi-mirror cooldown end`.")
+    return 0
+
+
+def _run_end(arguments: argparse.Namespace) -> int:
+    label = new_label()
+    with open_mirror(read_settings(arguments.config), must_exist=True) as mirror, ended(mirror, label):
+        outcome = end_cooldown(mirror, label)
+        if outcome is None:
+            print("No file is due.", file=sys.stdout)
+            return 0
+        print_report(mirror, outcome)
+        return 1 if outcome.tally.projects_failed else 0
+
+
+def _chosen(mirror: Mirror, rules: list[ReleaseRule]) -> list[HeldRow]:
+    rows = list(mirror.ledger.held_files.all())
+    if not rules:
+        return rows
+    roots = Roots(tuple(rules))
+    return [row for row in rows if _is_meant(roots, row.project, row.filename)]
+
+
+def _is_meant(roots: Roots, project: NormalizedName, filename: str) -> bool:
+    file = RemoteFile(filename=filename, url="")
+    return roots.whole(project) is not None or next(roots.admitting(project, file), None) is not None
+
+
+def _state(row: HeldRow) -> str:
+    if row.lifted_at is not None:
+        return f"released by {row.lifted_by} at {moment_of(row.lifted_at)}: {row.lifted_why}"
+    until = f"listed from {moment_of(row.due_at or 0)} on"
+    return until if row.file is not None else f"{until}, not downloaded yet"
+
+
+def _document(row: HeldRow) -> dict[str, Any]:
+    return {
+        "project": row.project,
+        "filename": row.filename,
+        "since": row.since,
+        "due_at": row.due_at,
+        "downloaded": row.file is not None,
+        "size": None if row.file is None else row.file.size,
+        "released_at": row.lifted_at,
+        "released_by": row.lifted_by,
+        "reason": row.lifted_why,
+    }

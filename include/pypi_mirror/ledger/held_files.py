@@ -1,0 +1,169 @@
+"""Files in cooldown: what upstream's pages have and ours do not list yet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from packaging.utils import NormalizedName
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
+
+from pypi_mirror.ledger.projects import KnownFile
+from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.tables import backlog, held_files, to_do
+from pypi_mirror.ledger.writing import upsert
+
+# A statement takes some ten thousand values.
+_CHUNK: Final = 5_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """A file that waits, or may have to: its time began at ``since``, it is ``due_at``, None until it was
+    decided. ``file`` is in the pool's ``.held``, None where it was not downloaded. ``lifted_by`` is who has
+    released it and ``lifted_why`` the reason. Times are seconds since 1970.
+    """
+
+    project: NormalizedName
+    filename: str
+    since: int
+    due_at: int | None = None
+    file: KnownFile | None = None
+    lifted_at: int | None = None
+    lifted_by: str | None = None
+    lifted_why: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldTotals:
+    """How many files of how many projects wait, and when the next is due (seconds since 1970)."""
+
+    files: int
+    projects: int
+    next_due: int | None
+
+
+class HeldFiles:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def of(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, dict[str, HeldRow]]:
+        """The files of ``names``, by name; of a few hundred projects."""
+        found: dict[NormalizedName, dict[str, HeldRow]] = {}
+        with self._engine.connect().execution_options(reading=True) as connection:
+            for row in map(_row, connection.execute(_OF, {"names": names})):
+                found.setdefault(row.project, {})[row.filename] = row
+        return found
+
+    def all(self) -> Iterator[HeldRow]:
+        """The files that wait, those due first; streamed."""
+        statement = select(held_files).where(_DECIDED)
+        yield from map(_row, stream(self._engine, statement.order_by(*_ORDER)))
+
+    def totals(self) -> "HeldTotals":
+        statement = select(
+            func.count(), func.count(held_files.c.project.distinct()), func.min(held_files.c.due_at)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            files, projects, next_due = connection.execute(statement.where(_DECIDED)).one()
+        return HeldTotals(files=files, projects=projects, next_due=next_due)
+
+    def due(self, as_of: int, limit: int) -> list[NormalizedName]:
+        """Up to ``limit`` projects with files to list: due ``as_of`` that time, or lifted.
+
+        Those of the backlog and those left to do wait for the run that does them.
+        """
+        others = [held_files.c.project.not_in(select(table.c.project)) for table in (backlog, to_do)]
+        statement = (
+            select(held_files.c.project)
+            .where(_is_due(as_of), *others)
+            .group_by(held_files.c.project)
+            .order_by(held_files.c.project)
+            .limit(limit)
+        )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            return [NormalizedName(name) for name in connection.scalars(statement)]
+
+    def lift(self, project: NormalizedName, filenames: Sequence[str], *, at: int, by: str, why: str) -> None:
+        """Note that a person releases these files of ``project``."""
+        statement = (
+            update(held_files)
+            .where(held_files.c.project == project, held_files.c.filename == bindparam("filename_"))
+            .values(lifted_at=at, lifted_by=by, lifted_why=why)
+        )
+        if filenames:
+            with self._engine.begin() as connection:
+                connection.execute(statement, [{"filename_": name} for name in filenames])
+
+
+def note_seen(connection: Connection, seen: Mapping[NormalizedName, Mapping[str, int]]) -> None:
+    """Within another subject's transaction: note since when files count; what is known stands."""
+    rows = [
+        {"project": project, "filename": filename, "since": since}
+        for project, files in seen.items()
+        for filename, since in files.items()
+    ]
+    upsert(connection, held_files, rows, keep_existing=True)
+
+
+def replace_held(connection: Connection, held: Mapping[NormalizedName, Sequence[HeldRow]]) -> None:
+    """Within another subject's transaction: these files of each project wait, and no others."""
+    names = list(held)
+    for start in range(0, len(names), _CHUNK):
+        chunk = names[start : start + _CHUNK]
+        connection.execute(delete(held_files).where(held_files.c.project.in_(chunk)))
+    upsert(connection, held_files, [_values(row) for rows in held.values() for row in rows])
+
+
+_OF: Final = select(held_files).where(held_files.c.project.in_(bindparam("names", expanding=True)))
+_DECIDED: Final = held_files.c.due_at.is_not(None)
+_ORDER: Final = (held_files.c.due_at, held_files.c.project, held_files.c.filename)
+
+
+def _is_due(as_of: int) -> ColumnElement[bool]:
+    return (held_files.c.due_at <= as_of) | held_files.c.lifted_at.is_not(None)
+
+
+def _row(row: Any) -> HeldRow:
+    file = None
+    if row.location is not None:
+        file = KnownFile(
+            filename=row.filename,
+            location=row.location,
+            sha256=row.sha256,
+            size=row.size,
+            metadata_sha256=row.metadata_sha256,
+            provenance=row.provenance_sha256 is not None,
+            provenance_sha256=row.provenance_sha256,
+            uploaded_at=None,
+            removed_at=None,
+            stated=row.stated,
+        )
+    return HeldRow(
+        project=NormalizedName(row.project),
+        filename=row.filename,
+        since=row.since,
+        due_at=row.due_at,
+        file=file,
+        lifted_at=row.lifted_at,
+        lifted_by=row.lifted_by,
+        lifted_why=row.lifted_why,
+    )
+
+
+def _values(row: HeldRow) -> dict[str, Any]:
+    file = row.file
+    return {
+        "project": row.project,
+        "filename": row.filename,
+        "since": row.since,
+        "due_at": row.due_at,
+        "location": None if file is None else file.location,
+        "sha256": None if file is None else file.sha256,
+        "size": None if file is None else file.size,
+        "metadata_sha256": None if file is None else file.metadata_sha256,
+        "provenance_sha256": None if file is None else file.provenance_sha256,
+        "stated": None if file is None else file.stated,
+        "lifted_at": row.lifted_at,
+        "lifted_by": row.lifted_by,
+        "lifted_why": row.lifted_why,
+    }

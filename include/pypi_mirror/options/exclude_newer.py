@@ -1,0 +1,79 @@
+"""``exclude-newer``: a duration (``7 days``, ``P7D``), or a moment (``2026-11-01``, RFC 3339)."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
+
+from pypi_mirror.options.parsers import BadValue
+from pypi_mirror.wording import count
+
+_UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}
+_WORDS: Final = re.compile(r"([0-9]{1,9})\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
+_ISO: Final = re.compile(
+    r"P(?=[0-9T])(?:([0-9]{1,6})W)?(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,7})H)?(?:([0-9]{1,8})M)?"
+    r"(?:([0-9]{1,9})S)?)?",
+    re.IGNORECASE,
+)
+_LONGEST: Final = 3650 * 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludeNewer:
+    """Files are held for so many ``seconds``, or those uploaded ``before`` a moment (seconds since 1970) are
+    mirrored and no others; the other one of the two is None.
+    """
+
+    seconds: int | None = None
+    before: int | None = None
+
+
+def parse_exclude_newer(text: str) -> ExcludeNewer:
+    """As uv reads its setting of that name, but for months and years, which have no fixed length.
+
+    A date means the whole of that day, in UTC.
+    """
+    seconds = _seconds(text.strip())
+    if seconds is not None:
+        if not 0 < seconds <= _LONGEST:
+            raise BadValue(f"{text!r} is not a duration of a second to ten years")
+        return ExcludeNewer(seconds=seconds)
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        pass
+    else:
+        return ExcludeNewer(before=int(datetime.combine(day + timedelta(days=1), time(), UTC).timestamp()))
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise BadValue(
+            f"{text!r} is neither a duration (7 days, 36 hours, P7D) nor a moment (2026-11-01, "
+            "2026-11-01T12:00:00Z)"
+        ) from error
+    if moment.tzinfo is None:
+        raise BadValue(f"{text!r} has no time zone; write it with one, like {text.strip()}Z")
+    return ExcludeNewer(before=int(moment.timestamp()))
+
+
+def format_exclude_newer(value: ExcludeNewer | None) -> str:
+    if value is None:
+        return ""
+    if value.seconds is not None:
+        unit, length = next(
+            (unit, length) for unit, length in reversed(_UNITS.items()) if value.seconds % length == 0
+        )
+        return count(value.seconds // length, unit).replace(",", "")
+    moment = datetime.fromtimestamp(value.before or 0, UTC)
+    if moment.time() == time():
+        return (moment.date() - timedelta(days=1)).isoformat()
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _seconds(text: str) -> int | None:
+    if found := _WORDS.fullmatch(text):
+        return int(found[1]) * _UNITS[found[2].lower()]
+    if found := _ISO.fullmatch(text):
+        units = (_UNITS["week"], _UNITS["day"], _UNITS["hour"], _UNITS["minute"], 1)
+        return sum(int(number or 0) * unit for number, unit in zip(found.groups(), units, strict=True))
+    return None

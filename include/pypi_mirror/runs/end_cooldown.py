@@ -1,0 +1,69 @@
+"""A light run: list the files whose cooldown is over, and ask upstream for nothing but the time."""
+
+import logging
+from typing import Final
+
+from pypi_mirror.changes.upstream_state import note_as_of
+from pypi_mirror.ledger.cutting import UNCUT
+from pypi_mirror.ledger.held_files import HeldRow
+from pypi_mirror.ledger.runs import RunRequest
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import RunKind
+from pypi_mirror.planning.decide_plan import decide_plan
+from pypi_mirror.planning.list_projects import due_projects
+from pypi_mirror.planning.removals import waiting_for_approval
+from pypi_mirror.runs.download_projects import download_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import Report, fail_run, report
+
+log = logging.getLogger(__name__)
+
+RULES_DIFFER: Final = "the rules changed since the last complete sync; the next one lists what is due"
+
+
+def end_cooldown(mirror: Mirror, label: str) -> Report | None:
+    """List the files that are due in a run of this ``label``; None where none is.
+
+    Nothing leaves a page: a project of which the new file takes another one off waits for the next sync, and
+    so does everything while the rules have changed or a plan is awaiting approval.
+
+    Takes the mirror's lease; raises MirrorBusy while another run has it.
+    """
+    with mirror.control() as control:
+        note_as_of(mirror, control)
+    if not list(due_projects(mirror)):
+        return None
+    if mirror.ledger.facts.selection != mirror.selection:
+        log.info("%s", RULES_DIFFER)
+        return None
+    if waiting_for_approval(mirror) is not None:
+        log.info("a plan is awaiting approval: the sync that it is of lists what is due")
+        return None
+    mirror.ledger.lease.take(label)
+    try:
+        run = mirror.ledger.runs.begin(RunRequest(label=label, kind=RunKind.COOLDOWN))
+        cursor = mirror.ledger.facts.cursor
+        mirror.ledger.runs.fetched(run.id, source="ledger", cursor_from=cursor, cursor_to=cursor)
+        mirror.ledger.runs.planned(run.id, policy=mirror.selection)
+        mirror.ledger.plan.write(run.id, due_projects(mirror))
+        decide_plan(mirror, mirror.ledger.runs.get(run.id))
+        losing = {planned.project for planned in mirror.ledger.plan.losing(run.id)}
+        adding = [each for each in mirror.ledger.plan.projects(run.id) if each.project not in losing]
+        mirror.ledger.plan.write(run.id, adding)
+        download_projects(mirror, run.id, UNCUT)
+        # What a sync left unpublished, for it had to stop, is for a sync to publish.
+        if mirror.ledger.facts.unpublished in (None, str(run.id)):
+            rebuild_index(mirror, run.id)
+        return report(mirror, run.id)
+    except BaseException as error:
+        fail_run(mirror, label, str(error) or type(error).__name__)
+        raise
+
+
+def lift(mirror: Mirror, rows: list[HeldRow], *, by: str, why: str) -> None:
+    """Release held files before they are due: a person has looked at them, and says ``why``."""
+    now = int(mirror.clock())
+    for project in dict.fromkeys(row.project for row in rows):
+        names = [row.filename for row in rows if row.project == project]
+        mirror.ledger.held_files.lift(project, names, at=now, by=by, why=why)
+        log.warning("%s: %d files released from the cooldown by %s: %s", project, len(names), by, why)

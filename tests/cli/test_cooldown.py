@@ -1,0 +1,62 @@
+"""``pypi-mirror cooldown``: what waits, releasing it, and listing what is due."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pypi_mirror.cli import main
+from tests.cli.process import CommandLine
+from tests.warehouse import Upload, Warehouse, Wheel, running
+
+
+def test_files_wait_are_released_with_a_reason_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    now = datetime.now(UTC)
+    uploads = (
+        Upload(distribution=Wheel(name="alpha", version="1.0"), at=now - timedelta(days=30)),
+        Upload(distribution=Wheel(name="alpha", version="2.0"), at=now - timedelta(days=1)),
+        Upload(distribution=Wheel(name="alpha", version="3.0"), at=now - timedelta(hours=1)),
+    )
+    with running(Warehouse(*uploads)) as server:
+        path = CommandLine.of(tmp_path, server).configuration
+        with path.open("a") as file:
+            file.write("[cooldown]\nexclude-newer = 7 days\n")
+        conf = str(path)
+        page = tmp_path / "mirror/web/simple/alpha/index.v1_json"
+
+        def listed() -> list[str]:
+            return [each["filename"].split("-")[1] for each in json.loads(page.read_bytes())["files"]]
+
+        def said(*words: str) -> tuple[int, str]:
+            capsys.readouterr()
+            code = main([*words, "-c", conf])
+            return code, "".join(capsys.readouterr())
+
+        assert main(["sync", "-c", conf, "--processes", "1"]) == 0
+        assert listed() == ["1.0"]
+        code, out = said("cooldown")
+        assert code == 0
+        assert "alpha-2.0-py3-none-any.whl: listed from 2" in out
+        assert "2 files of 1 project in cooldown." in out
+        assert "in cooldown     2 files of 1 project, the next is due at 2" in said("status")[1]
+        out = said("explain", "alpha")[1]
+        assert "held      alpha-3.0-py3-none-any.whl" in out
+        assert "1 of 3 files mirrored" in out
+        assert "in cooldown: 2" in out
+        assert said("cooldown", "end") == (0, "No file is due.\n")
+        code, out = said("cooldown", "lift", "beta", "--why", "no such")
+        assert code == 1
+        assert "no file of these is in cooldown" in out
+        code, out = said("cooldown", "lift", "alpha>=3", "--why", "fixes a hole")
+        assert (code, out.splitlines()[0]) == (0, "alpha-3.0-py3-none-any.whl: released")
+        rows = {row["filename"]: row for row in json.loads(said("cooldown", "list", "--json")[1])}
+        assert rows["alpha-3.0-py3-none-any.whl"]["reason"] == "fixes a hole"
+        assert rows["alpha-2.0-py3-none-any.whl"]["released_by"] is None
+        code, out = said("cooldown", "end")
+        assert code == 0
+        assert "1 project synced" in out
+        assert listed() == ["1.0", "3.0"]

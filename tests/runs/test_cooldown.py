@@ -1,0 +1,236 @@
+"""``[cooldown]``: new files wait, are fetched meanwhile, and are listed when they are due, never earlier."""
+
+from datetime import UTC, datetime
+
+import pytest
+from packaging.utils import NormalizedName
+
+from pypi_mirror.ledger.held_files import HeldRow
+from pypi_mirror.model import RunState
+from pypi_mirror.options.exclude_newer import parse_exclude_newer
+from pypi_mirror.options.packages import parse_blocked_package
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
+from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
+from pypi_mirror.runs.end_cooldown import end_cooldown, lift
+from pypi_mirror.runs.report import Report
+from tests.runs.audit import audit, compare
+from tests.runs.bench import Bench, MakeBench
+from tests.warehouse import HTML_ONLY, Fault, RemoveFile, Status, Upload, Wheel
+
+DAY = 24 * 3600
+OLD = "alpha-1.0-py3-none-any.whl"
+NEW = "alpha-2.0-py3-none-any.whl"
+
+
+def cooldown(said: str = "7 days", *exempt: str) -> Cooldown:
+    return Cooldown(
+        exclude_newer=parse_exclude_newer(said),
+        exclude_newer_package=tuple(map(parse_blocked_package, exempt)),
+    )
+
+
+def upload(made: Bench, version: str, *, days_ago: float = 0, name: str = "alpha") -> None:
+    """Upstream gets a file at this time of the bench's clock."""
+    at = datetime.fromtimestamp(made.clock.now - days_ago * DAY, UTC)
+    made.server.apply(Upload(distribution=Wheel(name=name, version=version), at=at))
+
+
+def light(made: Bench) -> Report | None:
+    """What ``[cooldown] cron`` starts; upstream is asked for nothing but the time."""
+    made.clock.advance(minutes=1)
+    made.runs += 1
+    made.server.requests.reset()
+    with made.open() as mirror:
+        found = end_cooldown(mirror, f"light {made.runs}")
+    assert made.server.requests.count("page") == made.server.requests.count("file") == 0
+    assert made.server.requests.count() <= 1
+    return found
+
+
+def held(made: Bench) -> dict[str, HeldRow]:
+    with made.open() as mirror:
+        return {row.filename: row for row in mirror.ledger.held_files.all()}
+
+
+def files_in_held(made: Bench) -> list[str]:
+    place = made.web / "packages" / ".held"
+    return sorted(path.name for path in place.rglob("*") if path.is_file() and path.suffix == ".whl")
+
+
+@pytest.fixture
+def made(bench: MakeBench) -> Bench:
+    """A mirror of one project with an old file, under a cooldown of seven days."""
+    made = bench(policy=Policy(cooldown()))
+    upload(made, "1.0", days_ago=30)
+    assert made.sync().state is RunState.SUCCESS
+    assert made.listed("alpha") == [OLD]
+    upload(made, "2.0")
+    return made
+
+
+def test_a_new_file_is_fetched_at_once_and_listed_when_it_is_due(made: Bench) -> None:
+    made.sync()
+    assert (made.listed("alpha"), files_in_held(made)) == ([OLD], [NEW])
+    assert made.page("alpha")["versions"] == ["1.0"]
+    made.clock.advance(days=6.9)
+    assert light(made) is None
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    made.clock.advance(days=0.1)
+    found = light(made)
+    assert found is not None
+    assert (found.state, found.tally.projects_done) == (RunState.SUCCESS, 1)
+    assert made.listed("alpha") == [OLD, NEW]
+    assert made.page("alpha")["versions"] == ["1.0", "2.0"]
+    assert (files_in_held(made), held(made)) == ([], {})
+    assert made.pooled(NEW) is not None
+    assert light(made) is None
+    audit(made)
+    compare(made)
+
+
+def test_a_sync_lists_what_is_due_without_a_page_request(made: Bench) -> None:
+    made.sync()
+    made.clock.advance(days=7)
+    made.server.requests.reset()
+    made.sync()
+    assert made.listed("alpha") == [OLD, NEW]
+    assert made.server.requests.count("page") == made.server.requests.count("file") == 0
+
+
+def test_an_invented_upload_time_does_not_shorten_it(made: Bench) -> None:
+    upload(made, "3.0", days_ago=20)
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    made.clock.advance(days=6)
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    made.clock.advance(days=1)
+    assert light(made) is not None
+    assert len(made.listed("alpha")) == 3
+
+
+def test_what_is_listed_stays_when_it_is_switched_on(bench: MakeBench) -> None:
+    made = bench()
+    upload(made, "1.0")
+    made.sync()
+    made.change(policy=Policy(cooldown()))
+    upload(made, "2.0")
+    made.sync()
+    assert (made.listed("alpha"), files_in_held(made)) == ([OLD], [NEW])
+
+
+def test_switching_it_off_lists_all_at_once_and_downloads_nothing(made: Bench) -> None:
+    made.sync()
+    made.server.requests.reset()
+    made.change(policy=Policy())
+    made.sync()
+    assert made.listed("alpha") == [OLD, NEW]
+    assert made.server.requests.count("file") == 0
+    assert (files_in_held(made), held(made)) == ([], {})
+
+
+def test_a_clock_that_jumps_ahead_lists_nothing_early(made: Bench) -> None:
+    made.sync()
+    upstream = made.clock.now
+    made.server.follow(lambda: upstream)
+    made.clock.advance(days=400)
+    assert light(made) is None
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    upstream += 7 * DAY + 120
+    made.server.follow(lambda: upstream)
+    assert light(made) is not None
+    assert made.listed("alpha") == [OLD, NEW]
+
+
+def test_a_clock_that_falls_behind_keeps_nothing_for_years(made: Bench) -> None:
+    made.sync()
+    upstream = made.clock.now + 7 * DAY + 120
+    made.server.follow(lambda: upstream)
+    made.clock.advance(days=-400)
+    made.sync()
+    assert made.listed("alpha") == [OLD, NEW]
+
+
+def test_a_held_file_that_upstream_removes_is_never_listed(made: Bench) -> None:
+    made.sync()
+    made.server.apply(RemoveFile(project="alpha", filename=NEW))
+    made.sync()
+    assert (files_in_held(made), held(made)) == ([], {})
+    made.clock.advance(days=8)
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+
+
+def test_a_person_releases_a_file(made: Bench) -> None:
+    made.sync()
+    with made.open() as mirror:
+        lift(mirror, list(mirror.ledger.held_files.all()), by="Ada", why="fixes a hole")
+    assert light(made) is not None
+    assert made.listed("alpha") == [OLD, NEW]
+
+
+@pytest.mark.parametrize("rule", ["alpha", "al*", "alpha>=2"])
+def test_exempt_files_do_not_wait(made: Bench, rule: str) -> None:
+    made.change(policy=Policy(cooldown("7 days", rule)))
+    made.sync()
+    assert made.listed("alpha") == [OLD, NEW]
+
+
+def test_with_a_date_later_files_are_not_mirrored(made: Bench) -> None:
+    day = datetime.fromtimestamp(made.clock.now, UTC).date()
+    made.change(policy=Policy(cooldown(f"{day.replace(year=day.year - 1)}")))
+    made.sync()
+    assert (made.listed("alpha"), files_in_held(made)) == ([OLD], []), "what is listed stays"
+
+
+def test_a_light_run_only_adds(made: Bench) -> None:
+    made.change(policy=Policy(cooldown(), NewestReleases(keep_latest=1)))
+    made.sync()
+    assert made.listed("alpha") == [OLD], "what waits does not count"
+    made.clock.advance(days=8)
+    light(made)
+    assert made.listed("alpha") == [OLD]
+    made.sync()
+    assert made.listed("alpha") == [NEW]
+
+
+def test_a_new_project_waits_as_a_whole(made: Bench) -> None:
+    upload(made, "1.0", name="beta")
+    made.sync()
+    assert made.listed("beta") == []
+    made.clock.advance(days=7)
+    made.sync()
+    assert made.listed("beta") == ["beta-1.0-py3-none-any.whl"]
+
+
+def test_a_project_that_goes_takes_its_held_files_along(made: Bench) -> None:
+    made.sync()
+    made.select(blocked_projects={NormalizedName("alpha")})
+    made.sync()
+    assert (files_in_held(made), held(made)) == ([], {})
+
+
+def test_a_file_without_upload_time_counts_from_when_it_was_seen(bench: MakeBench) -> None:
+    made = bench(policy=Policy(cooldown()), behaviour=HTML_ONLY)
+    upload(made, "1.0", days_ago=30)
+    made.sync()
+    made.clock.advance(days=6.9)
+    made.sync()
+    assert made.listed("alpha") == []
+    made.clock.advance(days=0.2)
+    light(made)
+    assert made.listed("alpha") == [OLD]
+
+
+def test_a_file_that_cannot_be_fetched_ahead_is_on_the_backlog(made: Bench) -> None:
+    made.server.inject(Fault(path=f"*{NEW}", effect=Status(code=404), times=None))
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    assert "alpha" in made.backlog()
+    made.server.faults.clear()
+    made.clock.advance(days=1)
+    made.sync()
+    assert (files_in_held(made), made.backlog()) == ([NEW], {})
