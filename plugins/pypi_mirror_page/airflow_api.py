@@ -5,7 +5,6 @@ the server is reached from outside.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 from urllib.parse import quote
@@ -81,31 +80,19 @@ def run_link(dag_id: str, run_id: str) -> str:
 Airflow = Annotated[AirflowApi, Depends(AirflowApi)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartedRun:
-    """A run that Airflow has queued; ``link`` is relative to Airflow's root.
+async def start_run(airflow: AirflowApi, projects: Sequence[NormalizedName], *, note: str) -> dict[str, Any]:
+    """Start a run of ``projects`` alone, or with none of all that is due; Problem where Airflow refuses.
 
-    ``paused`` says that the DAG is paused: then the run waits until somebody switches it on.
+    Returns the run that Airflow has queued; ``link`` is relative to Airflow's root, and ``paused`` says that
+    the DAG is paused: then the run waits until somebody switches it on.
     """
-
-    dag_id: str
-    run_id: str
-    state: str
-    link: str
-    paused: bool
-
-
-async def start_run(airflow: AirflowApi, projects: Sequence[NormalizedName], *, note: str) -> StartedRun:
-    """A run of ``projects`` alone, or with none of all that is due. Raises Problem where Airflow refuses."""
-    run = await airflow.post(
-        f"dags/{DAG_ID}/dagRuns",
-        {"logical_date": None, "conf": {"projects": list(projects)}, "note": note},
-    )
+    body = {"logical_date": None, "conf": {"projects": list(projects)}, "note": note}
+    run = await airflow.post(f"dags/{DAG_ID}/dagRuns", body)
     dag = await airflow.find(f"dags/{DAG_ID}")
-    return StartedRun(
-        dag_id=DAG_ID,
-        run_id=run["dag_run_id"],
-        state=run["state"],
-        link=run_link(DAG_ID, run["dag_run_id"]),
-        paused=bool(dag and dag["is_paused"]),
-    )
+    return {
+        "dag_id": DAG_ID,
+        "run_id": run["dag_run_id"],
+        "state": run["state"],
+        "link": run_link(DAG_ID, run["dag_run_id"]),
+        "paused": bool(dag and dag["is_paused"]),
+    }

@@ -1,43 +1,25 @@
-"""What the plan that waits for a person would take off the pages, and where Airflow takes the answer."""
+"""What the plan that waits for a person would take off the pages, where the answer goes; tombstones."""
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.observing.overview import overview, removals_waiting
+from pypi_mirror.observing.tombstones import tombstone_page
 from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror_page.access import DAG_ID
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link
 from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror
 
-router = APIRouter(prefix="/api/removals")
+router = APIRouter(prefix="/api")
 
 TASK_ID: Final = "approve_removals"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
-    """The task that waits for the answer.
-
-    ``answer`` is where it goes, relative to Airflow's root: PATCH ``{"chosen_options": [one of options]}``.
-    ``link`` is the run's page in Airflow's UI.
-    """
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    subject: str
-    options: tuple[str, ...]
-    answer: str
-    link: str
-
-
-@router.get("")
+@router.get("/removals")
 async def get_removals(
     mirror: TheMirror, airflow: Airflow, after: After = None, limit: Limit = DEFAULT_LIMIT
 ) -> Json:
@@ -54,8 +36,12 @@ async def get_removals(
     )
 
 
-async def _approval(airflow: AirflowApi, run_id: str) -> Approval | None:
-    """None for a run of the command line, and for one that waits no more, with an answer or without."""
+async def _approval(airflow: AirflowApi, run_id: str) -> dict[str, Any] | None:
+    """The task that waits for the answer; None for a run of the command line, and for one that waits no more.
+
+    ``answer`` is where it goes, relative to Airflow's root: PATCH ``{"chosen_options": [one of options]}``.
+    ``link`` is the run's page in Airflow's UI.
+    """
     run = f"dags/{DAG_ID}/dagRuns/{quote(run_id, safe='')}/taskInstances/{TASK_ID}"
     task = await airflow.find(run)
     if task is None or task["state"] not in ("awaiting_input", "deferred"):
@@ -64,13 +50,19 @@ async def _approval(airflow: AirflowApi, run_id: str) -> Approval | None:
     question = await airflow.find(path)
     if question is None:
         return None
-    return Approval(
-        dag_id=DAG_ID,
-        run_id=run_id,
-        task_id=TASK_ID,
-        map_index=task["map_index"],
-        subject=question["subject"],
-        options=tuple(question["options"]),
-        answer=f"api/v2/{path}",
-        link=run_link(DAG_ID, run_id),
-    )
+    return {
+        "dag_id": DAG_ID,
+        "run_id": run_id,
+        "task_id": TASK_ID,
+        "map_index": task["map_index"],
+        "subject": question["subject"],
+        "options": question["options"],
+        "answer": f"api/v2/{path}",
+        "link": run_link(DAG_ID, run_id),
+    }
+
+
+@router.get("/tombstones")
+def get_tombstones(mirror: TheMirror, after: After = None, limit: Limit = DEFAULT_LIMIT) -> Json:
+    """Files that no page lists any more."""
+    return Json(tombstone_page(mirror, after, limit))

@@ -1,7 +1,6 @@
 """The newest runs of the DAGs in Airflow with what they did, and starting one."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -22,43 +21,20 @@ actions = APIRouter(prefix="/api/runs", dependencies=[MAY_ACT, SAME_ORIGIN])
 _SHOWN: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowRun:
-    """A run as Airflow has it; times are RFC 3339, ``link`` is relative to Airflow's root.
-
-    ``did`` is what the ledger says of it: None where that has no such run, or cannot be read.
-    """
-
-    run_id: str
-    type: str
-    state: str
-    queued_at: str | None
-    started_at: str | None
-    finished_at: str | None
-    started_by: str | None
-    note: str | None
-    link: str
-    did: PastRun | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AirflowDag:
-    """A DAG of the mirror: runs, newest first. ``next_run_at`` is None without a schedule."""
-
-    dag_id: str
-    paused: bool
-    next_run_at: str | None
-    runs: tuple[AirflowRun, ...]
-    link: str
-
-
 @router.get("")
 async def get_runs(airflow: Airflow, source: TheSource) -> Json:
-    """The DAGs of the mirror that Airflow knows and this person may see, each with its newest runs."""
+    """The DAGs of the mirror that Airflow knows and this person may see, each with its newest runs.
+
+    Times are RFC 3339, a ``link`` is relative to Airflow's root; ``next_run_at`` is null without a schedule.
+    ``did`` is what the ledger says of a run: null where that has no such run, or cannot be read.
+    """
     dags = [dag for dag_id in DAG_IDS if (dag := await _dag(airflow, dag_id)) is not None]
-    labels = [_label(dag.dag_id, run.run_id) for dag in dags for run in dag.runs]
+    labels = [_label(dag["dag_id"], run["run_id"]) for dag in dags for run in dag["runs"]]
     did = await run_in_threadpool(_of_ledger, source, labels)
-    return Json({"dags": [_with_what_runs_did(dag, did) for dag in dags]})
+    for dag in dags:
+        for run in dag["runs"]:
+            run["did"] = did.get(_label(dag["dag_id"], run["run_id"]))
+    return Json({"dags": dags})
 
 
 @actions.post("", dependencies=[NOTHING])
@@ -83,35 +59,29 @@ def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun
     return {run.request.label: past_run(run) for run in found if run is not None}
 
 
-def _with_what_runs_did(dag: AirflowDag, did: Mapping[str, PastRun]) -> AirflowDag:
-    runs = (replace(run, did=did.get(_label(dag.dag_id, run.run_id))) for run in dag.runs)
-    return replace(dag, runs=tuple(runs))
-
-
-async def _dag(airflow: AirflowApi, dag_id: str) -> AirflowDag | None:
+async def _dag(airflow: AirflowApi, dag_id: str) -> dict[str, Any] | None:
     dag = await airflow.find(f"dags/{dag_id}")
     if dag is None:
         return None
     answer = await airflow.find(f"dags/{dag_id}/dagRuns", {"limit": _SHOWN, "order_by": "-run_after"})
-    return AirflowDag(
-        dag_id=dag_id,
-        paused=dag["is_paused"],
-        next_run_at=dag["next_dagrun_run_after"],
-        runs=tuple(_run(run) for run in (answer or {}).get("dag_runs", ())),
-        link=f"dags/{dag_id}",
-    )
+    return {
+        "dag_id": dag_id,
+        "paused": dag["is_paused"],
+        "next_run_at": dag["next_dagrun_run_after"],
+        "runs": [_run(run) for run in (answer or {}).get("dag_runs", ())],
+        "link": f"dags/{dag_id}",
+    }
 
 
-def _run(run: dict[str, Any]) -> AirflowRun:
-    return AirflowRun(
-        run_id=run["dag_run_id"],
-        type=run["run_type"],
-        state=run["state"],
-        queued_at=run["queued_at"],
-        started_at=run["start_date"],
-        finished_at=run["end_date"],
-        started_by=run["triggering_user_name"],
-        note=run["note"],
-        link=run_link(run["dag_id"], run["dag_run_id"]),
-        did=None,
-    )
+def _run(run: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "run_id": run["dag_run_id"],
+        "type": run["run_type"],
+        "state": run["state"],
+        "queued_at": run["queued_at"],
+        "started_at": run["start_date"],
+        "finished_at": run["end_date"],
+        "started_by": run["triggering_user_name"],
+        "note": run["note"],
+        "link": run_link(run["dag_id"], run["dag_run_id"]),
+    }

@@ -1,13 +1,15 @@
-"""Who is logged in, and the state of the mirror: the verdict, the run under way, the past."""
+"""Who is logged in, and the state of the mirror: the verdict, the run under way, the past, audits."""
 
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from pypi_mirror.observing.coverage import coverage
 from pypi_mirror.observing.history import history
+from pypi_mirror.observing.metrics import CONTENT_TYPE, metrics
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.progress import progress
 from pypi_mirror.observing.verdict import no_mirror_yet, verdict
@@ -18,6 +20,7 @@ from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import MirrorSource, NoMirrorYet, TheMirror, TheSource
 
 router = APIRouter(prefix="/api")
+metrics_router = APIRouter()
 
 # What every part of the page looks at, of a mirror that is not there.
 _NOTHING: Final = {"running": None, "waiting": None, "backlog": 0, "parked": 0}
@@ -68,3 +71,15 @@ def get_progress(source: TheSource) -> Json:
 @router.get("/history")
 def get_history(mirror: TheMirror, days: Days = 30) -> Json:
     return Json(history(mirror, datetime.now(UTC) - timedelta(days=days)))
+
+
+@router.get("/audit")
+def get_audit(mirror: TheMirror) -> Json:
+    """How much of the mirror audits have looked at, and what they found."""
+    return Json(coverage(mirror))
+
+
+@metrics_router.get("/metrics")
+def get_metrics(mirror: TheMirror) -> Response:
+    """For Prometheus, which asks with a bearer token of Airflow; nginx serves the same without one."""
+    return Response(metrics(mirror), headers={"Content-Type": CONTENT_TYPE})
