@@ -25,7 +25,6 @@ from pypi_mirror.alerts.rules import (
     Observation,
     ObservedDisk,
     RunningRun,
-    WaitingPlan,
     conditions,
 )
 from pypi_mirror.settings.values import Alerts
@@ -35,7 +34,7 @@ HOUR, DAY = 3600, 86_400
 DISK = ObservedDisk(path="/srv/pypi", free=500, reserve=100)
 GOOD = EndedRun(label="good", failed=False, finished_at=NOW - 2 * HOUR, reason="no reason was recorded")
 BAD = EndedRun(label="bad", failed=True, finished_at=NOW - HOUR, reason="1 of 4 projects failed")
-WAITING = WaitingPlan(label="held", plan="abc", removes="6 projects", exceeded=("6 projects, 5 allowed",))
+WAITING = ApprovalNeeded(label="held", plan="abc", removes="6 projects", exceeded=("6 projects, 5 allowed",))
 
 
 def observed(**changes: Any) -> Observation:

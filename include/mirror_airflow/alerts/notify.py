@@ -13,7 +13,6 @@ from pypi_mirror.alerts.conditions import ApprovalNeeded
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.runs.raise_alerts import Event, note_delivery, note_event
-from pypi_mirror.settings.values import Settings
 
 if TYPE_CHECKING:
     from pypi_mirror.facts.values import Removals
@@ -27,9 +26,14 @@ def notify(configuration: Configuration, message: Message, event: Event, context
     It is also sent when the ledger cannot say whether they were. Raises AirflowException when a channel
     failed; the watch retries that one.
     """
-    settings = configuration.settings
-    if settings is None or not _notified_by_ledger(settings, message, event, context):
-        send(message, configuration.alerts, context)
+    if configuration.settings is not None:
+        try:
+            with open_mirror(configuration.settings) as mirror:
+                notify_from(mirror, message, event, context)
+            return
+        except MirrorError as error:
+            log.error("the ledger cannot say whether people were notified: %s", error)
+    send(message, configuration.alerts, context)
 
 
 def notify_from(mirror: Mirror, message: Message, event: Event, context: Context) -> None:
@@ -43,16 +47,6 @@ def notify_from(mirror: Mirror, message: Message, event: Event, context: Context
     note_delivery(mirror, pending, failed=tuple(failures))
     if failures:
         raise AirflowException(f"{not_sent(failures)}; pypi_mirror_watch retries it")
-
-
-def _notified_by_ledger(settings: Settings, message: Message, event: Event, context: Context) -> bool:
-    try:
-        with open_mirror(settings) as mirror:
-            notify_from(mirror, message, event, context)
-    except MirrorError as error:
-        log.error("the ledger cannot say whether people were notified: %s", error)
-        return False
-    return True
 
 
 class ApprovalNotifier(BaseNotifier):

@@ -45,16 +45,6 @@ class RunningRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingPlan:
-    """A plan that is awaiting approval; ``label`` is its run's."""
-
-    label: str
-    plan: str
-    removes: str
-    exceeded: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedDisk:
     """The pool's disk, in bytes, and when only ``reserve`` will be left; None where it does not fill up."""
 
@@ -86,7 +76,7 @@ class Observation:
     last_audit: EndedRun | None = None
     running: RunningRun | None = None
     paused_until: int | None = None
-    waiting: WaitingPlan | None = None
+    waiting: ApprovalNeeded | None = None
     parked: tuple[Parked, ...] = ()
     replaced: tuple[Replaced, ...] = ()
 
@@ -105,7 +95,8 @@ def _found(observed: Observation, limits: Alerts, notified: Mapping[str, Notifie
     yield from _failed(observed, LastRunFailed, observed.last_sync, notified)
     yield from _failed(observed, LastAuditFailed, observed.last_audit, notified)
     yield from _overdue(observed, limits)
-    yield from _approval(observed)
+    if observed.waiting is not None:
+        yield observed.waiting
     yield from _parked(observed, limits)
     yield from _replaced(observed, limits)
 
@@ -184,12 +175,6 @@ def _overdue(observed: Observation, limits: Alerts) -> Iterator[Condition]:
         return
     if observed.now - running.started_at >= limits.run_deadline * 3600:
         yield RunOverdue(label=running.label, started_at=running.started_at, hours=limits.run_deadline)
-
-
-def _approval(observed: Observation) -> Iterator[Condition]:
-    plan = observed.waiting
-    if plan is not None:
-        yield ApprovalNeeded(label=plan.label, plan=plan.plan, removes=plan.removes, exceeded=plan.exceeded)
 
 
 def _parked(observed: Observation, limits: Alerts) -> Iterator[Condition]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pypi_mirror.alerts.conditions import Parked, ProjectsParked, Replaced
+from pypi_mirror.alerts.conditions import ApprovalNeeded, Parked, ProjectsParked, Replaced
 from pypi_mirror.alerts.notification_state import (
     Notification,
     NotificationState,
@@ -23,7 +23,7 @@ from pypi_mirror.alerts.notification_state import (
     with_notified,
     with_pending,
 )
-from pypi_mirror.alerts.rules import EndedRun, Observation, ObservedDisk, RunningRun, WaitingPlan, conditions
+from pypi_mirror.alerts.rules import EndedRun, Observation, ObservedDisk, RunningRun, conditions
 from pypi_mirror.changes.upstream_state import ask_upstream, upstream_state
 from pypi_mirror.errors import FileReplaced
 from pypi_mirror.facts.facts import Facts
@@ -166,12 +166,12 @@ def _running(mirror: Mirror) -> RunningRun | None:
     return RunningRun(label=latest.request.label, started_at=latest.started_at)
 
 
-def _waiting(seen: Overview) -> WaitingPlan | None:
+def _waiting(seen: Overview) -> ApprovalNeeded | None:
     plan = seen.waiting
     if plan is None:
         return None
     removes = f"{count(plan.projects, 'project')}, {count(plan.files, 'file')} ({size(plan.bytes)})"
-    return WaitingPlan(label=plan.run, plan=plan.plan, removes=removes, exceeded=plan.exceeded)
+    return ApprovalNeeded(label=plan.run, plan=plan.plan, removes=removes, exceeded=plan.exceeded)
 
 
 def _ended(run: Run | None) -> EndedRun | None:
