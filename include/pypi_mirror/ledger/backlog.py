@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import backlog
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.ledger.writing import for_each, upsert
 
 # The first new try after a quarter of an hour, each next after twice as long, once a day at least; a
 # project that failed PARKED_AFTER times is parked and tried once a week.
@@ -29,6 +29,7 @@ PARKED_AFTER: Final = 10
 LOOKS_AGAIN: Final = 4
 # The error of a project that did not fail and that the next run has to decide about.
 PUT_OFF: Final = "Waiting"
+_THE_PROJECT: Final = backlog.c.project == bindparam("project_")
 _NOTHING: Final = {"serial": None, "exact": False, "announced": None, "gone": False}
 
 
@@ -132,25 +133,12 @@ class Backlog:
 
     def retry(self, projects: Sequence[NormalizedName]) -> None:
         """Make the projects due now, parked ones too; how often they failed stays known."""
-        if not projects:
-            return
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(backlog)
-                .where(backlog.c.project == bindparam("project_"))
-                .values(next_try_at=int(self._clock()), parked=False),
-                [{"project_": project} for project in projects],
-            )
+        again = update(backlog).values(next_try_at=int(self._clock()), parked=False)
+        for_each(self._engine, again.where(_THE_PROJECT), "project_", projects)
 
     def forget(self, projects: Sequence[NormalizedName]) -> None:
         """Take the projects off the backlog, current or not."""
-        if not projects:
-            return
-        with self._engine.begin() as connection:
-            connection.execute(
-                delete(backlog).where(backlog.c.project == bindparam("project_")),
-                [{"project_": project} for project in projects],
-            )
+        for_each(self._engine, delete(backlog).where(_THE_PROJECT), "project_", projects)
 
     def _read(self, condition: ColumnElement[bool]) -> list[BacklogEntry]:
         statement = select(backlog).where(condition).order_by(backlog.c.first_failed_at, backlog.c.project)

@@ -17,7 +17,7 @@ from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import KNOWN_FILE, KnownFile
 from pypi_mirror.ledger.reading import scalar, stream
 from pypi_mirror.ledger.tables import files, orphans, projects
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.ledger.writing import for_each, upsert
 from pypi_mirror.model import path_of
 
 # Projects whose files one query goes through: PyPI has twenty files a project on average.
@@ -97,13 +97,8 @@ class Locations:
             yield path
 
     def forget_orphans(self, paths: Sequence[str]) -> None:
-        if not paths:
-            return
-        with self._engine.begin() as connection:
-            connection.execute(
-                delete(orphans).where(orphans.c.path == bindparam("path_")),
-                [{"path_": path} for path in paths],
-            )
+        statement = delete(orphans).where(orphans.c.path == bindparam("path_"))
+        for_each(self._engine, statement, "path_", paths)
 
     def _named(self, statement: Select[Any], paths: Sequence[str]) -> Iterator[tuple[str, Sequence[Any]]]:
         """(path, row of ``statement``) of the rows that have the file name of one of ``paths`` or of what it

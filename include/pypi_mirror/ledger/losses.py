@@ -11,6 +11,7 @@ from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import REMOVED, REMOVING, Totals
 from pypi_mirror.ledger.reading import count_of, fetch, fetch_as, total
 from pypi_mirror.ledger.tables import backlog, plan, projects
+from pypi_mirror.ledger.writing import for_each
 from pypi_mirror.model import Loss
 
 
@@ -71,15 +72,9 @@ class Losses:
 
     def forget(self, names: Sequence[NormalizedName]) -> None:
         """Take back what was noted of ``names``: they lose nothing."""
-        if not names:
-            return
-        with self._engine.begin() as connection:
-            connection.execute(
-                update(plan)
-                .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
-                .values(lost_project=False, lost_files=0, lost_bytes=0),
-                [{"project_": name} for name in names],
-            )
+        nothing = update(plan).values(lost_project=False, lost_files=0, lost_bytes=0)
+        mine = nothing.where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
+        for_each(self._engine, mine, "project_", names)
 
     def followed(self, *, limit: int) -> list[tuple[NormalizedName, Loss]]:
         """The losses that were not held back, by project, ``limit`` at most."""

@@ -38,6 +38,13 @@ _Name: Final = String(255).with_variant(String(255, collation="C"), "postgresql"
 # SQLite only counts up a column that is declared INTEGER.
 _Id: Final = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _part_of(table: Table) -> Column[int]:
+    """The part of a primary key that says to which row of ``table`` this one belongs, and goes with."""
+    key = ForeignKey(table.c.id, ondelete="CASCADE")
+    return Column(f"{table.name.removesuffix('s')}_id", _Id, key, primary_key=True, autoincrement=False)
+
+
 facts: Final = Table(
     "facts",
     metadata,
@@ -76,13 +83,7 @@ projects: Final = Table(
 files: Final = Table(
     "files",
     metadata,
-    Column(
-        "project_id",
-        _Id,
-        ForeignKey("projects.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    _part_of(projects),
     Column("filename", String(255), primary_key=True),
     # The digest in the path: packages/<2>/<2>/<60>/<filename>.
     Column("location", LargeBinary(32), nullable=False),
@@ -173,13 +174,7 @@ held_files: Final = Table(
 left_out: Final = Table(
     "left_out",
     metadata,
-    Column(
-        "project_id",
-        _Id,
-        ForeignKey("projects.id", ondelete="CASCADE"),
-        primary_key=True,
-        autoincrement=False,
-    ),
+    _part_of(projects),
     Column("position", Integer, primary_key=True, autoincrement=False),
     # The run that found it; runs are forgotten earlier.
     Column("run_id", BigInteger, nullable=False),
@@ -239,7 +234,7 @@ runs: Final = Table(
 plan: Final = Table(
     "plan",
     metadata,
-    Column("run_id", _Id, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    _part_of(runs),
     Column("project", _Name, primary_key=True),
     Column("batch", SmallInteger, nullable=False),
     Column("display_name", String(255), nullable=False),

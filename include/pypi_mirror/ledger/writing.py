@@ -5,7 +5,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Dialect, Table, bindparam, func, select
+from sqlalchemy import Connection, Dialect, Engine, Executable, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
@@ -14,6 +14,13 @@ _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 def insert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
     """An INSERT that has ``on_conflict_do_update``."""
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def for_each(engine: Engine, statement: Executable, name: str, values: Sequence[Any]) -> None:
+    """Run ``statement`` for each of ``values`` of its parameter ``name``, in one transaction."""
+    if values:
+        with engine.begin() as connection:
+            connection.execute(statement, [{name: value} for value in values])
 
 
 def upsert(
