@@ -158,10 +158,9 @@ def _settings(conf: Path) -> Settings:
 
 
 def _start_upstream(stack: Stack, options: Options, console: Console) -> None:
-    filled = fill(stack.layout.wheels, plan_downloads(read_samples()), say=console.print)
-    for failure in filled.failures:
+    for failure in fill(stack.layout.wheels, plan_downloads(read_samples()), say=console.print):
         console.print(f"not downloaded: {failure}", style="yellow")
-    if not filled.files:
+    if not any(path.is_file() for path in stack.layout.wheels.iterdir()):
         raise StackError(
             "pip could not download a single sample package, see above; it needs a package index the first "
             "time, afterwards the packages are in var/wheels"

@@ -49,16 +49,6 @@ class Download:
         return " ".join((*self.options, *self.requirements))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
-    """The folder afterwards; ``failures`` has a sentence for each requirement that was not downloaded."""
-
-    files: int
-    size: int
-    downloaded: int
-    failures: tuple[str, ...]
-
-
 def read_samples(path: Path = SAMPLE_PROJECTS) -> tuple[Sample, ...]:
     """The list of sample projects; StackError names a line that is not one."""
     samples = []
@@ -107,10 +97,10 @@ def plan_downloads(samples: tuple[Sample, ...]) -> tuple[Download, ...]:
     return tuple(d for d in plan if d.requirements)
 
 
-def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]) -> Filled:
+def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]) -> list[str]:
     """Bring what is missing; nothing is asked of any index when nothing is missing.
 
-    A requirement that cannot be downloaded is reported in the result and tried again the next time.
+    Returns a sentence for each requirement that cannot be downloaded; it is tried again the next time.
     """
     folder.mkdir(parents=True, exist_ok=True)
     memory = folder.with_name(f"{folder.name}.json")
@@ -119,25 +109,17 @@ def fill(folder: Path, plan: tuple[Download, ...], *, say: Callable[[str], None]
         d for d in plan if d.key not in known or not all((folder / name).exists() for name in known[d.key])
     ]
     failures: list[str] = []
-    downloaded = 0
     if missing:
         say(f"downloading sample packages with pip into {folder} (once; takes minutes)")
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         brought = zip(missing, pool.map(lambda d: _download(folder, d), missing), strict=True)
         for number, (download, (names, failed)) in enumerate(brought, 1):
             say(f"  {number} of {len(missing)}: {download.label}")
-            downloaded += len(names)
             failures += failed
             if not failed:
                 known[download.key] = names
                 memory.write_text(json.dumps(known, indent=1) + "\n")
-    files = [path for path in folder.iterdir() if path.is_file()]
-    return Filled(
-        files=len(files),
-        size=sum(path.stat().st_size for path in files),
-        downloaded=downloaded,
-        failures=tuple(failures),
-    )
+    return failures
 
 
 def _download(folder: Path, download: Download) -> tuple[list[str], list[str]]:
