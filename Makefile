@@ -20,6 +20,8 @@ AIRFLOW_PORT ?= 8081
 NGINX_PORT ?=
 UPSTREAM_PORT ?= 8082
 INSTALL ?=
+OFFLINE ?= build/offline
+WHEELS ?=
 CASES ?=
 REPEAT ?= 3
 SCALE ?= 1
@@ -42,10 +44,31 @@ help:  ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "  Variables: CONF=FILE (your mirror.conf), AIRFLOW_PORT=8081, NGINX_PORT=8080 (the site),"
-	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM"
+	@echo "  UPSTREAM_PORT=8082 (the stand-in), INSTALL=NAME (what 'mirror' installs at the end), PYTHON=PROGRAM,"
+	@echo "  OFFLINE=DIR (what 'offline' fills), WHEELS=DIR (what 'setup' installs from instead of an index)"
 
 .PHONY: setup
 setup: $(READY)  ## make .venv with every package pinned and hash-checked
+
+.PHONY: offline
+# Of the pins of requirements-dev.txt uv's alone, which 'setup' installs first.
+offline: $(READY)  ## fill build/offline with all packages, for 'make setup WHEELS=DIR' on a machine without internet
+	@mkdir -p '$(OFFLINE)/wheels'
+	@for list in requirements.txt $(VENV)/uv.txt; do \
+		$(PY) -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+			--dest '$(OFFLINE)/wheels' -r $$list; \
+	done
+	@{ echo "pypi-mirror's packages, for a machine without internet with"; \
+	echo; \
+	$(PY) -c 'import platform, sysconfig; print("   ", "Python", ".".join(platform.python_version_tuple()[:2]), "on", sysconfig.get_platform())'; \
+	echo; \
+	echo "Copy this directory and the checkout there. Then, in the checkout:"; \
+	echo; \
+	echo "    make setup WHEELS=/path/to/this/directory/wheels"; \
+	echo; \
+	echo "Each package is compared with its digest in requirements.txt, and no index is contacted."; \
+	} > '$(OFFLINE)/README.md'
+	@echo "$(OFFLINE): $$(ls '$(OFFLINE)/wheels' | wc -l) packages, $$(du -sh '$(OFFLINE)' | cut -f 1)"
 
 .PHONY: mirror
 mirror: $(READY)  ## mirror real packages with Airflow, then install one through nginx (CONF=FILE: yours)
@@ -152,6 +175,14 @@ PIP = $(PY) -m pip install --quiet --quiet --disable-pip-version-check
 # uv does in ten seconds what takes pip a minute. Where it does not get at the packages, pip may: it reads pip.conf.
 install = $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PY) --require-hashes $(2) -r $(1) 2>/dev/null \
 	|| $(PIP) --require-hashes $(2) -r $(1)
+
+# What 'offline' filled on a machine with internet takes the place of every index.
+ifneq ($(WHEELS),)
+export PIP_NO_INDEX := 1
+export PIP_FIND_LINKS := $(abspath $(WHEELS))
+export UV_NO_INDEX := 1
+export UV_FIND_LINKS := $(abspath $(WHEELS))
+endif
 
 # The stamps of an environment whose Python is gone (upgraded away, another machine's) do not count.
 $(shell $(PY) -c 'import sys, pip; $(SUITS)' 2>/dev/null || rm -f $(READY) $(READY_DEV))
