@@ -32,6 +32,8 @@ FIRST_SYNC = (ROOT / "docs/getting-started.md", "The first sync")
 
 # Programs of sh blocks: none of them can do here what the page has them do.
 ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export", "airflow"}
+TEAM = (ROOT / "docs/offline.md", "A team and its lock files")
+TEAM_NEEDS = ("requests", "urllib3", "idna", "certifi")
 NAMES = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
 
@@ -54,6 +56,7 @@ class Sandbox:
             ("http://127.0.0.1:8080", f"http://127.0.0.1:{self.port}"),
             ("0.0.0.0", "127.0.0.1"),
             ("/srv/pypi", f"{self.home}/pypi"),
+            ("/srv/team", f"{self.home}/team"),
             ("/var/backups", f"{self.home}/backups"),
             ("/media/disk", f"{self.home}/disk"),
         ):
@@ -148,6 +151,34 @@ class Sandbox:
         (self.home / "inside.conf").write_text(conf.replace(str(self.mirror), str(self.home / "disk")))
         self.mirror.rename(self.home / "outside")
 
+    def lock_a_project(self) -> None:
+        """What a team has: a project with its lock and its requirements, made where upstream is."""
+        (conf,) = [b.text for b in BLOCKS if (b.page, b.section, b.kind) == (*TEAM, "ini")]
+        conf = conf.replace("host = pypi.example", "host = 127.0.0.1")
+        (self.home / "team.conf").write_text(self.here(conf))
+        project = self.home / "shop"
+        project.mkdir()
+        (project / "pyproject.toml").write_text(
+            '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n'
+            f"dependencies = {[*TEAM_NEEDS]}\n"
+        )
+        uv = "uv --no-config --no-python-downloads --quiet --directory shop"
+        index = f"--default-index {self.upstream.url}/simple"
+        self.run(Command(line=f"{uv} lock {index}", shown=()))
+        export = "export --frozen --format requirements.txt --no-emit-project --output-file requirements.txt"
+        self.run(Command(line=f"{uv} {export}", shown=()))
+
+    def carry_inside(self) -> None:
+        """The team's machine inside has the disk, and nothing of what is outside."""
+        self.upstream.stop()
+        outside = self.home / "outside"
+        outside.mkdir()
+        for name in ("team", "team.conf", "shop"):
+            (self.home / name).rename(outside / name)
+
+    def serve_team(self) -> None:
+        self.cleanup.enter_context(NginxProcess(read_settings(self.home / "team.conf", {})))
+
     def serve(self) -> None:
         self.cleanup.enter_context(NginxProcess(read_settings(self.home / "mirror.conf", {})))
 
@@ -166,6 +197,9 @@ HOOKS = {
     "set upstream back": Sandbox.set_upstream_back,
     "go inside": Sandbox.go_inside,
     "serve": Sandbox.serve,
+    "a team's project": Sandbox.lock_a_project,
+    "carry the team's disk inside": Sandbox.carry_inside,
+    "serve the team's site": Sandbox.serve_team,
     "needs rsync": Sandbox.need_rsync,
 }
 
