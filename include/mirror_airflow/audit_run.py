@@ -107,6 +107,6 @@ def require_clean(report: "AuditReport") -> dict[str, int]:
 def notify_failed_audit(context: Context) -> None:
     """The DAG's ``on_failure_callback``."""
     from mirror_airflow.alerts.failed_run import notify_failed_run
-    from pypi_mirror.alerts.conditions import LastAuditFailed
+    from pypi_mirror.alerts.conditions import AUDIT_FAILED
 
-    notify_failed_run(context, label=audit_label(context["run_id"]), alert=LastAuditFailed.key)
+    notify_failed_run(context, label=audit_label(context["run_id"]), alert=AUDIT_FAILED)

@@ -98,13 +98,13 @@ def watch(context: Context) -> dict[str, int]:
 
 def notification_message(notification: "Notification", mirror: str) -> Message:
     """The message of ``notification`` about the mirror that people know as ``mirror``."""
-    from pypi_mirror.alerts.conditions import BY_KEY
+    from pypi_mirror.alerts.conditions import ENDED
     from pypi_mirror.alerts.notification_state import Phase
     from pypi_mirror.wording import moment_of
 
     condition, since = notification.condition, moment_of(notification.since)
     if condition is None:
-        over = BY_KEY[notification.key].ended
+        over = ENDED[notification.key]
         return Message(
             alert=notification.key,
             status=Status.RESOLVED,
@@ -114,8 +114,7 @@ def notification_message(notification: "Notification", mirror: str) -> Message:
             link=link_to_page(),
             details=(f"it was: {notification.title}", f"first notified: {since}"),
         )
-    label = getattr(condition, "label", None)
-    run = None if label is None else run_of(label)
+    run = None if condition.label is None else run_of(condition.label)
     reminder = (f"first notified: {since}",) if notification.phase is Phase.ONGOING else ()
     return Message(
         alert=notification.key,
@@ -123,7 +122,7 @@ def notification_message(notification: "Notification", mirror: str) -> Message:
         summary=f"The mirror {mirror}: {notification.title}.",
         mirror=mirror,
         link=link_to_page() if run is None else link_to_run(*run),
-        run=label,
+        run=condition.label,
         details=(*condition.details, *reminder),
         advice=(condition.advice,),
     )

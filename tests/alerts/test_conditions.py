@@ -1,81 +1,90 @@
 """The words of every condition, as golden text: who changes them sees what people will read."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.alerts.conditions import (
-    BY_KEY,
+    ENDED,
     MOST_NAMED,
-    ApprovalNeeded,
     Condition,
-    DiskFilling,
-    FilesReplaced,
-    LastAuditFailed,
-    LastRunFailed,
     Parked,
-    ProjectsParked,
     Replaced,
-    RunOverdue,
-    Stale,
-    UpstreamUnreachable,
+    approval_needed,
+    audit_failed,
+    files_replaced,
+    projects_parked,
+    run_failed,
+    run_overdue,
 )
+from pypi_mirror.alerts.rules import Observation, ObservedDisk, conditions
+from pypi_mirror.settings.values import Alerts
 
 NOW = 1_700_000_000
 HOUR, DAY = 3600, 86_400
 ALPHA = Parked(project=NormalizedName("alpha"), error="StalePage", reason="the page is of serial 3")
 
+ROOMY = ObservedDisk(path="/srv", free=9 * 10**9, reserve=10**9)
+
+
+def observed(**changes: Any) -> Condition:
+    """The one condition that holds of such a mirror."""
+    seen = Observation(**{"now": NOW, "master": "https://index.example", "disk": ROOMY, **changes})
+    (condition,) = conditions(seen, Alerts(), {})
+    return condition
+
+
 EVERY: tuple[tuple[Condition, tuple[str, ...]], ...] = (
     (
-        Stale(since=NOW - 30 * HOUR, now=NOW, cursor=5, upstream_serial=9, last_run=None, running=None,
-              awaits_approval=False),
+        observed(lag_seconds=30 * HOUR, cursor=5, upstream_serial=9),
         ("the mirror has been behind upstream for 30 h",
          "behind since 2023-11-13 16:13 UTC: the mirror is at serial 5, upstream at 9"),
     ),
     (
-        UpstreamUnreachable(since=NOW - 50 * 60, now=NOW, master="https://index.example", error="refused"),
-        ("upstream has been unreachable for 50 min",
-         "https://index.example has not answered since 2023-11-14 21:23 UTC: refused"),
+        observed(unreachable_since=NOW - 70 * 60, upstream_error="refused"),
+        ("upstream has been unreachable for 1 h 10 min",
+         "https://index.example has not answered since 2023-11-14 21:03 UTC: refused"),
     ),
     (
-        DiskFilling(now=NOW, path="/srv", free=3 * 10**9, reserve=10**9, full_at=NOW + 5 * DAY,
-                    bytes_a_day=4 * 10**8),
+        observed(disk=replace(ROOMY, free=3 * 10**9, full_at=NOW + 5 * DAY, bytes_a_day=4 * 10**8)),
         ("the disk is expected to be full in 5 days",
          "/srv has 3.00 GB free, of which 1.00 GB are reserved",
          "only the reserve will be left at 2023-11-19 22:13 UTC",
          "it fills by 400 MB a day"),
     ),
     (
-        DiskFilling(now=NOW, path="/srv", free=10**9, reserve=10**9, full_at=None, bytes_a_day=None),
+        observed(disk=replace(ROOMY, free=10**9)),
         ("the disk is down to its reserve; downloads have stopped",
          "/srv has 1.00 GB free, of which 1.00 GB are reserved"),
     ),
     (
-        LastRunFailed(label="scheduled__1", failed_at=NOW, reason="1 of 4 projects failed"),
+        run_failed(label="scheduled__1", failed_at=NOW, reason="1 of 4 projects failed"),
         ("the last run failed: scheduled__1",
          "failed at 2023-11-14 22:13 UTC: 1 of 4 projects failed"),
     ),
     (
-        LastAuditFailed(label="audit 1", failed_at=NOW, reason="2 of 2 faults were not repaired"),
+        audit_failed(label="audit 1", failed_at=NOW, reason="2 of 2 faults were not repaired"),
         ("the last audit failed: audit 1",
          "failed at 2023-11-14 22:13 UTC: 2 of 2 faults were not repaired"),
     ),
     (
-        RunOverdue(label="scheduled__1", started_at=NOW, hours=1.5),
+        run_overdue(label="scheduled__1", started_at=NOW, hours=1.5),
         ("a run has taken longer than 1.5 hours: scheduled__1", "started at 2023-11-14 22:13 UTC"),
     ),
     (
-        ApprovalNeeded(label="scheduled__1", plan="abc", removes="6 projects, 9 files (2 kB)",
-                       exceeded=("6 projects, 5 are allowed",)),
+        approval_needed(label="scheduled__1", plan="abc", removes="6 projects, 9 files (2 kB)",
+                        exceeded=("6 projects, 5 are allowed",)),
         ("a plan is awaiting approval to remove 6 projects, 9 files (2 kB)",
          "limit: 6 projects, 5 are allowed"),
     ),
     (
-        ProjectsParked(projects=(ALPHA,)),
+        projects_parked((ALPHA,)),
         ("1 project failed too often and is parked", "alpha: StalePage: the page is of serial 3"),
     ),
     (
-        FilesReplaced(files=(Replaced(project=ALPHA.project, filename="alpha-1.0.tar.gz", reason="size 3"),)),
+        files_replaced((Replaced(project=ALPHA.project, filename="alpha-1.0.tar.gz", reason="size 3"),)),
         ("upstream offers other bytes under 1 known file name", "alpha: alpha-1.0.tar.gz: size 3"),
     ),
 )  # fmt: skip
@@ -88,12 +97,12 @@ def test_each_says_what_it_is() -> None:
 
 
 def test_each_key_is_one_conditions_and_none_is_forgotten() -> None:
-    assert {type(condition) for condition, _ in EVERY} == set(BY_KEY.values())
-    assert all(BY_KEY[key].key == key and BY_KEY[key].ended for key in BY_KEY)
+    assert {condition.key for condition, _ in EVERY} == set(ENDED)
+    assert all(ENDED.values())
 
 
 def test_a_long_list_is_cut_off_and_says_so() -> None:
-    many = ProjectsParked(projects=(ALPHA,) * (MOST_NAMED + 7))
+    many = projects_parked((ALPHA,) * (MOST_NAMED + 7))
     assert len(many.details) == MOST_NAMED + 1
     assert many.details[-1] == "and 7 projects more; see the backlog"
     assert many.title == f"{MOST_NAMED + 7} projects failed too often and are parked"
@@ -102,4 +111,4 @@ def test_a_long_list_is_cut_off_and_says_so() -> None:
 def test_the_runbook_has_a_heading_for_each() -> None:
     runbook = Path(__file__).parents[2] / "docs" / "operations.md"
     headings = {line.removeprefix("### ") for line in runbook.read_text().splitlines()}
-    assert {*BY_KEY, "watch-failed"} - headings == set()
+    assert {*ENDED, "watch-failed"} - headings == set()

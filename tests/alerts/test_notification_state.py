@@ -6,13 +6,7 @@ import msgspec
 import pytest
 from packaging.utils import NormalizedName
 
-from pypi_mirror.alerts.conditions import (
-    Condition,
-    LastRunFailed,
-    Parked,
-    ProjectsParked,
-    UpstreamUnreachable,
-)
+from pypi_mirror.alerts.conditions import Condition, Parked, projects_parked, run_failed
 from pypi_mirror.alerts.notification_state import (
     IN_DELIVERY,
     MOST_PENDING,
@@ -30,7 +24,7 @@ from pypi_mirror.alerts.notification_state import (
 )
 
 DAY = 86_400
-UNREACHABLE = UpstreamUnreachable(since=0, now=0, master="https://index.example", error="refused")
+UNREACHABLE = Condition(key="upstream-unreachable", title="it does not answer", advice="Wait.")
 ALPHA = Parked(project=NormalizedName("alpha"), error="StalePage", reason="it is old")
 BETA = replace(ALPHA, project=NormalizedName("beta"))
 MESSAGE = PendingMessage(id="1", message="{}", channels=("mail", "slack"), created_at=1000)
@@ -73,23 +67,23 @@ def test_it_is_not_repeated_where_once_is_enough() -> None:
 
 def test_another_failed_run_is_news_of_a_condition_as_old_as_it_is() -> None:
     watch = Watching()
-    watch(0, LastRunFailed(label="first", failed_at=0, reason="x"))
-    (notice,) = watch.due(60, LastRunFailed(label="second", failed_at=60, reason="x"))
+    watch(0, run_failed(label="first", failed_at=0, reason="x"))
+    (notice,) = watch.due(60, run_failed(label="second", failed_at=60, reason="x"))
     assert (notice.phase, notice.since) == (Phase.STARTED, 0)
 
 
 def test_a_parked_project_is_notified_again_only_for_another_reason() -> None:
     watch = Watching()
     news = [("projects-parked", Phase.STARTED)]
-    assert watch(0, ProjectsParked(projects=(ALPHA,))) == news
-    assert watch(30 * DAY, ProjectsParked(projects=(ALPHA,))) == []
-    assert watch(31 * DAY, ProjectsParked(projects=(ALPHA, BETA))) == news
+    assert watch(0, projects_parked((ALPHA,))) == news
+    assert watch(30 * DAY, projects_parked((ALPHA,))) == []
+    assert watch(31 * DAY, projects_parked((ALPHA, BETA))) == news
     # Another sentence of the same class of error: serials and sizes in it change each time.
-    assert watch(32 * DAY, ProjectsParked(projects=(replace(ALPHA, reason="older"), BETA))) == []
-    assert watch(33 * DAY, ProjectsParked(projects=(replace(ALPHA, error="CutOff"), BETA))) == news
-    assert watch(34 * DAY, ProjectsParked(projects=(BETA,))) == []
+    assert watch(32 * DAY, projects_parked((replace(ALPHA, reason="older"), BETA))) == []
+    assert watch(33 * DAY, projects_parked((replace(ALPHA, error="CutOff"), BETA))) == news
+    assert watch(34 * DAY, projects_parked((BETA,))) == []
     # It was mended and has failed ten times since.
-    assert watch(35 * DAY, ProjectsParked(projects=(ALPHA, BETA))) == news
+    assert watch(35 * DAY, projects_parked((ALPHA, BETA))) == news
     assert watch(36 * DAY) == [("projects-parked", Phase.ENDED)]
 
 
@@ -99,7 +93,7 @@ def test_what_a_run_reported_itself_is_not_notified_again() -> None:
     assert with_event(state, "run-failed", about="a run", title="again", now=200) is None
     watch = Watching()
     watch.state = state
-    assert watch(200, LastRunFailed(label="a run", failed_at=100, reason="x")) == []
+    assert watch(200, run_failed(label="a run", failed_at=100, reason="x")) == []
     other = with_event(watch.state, "run-failed", about="the next", title="beta failed", now=300)
     assert other is not None
     assert other.notified["run-failed"].since == 100

@@ -12,7 +12,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from prometheus_client.openmetrics import parser
 
-from pypi_mirror.alerts.conditions import BY_KEY
+from pypi_mirror.alerts.conditions import ENDED
 from pypi_mirror.observing.metrics import render_metrics
 from tests.docs.fenced_blocks import anchors_of
 from tests.observing.figures import OBSERVED
@@ -92,7 +92,7 @@ def test_every_alert_leads_to_its_place_in_the_runbook() -> None:
 
 
 def test_every_message_of_the_mirror_has_its_place_in_the_runbook() -> None:
-    assert set(BY_KEY) - anchors_of(RUNBOOK) == set()
+    assert set(ENDED) - anchors_of(RUNBOOK) == set()
 
 
 def test_every_rule_is_tested_both_ways() -> None:

@@ -13,7 +13,7 @@ from mirror_airflow.alerts.message import Message, Status
 from mirror_airflow.configuration import load_configuration
 from mirror_airflow.task_errors import RunFailed
 from mirror_airflow.watch_run import FAILED_VARIABLE, TRIES, notification_message, watch, watch_page
-from pypi_mirror.alerts.conditions import LastAuditFailed, LastRunFailed, Stale
+from pypi_mirror.alerts.conditions import Condition, audit_failed, run_failed
 from pypi_mirror.alerts.notification_state import Notification, Phase
 from pypi_mirror.errors import ConfigurationError, LedgerError, LedgerUnavailable, WrongDisk
 from pypi_mirror.mirror import open_mirror
@@ -21,8 +21,8 @@ from pypi_mirror.settings.read import read_settings
 
 NAME = "http://mirror.example/pypi"
 CONF = "[mirror]\ndirectory = data\nmaster = https://index.example\n[alerts]\nwebhook-connection = hook\n"
-STALE = Stale(
-    since=0, now=7200, cursor=1, upstream_serial=2, last_run=None, running=None, awaits_approval=False
+STALE = Condition(
+    key="stale", title="the mirror has been behind upstream for 2 h", advice="No run is in progress."
 )
 
 
@@ -190,16 +190,16 @@ def test_the_end_of_a_condition_says_what_it_was() -> None:
 @pytest.mark.parametrize(
     ("condition", "link"),
     [
-        (LastRunFailed(label="manual__1", failed_at=0, reason="x"), "/dags/pypi_mirror/runs/manual__1"),
+        (run_failed(label="manual__1", failed_at=0, reason="x"), "/dags/pypi_mirror/runs/manual__1"),
         (
-            LastAuditFailed(label="audit scheduled__1", failed_at=0, reason="x"),
+            audit_failed(label="audit scheduled__1", failed_at=0, reason="x"),
             "/dags/pypi_mirror_audit/runs/scheduled__1",
         ),
-        (LastRunFailed(label="host, process 5", failed_at=0, reason="x"), "/pypi-mirror/"),
+        (run_failed(label="host, process 5", failed_at=0, reason="x"), "/pypi-mirror/"),
     ],
 )
 def test_a_run_of_airflow_is_linked_and_one_of_the_command_line_is_not(
-    condition: LastRunFailed, link: str
+    condition: Condition, link: str
 ) -> None:
     notice = Notification(
         key=condition.key, phase=Phase.STARTED, since=0, title=condition.title, condition=condition

@@ -14,7 +14,7 @@ from mirror_airflow.alerts.notify import notify
 from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.links import link_to_run
 from mirror_airflow.task_errors import failed_tasks
-from pypi_mirror.alerts.conditions import LastRunFailed, about_parked
+from pypi_mirror.alerts.conditions import RUN_FAILED, about_parked
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
@@ -40,7 +40,7 @@ class Failures:
     silenced: int = 0
 
 
-def notify_failed_run(context: Context, *, label: str | None = None, alert: str = LastRunFailed.key) -> None:
+def notify_failed_run(context: Context, *, label: str | None = None, alert: str = RUN_FAILED) -> None:
     """The DAG's ``on_failure_callback``: Airflow calls it once a run, in its DAG processor.
 
     ``label`` is the run's in the ledger, by default Airflow's own; ``alert`` is the key of the alert.
@@ -82,7 +82,7 @@ def failure_message(
     """The message about a run that failed for ``projects`` and ``tasks``."""
     title = _title(projects, tasks)
     reasons = (*(p.error for p in projects), *(t.reason for t in tasks))
-    follows = (next_run(configuration.schedule, now),) if alert == LastRunFailed.key else ()
+    follows = (next_run(configuration.schedule, now),) if alert == RUN_FAILED else ()
     return Message(
         alert=alert,
         title=title,

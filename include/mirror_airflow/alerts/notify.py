@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowException
 from mirror_airflow.alerts.channels import channels, not_sent, send, send_by
 from mirror_airflow.alerts.message import Message
 from mirror_airflow.configuration import Configuration, load_configuration
-from pypi_mirror.alerts.conditions import ApprovalNeeded
+from pypi_mirror.alerts.conditions import approval_needed
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.runs.raise_alerts import Event, note_delivery, note_event
@@ -65,7 +65,7 @@ class ApprovalNotifier(BaseNotifier):
         configuration = load_configuration()
         run_id = context["run_id"]
         approvers = (f"approvers: {', '.join(self.approvers)}",) if self.approvers else ()
-        needed = ApprovalNeeded(
+        needed = approval_needed(
             label=run_id,
             plan=self.removals.plan,
             removes=self.removals.described(),

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from pypi_mirror.alerts.conditions import BY_KEY, Condition
+from pypi_mirror.alerts.conditions import ENDED, Condition
 
 # The newest messages that are retried. A week is enough to repair a mail server.
 MOST_PENDING: Final = 50
@@ -89,7 +89,7 @@ def notifications_due(
     due += [
         Notification(key=key, phase=Phase.ENDED, since=known.since, title=known.title)
         for key, known in state.notified.items()
-        if key not in holding and key in BY_KEY and not _is_newer(known, now)
+        if key not in holding and key in ENDED and not _is_newer(known, now)
     ]
     return tuple(due)
 

@@ -2,25 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypedDict
 
 from pypi_mirror.alerts.conditions import (
-    ApprovalNeeded,
+    AUDIT_FAILED,
+    RUN_FAILED,
     Condition,
-    DiskFilling,
-    FilesReplaced,
-    LastAuditFailed,
-    LastRunFailed,
     Parked,
-    ProjectsParked,
     Replaced,
-    RunOverdue,
-    Stale,
-    UpstreamUnreachable,
+    audit_failed,
+    files_replaced,
+    projects_parked,
+    run_failed,
+    run_overdue,
 )
 from pypi_mirror.alerts.notification_state import Notified
 from pypi_mirror.run_label import shown_label
 from pypi_mirror.settings.values import Alerts
+from pypi_mirror.wording import duration, moment_of, size
 
 # Seconds. Upstream being away for a moment is no news; runs try again by themselves.
 OUTAGE: Final = 3600
@@ -76,7 +75,7 @@ class Observation:
     last_audit: EndedRun | None = None
     running: RunningRun | None = None
     paused_until: int | None = None
-    waiting: ApprovalNeeded | None = None
+    waiting: Condition | None = None
     parked: tuple[Parked, ...] = ()
     replaced: tuple[Replaced, ...] = ()
 
@@ -92,8 +91,10 @@ def _found(observed: Observation, limits: Alerts, notified: Mapping[str, Notifie
     yield from _stale(observed, limits)
     yield from _unreachable(observed, limits)
     yield from _disk(observed, limits)
-    yield from _failed(observed, LastRunFailed, observed.last_sync, notified)
-    yield from _failed(observed, LastAuditFailed, observed.last_audit, notified)
+    if (failure := _failed(observed, observed.last_sync, notified.get(RUN_FAILED))) is not None:
+        yield run_failed(**failure)
+    if (failure := _failed(observed, observed.last_audit, notified.get(AUDIT_FAILED))) is not None:
+        yield audit_failed(**failure)
     yield from _overdue(observed, limits)
     if observed.waiting is not None:
         yield observed.waiting
@@ -102,69 +103,92 @@ def _found(observed: Observation, limits: Alerts, notified: Mapping[str, Notifie
 
 
 def _stale(observed: Observation, limits: Alerts) -> Iterator[Condition]:
-    lag = observed.lag_seconds
+    """The mirror has been behind upstream for too long, with or without runs."""
+    lag, last = observed.lag_seconds, observed.last_sync
     if lag is None or not limits.stale_after or lag < limits.stale_after * 3600:
         return
-    last = observed.last_sync
-    described = None
+    serials = f"the mirror is at serial {observed.cursor}, upstream at {observed.upstream_serial}"
+    details = [f"behind since {moment_of(observed.now - lag)}: {serials}"]
     if last is not None:
         result = f"failed: {last.reason}" if last.failed else "succeeded, and upstream has changed since"
-        described = f"the last run, {shown_label(last.label)}, {result}"
-    yield Stale(
-        since=observed.now - lag,
-        now=observed.now,
-        cursor=observed.cursor,
-        upstream_serial=observed.upstream_serial,
-        last_run=described,
-        running=None if observed.running is None else observed.running.label,
-        awaits_approval=observed.waiting is not None,
-        paused_until=observed.paused_until,
-    )
+        details.append(f"the last run, {shown_label(last.label)}, {result}")
+    if observed.waiting is not None:
+        advice = "A plan is awaiting approval: answer it under Required Actions, then the mirror continues."
+    elif observed.paused_until is not None:
+        advice = (
+            f"[schedule] download-window is closed until {moment_of(observed.paused_until)}: nothing to do "
+            "if the mirror catches up then. [alerts] stale-after sets how far behind it may be."
+        )
+    elif observed.running is not None:
+        label = shown_label(observed.running.label)
+        advice = f"The run {label} is in progress: nothing to do if it advances."
+    else:
+        advice = (
+            "No run is in progress. Check in Airflow whether the DAG pypi_mirror is paused and the scheduler "
+            "is running, fix what the last run failed for, and trigger a run."
+        )
+    title = f"the mirror has been behind upstream for {duration(lag)}"
+    yield Condition(key="stale", title=title, details=tuple(details), advice=advice)
 
 
 def _unreachable(observed: Observation, limits: Alerts) -> Iterator[Condition]:
+    """Upstream does not answer, so whether the mirror is up to date is unknown."""
     since = observed.unreachable_since
     limit = min(OUTAGE, limits.stale_after * 3600) if limits.stale_after else OUTAGE
-    if since is not None and observed.now - since >= limit:
-        yield UpstreamUnreachable(
-            since=since,
-            now=observed.now,
-            master=observed.master,
-            error=observed.upstream_error or "no answer",
-        )
-
-
-def _disk(observed: Observation, limits: Alerts) -> Iterator[Condition]:
-    disk = observed.disk
-    is_full = disk.reserve > 0 and disk.free <= disk.reserve
-    by = observed.now + limits.disk_days * 86_400
-    if not limits.disk_days or not (is_full or (disk.full_at is not None and disk.full_at <= by)):
+    if since is None or observed.now - since < limit:
         return
-    yield DiskFilling(
-        now=observed.now,
-        path=disk.path,
-        free=disk.free,
-        reserve=disk.reserve,
-        full_at=None if is_full else disk.full_at,
-        bytes_a_day=disk.bytes_a_day,
+    error = observed.upstream_error or "no answer"
+    yield Condition(
+        key="upstream-unreachable",
+        title=f"upstream has been unreachable for {duration(observed.now - since)}",
+        details=(f"{observed.master} has not answered since {moment_of(since)}: {error}",),
+        advice="The mirror still serves what it has and catches up by itself once upstream answers. Check "
+        "whether the network, the proxy ([mirror] proxy) or upstream is down.",
     )
 
 
-def _failed(
-    observed: Observation,
-    kind: type[LastRunFailed],
-    last: EndedRun | None,
-    notified: Mapping[str, Notified],
-) -> Iterator[Condition]:
-    known = notified.get(kind.key)
+def _disk(observed: Observation, limits: Alerts) -> Iterator[Condition]:
+    """The disk will soon be down to its reserve, or already is."""
+    disk = observed.disk
+    is_full = disk.reserve > 0 and disk.free <= disk.reserve
+    full_at = None if is_full else disk.full_at
+    by = observed.now + limits.disk_days * 86_400
+    if not limits.disk_days or not (is_full or (full_at is not None and full_at <= by)):
+        return
+    title = "the disk is down to its reserve; downloads have stopped"
+    details = [f"{disk.path} has {size(disk.free)} free, of which {size(disk.reserve)} are reserved"]
+    if full_at is not None:
+        title = f"the disk is expected to be full in {duration(max(0, full_at - observed.now))}"
+        details.append(f"only the reserve will be left at {moment_of(full_at)}")
+    if disk.bytes_a_day is not None:
+        details.append(f"it fills by {size(disk.bytes_a_day)} a day")
+    yield Condition(
+        key="disk-filling",
+        title=title,
+        details=tuple(details),
+        advice="Enlarge the disk, or select less ([allowlist], [blocklist], [platform]); files that are no "
+        "longer selected are deleted after [removal] grace-days. [mirror] disk-reserve is the space that "
+        "syncs leave free.",
+    )
+
+
+class _Failure(TypedDict):
+    label: str
+    failed_at: int
+    reason: str
+
+
+def _failed(observed: Observation, last: EndedRun | None, known: Notified | None) -> _Failure | None:
+    """What failed last of a kind, None where the last is good; ``known`` is what people know of."""
     # A run can fail before it is in the ledger: a notification newer than the last ended run still holds.
     is_newest = last is not None and (known is None or last.finished_at >= known.notified_at)
     if last is not None and is_newest and not last.failed:
-        return
+        return None
     if last is not None and is_newest and observed.now - last.finished_at >= REPORTED_BY_RUN:
-        yield kind(label=last.label, failed_at=last.finished_at, reason=last.reason)
-    elif known is not None:
-        yield kind(label=known.about[0], failed_at=known.notified_at, reason=known.title)
+        return {"label": last.label, "failed_at": last.finished_at, "reason": last.reason}
+    if known is not None:
+        return {"label": known.about[0], "failed_at": known.notified_at, "reason": known.title}
+    return None
 
 
 def _overdue(observed: Observation, limits: Alerts) -> Iterator[Condition]:
@@ -174,16 +198,16 @@ def _overdue(observed: Observation, limits: Alerts) -> Iterator[Condition]:
     if waiting is not None and waiting.label == running.label:
         return
     if observed.now - running.started_at >= limits.run_deadline * 3600:
-        yield RunOverdue(label=running.label, started_at=running.started_at, hours=limits.run_deadline)
+        yield run_overdue(label=running.label, started_at=running.started_at, hours=limits.run_deadline)
 
 
 def _parked(observed: Observation, limits: Alerts) -> Iterator[Condition]:
-    projects = tuple(p for p in observed.parked if p.project not in limits.silenced)
+    projects = [each for each in observed.parked if each.project not in limits.silenced]
     if projects:
-        yield ProjectsParked(projects=projects)
+        yield projects_parked(projects)
 
 
 def _replaced(observed: Observation, limits: Alerts) -> Iterator[Condition]:
-    files = tuple(each for each in observed.replaced if each.project not in limits.silenced)
+    files = [each for each in observed.replaced if each.project not in limits.silenced]
     if files:
-        yield FilesReplaced(files=files)
+        yield files_replaced(files)

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from pypi_mirror.alerts.conditions import LastRunFailed
+from pypi_mirror.alerts.conditions import AUDIT_FAILED, RUN_FAILED
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.output import say, warn
 from pypi_mirror.facts.values import SilentLoss, UnmetRule
@@ -90,7 +90,7 @@ def _problems(mirror: Mirror) -> tuple[str, ...]:
     return (
         *failed,
         *never,
-        *(each.title for each in found if not (failed and isinstance(each, LastRunFailed))),
+        *(each.title for each in found if not (failed and each.key in (RUN_FAILED, AUDIT_FAILED))),
     )
 
 

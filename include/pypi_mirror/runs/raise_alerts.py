@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pypi_mirror.alerts.conditions import ApprovalNeeded, Parked, ProjectsParked, Replaced
+from pypi_mirror.alerts.conditions import PARKED, Condition, Parked, Replaced, approval_needed
 from pypi_mirror.alerts.notification_state import (
     Notification,
     NotificationState,
@@ -105,7 +105,7 @@ def note_delivery(mirror: Mirror, message: PendingMessage, *, failed: Sequence[s
 
 def known_parked(mirror: Mirror) -> frozenset[str]:
     """The parked projects that people were notified of, as ``about_parked`` writes them."""
-    known = notification_state(mirror).notified.get(ProjectsParked.key)
+    known = notification_state(mirror).notified.get(PARKED)
     return frozenset() if known is None else frozenset(known.about)
 
 
@@ -166,12 +166,12 @@ def _running(mirror: Mirror) -> RunningRun | None:
     return RunningRun(label=latest.request.label, started_at=latest.started_at)
 
 
-def _waiting(seen: Overview) -> ApprovalNeeded | None:
+def _waiting(seen: Overview) -> Condition | None:
     plan = seen.waiting
     if plan is None:
         return None
     removes = f"{count(plan.projects, 'project')}, {count(plan.files, 'file')} ({size(plan.bytes)})"
-    return ApprovalNeeded(label=plan.run, plan=plan.plan, removes=removes, exceeded=plan.exceeded)
+    return approval_needed(label=plan.run, plan=plan.plan, removes=removes, exceeded=plan.exceeded)
 
 
 def _ended(run: Run | None) -> EndedRun | None:
