@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MOST_LISTED = 100
+# Seconds between tries to record an answer.
+WAITS_FOR_LEDGER = (5.0, 10.0, 30.0, *[60.0] * 15)
 
 
 class ApproveRemovals(ApprovalOperator):
@@ -78,7 +81,21 @@ class ApproveRemovals(ApprovalOperator):
             raise
 
     def execute_complete(self, context: "Context", event: dict[str, Any], plan: str = "") -> None:
-        """Let ``plan`` pass if it was approved; else raise RunFailed."""
+        """Let ``plan`` pass if it was approved; else raise RunFailed.
+
+        While the ledger is unreachable it is tried again here: a retry of the task would ask again.
+        """
+        from pypi_mirror.errors import LedgerUnavailable
+
+        for pause in WAITS_FOR_LEDGER:
+            try:
+                return self._complete(event, plan)
+            except LedgerUnavailable as error:
+                log.warning("the answer cannot be recorded yet, next try in %g s: %s", pause, error)
+                sleep(pause)
+        return self._complete(event, plan)
+
+    def _complete(self, event: dict[str, Any], plan: str) -> None:
         from pypi_mirror.runs.approve_removals import approve_removals
 
         with task_mirror() as mirror:

@@ -47,9 +47,11 @@ def may_act(user: BaseUser) -> bool:
     return _may(user, "POST", DagAccessEntity.RUN)
 
 
-def may_approve(user: BaseUser) -> bool:
-    """Whether ``user`` may approve or reject what a run of the DAG asks for."""
-    return _may(user, "PUT", DagAccessEntity.HITL_DETAIL)
+def may_approve(user: BaseUser, approvers: Sequence[str]) -> bool:
+    """Whether ``user`` may approve or reject what a run of the DAG asks for, and is one of ``approvers``
+    where there are any.
+    """
+    return _may(user, "PUT", DagAccessEntity.HITL_DETAIL) and (not approvers or user.get_id() in approvers)
 
 
 def _may(user: BaseUser, method: "ResourceMethod", entity: DagAccessEntity) -> bool:

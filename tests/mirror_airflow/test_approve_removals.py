@@ -10,7 +10,7 @@ from packaging.utils import NormalizedName
 from mirror_airflow import approve_removals
 from mirror_airflow.approve_removals import ApproveRemovals
 from mirror_airflow.task_errors import RunFailed
-from pypi_mirror.errors import ApprovalRequired, LeaseLost
+from pypi_mirror.errors import ApprovalRequired, LeaseLost, LedgerUnavailable
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import Action, PlannedProject
@@ -78,6 +78,41 @@ def test_only_what_was_asked_about_is_approved(
         plan(mirror, "waits", 7)
     with pytest.raises(ApprovalRequired, match=f"{plan_id} was approved, but that is another plan"):
         answer(run, APPROVED, plan_id)
+
+
+@pytest.mark.parametrize("failing", [1, 3])
+def test_while_the_ledger_is_unreachable_the_answer_is_kept_and_nobody_is_asked_again(
+    opened: Callable[[], AbstractContextManager[Mirror]], monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    with opened() as mirror:
+        run, plan_id = plan(mirror, "waits", 6)
+    pauses: list[float] = []
+
+    @contextmanager
+    def out_of_reach() -> Iterator[Mirror]:
+        if len(pauses) < failing:
+            raise LedgerUnavailable("the database is starting")
+        with opened() as mirror:
+            yield mirror
+
+    monkeypatch.setattr(approve_removals, "task_mirror", out_of_reach)
+    monkeypatch.setattr(approve_removals, "sleep", pauses.append)
+    answer(run, APPROVED, plan_id)
+    assert pauses == list(approve_removals.WAITS_FOR_LEDGER[:failing])
+    with opened() as mirror:
+        require_approval(mirror, run)
+
+
+def test_a_ledger_that_stays_unreachable_fails_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def out_of_reach() -> Iterator[Mirror]:
+        raise LedgerUnavailable("the database is gone")
+        yield
+
+    monkeypatch.setattr(approve_removals, "task_mirror", out_of_reach)
+    monkeypatch.setattr(approve_removals, "sleep", lambda _seconds: None)
+    with pytest.raises(LedgerUnavailable, match="the database is gone"):
+        answer(1, APPROVED, "cafe")
 
 
 def test_no_answer_ends_the_run_with_a_sentence(

@@ -1,5 +1,6 @@
 """Who gets in: every route, whoever added it, as nobody and as each of Airflow's roles."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -87,6 +88,24 @@ def test_there_is_nothing_else(path: str, client: Client) -> None:
 def test_the_page_knows_which_buttons_work(role: str, may: bool, client: Client) -> None:
     answer = client(role).get(f"{PAGE}/api/me")
     assert answer.json() == {"name": f"the {role}", "may_act": may, "may_approve": may}
+
+
+@pytest.mark.parametrize(("approvers", "may"), [("boss other", True), ("other", False), ("", True)])
+def test_who_may_approve_is_one_of_those_whom_the_configuration_names(
+    approvers: str, may: bool, client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    conf = tmp_path / "mirror.conf"
+    conf.write_text(
+        f"[mirror]\ndirectory = data\nmaster = https://index.example\n[removal]\napprovers = {approvers}\n"
+    )
+    monkeypatch.setenv("PYPI_MIRROR_CONF", str(conf))
+    boss = SimpleAuthManagerUser(username="boss", role="admin")
+    login = {"Authorization": f"Bearer {get_auth_manager().generate_jwt(boss)}"}
+    me = client().get(f"{PAGE}/api/me", headers=login).json()
+    assert me == {"name": "boss", "may_act": True, "may_approve": may}
 
 
 def test_every_answer_keeps_browsers_from_outside(client: Client) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.observing.coverage import coverage
 from pypi_mirror.observing.history import history
 from pypi_mirror.observing.metrics import CONTENT_TYPE, metrics
@@ -29,9 +30,15 @@ Days = Annotated[float, Query(gt=0, le=3660)]
 
 
 @router.get("/me")
-def get_me(user: User) -> Json:
+def get_me(user: User, source: TheSource) -> Json:
     """Who is logged in, and which buttons work for that person."""
-    return Json({"name": user.get_name(), "may_act": may_act(user), "may_approve": may_approve(user)})
+    try:
+        approvers = source.settings().guard.approvers
+    except ConfigurationError:
+        # Which the overview shows; nobody is asked for an approval meanwhile.
+        approvers = ()
+    may = {"may_act": may_act(user), "may_approve": may_approve(user, approvers)}
+    return Json({"name": user.get_name(), **may})
 
 
 @router.get("/overview")

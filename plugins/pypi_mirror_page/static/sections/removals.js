@@ -121,7 +121,7 @@ const waitingCard = (context, waiting, approval, finding, answer) => {
       ? el("p", { class: "note" }, "No run in Airflow is asking: it is about to ask, it was answered a moment ago, or it is a run of the command line (approve that with ", el("code", null, `pypi-mirror sync -c mirror.conf --approve ${waiting.plan}`), ").")
       : el("div", { class: "line" },
         approval.options.map((option, index) => actionButton(option, answer(approval, option, waiting), { allowed, kind: index === 0 ? "danger" : null })),
-        !allowed && el("span", { class: "muted" }, "Read-only access: answering requires the permission to respond to required actions in Airflow.")));
+        !allowed && el("span", { class: "muted" }, "You cannot answer: that requires Airflow’s permission to respond to required actions, and to be one of [removal] approvers if it names any.")));
 };
 
 const PLANNED = [
