@@ -139,7 +139,7 @@ def pypi_mirror() -> None:
             return step(mirror, run).cursor
 
     @task(priority_weight=PUBLISHING, outlets=[CHANGES])
-    def reload_nginx() -> int:
+    def reload_nginx(run: int) -> int:
         """Have nginx serve the pages, and check that it does; return the number of addresses requested.
 
         Updates the asset `pypi_mirror_pages` if pages changed.
@@ -148,17 +148,19 @@ def pypi_mirror() -> None:
         from pypi_mirror.runs.reload_nginx import reload_nginx as step
 
         with task_mirror() as mirror:
-            reloaded = step(mirror)
+            reloaded = step(mirror, run)
             update_pages_asset(mirror, get_current_context())
             return len(reloaded.probed)
 
     @task(priority_weight=PUBLISHING)
     def report(run: int) -> dict[str, int]:
         """End the run and write the status; fails if projects failed, known failures apart."""
+        from mirror_airflow.pages_asset import forget_changes
         from mirror_airflow.task_log import require_success
         from pypi_mirror.runs.report import report as step
 
         with task_mirror() as mirror:
+            forget_changes(mirror, run)
             return require_success(step(mirror, run))
 
     # What a task returns is, while the file is read, a reference to it.
@@ -174,7 +176,7 @@ def pypi_mirror() -> None:
         doc_md="Wait for approval, under Required Actions, if the plan removes more than `[removal]` allows.",
     )
     batches = download_projects.partial(run=run).expand(batch=plan)
-    reading >> plan >> approval >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+    reading >> plan >> approval >> batches >> rebuild_index(run) >> reload_nginx(run) >> report(run)
 
 
 pypi_mirror()

@@ -21,13 +21,20 @@ def update_pages_asset(mirror: "Mirror", context: Context) -> None:
     """Update the asset, with the mirror's serial, if pages changed since it was updated last.
 
     The task of ``context`` has ``CHANGES`` among its outlets. What another run or the command line changed
-    counts, too.
+    counts, too. Airflow updates the asset once the task has succeeded; until ``forget_changes``, in the task
+    after it, the change is remembered, so that one that is killed in between is repeated.
     """
-    from pypi_mirror.facts.facts import Facts
-
     facts = mirror.ledger.facts
     if facts.changed_pages is None:
         return
     context["outlet_events"][CHANGES].add(PAGES, extra={"serial": facts.cursor})
-    facts.put(Facts.changed_pages.to(None))
     log.info("pages have changed: the asset %s is updated, serial %s", PAGES.name, facts.cursor)
+
+
+def forget_changes(mirror: "Mirror", run_id: int) -> None:
+    """Forget the changes up to run ``run_id``, for which the asset was updated; later runs may have begun."""
+    from pypi_mirror.facts.facts import Facts
+
+    mirror.ledger.facts.change(
+        Facts.changed_pages, lambda changed: None if changed is None or changed <= run_id else changed
+    )

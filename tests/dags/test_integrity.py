@@ -117,6 +117,7 @@ def test_the_tasks_follow_each_other_as_the_data_does(tmp_path: Path) -> None:
             "partition_projects",
             "read_pages",
             "rebuild_index",
+            "reload_nginx",
             "report",
         ],
         "read_pages": ["partition_projects"],

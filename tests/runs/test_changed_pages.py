@@ -1,5 +1,7 @@
 """That pages changed is remembered until somebody is notified of it, and nothing else is."""
 
+import shutil
+
 from packaging.utils import NormalizedName
 
 from pypi_mirror.facts.facts import Facts
@@ -34,3 +36,19 @@ def test_new_files_and_removed_projects_change_pages_and_nothing_else_does(
     on.sync()
     assert changed(on)
     assert not changed(on)
+
+
+def test_the_page_of_a_project_that_the_mirror_does_not_hold_changes_pages_as_it_goes(
+    bench: MakeBench,
+) -> None:
+    on = bench(Upload(distribution=Wheel(name="alpha")))
+    on.sync()
+    assert changed(on)
+    stray = on.page_directory("stray")
+    shutil.copytree(on.page_directory("alpha"), stray)
+    with on.open() as mirror:
+        # So that the run compares the ledger with all of upstream.
+        mirror.ledger.facts.put(Facts.cursor.to(None))
+    on.sync()
+    assert not stray.exists()
+    assert changed(on)

@@ -15,8 +15,9 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.plan import cut, cut_of_turn
 
-# Projects whose pages a run reads that gigabytes-per-run alone bounds: what fits shows when they are read.
-_READ_AT_MOST: Final = 20_000
+# Projects whose pages a run reads where projects-per-run does not say how many: so that a run ends that
+# gigabytes-per-run alone bounds, and one that reads what an older ledger lacks.
+READ_AT_MOST: Final = 20_000
 
 
 def is_bounded(run: Run) -> bool:
@@ -33,7 +34,7 @@ def choose_projects(mirror: Mirror, run: Run) -> None:
         schedule = mirror.settings.schedule
         most = schedule.projects_per_run if is_bounded(run) else None
         if most is None and is_bounded(run) and schedule.bytes_per_run is not None:
-            most = _READ_AT_MOST
+            most = READ_AT_MOST
         mirror.ledger.plan.choose_turns(
             run.id, first=read_first(schedule.first, mirror.settings.path), most=most
         )

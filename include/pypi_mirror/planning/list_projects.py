@@ -16,7 +16,7 @@ from pypi_mirror.ledger.projects import KnownProject
 from pypi_mirror.ledger.runs import Run, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, IndexEntry, PlannedProject, RunKind
-from pypi_mirror.planning.bounds import choose_projects
+from pypi_mirror.planning.bounds import READ_AT_MOST, choose_projects
 from pypi_mirror.planning.plan import (
     CHANGED,
     asked_for,
@@ -35,8 +35,6 @@ from pypi_mirror.upstream.changelog import changes_content
 from pypi_mirror.upstream.index_snapshot import load_snapshot
 
 _CHUNK: Final = 5_000
-# Pages of projects that are here which a run reads besides, where the catalogue lacks them.
-_READ_A_RUN: Final = 20_000
 # Projects that end their cooldown which a run takes at most.
 _DUE_AT_ONCE: Final = 20_000
 
@@ -91,7 +89,7 @@ def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:
     """Projects that are here and not in the catalogue: an older program, or none that is known, made them."""
     if mirror.ledger.facts.catalogued == ENCODING:
         return
-    found = mirror.ledger.projects.never_read(mirror.settings.schedule.projects_per_run or _READ_A_RUN)
+    found = mirror.ledger.projects.never_read(mirror.settings.schedule.projects_per_run or READ_AT_MOST)
     if not found:
         # Nobody makes a page without reading upstream's first; from now on there is nothing to look for.
         mirror.ledger.facts.put(Facts.catalogued.to(ENCODING))

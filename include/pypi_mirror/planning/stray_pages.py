@@ -13,6 +13,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import DiskFault
+from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Run
@@ -93,17 +94,19 @@ def remove_stray_pages(mirror: Mirror, run: Run) -> int:
     while chunk := list(islice(planned, _CHUNK)):
         mirror.ledger.lease.renew(run.request.label)
         known = mirror.ledger.projects.known([each.project for each in chunk])
+        planned_losses = list[NormalizedName]()
         for each in chunk:
             if each.project in known and known[each.project].present:
                 continue
             if each.loses_project:
-                removed += _remove(mirror, each.project)
+                planned_losses.append(each.project)
             elif _has_stray(mirror, each.project):
                 unforeseen.append(each.project)
-    return removed + _remove_unforeseen(mirror, unforeseen)
+        removed += _remove(mirror, run, planned_losses)
+    return removed + _remove_unforeseen(mirror, run, unforeseen)
 
 
-def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
+def _remove_unforeseen(mirror: Mirror, run: Run, names: Sequence[NormalizedName]) -> int:
     if not names:
         return 0
     held = mirror.ledger.projects.totals().projects
@@ -118,11 +121,17 @@ def _remove_unforeseen(mirror: Mirror, names: Sequence[NormalizedName]) -> int:
             "; ".join(over),
         )
         return 0
-    return sum(_remove(mirror, name) for name in names)
+    return _remove(mirror, run, names)
 
 
-def _remove(mirror: Mirror, name: NormalizedName) -> bool:
-    removed = mirror.pages.remove_stray(name)
-    if removed:
-        log.info("%s: its page was removed, because the mirror does not hold this project", name)
+def _remove(mirror: Mirror, run: Run, names: Sequence[NormalizedName]) -> int:
+    """Remove the pages of those of ``names`` that have any; return how many."""
+    if any(_has_stray(mirror, name) for name in names):
+        # Before the first one goes: a run that is killed meanwhile has changed pages.
+        mirror.ledger.facts.put(Facts.changed_pages.to(run.id))
+    removed = 0
+    for name in names:
+        if mirror.pages.remove_stray(name):
+            log.info("%s: its page was removed, because the mirror does not hold this project", name)
+            removed += 1
     return removed

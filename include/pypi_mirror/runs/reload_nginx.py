@@ -16,12 +16,15 @@ class Reloaded:
     probed: tuple[str, ...]
 
 
-def reload_nginx(mirror: Mirror) -> Reloaded:
+def reload_nginx(mirror: Mirror, run_id: int | None = None) -> Reloaded:
     """Render the configuration, reload nginx if it changed, and probe the live server.
 
-    With ``[site] enabled = false`` somebody else serves the tree and nothing happens here. Raises
-    WebServerError when nginx refuses the configuration or serves something else than it should.
+    With ``[site] enabled = false`` another web server serves the tree and nothing happens here. ``run_id`` is
+    the run that this is a step of. Raises WebServerError when nginx refuses the configuration or serves
+    something else than it should, and LeaseLost when another run has taken the mirror over.
     """
+    if run_id is not None:
+        mirror.ledger.lease.renew(mirror.ledger.runs.get(run_id).request.label)
     settings = mirror.settings
     if not settings.site.enabled:
         tidy_layout(mirror)

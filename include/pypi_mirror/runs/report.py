@@ -77,9 +77,12 @@ def report(mirror: Mirror, run_id: int, *, reason: str | None = None) -> Report:
     asked for by name failed or is not there; paused when it has left a part of its plan to a later one,
     successful otherwise.
 
-    Releases the lease. Asking again about a run that has ended gives the same answer.
+    Releases the lease. Asking again about a run that has ended gives the same answer. Raises LeaseLost when
+    another run has taken the mirror over: that one has recorded this one as failed.
     """
     run = mirror.ledger.runs.get(run_id)
+    if reason is None:
+        mirror.ledger.lease.renew(run.request.label)
     progress = mirror.ledger.plan.progress(run_id)
     failures = _failures(mirror, run)
     new = tuple(f for f in failures if f.new)
