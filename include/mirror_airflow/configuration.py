@@ -8,7 +8,6 @@ fails in its first task with the same words, and the people are notified whom th
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.settings.cooldown import CooldownSchedule
@@ -17,9 +16,6 @@ from pypi_mirror.settings.read import read_alerts, read_settings
 from pypi_mirror.settings.values import Alerts, Audit, RemovalGuard, Schedule, Settings
 
 UNSCHEDULED_VARIABLE = "PYPI_MIRROR_UNSCHEDULED"
-
-
-Timed = TypeVar("Timed", Schedule, Audit, CooldownSchedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,34 +57,25 @@ def load_configuration() -> Configuration:
     With ``PYPI_MIRROR_UNSCHEDULED`` set, runs start by hand only: if Airflow is started for one run,
     a scheduled run must not come first.
     """
-    path = configuration_path()
+    path, settings = configuration_path(), None
+    mistakes: tuple[str, ...] = ()
     try:
         settings = read_settings(path)
+        schedule, audit, cooldown = settings.schedule, settings.audit, settings.cooldown
+        alerts = settings.alerts
     except ConfigurationError as error:
-        return Configuration(
-            path=path,
-            schedule=_as_scheduled(Schedule()),
-            alerts=_watched(read_alerts(path)),
-            audit=_as_scheduled(Audit()),
-            cooldown=_as_scheduled(CooldownSchedule()),
-            settings=None,
-            mistakes=tuple(str(error).splitlines()),
-        )
+        mistakes = tuple(str(error).splitlines())
+        schedule, audit, cooldown = Schedule(), Audit(), CooldownSchedule()
+        alerts = read_alerts(path)
+    if os.environ.get(UNSCHEDULED_VARIABLE):
+        schedule, audit = replace(schedule, cron=None), replace(audit, cron=None)
+        cooldown, alerts = replace(cooldown, cron=None), replace(alerts, watch_cron=None)
     return Configuration(
         path=path,
-        schedule=_as_scheduled(settings.schedule),
-        alerts=_watched(settings.alerts),
-        audit=_as_scheduled(settings.audit),
-        cooldown=_as_scheduled(settings.cooldown),
+        schedule=schedule,
+        alerts=alerts,
+        audit=audit,
+        cooldown=cooldown,
         settings=settings,
+        mistakes=mistakes,
     )
-
-
-def _watched(alerts: Alerts) -> Alerts:
-    return replace(alerts, watch_cron=None) if os.environ.get(UNSCHEDULED_VARIABLE) else alerts
-
-
-def _as_scheduled(timed: Timed) -> Timed:
-    if not os.environ.get(UNSCHEDULED_VARIABLE):
-        return timed
-    return replace(timed, cron=None)

@@ -221,13 +221,9 @@ def holds(target: str, data: bytes) -> bool:
 
     One of ours that only some may read is mended.
     """
-    try:
-        descriptor = os.open(target, _READ)
-    except OSError as error:
-        if error.errno in {errno.ENOENT, errno.ELOOP, errno.EACCES}:
-            return False
-        name_failure(error, "open", target)
-        raise
+    descriptor = _open_to_compare(target)
+    if descriptor is None:
+        return False
     try:
         if os.fstat(descriptor).st_size != len(data):
             return False
@@ -331,14 +327,20 @@ def write_all(descriptor: int, data: bytes, *, path: StrPath) -> None:
             written += os.write(descriptor, memoryview(data)[written:])
 
 
-def _same_content(one: Path, other: Path, size: int) -> bool:
+def _open_to_compare(path: StrPath) -> int | None:
+    """None where there is no file, a symbolic link to one, or one that we may not read."""
     try:
-        descriptor = os.open(other, _READ)
+        return open_file(path, _READ)
     except OSError as error:
         if error.errno in {errno.ENOENT, errno.ELOOP, errno.EACCES}:
-            return False
-        name_failure(error, "open", other)
+            return None
         raise
+
+
+def _same_content(one: Path, other: Path, size: int) -> bool:
+    descriptor = _open_to_compare(other)
+    if descriptor is None:
+        return False
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size != size:
