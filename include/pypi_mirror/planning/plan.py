@@ -234,25 +234,31 @@ def _why_sync(
         if goes_on:
             return None
         return "upstream has no serials to compare" if entry.serial is None else "serial unknown"
-    if entry.serial > known.seen_serial:
-        return f"upstream is at serial {entry.serial}"
+    if _went_back(entry, known, index_serial):
+        return f"upstream's index went back from serial {known.seen_serial} to {entry.serial}"
+    return _news_of(entry, known)
+
+
+def _went_back(entry: IndexEntry, known: KnownProject, index_serial: int | None) -> bool:
     # An index from before we saw that serial may well have an older one. A newer index may not: its page says
     # whether it is only the index that went back.
-    if entry.serial < known.seen_serial <= (index_serial or 0):
-        return f"upstream's index went back from serial {known.seen_serial} to {entry.serial}"
+    return entry.serial is not None and entry.serial < (known.seen_serial or 0) <= (index_serial or 0)
+
+
+def _is_doubted(entry: IndexEntry, known: KnownProject | None, index_serial: int | None) -> bool:
+    """Whether the index contradicts what was read before, however new that is."""
+    return known is not None and (known.status == QUARANTINED or _went_back(entry, known, index_serial))
+
+
+def _news_of(entry: IndexEntry, known: KnownProject) -> str | None:
+    """What the index has of a project that the mirror has not yet."""
+    if entry.serial is not None and known.seen_serial is not None and entry.serial > known.seen_serial:
+        return f"upstream is at serial {entry.serial}"
     if known.status == QUARANTINED:
         return "upstream lists it again"
     if entry.name != known.display_name:
         return f"display name changed to {entry.name}"
     return None
-
-
-def _is_doubted(entry: IndexEntry, known: KnownProject | None, index_serial: int | None) -> bool:
-    """Whether the index contradicts what was read before, however new that is."""
-    if known is None:
-        return False
-    went_back = entry.serial is not None and entry.serial < (known.seen_serial or 0) <= (index_serial or 0)
-    return went_back or known.status == QUARANTINED
 
 
 def sync_of(entry: IndexEntry, reason: str, *, unread: bool) -> PlannedProject:
@@ -321,22 +327,11 @@ def plan_backfill(
         if entry is not None and project in touched:
             yield replace(sync_of(entry, CHANGED, unread=True), verify=True)
         elif entry is not None:
-            reason = _why(entry, present, complete=complete)
+            missing = "missing" if complete else None
+            reason = missing if present is None else _news_of(entry, present)
             if reason is not None:
                 yield sync_of(entry, reason, unread=True)
         elif present is not None and present.status != QUARANTINED:
             yield gone(present, serial)
         elif present is not None and project in touched:
             yield replace(asked_for(present, CHANGED), verify=True)
-
-
-def _why(entry: IndexEntry, known: KnownProject | None, *, complete: bool) -> str | None:
-    if known is None:
-        return "missing" if complete else None
-    if entry.serial is not None and known.seen_serial is not None and entry.serial > known.seen_serial:
-        return f"upstream is at serial {entry.serial}"
-    if known.status == QUARANTINED:
-        return "upstream lists it again"
-    if entry.name != known.display_name:
-        return f"display name changed to {entry.name}"
-    return None
