@@ -60,7 +60,8 @@ def test_in_place_with_what_filters_leave_out_unchanged(
     assert rewrite(home) == 0
     after = (home / "uv.lock").read_text()
     windows = f"https://files.example/{server.warehouse.file(WINDOWS.file_name).path}"
-    expected = before.replace("https://index.example", SITE).replace("https://files.example", SITE)
+    expected = before.replace("https://index.example/simple", f"{SITE}/simple/")
+    expected = expected.replace("https://files.example", SITE)
     assert after == expected.replace(windows.replace("https://files.example", SITE), windows)
     output = capsys.readouterr()
     assert f"the addresses of 1 index and 2 files now lead to {SITE}" in output.out

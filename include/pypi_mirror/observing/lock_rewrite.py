@@ -70,7 +70,9 @@ def rewrite_lock(settings: Settings, path: Path) -> Rewritten:
     settings = with_requirements(settings)
     pages = page_store(settings)
     site = settings.site.public_url.rstrip("/")
-    new = {index: _like(index, f"{site}/simple/") for index in addresses.indexes}
+    # As clients write it whose index is the mirror: Poetry leaves the slash off, others keep it.
+    root = f"{site}/simple" if path.name.endswith("poetry.lock") else f"{site}/simple/"
+    new = dict.fromkeys(addresses.indexes, root)
     left_alone = [LeftAlone(what=each.text, reason=each.reason) for each in unserved]
     missing: list[LeftAlone] = []
     named = 0
@@ -178,8 +180,3 @@ def _reasons(
             yield file, True, of_files[name][0].reason
         else:
             yield file, False, "no page of the mirror lists it"
-
-
-def _like(old: str, new: str) -> str:
-    """``new`` with a slash at its end if ``old`` has one."""
-    return new if old.endswith("/") else new.rstrip("/")
