@@ -158,3 +158,31 @@ def test_links_are_followed_and_a_missing_file_is_an_error(
     (home / "mirror.conf").write_text((home / "mirror.conf").read_text().replace("= uv.lock", "= *.lock"))
     assert main(["lock", "rewrite", "-c", f"{home}/mirror.conf", f"{home}/none.uv.lock"]) == 1
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_packages_of_another_index_keep_their_addresses(
+    home: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A project can have two indexes, and a mirror of each."""
+    other = lock(server, Wheel(name="beta")).partition("[[package]]")[2]
+    other = other.replace("index.example", "other.example").replace('"beta"', '"gamma"')
+    text = lock(server, LINUX).replace("https://index.example", server.master) + "[[package]]" + other
+    path = home / "two.uv.lock"
+    path.write_text(text)
+    for _ in range(2):
+        assert main(["lock", "rewrite", "-c", f"{home}/mirror.conf", str(path)]) == 0
+        said = capsys.readouterr().err
+        assert "unchanged: https://other.example/simple: it is not [mirror] master" in said
+        rewritten = path.read_text()
+        assert rewritten.endswith(other)
+        assert f'"{SITE}/simple/"' in rewritten
+        assert f"{SITE}/packages/" in rewritten
+
+
+def test_files_are_where_pages_say(home: Path) -> None:
+    conf = home / "mirror.conf"
+    conf.write_text(conf.read_text().replace("[allowlist]", "root_uri = https://cdn.example\n[allowlist]"))
+    assert main(["sync", "-c", str(conf), "--processes", "1"]) == 0
+    assert rewrite(home) == 0
+    assert "https://cdn.example/packages/" in (home / "uv.lock").read_text()
+    assert f"{SITE}/packages" not in (home / "uv.lock").read_text()

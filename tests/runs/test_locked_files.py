@@ -94,7 +94,7 @@ def test_explain_says_who_keeps_it(made: Bench) -> None:
     with made.open() as mirror:
         explained = explain(mirror, ALPHA)
     (file,) = [each for each in explained.files if each.filename == OLD.file_name]
-    assert (file.upstream, file.mirrored, file.state) == (False, True, FileState.HELD)
+    assert (file.upstream, file.mirrored, file.state) == (False, True, FileState.LISTED)
     assert file.locked_by == str(path)
     assert f"upstream has removed it; it stays because {path} names it" in _line(file, 40, selected=True)
 

@@ -25,12 +25,14 @@ _STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'([^\'\n]*)\'')
 class LockedFile:
     """A file that a lock names. ``url`` is None in formats that name files alone (poetry.lock), ``sha256`` is
     None where the index stated none, ``filename`` is None where only a digest is there (Pipfile.lock).
+    ``index`` is the address of the index that the lock says it is from, None where it does not say.
     """
 
     project: NormalizedName
     url: str | None
     filename: str | None
     sha256: str | None
+    index: str | None = None
 
     @property
     def name(self) -> str:
@@ -113,7 +115,7 @@ def _uv_lock(document: Mapping[str, Any], found: Found) -> _Addresses:
             continue
         yield registry
         for file in _distributions(package, found):
-            yield _file(package, file.get("url"), file.get("hash"))
+            yield _file(package, file.get("url"), file.get("hash"), index=registry)
 
 
 def _pylock(document: Mapping[str, Any], found: Found) -> _Addresses:
@@ -122,7 +124,8 @@ def _pylock(document: Mapping[str, Any], found: Found) -> _Addresses:
             yield index
         for file in _distributions(package, found):
             sha256 = file.get("hashes", {}).get("sha256")
-            yield _file(package, file.get("url"), sha256 and f"sha256:{sha256}", file.get("name"))
+            digest = sha256 and f"sha256:{sha256}"
+            yield _file(package, file.get("url"), digest, file.get("name"), index=package.get("index"))
 
 
 def _distributions(package: Mapping[str, Any], found: Found) -> Iterator[Mapping[str, Any]]:
@@ -142,7 +145,7 @@ def _poetry_lock(document: Mapping[str, Any], found: Found) -> _Addresses:
             yield url
         listed = "files" in package
         for file in tables(package if listed else before_2, "files" if listed else package["name"], found):
-            yield _file(package, None, file.get("hash"), file.get("file"))
+            yield _file(package, None, file.get("hash"), file.get("file"), index=source.get("url"))
 
 
 def _pdm_lock(document: Mapping[str, Any], found: Found) -> _Addresses:
@@ -157,16 +160,22 @@ def _pdm_lock(document: Mapping[str, Any], found: Found) -> _Addresses:
 
 
 def _pipfile_lock(document: Mapping[str, Any], found: Found) -> _Addresses:
-    for source in tables(get(document, "_meta", dict, {}, found), "sources", found):
-        yield source["url"]
+    sources = list(tables(get(document, "_meta", dict, {}, found), "sources", found))
+    yield from (source["url"] for source in sources)
+    by_name = {source.get("name"): source["url"] for source in sources}
     for category, packages in document.items():
         for name, package in packages.items() if category != "_meta" else ():
             for digest in package.get("hashes", ()):
-                yield _file({"name": name}, None, digest)
+                yield _file({"name": name}, None, digest, index=by_name.get(package.get("index")))
 
 
 def _file(
-    package: Mapping[str, Any], url: str | None, digest: str | None, filename: str | None = None
+    package: Mapping[str, Any],
+    url: str | None,
+    digest: str | None,
+    filename: str | None = None,
+    *,
+    index: str | None = None,
 ) -> LockedFile:
     algorithm, _, value = (digest or "").lower().partition(":")
     if filename is None and url is not None:
@@ -176,4 +185,5 @@ def _file(
         url=url,
         filename=filename,
         sha256=value if algorithm == "sha256" else None,
+        index=index,
     )

@@ -110,7 +110,7 @@ class Decider:
         Such a file is shown as yanked (PEP 592): installers take it where its version is pinned, and resolve
         nothing new to it. A quarantined project keeps none.
         """
-        if self._web is None or page.status.status == QUARANTINED:
+        if self._web is None or not self._policy.has_locks or page.status.status == QUARANTINED:
             return page
         locked = self._locked(page, before)
         if not locked:

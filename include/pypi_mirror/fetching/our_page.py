@@ -9,13 +9,13 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.pages.formats import HTML_NAME, JSON_NAME
 from pypi_mirror.upstream import simple_json
 
-# Links of our pages are relative; whatever they lead to, only the rest of an entry counts.
-_SITE = "http://mirror.invalid"
+# What relative links of our pages are taken to lead to. Links elsewhere are absolute (``root_uri``).
+OUR_SITE = "http://mirror.invalid"
 
 
 def files_on_our_page(directory: Path, project: NormalizedName) -> dict[str, RemoteFile]:
     """The entries of the page of ``project`` that is in ``directory``, by file name; none if damaged."""
-    url = f"{_SITE}/simple/{project}/"
+    url = f"{OUR_SITE}/simple/{project}/"
     try:
         if (json := directory / JSON_NAME).is_file():
             page = simple_json.parse_project_page(

@@ -8,19 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from packaging.utils import NormalizedName
 
-from pypi_mirror.demands import BadDemands, Remark, read_demands
+from pypi_mirror.demands import BadDemands, Demands, read_demands
 from pypi_mirror.demands.lock_addresses import LockAddresses, LockedFile, lock_addresses, with_addresses
 from pypi_mirror.errors import MirrorError
-from pypi_mirror.fetching.our_page import files_on_our_page
+from pypi_mirror.fetching.our_page import OUR_SITE, files_on_our_page
 from pypi_mirror.mirror import page_store
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filter import Stage
-from pypi_mirror.settings.requirements import with_requirements
+from pypi_mirror.settings.requirements import other_indexes, with_requirements
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.wording import count
 
@@ -66,27 +65,30 @@ def rewrite_lock(settings: Settings, path: Path) -> Rewritten:
     that of another platform, keeps its address. Raises NotServed for any other, and MirrorError for a file
     that is no lock file.
     """
-    text, addresses, unserved = _read(path)
     settings = with_requirements(settings)
+    text, demands, addresses = _read(path)
+    others = other_indexes(demands.demands, settings.master, settings.site.public_url)
     pages = page_store(settings)
     site = settings.site.public_url.rstrip("/")
     # As clients write it whose index is the mirror: Poetry leaves the slash off, others keep it.
     root = f"{site}/simple" if path.name.endswith("poetry.lock") else f"{site}/simple/"
-    new = dict.fromkeys(addresses.indexes, root)
-    left_alone = [LeftAlone(what=each.text, reason=each.reason) for each in unserved]
+    new = {index: root for index in addresses.indexes if index not in others}
+    left_alone = [LeftAlone(what=each.text, reason=each.reason) for each in demands.unserved]
+    left_alone += [LeftAlone(what=index, reason="it is not [mirror] master") for index in others.values()]
     missing: list[LeftAlone] = []
     named = 0
-    by_project = sorted(addresses.files, key=lambda file: file.project)
+    ours = (file for file in addresses.files if file.index not in others)
+    by_project = sorted(ours, key=lambda file: file.project)
     for project, files in groupby(by_project, key=lambda file: file.project):
         of_project = list(files)
         served = _Served(files_on_our_page(pages.path_of(project), project))
         absent = []
         for file in of_project:
-            place = served.place_of(file)
-            if place is None:
+            address = served.address_of(file, site)
+            if address is None:
                 absent.append(file)
             elif file.url is not None:
-                new[file.url] = f"{site}/{place}"
+                new[file.url] = address
             else:
                 named += 1
         if len(absent) < len(of_project):
@@ -103,17 +105,17 @@ def rewrite_lock(settings: Settings, path: Path) -> Rewritten:
         raise MirrorError(str(error)) from error
     return Rewritten(
         text=rewritten,
-        indexes=sum(new[index] != index for index in addresses.indexes),
+        indexes=sum(new.get(index, index) != index for index in addresses.indexes),
         files=sum(new.get(file.url or "", file.url) != file.url for file in addresses.files),
         named=named,
         left_alone=tuple(left_alone),
     )
 
 
-def _read(path: Path) -> tuple[str, LockAddresses, tuple[Remark, ...]]:
-    """The text of the lock file, its addresses, and what of it no index serves."""
+def _read(path: Path) -> tuple[str, Demands, LockAddresses]:
+    """The text of the lock file, what it asks for, and its addresses."""
     try:
-        unserved = read_demands(path).unserved
+        demands = read_demands(path)
         text = path.read_bytes().decode()
         addresses = lock_addresses(path.name, text)
     except BadDemands as error:
@@ -125,7 +127,7 @@ def _read(path: Path) -> tuple[str, LockAddresses, tuple[Remark, ...]]:
             f"{path} is no lock file whose addresses can be changed; clients find the index of a "
             "requirements.txt in pip.conf"
         )
-    return text, addresses, unserved
+    return text, demands, addresses
 
 
 class _Served:
@@ -135,13 +137,14 @@ class _Served:
         self._by_name = page
         self._by_digest = {file.sha256: file for file in page.values()}
 
-    def place_of(self, file: LockedFile) -> str | None:
-        """Where the file is below the site's address; a file of that name with other bytes is another one."""
-        if file.sha256 is not None:
+    def address_of(self, file: LockedFile, site: str) -> str | None:
+        """Where clients of ``site`` find the file; one of its name with other bytes is another file."""
+        found = self._by_name.get(file.filename or "")
+        if file.sha256 is not None and (found is None or found.sha256 != file.sha256):
             found = self._by_digest.get(file.sha256)
-        else:
-            found = self._by_name.get(file.filename or "")
-        return None if found is None else urlsplit(found.url).path.removeprefix("/")
+        if found is None:
+            return None
+        return site + found.url.removeprefix(OUR_SITE) if found.url.startswith(OUR_SITE) else found.url
 
 
 def _reasons(

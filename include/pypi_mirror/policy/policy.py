@@ -177,16 +177,21 @@ class Policy:
 
     def locked_by(self, project: NormalizedName, sha256: str) -> str | None:
         """Return which requirement or lock file names the file by its digest, if one does."""
-        root = self._allowed.roots.locking(project, sha256)
-        return None if root is None else root.by
+        root = self._allowed.roots.locked.get(sha256)
+        return root.by if root is not None and root.project == project else None
+
+    @property
+    def has_locks(self) -> bool:
+        """Whether a requirement or lock file names any file by its digest."""
+        return bool(self._allowed.roots.locked)
 
     def keeps_removed(self, filename: str, sha256: str) -> bool:
         """Whether a file that upstream removed stays: a lock file names it, and no filter excludes it."""
-        project = self._allowed.roots.locked.get(sha256)
-        if project is None:
+        root = self._allowed.roots.locked.get(sha256)
+        if root is None:
             return False
         file = RemoteFile(filename=filename, url="", hashes=(("sha256", sha256),))
-        page = ProjectPage(name=project, serial=None, etag=None, files=(file,))
+        page = ProjectPage(name=root.project, serial=None, etag=None, files=(file,))
         return bool(self.by_file.decide(page).kept)
 
     def unmet(self, page: ProjectPage) -> Sequence[Root]:

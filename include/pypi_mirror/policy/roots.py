@@ -146,16 +146,11 @@ class Roots:
         version = version_in(project, file.filename)
         return any(root.is_pin and root.admits(version, file) for root in self.of(project))
 
-    def locking(self, project: NormalizedName, sha256: str) -> Root | None:
-        """Return the rule that names a file of ``project`` by its digest."""
-        digest = f"sha256:{sha256}"
-        return next((root for root in self._by_project.get(project, ()) if digest in root.hashes), None)
-
     @cached_property
-    def locked(self) -> Mapping[str, NormalizedName]:
-        """The projects of files that rules name by their digests, by SHA-256."""
+    def locked(self) -> Mapping[str, Root]:
+        """The rules that name files by their digests, by SHA-256."""
         return {
-            digest.removeprefix("sha256:"): root.project
+            digest.removeprefix("sha256:"): root
             for root in self.every
             for digest in root.hashes
             if digest.startswith("sha256:")

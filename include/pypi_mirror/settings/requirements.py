@@ -139,7 +139,7 @@ def _joined(read: Sequence[Demands], master: str, environments: tuple[Environmen
     for each in read:
         unserved += each.unserved
         ignored += each.ignored
-        others = _other_indexes(each.demands, master)
+        others = other_indexes(each.demands, master)
         for demand in each.demands:
             if demand.index in others:
                 reason = f"it comes from the index {others[demand.index]}, which is not [mirror] master"
@@ -161,16 +161,16 @@ def _remark(demand: Demand, reason: str) -> Remark:
     return Remark(text=f"{demand.project}{demand.specifier}{marker}", reason=reason, place=demand.place)
 
 
-def _other_indexes(demands: Sequence[Demand], master: str) -> Mapping[str | None, str]:
-    """Return the indexes of a lock file that are not upstream, as messages name them.
+def other_indexes(demands: Sequence[Demand], *upstream: str) -> Mapping[str | None, str]:
+    """Return the indexes of a lock file that are not ``upstream``, as messages name them.
 
     Where none is known to be, as in a file that was locked behind a proxy, all of them stand for upstream.
     """
     named = {demand.index for demand in demands if demand.index is not None}
     if not named:
         return {}
-    upstream = {master, _public_index()}
-    known = {index for index in named if _root_of(index) in upstream}
+    roots = {*map(_root_of, upstream), _public_index()}
+    known = {index for index in named if _root_of(index) in roots}
     return {index: plain_address(index) for index in named - known} if known else {}
 
 
