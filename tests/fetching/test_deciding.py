@@ -1,5 +1,6 @@
 """What a project's next page takes and loses, by upstream's page, policy and what the mirror has."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,9 +64,15 @@ def page(*named: str | RemoteFile, status: str = "active") -> ProjectPage:
     )
 
 
-def decider(web: Path | None = Path("/nowhere"), *, rendering: str = "look", **selection: Any) -> Decider:
+def decider(
+    web: Path | None = Path("/nowhere"),
+    *,
+    rendering: str = "look",
+    ours: Callable[[NormalizedName], Mapping[str, RemoteFile]] | None = None,
+    **selection: Any,
+) -> Decider:
     selection = {"exclude_filename": "win32", **selection}
-    return Decider(policy(**selection), our_page, rendering=rendering, web=web)
+    return Decider(policy(**selection), ours or our_page, rendering=rendering, web=web)
 
 
 def our_page(_project: NormalizedName) -> dict[str, RemoteFile]:
@@ -79,6 +86,8 @@ def work(
     planned: PlannedProject = PLANNED,
     **options: Any,
 ) -> Work:
+    if have is NOTHING:
+        options = {"ours": lambda _: {}, **options}
     return decider(**options).work(planned, before() if have is None else have, upstream)
 
 
@@ -136,6 +145,31 @@ def test_what_lies_in_the_pool_is_not_new_though_the_ledger_has_forgotten_it(
 
 def test_nothing_is_new_where_files_are_not_mirrored() -> None:
     assert work(page(A, remote(B, None)), NOTHING, web=None) == Work()
+
+
+# What it loses of a page that the ledger does not know: another tool's, or that of a lost ledger.
+
+
+def test_what_a_found_page_lists_and_ours_will_not_is_lost() -> None:
+    """Whoever takes it off: what upstream announced meanwhile, nobody knows."""
+    assert work(page(A, B, C, WINDOWS), NOTHING, ours=our_page).loses_files == 1
+    assert work(page(A, WINDOWS), NOTHING, ours=our_page).loses_files == 3
+    assert work(page(A, B, C), NOTHING, ours=our_page, exclude_filename="nothing").loses_files == 1
+    assert work(page(A, B, C, WINDOWS), NOTHING, ours=our_page).loses_bytes == 100
+
+
+def test_of_a_found_page_that_goes_all_is_lost() -> None:
+    gone = replace(PLANNED, action=Action.REMOVE, serial=None, loses_project=True)
+    whole = Work(loses_project=True, loses_files=4, loses_bytes=400)
+    assert work(None, NOTHING, gone, ours=our_page) == whole
+    assert work(None, NOTHING, gone) == Work(loses_project=True), "its page cannot be read"
+
+
+def test_the_disk_says_how_large_a_file_is_where_the_page_does_not(tmp_path: Path) -> None:
+    lying(tmp_path, remote(A), b"abc")
+    listed = {A: remote(A, None), B: remote(B, None, place="ef")}
+    found = work(page(C), NOTHING, web=tmp_path, ours=lambda _: listed)
+    assert (found.loses_files, found.loses_bytes) == (2, 3)
 
 
 # What it loses by policy.

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.model import RunState
 from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.planning import stray_pages
+from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.rebuild_index import Rebuilt, rebuild_index
-from pypi_mirror.runs.report import report
+from pypi_mirror.runs.report import Report, report
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import STATIC, Corrupt, Fault, RemoveProject, Upload, Wheel
@@ -50,11 +52,20 @@ def rebuilt(made: Bench) -> Rebuilt:
     """What the fourth step of a whole run says."""
     with made.open() as mirror:
         run_id = fetch_changelog(mirror, made.request()).run_id
-        for batch in partition_projects(mirror, run_id).batches:
+        partition = partition_projects(mirror, run_id)
+        approve_removals(mirror, run_id, approved=partition.weighed.plan)
+        for batch in partition.batches:
             download_projects(mirror, run_id, batch.number)
         result = rebuild_index(mirror, run_id)
         report(mirror, run_id)
     return result
+
+
+def approved_sync(made: Bench) -> Report:
+    """A run whose plan a person approves: what another tool left goes with nothing less."""
+    with pytest.raises(ApprovalRequired) as required:
+        made.sync()
+    return made.sync(approved=required.value.plan)
 
 
 def pages(made: Bench) -> set[str]:
@@ -69,7 +80,7 @@ def legacy(made: Bench) -> set[str]:
 @pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
 def test_a_takeover_leaves_no_page_that_nothing_keeps_current(bench: MakeBench, hash_index: bool) -> None:
     made = taken_over(bench, hash_index=hash_index)
-    result = made.sync()
+    result = approved_sync(made)
     assert [failure.project for failure in result.new_failures] == ["bad"]
     assert pages(made) == {"alpha", "bad"}
     assert legacy(made) == {"bad"}
@@ -92,7 +103,7 @@ def test_what_was_removed_is_counted_and_logged(bench: MakeBench, caplog: pytest
 
 def test_what_is_on_the_backlog_keeps_its_page_until_upstream_says_that_it_is_gone(bench: MakeBench) -> None:
     made = taken_over(bench, hash_index=False)
-    made.sync()
+    approved_sync(made)
     made.server.apply(RemoveProject(project="bad"))
     assert pages(made) == {"alpha", "bad"}
     said = made.sync(recheck=True)
@@ -103,7 +114,7 @@ def test_what_is_on_the_backlog_keeps_its_page_until_upstream_says_that_it_is_go
 
 def test_what_is_on_the_backlog_loses_its_page_when_the_filters_leave_it_out(bench: MakeBench) -> None:
     made = taken_over(bench, hash_index=False)
-    made.sync()
+    approved_sync(made)
     made.select(blocked_projects=frozenset({NormalizedName("blocked"), NormalizedName("bad")}))
     made.sync()
     assert made.backlog() == {}

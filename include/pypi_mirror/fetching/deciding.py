@@ -16,7 +16,7 @@ from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
 from pypi_mirror.policy import Context, Decision, Policy
 from pypi_mirror.policy.releases import release_of
-from pypi_mirror.pool.layout import location_of
+from pypi_mirror.pool.layout import listed_place, location_of
 from pypi_mirror.release_files import version_in
 
 _DIGEST: Final = 16
@@ -153,7 +153,10 @@ class Decider:
         if decision.rejected is not None:
             return replace(self._removal(planned, before), silent=silent)
         dropped = {each.file.filename for each in decision.dropped}
-        ours = on_our_page(before)
+        if before.project is None:
+            # Nobody can say what upstream announced since another tool, or a lost ledger, wrote the page.
+            dropped.update({file.filename for file in self._listed(planned.project, before)} - listed)
+        ours = self._listed(planned.project, before)
         lost = [file for file in ours if file.filename in dropped]
         lost += self._unwanted(page.name, [file for file in ours if file.filename not in listed])
         new = [
@@ -177,14 +180,17 @@ class Decider:
         lost = [] if before.project is None else self._unwanted(before.project.project, on_our_page(before))
         return Work(loses_files=len(lost), loses_bytes=sum(file.size for file in lost))
 
-    @staticmethod
-    def _removal(planned: PlannedProject, before: Before) -> Work:
+    def _removal(self, planned: PlannedProject, before: Before) -> Work:
         """What is lost by a project that goes, also where its row was planned as if nothing were: by the
         backlog, or decided while upstream still had a page of it.
         """
         known = before.project
         if known is not None and known.present and known.status != QUARANTINED:
             return Work(loses_project=True, loses_files=known.files, loses_bytes=known.bytes)
+        if found := self._listed(planned.project, before):
+            return Work(
+                loses_project=True, loses_files=len(found), loses_bytes=sum(file.size for file in found)
+            )
         # Readers have lost a quarantined project already, and upstream's index does not list it, either.
         return Work(
             loses_project=planned.loses_project,
@@ -225,6 +231,12 @@ class Decider:
         dropped = {each.file.filename for each in self._policy.by_file.decide(page).dropped}
         return [file for file in files if file.filename in dropped]
 
+    def _listed(self, project: NormalizedName, before: Before) -> list[KnownFile]:
+        """What our page lists: by the ledger, else by the page that another tool or a lost ledger left."""
+        if before.project is not None:
+            return on_our_page(before)
+        return [_found(file, self._web) for file in self._our_page(project).values()]
+
     def _is_in_pool(self, page: ProjectPage, file: RemoteFile) -> bool:
         """Whether the file lies where it would be, as far as a directory tells: a ledger can be lost."""
         if self._web is None:
@@ -240,6 +252,23 @@ def _entry(known: KnownFile) -> RemoteFile:
     return RemoteFile(
         filename=known.filename, url="", hashes=(("sha256", known.sha256.hex()),), size=known.size
     )
+
+
+def _found(entry: RemoteFile, web: Path | None) -> KnownFile:
+    """A file that a page lists and no row knows; its size is the disk's where the page states none."""
+    file = KnownFile(
+        filename=entry.filename,
+        location=listed_place(entry),
+        sha256=bytes.fromhex(entry.sha256 or ""),
+        size=entry.size or 0,
+        metadata_sha256=None,
+        provenance=False,
+        uploaded_at=None,
+        removed_at=None,
+    )
+    if entry.size is not None or web is None:
+        return file
+    return replace(file, size=served_size_of(f"{web}/{file.path}") or 0)
 
 
 def _with_versions(page: ProjectPage, files: Sequence[RemoteFile]) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ OUR_SITE = "http://mirror.invalid"
 def files_on_our_page(directory: Path, project: NormalizedName) -> dict[str, RemoteFile]:
     """The entries of the page of ``project`` that is in ``directory``, by file name; none if damaged."""
     url = f"{OUR_SITE}/simple/{project}/"
+    if not directory.is_dir():
+        return {}
     try:
         if (json := directory / JSON_NAME).is_file():
             page = simple_json.parse_project_page(

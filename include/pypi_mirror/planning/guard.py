@@ -61,14 +61,19 @@ def weigh_announced(
     held: Totals,
     lately: int | None = None,
     is_another: bool = False,
+    is_adopted: bool = False,
 ) -> list[str]:
     """Which limits a plan exceeds that takes ``removed`` off a mirror that has ``held``, in words.
 
     ``lately`` projects were removed within a week before, None where a person named the projects: that has no
-    budget. ``is_another`` says that upstream is another one than before.
+    budget. ``is_another`` says that upstream is another one than before, ``is_adopted`` that the tree has
+    pages which another tool, or a ledger that is lost, made.
     """
     if not removed.touched:
         return []
+    if is_adopted:
+        # Of such a tree shares say nothing: what it holds is not known yet.
+        return ["the tree has pages that this ledger did not make: removing anything from it needs approval"]
     over = _exceeded(removed, held, limits, whose="the mirror's")
     if lately is not None:
         over += _over_a_week(removed.projects, lately, held, limits)

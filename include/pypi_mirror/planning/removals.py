@@ -65,6 +65,7 @@ def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: b
         held=replace(held, projects=max(held.projects, pages)),
         lately=None if kind is RunKind.SELECTED else removed_lately(mirror, run_id),
         is_another=kind is RunKind.SYNC and mirror.ledger.facts.another_upstream is not None,
+        is_adopted=mirror.ledger.facts.stated_serial is None and pages > held.projects,
     )
     return replace(removals, exceeded=tuple(over))
 
