@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pypi_mirror.clock import Clock, SystemClock
+from pypi_mirror.disk.bandersnatch_tree import require_stopped
 from pypi_mirror.disk.faults import named_disk_faults
 from pypi_mirror.disk.files import is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
@@ -52,6 +53,7 @@ from pypi_mirror.upstream.changelog import Changelog
 from pypi_mirror.upstream.control import Control
 from pypi_mirror.upstream.project_pages import ProjectPages
 from pypi_mirror.upstream.simple_root import standard_root
+from pypi_mirror.wording import moment_of
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,17 @@ class Mirror:
     @cached_property
     def room(self) -> RoomGuard:
         return RoomGuard(self.disks, self.settings.disk_reserve)
+
+    def require_own_tree(self) -> None:
+        """Raises MirrorError where bandersnatch is at work in the directory, or was handed it."""
+        directory, handed_over = self.settings.directory, self.ledger.facts.handed_over
+        if handed_over is not None:
+            raise MirrorError(
+                f"{directory} was handed over to bandersnatch at {moment_of(handed_over)}. To take it back, "
+                "stop bandersnatch and run `pypi-mirror ledger rebuild --force`"
+            )
+        if self.scratch is None:
+            require_stopped(directory)
 
     def flush(self) -> None:
         """Bring onto their devices what was written and removed; the pool may be on a disk of its own."""

@@ -370,3 +370,22 @@ def test_a_sync_outside_the_download_window_waits_and_is_no_failure(
     assert "5 projects synced" in capsys.readouterr().out
     assert main(["status", "-c", conf]) == 0
     assert "paused" not in capsys.readouterr().out
+
+
+def test_a_tree_that_was_handed_over_is_left_alone(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync", "-c", conf]) == 0
+    directory = read_settings(Path(conf), {}).directory
+    capsys.readouterr()
+
+    assert main(["handover", "-c", conf]) == 0
+
+    said = capsys.readouterr().out
+    assert "pages handed over; removed" in said
+    assert f"ledger rebuild -c {conf} --force" in said
+    assert (directory / "generation").read_text() == "5"
+    assert (directory / "status").read_text().isdecimal()
+    assert not list((directory / "web/simple").rglob("*.gz"))
+    assert not (directory / "web/index.html").exists()
+    assert main(["sync", "-c", conf]) == 1
+    assert "was handed over to bandersnatch" in capsys.readouterr().err
+    assert main(["handover", "-c", conf]) == 0, "after a crash it can be done again"

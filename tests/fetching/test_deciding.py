@@ -154,6 +154,7 @@ def test_what_a_found_page_lists_and_ours_will_not_is_lost() -> None:
     """Whoever takes it off: what upstream announced meanwhile, nobody knows."""
     assert work(page(A, B, C, WINDOWS), NOTHING, ours=our_page).loses_files == 1
     assert work(page(A, WINDOWS), NOTHING, ours=our_page).loses_files == 3
+    assert work(page(A), NOTHING, ours=our_page).loses_files == 3
     assert work(page(A, B, C), NOTHING, ours=our_page, exclude_filename="nothing").loses_files == 1
     assert work(page(A, B, C, WINDOWS), NOTHING, ours=our_page).loses_bytes == 100
 

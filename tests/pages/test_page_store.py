@@ -469,7 +469,7 @@ def test_a_stray_of_one_letter_spares_the_pages_below_it(tmp_path: Path) -> None
     assert hashed.is_complete(NormalizedName("foo"))
 
 
-@pytest.mark.parametrize("other", ["notes.txt", "versions/index_1.html", "index.html/file"])
+@pytest.mark.parametrize("other", ["notes.txt", "versions/notes.html", "index.html/file"])
 @pytest.mark.parametrize("hash_index", [False, True], ids=["flat", "hashed"])
 def test_a_directory_that_holds_anything_else_is_no_stray(
     tmp_path: Path, other: str, hash_index: bool
@@ -532,3 +532,58 @@ def test_legacy_json_replaces_a_former_mirrors_link_and_its_target(tmp_path: Pat
         assert write_legacy_json(pages, FOO_BAR, b"new") is True
         assert not (tmp_path / "pypi/foo-bar/json").is_symlink()
     assert tree(tmp_path / "json") == set()
+
+
+def test_pages_of_other_spellings_are_found_and_others_directories_are_not(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    for name, file in (
+        ("Foo.Bar", "index.html"),
+        ("F/Foo_Bar", "index.v1_html"),
+        ("foo-bar", "index.html"),
+        ("Notes", "notes.txt"),
+        ("-no-name", "index.html"),
+    ):
+        (tmp_path / "simple" / name).mkdir(parents=True)
+        (tmp_path / "simple" / name / file).touch()
+
+    found = dict(pages.old_names())
+
+    assert set(found) == {"foo-bar"}
+    places = {str(path.relative_to(tmp_path / "simple")) for _, path in pages.old_names()}
+    assert places == {"Foo.Bar", "F/Foo_Bar"}
+    for _, path in list(pages.old_names()):
+        pages.remove_old_name(path)
+    assert not list(pages.old_names())
+    assert (tmp_path / "simple/Notes/notes.txt").exists()
+
+
+@pytest.mark.parametrize("left", [".index.html.a1b2c3d4", "versions/index_5_2026-12-01T033645.781403Z.html"])
+def test_what_bandersnatch_left_beside_a_page_goes_with_its_first_new_one(tmp_path: Path, left: str) -> None:
+    pages = store(tmp_path)
+    path = pages.path_of(FOO_BAR) / left
+    path.parent.mkdir(parents=True)
+    path.touch()
+
+    assert pages.has_stray(FOO_BAR)
+    write(pages, page(name="foo-bar"))
+
+    assert not path.exists()
+    assert pages.is_complete(FOO_BAR)
+
+
+def test_a_page_that_is_handed_over_has_what_bandersnatch_renews_and_nothing_else(tmp_path: Path) -> None:
+    pages = store(tmp_path)
+    write(pages, page(name="foo-bar"))
+    write_legacy_json(pages, FOO_BAR, b"{}")
+    pages.write_release_json(FOO_BAR, "1.0", b"{}")
+
+    assert pages.hand_over(FOO_BAR) == 3
+
+    assert {path for path in tree(tmp_path) if (tmp_path / path).is_file()} == {
+        "simple/foo-bar/index.html",
+        "simple/foo-bar/index.v1_html",
+        "simple/foo-bar/index.v1_json",
+        "pypi/foo-bar/json",
+        "json/foo-bar",
+    }
+    assert pages.hand_over(FOO_BAR) == 0

@@ -22,7 +22,7 @@ from pypi_mirror.settings.locate import configuration_path
 # One module each, in the order in which help shows them.
 _VERBS: Final = (
     "plan", "sync", "status", "explain", "list", "lock", "backlog", "cooldown", "audit", "config", "ledger",
-    "nginx",
+    "nginx", "handover",
 )  # fmt: skip
 
 

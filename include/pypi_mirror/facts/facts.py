@@ -44,6 +44,8 @@ class Facts:
     layout = Fact(str)
     # When files were last listed for diff-file: seconds of the mirror's clock, nanoseconds of its disk's.
     listed = Fact(tuple[int, int])
+    # When bandersnatch was handed the tree.
+    handed_over = Fact(int)
     # Whose disk the mirror's is.
     identity = Fact(str)
 

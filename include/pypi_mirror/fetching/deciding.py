@@ -102,7 +102,11 @@ class Decider:
         """Decide over ``page``; ``seen`` as for ``Before.context``."""
         if not self._policy.holds:
             return self._policy.decide(page)
-        return self._policy.decide(page, before.context(seen))
+        context = before.context(seen)
+        if before.project is None:
+            # What readers of a page that was found have, they keep.
+            context = replace(context, listed=frozenset(self._our_page(page.name)))
+        return self._policy.decide(page, context)
 
     def with_locked(self, page: ProjectPage, before: Before) -> ProjectPage:
         """``page`` of upstream's, and what ours lists beside it because a lock file names it by its digest.
@@ -153,12 +157,11 @@ class Decider:
         if decision.rejected is not None:
             return replace(self._removal(planned, before), silent=silent)
         dropped = {each.file.filename for each in decision.dropped}
-        if before.project is None:
-            # Nobody can say what upstream announced since another tool, or a lost ledger, wrote the page.
-            dropped.update({file.filename for file in self._listed(planned.project, before)} - listed)
         ours = self._listed(planned.project, before)
         lost = [file for file in ours if file.filename in dropped]
-        lost += self._unwanted(page.name, [file for file in ours if file.filename not in listed])
+        off = [file for file in ours if file.filename not in listed]
+        # Nobody can say what upstream announced since another tool, or a lost ledger, wrote the page.
+        lost += off if before.project is None else self._unwanted(page.name, off)
         new = [
             file
             for file in (*decision.kept, *(each.file for each in decision.held))
@@ -187,7 +190,7 @@ class Decider:
         known = before.project
         if known is not None and known.present and known.status != QUARANTINED:
             return Work(loses_project=True, loses_files=known.files, loses_bytes=known.bytes)
-        if found := self._listed(planned.project, before):
+        if known is None and (found := self._listed(planned.project, before)):
             return Work(
                 loses_project=True, loses_files=len(found), loses_bytes=sum(file.size for file in found)
             )

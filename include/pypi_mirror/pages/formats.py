@@ -10,10 +10,23 @@ of one address, be they HTML and JSON, plain and compressed, or two versions in 
 """
 
 import os
+import re
+import shutil
 import time
 import zlib
+from typing import Final
 
-from pypi_mirror.disk.files import StrPath, make_readable, name_failure, remove_file
+from pypi_mirror.disk.files import (
+    StrPath,
+    directory_of,
+    link_file,
+    make_directories,
+    make_readable,
+    name_failure,
+    remove_directory_if_empty,
+    remove_file,
+    size_of,
+)
 from pypi_mirror.settings.values import SimpleFormat
 
 HTML_NAME = "index.html"
@@ -28,6 +41,11 @@ _NAMES: dict[SimpleFormat, tuple[str, ...]] = {
 # bandersnatch's second copy of its HTML; nothing here keeps it current, so it goes when a page changes.
 _FOREIGN_NAME = "index.v1_html"
 _EVERY_NAME = (HTML_NAME, JSON_NAME, _FOREIGN_NAME)
+# What bandersnatch leaves of a file that it was writing when it was killed, and, with keep_index_versions,
+# where it keeps a page and earlier ones; the page is a symbolic link then.
+_FOREIGN_TEMPORARY: Final = re.compile(r"\.index\.(?:html|v1_html|v1_json)\.[a-z0-9_]{8}")
+_FOREIGN_VERSIONS: Final = "versions"
+_FOREIGN_VERSION: Final = re.compile(r"(?:\.)?index_.*\.(?:html|v1_html|v1_json)(?:\.[a-z0-9_]{8})?")
 # All that a page's directory can hold.
 INDEX_FILES = frozenset(name + suffix for name in _EVERY_NAME for suffix in ("", TWIN_SUFFIX))
 
@@ -58,6 +76,60 @@ def remove_index_files(directory: StrPath, *, keep: tuple[str, ...] = ()) -> boo
             removed |= remove_file(f"{directory}/{name}{TWIN_SUFFIX}")
             removed |= remove_file(f"{directory}/{name}")
     return removed
+
+
+def hand_over_index_files(directory: StrPath) -> int:
+    """Leave the index files of ``directory`` as bandersnatch has them; return how many were removed.
+
+    Without the twins, which it does not renew, and with its second copy of the HTML.
+    """
+    removed = sum(remove_file(f"{directory}/{name}{TWIN_SUFFIX}") for name in _EVERY_NAME)
+    copy_name(f"{directory}/{HTML_NAME}", f"{directory}/{_FOREIGN_NAME}")
+    return removed
+
+
+def copy_name(source: str, target: str) -> None:
+    """Give the file another name, in the place of what has it; nothing where there is no such file."""
+    if size_of(source) is None:
+        return
+    make_directories(directory_of(target))
+    remove_file(target)
+    if not link_file(source, target):
+        # A file system without hard links.
+        shutil.copyfile(source, target)
+
+
+def is_foreign(entry: "os.DirEntry[str]") -> bool:
+    """Whether this in a page's directory was left by bandersnatch, beside a page."""
+    if entry.is_dir(follow_symlinks=False):
+        return entry.name == _FOREIGN_VERSIONS and _are_versions(entry.path)
+    return _FOREIGN_TEMPORARY.fullmatch(entry.name) is not None
+
+
+def remove_foreign(directory: StrPath, *, directories: bool = True) -> None:
+    """Remove what bandersnatch left beside a page; without ``directories`` files alone."""
+    try:
+        with os.scandir(directory) as entries:
+            found = [entry for entry in entries if is_foreign(entry)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            if not directories:
+                continue
+            for version in os.listdir(entry.path):  # noqa: PTH208 - names alone
+                remove_file(f"{entry.path}/{version}")
+            remove_directory_if_empty(entry.path)
+        else:
+            remove_file(entry.path)
+
+
+def _are_versions(directory: str) -> bool:
+    with os.scandir(directory) as entries:
+        return all(
+            _FOREIGN_VERSION.fullmatch(entry.name) and not entry.is_dir(follow_symlinks=False)
+            for entry in entries
+        )
 
 
 def index_time(path: StrPath) -> int:

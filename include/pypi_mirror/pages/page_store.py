@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import overload
 
-from packaging.utils import NormalizedName
+from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.disk.files import (
     make_directories,
@@ -39,8 +39,12 @@ from pypi_mirror.pages.formats import (
     JSON_NAME,
     TWIN_SUFFIX,
     compressed_twin,
+    copy_name,
+    hand_over_index_files,
     index_time,
+    is_foreign,
     names_of,
+    remove_foreign,
     remove_index_files,
     twin_matches,
 )
@@ -126,6 +130,8 @@ class PageStore:
         """
         directory = self._directory(project, hashed=self._hash_index)
         is_new = make_directories(directory)
+        # Only our pages have compressed twins.
+        was_foreign = not is_new and size_of(f"{directory}/{self._names[0]}{TWIN_SUFFIX}") is None
         for place in (directory, directory.rpartition("/")[0]):
             # Made under a narrow umask, or by another tool.
             make_path_readable(place)
@@ -137,11 +143,13 @@ class PageStore:
             StagedPage(files, None).discard()
             raise
         # Beside a new project's page there is nothing to clear away.
-        return StagedPage(files, None if is_new else partial(self._sweep, directory))
+        return StagedPage(files, None if is_new else partial(self._sweep, directory, foreign=was_foreign))
 
-    def _sweep(self, directory: str) -> None:
+    def _sweep(self, directory: str, *, foreign: bool) -> None:
         remove_index_files(directory, keep=self._names)
         sweep_leftovers(directory, older_than=0, recursive=False)
+        if foreign:
+            remove_foreign(directory)
 
     def is_complete(self, name: NormalizedName) -> bool:
         """Whether every file of the project's page, twins included, is there."""
@@ -182,6 +190,29 @@ class PageStore:
             if len(name) == 1:
                 yield from (each for each in _directories(f"{self._simple}/{name}") if each[0] == name)
 
+    def old_names(self) -> Iterator[tuple[NormalizedName, Path]]:
+        """The directories of pages that bandersnatch before 4.0 made beside those of normalized names, by the
+        project's name; what holds anything else is somebody else's.
+        """
+        letters = [f"{self._simple}/{letter}" for letter in _subdirectories(self._simple) if len(letter) == 1]
+        for parent in (self._simple, *letters):
+            for name in _subdirectories(parent):
+                if not _is_normalized(name) and _is_name(name) and _is_only_page(f"{parent}/{name}"):
+                    yield canonicalize_name(name), Path(parent) / name
+
+    def sweep_foreign(self) -> None:
+        """Remove what bandersnatch left beside the root index."""
+        remove_foreign(self._simple, directories=False)
+
+    @staticmethod
+    def remove_old_name(directory: Path) -> None:
+        """Remove one of ``old_names``."""
+        remove_index_files(directory)
+        remove_foreign(directory)
+        remove_directory_if_empty(directory)
+        if len(directory.parent.name) == 1:
+            remove_directory_if_empty(directory.parent)
+
     def has_stray(self, name: NormalizedName) -> bool:
         """Whether ``remove_stray`` would find something to remove."""
         return any(
@@ -205,6 +236,25 @@ class PageStore:
         self.remove_legacy_json(name)
         removed = [self._remove(name, hashed=hashed) for hashed in layouts]
         return any(removed)
+
+    def hand_over(self, name: NormalizedName) -> int:
+        """Leave the project's page and legacy JSON as bandersnatch has them; return the files removed.
+
+        What it does not renew goes: compressed twins, and the JSON of releases. What it has besides comes, as
+        another name of the same file, for it writes into none.
+        """
+        removed = hand_over_index_files(self._directory(name, hashed=self._hash_index))
+        document = self._legacy_json(name)
+        for path in self.release_json_paths(name):
+            removed += path.endswith("/json") and remove_file(path)
+        _remove_release_documents(document.parent)
+        if document.is_file() and not document.is_symlink():
+            copy_name(str(document), f"{self._web}/json/{name}")
+        return removed
+
+    def hand_over_index(self) -> int:
+        """The same of the root index."""
+        return hand_over_index_files(self._simple)
 
     def legacy(self, page: MirroredPage) -> LegacyJson:
         """What the page's legacy JSON lists."""
@@ -280,9 +330,13 @@ class PageStore:
         try:
             with os.scandir(directory) as entries:
                 return all(
-                    shared and _is_normalized(entry.name) and entry.name[0] == name
-                    if entry.is_dir(follow_symlinks=False)
-                    else entry.name in INDEX_FILES or entry.name.startswith(TEMPORARY_PREFIX)
+                    _is_of_page(entry)
+                    or (
+                        shared
+                        and entry.is_dir(follow_symlinks=False)
+                        and _is_normalized(entry.name)
+                        and entry.name[0] == name
+                    )
                     for entry in entries
                 )
         except (FileNotFoundError, NotADirectoryError):
@@ -291,6 +345,8 @@ class PageStore:
     def _remove(self, name: NormalizedName, *, hashed: bool) -> bool:
         directory = self._directory(name, hashed=hashed)
         removed = remove_index_files(directory)
+        if removed:
+            remove_foreign(directory)
         # With hash-index, simple/f/ is the home of every page in f, and another task may be about to use it.
         if not (self._hash_index and not hashed and len(name) == 1):
             _remove_page_directory(directory)
@@ -301,15 +357,41 @@ class PageStore:
 
 
 def _directories(path: str) -> Iterator[NormalizedName]:
-    """The directories in ``path`` whose names are normalized, as they come; none when it is gone by now."""
+    """The directories in ``path`` whose names are normalized."""
+    yield from (NormalizedName(name) for name in _subdirectories(path) if _is_normalized(name))
+
+
+def _subdirectories(path: str) -> Iterator[str]:
+    """The names of the directories in ``path``, as they come; none when it is gone by now."""
     try:
         entries = os.scandir(path)
     except (FileNotFoundError, NotADirectoryError):
         return
     with entries:
         for entry in entries:
-            if _is_normalized(entry.name) and entry.is_dir(follow_symlinks=False):
-                yield NormalizedName(entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                yield entry.name
+
+
+def _is_only_page(directory: str) -> bool:
+    with os.scandir(directory) as entries:
+        found = list(entries)
+    return bool(found) and all(map(_is_of_page, found))
+
+
+def _is_of_page(entry: "os.DirEntry[str]") -> bool:
+    if is_foreign(entry):
+        return True
+    named = entry.name in INDEX_FILES or entry.name.startswith(TEMPORARY_PREFIX)
+    return named and not entry.is_dir(follow_symlinks=False)
+
+
+def _is_name(name: str) -> bool:
+    try:
+        canonicalize_name(name, validate=True)
+    except InvalidName:
+        return False
+    return True
 
 
 def _is_normalized(name: str) -> bool:

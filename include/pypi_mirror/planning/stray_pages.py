@@ -106,6 +106,28 @@ def remove_stray_pages(mirror: Mirror, run: Run) -> int:
     return removed + _remove_unforeseen(mirror, run, unforeseen)
 
 
+def remove_old_names(mirror: Mirror, run: Run) -> int:
+    """Remove the directories of pages of other spellings than the normalized one, which bandersnatch made
+    before 4.0: nothing keeps them current. To be called by the first run that has looked at all projects.
+    """
+    mirror.pages.sweep_foreign()
+    found = list(mirror.pages.old_names())
+    looked_at: set[NormalizedName] = set()
+    for begin in range(0, len(found), _CHUNK):
+        looked_at |= mirror.ledger.plan.has(run.id, [name for name, _ in found[begin : begin + _CHUNK]])
+    removed = [directory for name, directory in found if name in looked_at]
+    for directory in removed:
+        mirror.pages.remove_old_name(directory)
+    if removed:
+        log.info(
+            "removed %d pages of bandersnatch before 4.0, of other spellings than the normalized names, such "
+            "as %s",
+            len(removed),
+            removed[0],
+        )
+    return len(removed)
+
+
 def _remove_unforeseen(mirror: Mirror, run: Run, names: Sequence[NormalizedName]) -> int:
     if not names:
         return 0

@@ -100,6 +100,7 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
         return replace(report_, beside=None if under_way is None else under_way.request.label)
     require_none_waits(mirror)
     require_same(mirror)
+    mirror.require_own_tree()
     mirror.ledger.lease.take(request.label)
     try:
         run = mirror.ledger.runs.begin(

@@ -72,6 +72,7 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
         refused = mirror.policy.rejection_reason(name)
         if refused is not None:
             raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
+    mirror.require_own_tree()
     mirror.ledger.lease.take(request.label)
     run = mirror.ledger.runs.begin(request)
     cursor = mirror.ledger.facts.cursor

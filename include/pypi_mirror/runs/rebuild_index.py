@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from pypi_mirror.disk.bandersnatch_tree import claim
 from pypi_mirror.disk.files import make_directories, remove_directory_if_empty, remove_file
 from pypi_mirror.disk.writing import sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
@@ -15,9 +16,9 @@ from pypi_mirror.model import RunKind, path_of
 from pypi_mirror.pages.root_index import write_root_index
 from pypi_mirror.planning.pause import pause_of
 from pypi_mirror.planning.removals import require_approval
-from pypi_mirror.planning.stray_pages import remove_stray_pages
+from pypi_mirror.planning.stray_pages import remove_old_names, remove_stray_pages
 from pypi_mirror.publishing.grace import grace_ended_before
-from pypi_mirror.publishing.site import note_layout
+from pypi_mirror.publishing.site import note_found_layout, note_layout
 from pypi_mirror.upstream.index_snapshot import remove_snapshots
 from pypi_mirror.webserver.name_map import is_current, write_name_map
 from pypi_mirror.webserver.render import name_map_path
@@ -58,6 +59,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         raise MirrorError(
             f"{unfinished} planned projects were not looked at; their batches have to run first"
         )
+    claim(mirror.settings.directory)
     paused = unfinished > 0 or mirror.ledger.plan.left(run_id) > 0
     changed = False
     _sweep_leftovers(mirror)
@@ -67,6 +69,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         remove_snapshots(mirror.state)
         return Rebuilt(changed=False, cursor=mirror.ledger.facts.cursor, strays=0, swept=0)
     due = _is_due(mirror)
+    adopted = _is_taken_over(mirror)
     if due:
         serial = mirror.ledger.facts.cursor if paused else run.cursor_to
         changed = write_root_index(
@@ -80,6 +83,11 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         _remove_pages(mirror)
     _write_name_map(mirror, due=due)
     strays = remove_stray_pages(mirror, run) if run.request.kind is RunKind.SYNC else 0
+    if adopted:
+        strays += remove_old_names(mirror, run)
+        if any(mirror.pages.is_in_other_layout(each.project) for each in mirror.ledger.projects.all()):
+            # They go once the web server serves ours.
+            note_found_layout(mirror, hashed=not mirror.settings.hash_index)
     swept = _sweep_tombstones(mirror, run) if mirror.settings.delete_packages else 0
     changed_any = changed or mirror.ledger.plan.progress(run_id).planned > unfinished
     cursor = run.cursor_to if run.request.kind is RunKind.SYNC and not paused else None

@@ -153,7 +153,7 @@ OPTIONS: Final = (
         key="cleanup",
         verdict=Verdict.NO_EFFECT,
         meant="simple/Old.Name/ of versions before 4.0 is removed",
-        note="run bandersnatch once with it to remove those directories",
+        note="the first run removes them in any case",
         alike=_one_of(_FALSE),
     ),
     BandersnatchOption(

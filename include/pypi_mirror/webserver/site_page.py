@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pypi_mirror.disk.files import remove_file
 from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import (
@@ -84,6 +85,12 @@ def write_client_files(settings: Settings) -> tuple[str, ...]:
         "poetry.toml": poetry_source(settings).encode(),
     }
     return _write(settings, contents)
+
+
+def remove_site_files(settings: Settings) -> None:
+    """Remove the page and the files beside it, which nothing will keep current."""
+    for name in ("index.html", "mirror.json", "pip.conf", "uv.toml", "poetry.toml"):
+        remove_file(settings.web / name)
 
 
 def _write(settings: Settings, contents: Mapping[str, bytes]) -> tuple[str, ...]:
