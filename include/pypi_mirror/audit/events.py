@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Finding, Kind, Tallying
 from pypi_mirror.audit.repair import SyncNow
+from pypi_mirror.chunks import chunks
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject
 from pypi_mirror.planning.plan import candidates
@@ -32,8 +33,7 @@ def behind_events(
         return
     wanted = set(names)
     chosen = [n for n in mirror.ledger.events.past_pages(cursor) if not wanted or n in wanted]
-    for start in range(0, len(chosen), _CHUNK):
-        chunk = chosen[start : start + _CHUNK]
+    for chunk in chunks(chosen, _CHUNK):
         known = mirror.ledger.projects.known(chunk)
         waiting = mirror.ledger.backlog.those_of(chunk) | mirror.ledger.to_do.those_of(chunk)
         events = sorted(mirror.ledger.events.of(chunk), key=attrgetter("serial"))

@@ -21,6 +21,7 @@ from sqlalchemy import (
     update,
 )
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.tables import plan, projects
 from pypi_mirror.model import Action, PlanState
@@ -97,8 +98,8 @@ def cut_turns(
     if most_bytes is not None:
         others = _others(connection, pending)
         beyond = _beyond([*ranked, *others], most_bytes)
-        for start in range(0, len(beyond), _CHUNK):
-            _mark(connection, and_(pending, plan.c.project.in_(beyond[start : start + _CHUNK])), LEFT)
+        for chunk in chunks(beyond, _CHUNK):
+            _mark(connection, and_(pending, plan.c.project.in_(chunk)), LEFT)
         left = set(beyond)
         ranked = [each for each in ranked if each[0] not in left]
     urgent = _count(connection, and_(pending, plan.c.batch == _URGENT))
@@ -148,8 +149,8 @@ def _mark_first(
 ) -> int:
     """Mark those of ``first`` that are planned, at most so many; return how many there are."""
     ranked = [name for name, _ in _ranked(connection, which, first)][:most]
-    for start in range(0, len(ranked), _CHUNK):
-        _mark(connection, and_(which, plan.c.project.in_(ranked[start : start + _CHUNK])), _FIRST)
+    for chunk in chunks(ranked, _CHUNK):
+        _mark(connection, and_(which, plan.c.project.in_(chunk)), _FIRST)
     return len(ranked)
 
 
@@ -158,8 +159,7 @@ def _ranked(
 ) -> list[tuple[str, int]]:
     """Those of ``first`` that are planned, in their order, with the bytes of their new files."""
     ranked: list[tuple[str, int]] = []
-    for start in range(0, len(first), _CHUNK):
-        wanted = first[start : start + _CHUNK]
+    for wanted in chunks(first, _CHUNK):
         rows = connection.execute(select(plan.c.project, _BYTES).where(which, plan.c.project.in_(wanted)))
         new: dict[str, int] = {row.project: row.size for row in rows}
         ranked += [(name, new[name]) for name in wanted if name in new]
@@ -213,8 +213,7 @@ def _cut_ranked(
     for number, (name, _) in zip(numbers, ranked, strict=True):
         batches.setdefault(number, []).append(name)
     for number, names in enumerate(batches.values(), start=after):
-        for start in range(0, len(names), _CHUNK):
-            chunk = names[start : start + _CHUNK]
+        for chunk in chunks(names, _CHUNK):
             _mark(connection, and_(plan.c.run_id == run_id, plan.c.project.in_(chunk)), number)
     return after + len(batches)
 

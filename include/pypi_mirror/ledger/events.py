@@ -1,18 +1,17 @@
 """Upstream's events, kept so that a backfill can say what changed in an interval."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Row, Select, delete, func, select
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import project_names, scalar, stream
 from pypi_mirror.ledger.tables import events, projects
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Event
-
-_CHUNK: Final = 5_000
 
 
 class Events:
@@ -22,9 +21,8 @@ class Events:
     def add(self, batch: Sequence[Event]) -> None:
         """Keep the events; one that is known already stays as it is."""
         with self._engine.begin() as connection:
-            for start in range(0, len(batch), _CHUNK):
-                rows = [_row(event) for event in batch[start : start + _CHUNK]]
-                upsert(connection, events, rows, keep_existing=True)
+            for chunk in chunks(batch):
+                upsert(connection, events, [_row(event) for event in chunk], keep_existing=True)
 
     def between(self, after: int, upto: int) -> Iterator[Event]:
         """The events with ``after < serial <= upto``, by serial."""
@@ -42,10 +40,8 @@ class Events:
 
     def of(self, projects: Sequence[NormalizedName]) -> Iterator[Event]:
         """The events of ``projects``, in no order."""
-        for start in range(0, len(projects), _CHUNK):
-            yield from self._read(
-                select(events).where(events.c.project.in_(projects[start : start + _CHUNK]))
-            )
+        for chunk in chunks(projects):
+            yield from self._read(select(events).where(events.c.project.in_(chunk)))
 
     def past_pages(self, upto: int) -> list[NormalizedName]:
         """The projects with an event up to serial ``upto`` that is newer than the mirror's page; by name."""

@@ -7,13 +7,11 @@ from typing import Any, Final
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.reading import stream
 from pypi_mirror.ledger.tables import backlog, held_files, to_do
 from pypi_mirror.ledger.writing import upsert
-
-# A statement takes some ten thousand values.
-_CHUNK: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +105,7 @@ def note_seen(connection: Connection, seen: Mapping[NormalizedName, Mapping[str,
 
 def replace_held(connection: Connection, held: Mapping[NormalizedName, Sequence[HeldRow]]) -> None:
     """Within another subject's transaction: these files of each project wait, and no others."""
-    names = list(held)
-    for start in range(0, len(names), _CHUNK):
-        chunk = names[start : start + _CHUNK]
+    for chunk in chunks(held):
         connection.execute(delete(held_files).where(held_files.c.project.in_(chunk)))
     upsert(connection, held_files, [_values(row) for rows in held.values() for row in rows])
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Engine, Select, bindparam, delete, func, select
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.clock import Clock
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import KNOWN_FILE, KnownFile
@@ -107,9 +108,8 @@ class Locations:
         owners = (path.removesuffix(".metadata").removesuffix(".provenance") for path in paths)
         names = sorted({owner.rpartition("/")[2] for owner in owners})
         statement = statement.add_columns(files.c.location, files.c.filename)
-        for first in range(0, len(names), _NAMES_AT_ONCE):
-            chosen = files.c.filename.in_(names[first : first + _NAMES_AT_ONCE])
-            for *row, location, filename in self._pass(statement.where(chosen)):
+        for chunk in chunks(names, _NAMES_AT_ONCE):
+            for *row, location, filename in self._pass(statement.where(files.c.filename.in_(chunk))):
                 yield path_of(location, filename), row
 
     def _pass(self, statement: Select[Any]) -> Iterator[Any]:

@@ -9,12 +9,11 @@ from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
 from pypi_mirror.catalogue import ENCODING
+from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.reading import fetch, fetch_as, project_names, stream, total
 from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
-
-_CHUNK: Final = 5_000
 
 # A project that upstream removed, or that the filters no longer select; its files are tombstones. While
 # the root index still lists it, it is being removed and its page shows no files.
@@ -224,9 +223,8 @@ class Projects:
     def removed(self, names: Sequence[NormalizedName]) -> None:
         """Their pages are gone; rows stay while tombstones do."""
         with self._engine.begin() as connection:
-            # A narrower allowlist removes hundreds of thousands; a statement takes some ten thousand.
-            for start in range(0, len(names), _CHUNK):
-                chunk = names[start : start + _CHUNK]
+            # A narrower allowlist removes hundreds of thousands.
+            for chunk in chunks(names):
                 connection.execute(
                     update(projects)
                     .where(projects.c.name.in_(chunk), projects.c.status == REMOVING)
@@ -286,8 +284,8 @@ class Projects:
                     rows,
                 )
             ids = sorted({row["id_"] for row in rows})
-            for start in range(0, len(ids), _CHUNK):
-                connection.execute(_EMPTY.where(projects.c.id.in_(ids[start : start + _CHUNK])))
+            for chunk in chunks(ids):
+                connection.execute(_EMPTY.where(projects.c.id.in_(chunk)))
 
 
 def remember_files(

@@ -7,7 +7,6 @@ rows are made from what the tree holds.
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import sqlalchemy
 from packaging.utils import NormalizedName
 from sqlalchemy import URL, Connection, Engine, bindparam, func, make_url, select, update
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerDamaged, LedgerError, LedgerUnavailable
 from pypi_mirror.ledger.connection import create_engine, shown_address
@@ -29,8 +29,6 @@ from pypi_mirror.model import IndexEntry
 # whatever database it lies beside.
 _COMPANIONS: Final = ("-wal", "-shm", "-journal")
 _SCHEMA: Final = "pypi_mirror_rebuilding"
-
-_CHUNK: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +212,7 @@ def restore_display_names(engine: Engine, entries: Iterable[IndexEntry]) -> None
         .values(display_name=bindparam("display_name_"))
     )
     differing = ({"name_": e.project, "display_name_": e.name} for e in entries if e.name != e.project)
-    while chunk := list(islice(differing, _CHUNK)):
+    for chunk in chunks(differing):
         with engine.begin() as connection:
             connection.execute(statement, chunk)
 

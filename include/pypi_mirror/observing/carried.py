@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.projects import KnownFile, KnownProject, is_listed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.plain_text import plain
@@ -41,8 +41,7 @@ class CarriedFile:
 
 def carried(mirror: Mirror, names: Sequence[NormalizedName] = ()) -> Iterator[CarriedFile]:
     """Yield the files of all projects, or of those with these ``names``, by project and filename."""
-    projects = iter(_chosen(mirror, names))
-    while chunk := list(islice(projects, _CHUNK)):
+    for chunk in chunks(_chosen(mirror, names), _CHUNK):
         files = mirror.ledger.projects.files_of([project.id for project in chunk])
         for project in chunk:
             listed = [file for file in files[project.id].values() if file.removed_at is None]

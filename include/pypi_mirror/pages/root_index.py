@@ -8,10 +8,9 @@ whatever ``hash-index`` says: that is where the page is served.
 import gzip
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -19,6 +18,7 @@ import msgspec
 from markupsafe import escape
 from msgspec import UNSET, UnsetType
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.disk.writing import AtomicFile, flush_filesystem
 from pypi_mirror.model import IndexEntry
 from pypi_mirror.pages.formats import (
@@ -241,18 +241,12 @@ class _Comparison:
 def _write_entries(drafts: "Sequence[_Draft | _Comparison]", entries: Iterable[IndexEntry]) -> None:
     for draft in drafts:
         draft.write(draft.writer.head)
-    for number, chunk in enumerate(_chunks(entries)):
+    for number, chunk in enumerate(chunks(entries, _CHUNK)):
         for draft in drafts:
             separator = draft.writer.separator if number else b""
             draft.write(separator + draft.writer.render(chunk))
     for draft in drafts:
         draft.write(draft.writer.tail)
-
-
-def _chunks(entries: Iterable[IndexEntry]) -> Iterator[list[IndexEntry]]:
-    iterator = iter(entries)
-    while chunk := list(islice(iterator, _CHUNK)):
-        yield chunk
 
 
 def _compress(directory: Path, drafts: list[_Draft], stack: ExitStack) -> list[tuple[AtomicFile, Path]]:

@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page
+from pypi_mirror.chunks import chunks
 from pypi_mirror.errors import UnreadableEntry
 from pypi_mirror.facts.values import UnmetRule
 from pypi_mirror.fetching.deciding import Before, Work
@@ -80,8 +80,7 @@ def _decided(
     """
     noted = {each.project for each in unmet_rules(mirror)}
     keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
-    remaining = mirror.ledger.plan.to_decide(run.id, mirror.page_selection)
-    while chunk := list(islice(remaining, _CHUNK)):
+    for chunk in chunks(mirror.ledger.plan.to_decide(run.id, mirror.page_selection), _CHUNK):
         keep_lease()
         for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
             page, work = _work(mirror, planned, before)

@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.changes.interval import interval_of
+from pypi_mirror.chunks import chunks
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.backlog import PUT_OFF, BacklogEntry
 from pypi_mirror.ledger.projects import KnownProject
@@ -34,7 +35,6 @@ from pypi_mirror.planning.unknown_names import note_unlisted_names
 from pypi_mirror.upstream.changelog import changes_content
 from pypi_mirror.upstream.index_snapshot import load_snapshot
 
-_CHUNK: Final = 5_000
 # Projects that end their cooldown which a run takes at most.
 _DUE_AT_ONCE: Final = 20_000
 
@@ -115,8 +115,7 @@ def _from_events(mirror: Mirror, run: Run) -> Iterator[PlannedProject]:
     if run.cursor_from is None or run.cursor_to is None:
         return
     events = mirror.ledger.events.between(run.cursor_from, run.cursor_to)
-    remaining = iter(candidates(events, mirror.policy))
-    while chunk := list(islice(remaining, _CHUNK)):
+    for chunk in chunks(candidates(events, mirror.policy)):
         chosen = [candidate.project for candidate in chunk]
         known = mirror.ledger.projects.known(chosen)
         waiting = mirror.ledger.backlog.those_of(chosen) | mirror.ledger.to_do.those_of(chosen)
@@ -192,8 +191,8 @@ def _changed_during(mirror: Mirror, run: Run, *, only: Sequence[NormalizedName])
 
 def _known(mirror: Mirror, wanted: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
     known: dict[NormalizedName, KnownProject] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        known |= mirror.ledger.projects.known(wanted[start : start + _CHUNK])
+    for chunk in chunks(wanted):
+        known |= mirror.ledger.projects.known(chunk)
     return known
 
 

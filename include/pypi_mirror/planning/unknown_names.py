@@ -6,17 +6,16 @@ leaves quarantined projects out, too, so what is said of a name is that upstream
 
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import islice
 from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlanState
 from pypi_mirror.wording import some_of
 
-_CHUNK: Final = 5_000
 _NAMED: Final = 20
 
 
@@ -60,9 +59,7 @@ def described(names: Sequence[str]) -> str:
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:
     """What the allowlist names and the blocklist does not take out again, some at a time."""
-    remaining = iter(sorted(mirror.policy.named_projects))
-    while names := list(islice(remaining, _CHUNK)):
-        yield names
+    return chunks(sorted(mirror.policy.named_projects))
 
 
 def _held(mirror: Mirror, names: Sequence[NormalizedName]) -> set[NormalizedName]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Final
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.disk.files import make_directories
 from pypi_mirror.disk.writing import AtomicFile
 from pypi_mirror.facts.facts import Facts
@@ -80,8 +81,8 @@ def _new_files(mirror: Mirror, synced_since: int, changed_since: int) -> Iterato
 
 def _pool_files(mirror: Mirror, synced_since: int) -> Iterator[str]:
     web, projects = mirror.settings.web, mirror.ledger.projects.synced_since(synced_since)
-    while chunk := [project.id for project in islice(projects, _CHUNK)]:
-        for files in mirror.ledger.projects.files_of(chunk).values():
+    for chunk in chunks(projects, _CHUNK):
+        for files in mirror.ledger.projects.files_of([project.id for project in chunk]).values():
             for file in files.values():
                 if file.removed_at is None:
                     yield from (f"{web}/{file.path}{suffix}" for suffix in _BESIDE)

@@ -31,6 +31,7 @@ from pypi_mirror.audit.tree import (
     walk_pool,
 )
 from pypi_mirror.changes.upstream_identity import require_same
+from pypi_mirror.chunks import chunks
 from pypi_mirror.errors import DiskFault
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import AuditFindings
@@ -171,7 +172,7 @@ class _Audit:
 
     def _check_events(self) -> None:
         found = behind_events(self._mirror, names=self._request.projects)
-        while chunk := list(islice(found, _RECHECKED_AT_ONCE)):
+        for chunk in chunks(found, _RECHECKED_AT_ONCE):
             for finding, _ in chunk:
                 self._tally.add(finding)
             if self._sync_now is not None:
@@ -204,7 +205,7 @@ class _Audit:
         turn = PoolParts.of(self._mirror, everything=self._request.everything)
         found = walk_pool(self._mirror, turn.parts, self._projects.keep_lease)
         clashes: list[str] = []
-        while chunk := list(islice(found, _ORPHANS_NOTED_AT_ONCE)):
+        for chunk in chunks(found, _ORPHANS_NOTED_AT_ONCE):
             places: dict[Kind, list[str]] = {Kind.CLASH: [], Kind.ORPHAN: []}
             for finding in chunk:
                 self._tally.add(finding)
@@ -255,8 +256,8 @@ class _Audit:
             before = int(mirror.clock() - settings.within_days * _DAY / 2)
             chosen = mirror.ledger.audits.asked_longest_ago(before=before, limit=limit)
         planned = [asked_for(project, "asked for longest ago") for project in chosen]
-        for start in range(0, len(planned), _RECHECKED_AT_ONCE):
-            recheck(mirror, self._tally, planned[start : start + _RECHECKED_AT_ONCE], self._sync_now)
+        for chunk in chunks(planned, _RECHECKED_AT_ONCE):
+            recheck(mirror, self._tally, chunk, self._sync_now)
             if self._tally.removed > _MOST_GONE:
                 return (
                     f"{self._tally.removed} projects that were asked for again are gone upstream; no more "

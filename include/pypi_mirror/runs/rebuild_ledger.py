@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import unescape
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pypi_mirror.chunks import chunks
 from pypi_mirror.clock import Clock, SystemClock
 from pypi_mirror.digests import remembered
 from pypi_mirror.disk.files import remove_file, sha256_of, size_of
@@ -132,8 +132,7 @@ class _Rebuilding:
 
     def run(self, on_progress: Callable[[RebuiltLedger], None]) -> RebuiltLedger:
         ledger = self._mirror.ledger
-        projects = self._projects()
-        while group := list(islice(projects, _GROUP)):
+        for group in chunks(self._projects(), _GROUP):
             # A name can be in both layouts; the first is that of the settings.
             restore_projects(ledger.engine, list({each.project: each for each in group}.values()))
             on_progress(self._so_far)
