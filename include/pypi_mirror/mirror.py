@@ -210,6 +210,7 @@ class Mirror:
             # What a person asks for by name follows upstream, back too.
             only_forward=run.request.kind is not RunKind.SELECTED,
             as_of=self.ledger.facts.as_of or int(self.clock()) if self.policy.holds else None,
+            serials_at=self.ledger.facts.serials_at or (),
         )
 
     def project_sync(self, transport: Transport, run: Run, *, downloads: bool = True) -> ProjectSync:

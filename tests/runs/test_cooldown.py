@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from packaging.utils import NormalizedName
 
+from pypi_mirror.audit.findings import Kind
 from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.model import RunState
 from pypi_mirror.options.exclude_newer import parse_exclude_newer
@@ -12,11 +13,13 @@ from pypi_mirror.options.packages import parse_blocked_package
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
+from pypi_mirror.runs.audit import AuditRequest
+from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.end_cooldown import end_cooldown, lift
 from pypi_mirror.runs.report import Report
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
-from tests.warehouse import HTML_ONLY, Fault, RemoveFile, Status, Upload, Wheel
+from tests.warehouse import HTML_ONLY, Fault, Redeploy, RemoveFile, Status, Upload, Wheel
 
 DAY = 24 * 3600
 OLD = "alpha-1.0-py3-none-any.whl"
@@ -234,3 +237,29 @@ def test_a_file_that_cannot_be_fetched_ahead_is_on_the_backlog(made: Bench) -> N
     made.clock.advance(days=1)
     made.sync()
     assert (files_in_held(made), made.backlog()) == ([NEW], {})
+
+
+def test_other_bytes_under_the_name_of_a_held_file_are_refused(made: Bench) -> None:
+    made.sync()
+    before = held(made)[NEW]
+    made.server.apply(Redeploy(distribution=Wheel(name="alpha", version="2.0", summary="other bytes")))
+    made.sync()
+    assert held(made)[NEW].file == before.file
+    assert "alpha" in made.backlog()
+    made.clock.advance(days=8)
+    made.sync()
+    assert made.listed("alpha") == [OLD]
+    assert "alpha" in made.backlog()
+
+
+def test_an_audit_leaves_held_files_alone_and_finds_others_beside_them(made: Bench) -> None:
+    made.sync()
+    stray = made.web / "packages/.held/packages/aa/bb/stray.whl"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"stray")
+    with made.open() as mirror:
+        found = run_audit(mirror, AuditRequest(label="audit", everything=True))
+    assert [(each.kind, each.path) for each in found.examples] == [
+        (Kind.ORPHAN, "web/packages/.held/packages/aa/bb/stray.whl")
+    ]
+    assert files_in_held(made) == [NEW, "stray.whl"]

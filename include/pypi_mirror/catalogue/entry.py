@@ -18,7 +18,8 @@ class Entry:
     """``serial`` is that of the page, None where upstream has none; ``announced`` the highest that an event,
     an index or a page has shown for the project: the entry is current when ``serial`` has reached it.
 
-    ``checked_at`` (seconds since 1970) is when upstream last confirmed the entry. ``digest`` names the page's
+    ``checked_at`` (seconds since 1970) is when upstream last confirmed the entry, by our clock; ``as_of`` by
+    upstream's, None where that was not noted. ``digest`` names the page's
     content, 16 bytes; ``body`` is the page as ``encoding`` wrote it, empty for a project that is gone.
     """
 
@@ -27,6 +28,7 @@ class Entry:
     serial: int | None = None
     announced: int | None = None
     checked_at: int
+    as_of: int | None = None
     etag: str | None = None
     digest: bytes
     encoding: int

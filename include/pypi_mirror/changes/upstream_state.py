@@ -26,6 +26,9 @@ from pypi_mirror.upstream.serials import is_absurd
 
 log = logging.getLogger(__name__)
 
+# Of runs that came to no end, so many are remembered.
+_MARKS = 100
+
 
 def ask_upstream(mirror: Mirror) -> UpstreamState:
     """Ask upstream for its newest serial and note what comes of it.
@@ -190,9 +193,9 @@ def _missing(state: UpstreamState, missed: tuple[int, int] | None) -> UpstreamSt
     return replace(state, missed_serial=serial, missed_at=at)
 
 
-def note_as_of(mirror: Mirror, control: Control) -> None:
+def note_as_of(mirror: Mirror, control: Control, *, newest: int | None = None) -> None:
     """Remember what time it is by upstream's clock, where files have to wait: asked for once, if nothing that
-    was asked before has told it.
+    was asked before has told it. ``newest`` is upstream's newest serial, if it was asked for that.
 
     While upstream does not answer, the time stands still. One that states no time is believed to have ours.
     """
@@ -207,4 +210,12 @@ def note_as_of(mirror: Mirror, control: Control) -> None:
                 log.warning("no file ends its cooldown before upstream says what time it is: %s", error)
                 return
     ahead = 0.0 if control.lead is None else control.lead.most
-    mirror.ledger.facts.put(Facts.as_of.to(int(mirror.clock() - ahead)))
+    as_of = int(mirror.clock() - ahead)
+    facts = mirror.ledger.facts
+    facts.put(Facts.as_of.to(as_of))
+    if newest is not None:
+        before = [each for each in facts.serials_at or () if each[0] <= newest and each[1] <= as_of]
+        # What happened before the cursor is no news any more.
+        start = max((serial for serial, _ in before if serial <= (facts.cursor or 0)), default=0)
+        kept = [each for each in before if each[0] >= start][-_MARKS:]
+        facts.put(Facts.serials_at.to((*kept, (newest, as_of))))

@@ -60,6 +60,8 @@ class Facts:
     clock_ahead = Fact(int)
     # The moment for which files in cooldown are decided: what upstream's clock said last.
     as_of = Fact(int)
+    # (serial, time by upstream's clock): at that time it was upstream's newest. From the cursor on.
+    serials_at = Fact(tuple[tuple[int, int], ...])
     # What the allowlist asks for and upstream did not list.
     unknown_names = Fact(tuple[NormalizedName, ...])
     # Its rules for releases and files that upstream's pages did not have.

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -49,7 +49,7 @@ class PageReader:
     ``highest`` is the serial that upstream is believed to be at. ``confirmed_at`` (seconds since 1970) is
     when upstream last said which projects have changed. Without ``only_forward``, a page older than what was
     read before is taken as it is. ``as_of`` is the time by upstream's clock where new files have to wait,
-    None where they have not.
+    None where they have not; ``serials_at`` are pairs of a serial and the time when it was the newest.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class PageReader:
         highest: int | None = None,
         only_forward: bool = True,
         as_of: int | None = None,
+        serials_at: Sequence[tuple[int, int]] = (),
     ) -> None:
         self._upstream = upstream
         self._body_of = body_of
@@ -70,6 +71,7 @@ class PageReader:
         self._highest = highest
         self.only_forward = only_forward
         self._as_of = as_of
+        self._serials_at = serials_at
 
     async def read(self, planned: PlannedProject, known: KnownProject | None, entry: Entry | None) -> Reading:
         """Upstream's page of the project, which the mirror knows as ``known``, the catalogue as ``entry``.
@@ -100,6 +102,7 @@ class PageReader:
                         state=EntryState.GONE,
                         announced=planned.serial,
                         checked_at=int(self._now()),
+                        as_of=self._as_of,
                         digest=_NOTHING,
                         encoding=ENCODING,
                     ),
@@ -120,6 +123,7 @@ class PageReader:
                     serial=page.serial,
                     announced=max((s for s in (page.serial, planned.serial) if s is not None), default=None),
                     checked_at=int(self._now()),
+                    as_of=self._as_of,
                     etag=page.etag,
                     digest=encoded.digest,
                     encoding=ENCODING,
@@ -128,7 +132,8 @@ class PageReader:
                 return replace(_new(entry, written, page), seen=self._seen(entry, page))
 
     def _seen(self, before: Entry | None, page: ProjectPage) -> Mapping[str, int]:
-        """Since when the files of ``page`` count that were not in ``before``: since that was read.
+        """Since when the files of ``page`` count that were not in ``before``: since that was read, or since
+        upstream last said that the project had not changed.
 
         Of a project that was never read their upload times say it; those without count from now on.
         """
@@ -141,9 +146,11 @@ class PageReader:
         if before is None:
             return {file.filename: self._as_of for file in page.files if file.upload_time is None}
         had = frozenset() if last is None else {file.filename for file in last.files}
+        unchanged_at = [at for serial, at in self._serials_at if serial < (page.serial or 0)]
+        read_at = before.checked_at if before.as_of is None else before.as_of
         # A clock that was ahead has read nothing later than now.
-        read_at = min(before.checked_at, self._as_of)
-        return {file.filename: read_at for file in page.files if file.filename not in had}
+        since = min(max((read_at, *unchanged_at)), self._as_of)
+        return {file.filename: since for file in page.files if file.filename not in had}
 
     def _is_fresh(self, entry: Entry) -> bool:
         # A clock that was ahead by years has confirmed nothing for years.
@@ -162,7 +169,7 @@ class PageReader:
 
     def _confirmed(self, planned: PlannedProject, entry: Entry, serial: int | None) -> Reading:
         announced = max((s for s in (serial, planned.serial) if s is not None), default=None)
-        confirmed = Confirmed(project=planned.project, serial=serial, announced=announced)
+        confirmed = Confirmed(project=planned.project, serial=serial, announced=announced, as_of=self._as_of)
         return replace(self._as_before(entry, serial), confirmed=confirmed)
 
     def _plausible(

@@ -26,6 +26,7 @@ class Confirmed:
     project: NormalizedName
     serial: int | None
     announced: int | None
+    as_of: int | None = None
 
 
 class Catalogue:
@@ -114,7 +115,13 @@ def confirm_entries(connection: Connection, confirmed: Sequence[Confirmed], *, n
     """Within another subject's transaction: upstream has confirmed these entries at ``now``."""
     if confirmed:
         rows = [
-            {"name_": each.project, "serial_": each.serial, "announced_": each.announced, "now_": now}
+            {
+                "name_": each.project,
+                "serial_": each.serial,
+                "announced_": each.announced,
+                "now_": now,
+                "as_of_": each.as_of,
+            }
             for each in confirmed
         ]
         connection.execute(_CONFIRM, rows)
@@ -130,6 +137,7 @@ _HEAD: Final = (
     catalogue.c.etag,
     catalogue.c.digest,
     catalogue.c.encoding,
+    catalogue.c.as_of,
 )
 _NAMED: Final = catalogue.c.name.in_(bindparam("names", expanding=True))
 _HEADS: Final = select(*_HEAD, null()).where(_NAMED)
@@ -154,6 +162,7 @@ _CONFIRM: Final = (
         serial=_highest(catalogue.c.serial, "serial_"),
         announced=_highest(catalogue.c.announced, "announced_"),
         checked_at=bindparam("now_"),
+        as_of=bindparam("as_of_"),
     )
 )
 
@@ -168,12 +177,13 @@ def _row(entry: Entry) -> dict[str, Any]:
         "etag": entry.etag,
         "digest": entry.digest,
         "encoding": entry.encoding,
+        "as_of": entry.as_of,
         "unselected_since": None,
     }
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    name, state, serial, announced, checked_at, etag, digest, encoding, body = row
+    name, state, serial, announced, checked_at, etag, digest, encoding, as_of, body = row
     return Entry(
         project=NormalizedName(name),
         state=EntryState(state),
@@ -183,5 +193,6 @@ def _entry(row: Sequence[Any]) -> Entry:
         etag=etag,
         digest=digest,
         encoding=encoding,
+        as_of=as_of,
         body=body or b"",
     )

@@ -39,6 +39,7 @@ _OF_UPSTREAM = (
     Facts.upstream,
     Facts.upstream_identity,
     Facts.another_upstream,
+    Facts.serials_at,
 )
 
 

@@ -117,6 +117,7 @@ catalogue: Final = Table(
     Column("etag", Text),
     Column("digest", LargeBinary(16), nullable=False),
     Column("encoding", SmallInteger, nullable=False),
+    Column("as_of", BigInteger),
     # Since when no rule selects the project; NULL while one does.
     Column("unselected_since", BigInteger),
     Index("ix_catalogue_unselected", "unselected_since",

@@ -82,7 +82,7 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
         except UpstreamError as error:
             note_silence(mirror, error)
             raise
-        note_as_of(mirror, control)
+        note_as_of(mirror, control, newest=fetched.cursor_to if request.kind is RunKind.SYNC else None)
     if fetched.filters_changed:
         log.info("the filters changed since the last complete run: all projects are looked at")
     note_clock(mirror, control.lead)

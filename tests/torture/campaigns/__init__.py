@@ -3,6 +3,7 @@
 from tests.torture.campaign import Campaign
 from tests.torture.campaigns import (
     bad_disks,
+    early_listing,
     hostile_upstream,
     planted_damage,
     random_kills,
@@ -17,4 +18,5 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     hostile_upstream.CAMPAIGN,
     bad_disks.CAMPAIGN,
     planted_damage.CAMPAIGN,
+    early_listing.CAMPAIGN,
 )

@@ -30,4 +30,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("project", "filename", name=op.f("pk_held_files")),
         sqlite_with_rowid=False,
     )
+    op.add_column("catalogue", sa.Column("as_of", sa.BigInteger()))
     op.create_index(op.f("ix_held_files_due_at"), "held_files", ["due_at"])
