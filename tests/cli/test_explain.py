@@ -173,10 +173,10 @@ def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.Capt
         pass
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
-    assert "behind          unknown" in capsys.readouterr().out
+    assert "freshness       unknown" in capsys.readouterr().out
     main(["sync", "-c", conf, "--processes", "1"])
     capsys.readouterr()
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
-    assert "behind          up to date" in out
+    assert "freshness       up to date" in out
     assert " free" in out

@@ -1,5 +1,6 @@
 """The page's files: right types, seen at once after an upgrade, and nothing else of the disk."""
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,3 +61,11 @@ def test_a_browser_keeps_what_has_not_changed_and_asks_each_time(viewer: "TestCl
 )
 def test_nothing_but_the_pages_files_is_served(name: str, viewer: "TestClient") -> None:
     problem(viewer.get(f"{PAGE}/static/{name}"), 404, "not-found")
+
+
+@pytest.mark.parametrize("file", ["run_words.js", "sections/run_progress.js"])
+def test_every_kind_of_run_has_a_word(file: str) -> None:
+    from pypi_mirror.model import RunKind
+
+    (line,) = [line for line in (FOLDER / file).read_text().splitlines() if "const KINDS" in line]
+    assert set(re.findall(r"(\w+): \"", line)) == {kind.value for kind in RunKind}

@@ -104,13 +104,13 @@ def _lag(status: MirrorStatus) -> str:
         return "unknown"
     if not status.lag_seconds:
         return "up to date"
-    return duration(status.lag_seconds)
+    return f"{duration(status.lag_seconds)} behind upstream"
 
 
 def _print_left(remaining: Left | None) -> None:
     if remaining is not None:
         hint = "" if remaining.runs is None else "; `pypi-mirror sync --all` takes it all at once"
-        say(f"left            {estimate(remaining)}{hint}")
+        say(f"still to do     {estimate(remaining)}{hint}")
 
 
 def _why(run: Run | None) -> str:
@@ -134,9 +134,9 @@ def _print(
     if status.paused_until is not None:
         say(f"paused          until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)
-    print(f"last full sync  {'never' if status.updated_at is None else moment(status.updated_at)}")
+    print(f"complete sync   {'never' if status.updated_at is None else moment(status.updated_at)}")
     print(f"last checked    {'never' if status.checked_at is None else moment(status.checked_at)}")
-    print(f"behind          {_lag(status)}")
+    print(f"freshness       {_lag(status)}")
     if status.upstream_silent_since is not None:
         print(f"unreachable     upstream has not answered since {moment(status.upstream_silent_since)}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"
@@ -157,7 +157,7 @@ def _print(
     if status.clock_ahead is not None:
         print(f"clock           {clock_warning(status.clock_ahead)}")
     if status.unknown_names:
-        print(f"unknown         {described(status.unknown_names)}")
+        print(f"not found       {described(status.unknown_names)}")
     if unmet:
         print(f"lacking         {described_unmet(unmet)}")
     _print_refused(status, refused)

@@ -33,11 +33,12 @@ export const airflowLink = (path, ...text) =>
 /** What a run is called: how it was started and when; its id says the same at three times the length. */
 export const runName = (type, started) => (started ? `${type} ${moment(started)}` : type);
 
+const DAGS = { audit: "pypi_mirror_audit", cooldown: "pypi_mirror_cooldown" };
+
 /** A run of the ledger, as a link where Airflow has it. */
 export const runLink = ({ text, airflow_id: id }, kind, started) => {
   if (id === null) return el("span", { class: "words" }, runName(text, started));
-  const dag = kind === "audit" ? "pypi_mirror_audit" : "pypi_mirror";
-  const link = airflowLink(`dags/${dag}/runs/${encodeURIComponent(id)}`, runName(text, started));
+  const link = airflowLink(`dags/${DAGS[kind] ?? "pypi_mirror"}/runs/${encodeURIComponent(id)}`, runName(text, started));
   link.title = id;
   return link;
 };
