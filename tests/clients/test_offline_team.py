@@ -143,8 +143,9 @@ def _lock(projects: Path, newest: Path, variables: dict[str, str]) -> None:
         (projects / name).mkdir(parents=True)
         (projects / name / "pyproject.toml").write_text(text)
     client.succeed(uv("lock"), cwd=projects / "with-uv")
-    export = uv("export", "--frozen", "--format", "requirements.txt", "--no-emit-project")
-    client.succeed([*export, "-o", "requirements.txt"], cwd=projects / "with-uv")
+    for name in ("requirements.txt", "pylock.toml"):
+        export = uv("export", "--frozen", "--format", name, "--no-emit-project", "--output-file", name)
+        client.succeed(export, cwd=projects / "with-uv")
     client.succeed(poetry("add", "--lock", "shop"), cwd=projects / "with-poetry")
     locked = (projects / "with-uv/uv.lock").read_text()
     assert INDEX in locked
@@ -206,6 +207,19 @@ def test_uv_syncs_from_the_rewritten_lock_without_these_names(
     alone.succeed(Uv()("lock", "--check"), cwd=project)
     alone.succeed(Uv()("sync", "--frozen"), cwd=project)
     assert in_environment(alone, project) == CLOSURE
+
+
+def test_pylock_is_rewritten_too(inside: Inside, client: Client, project: Path) -> None:
+    lock = project / "pylock.toml"
+    assert main(["lock", "rewrite", "-c", str(inside.conf), str(lock)]) == 0
+    assert ".example" not in lock.read_text()
+    alone = Client(
+        home=client.home,
+        variables={"UV_DEFAULT_INDEX": f"{inside.site}/simple/", "HTTPS_PROXY": "http://127.0.0.1:9"},
+    )
+    python = alone.new_environment()
+    alone.succeed(Uv()("pip", "sync", "--preview", "--python", python, lock))
+    assert installed(alone, python) == CLOSURE
 
 
 @pytest.mark.parametrize("address", ["upstream's", "the mirror's"])

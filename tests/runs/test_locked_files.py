@@ -12,6 +12,7 @@ from pypi_mirror.model import RunState
 from pypi_mirror.observing.explain import FileState, explain
 from pypi_mirror.observing.tombstones import tombstone_page
 from pypi_mirror.options.packages import parse_package
+from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
@@ -65,6 +66,8 @@ def test_it_stays_on_the_page_yanked_and_on_the_disk(made: Bench) -> None:
         assert made.sync().state is RunState.SUCCESS
         assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
         assert set(made.page("alpha")["versions"]) == {"1.0", "2.0"}
+        with made.open() as mirror:
+            assert [each.rule for each in unmet_rules(mirror)] == ["alpha==1.0"]
         made.clock.advance(days=30)
     audit(made)
     assert made.pooled(OLD.file_name) is not None

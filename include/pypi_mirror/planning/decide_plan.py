@@ -84,7 +84,7 @@ def _decided(
         keep_lease()
         for planned, before in zip(chunk, look_up(mirror, chunk), strict=True):
             page, work = _work(mirror, planned, before)
-            lacks = () if page is None else unmet_on(mirror.policy, mirror.decider.with_locked(page, before))
+            lacks = () if page is None else unmet_on(mirror.policy, page)
             if lacks or planned.project in noted:
                 unmet[planned.project] = lacks
             if work.silent is not None:

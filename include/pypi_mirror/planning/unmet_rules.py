@@ -1,7 +1,7 @@
 """Releases and files that ``[allowlist]`` asks for and upstream's pages lack, as each page was last decided.
 
-A lock file that names a release that upstream removed is out of date; ``packages`` with such a version has
-a typo in most cases.
+A lock file that names a release that upstream removed is out of date, also where the mirror keeps the files
+for it; ``packages`` with such a version has a typo in most cases.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
