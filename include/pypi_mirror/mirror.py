@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pypi_mirror.clock import Clock, SystemClock
-from pypi_mirror.disk.bandersnatch_tree import require_stopped
+from pypi_mirror.disk.bandersnatch_tree import claim, require_stopped
 from pypi_mirror.disk.faults import named_disk_faults
 from pypi_mirror.disk.files import is_disk_fault, make_directories, make_path_readable
 from pypi_mirror.disk.identity import identity_files, mark_disk, require_own_disk
@@ -119,6 +119,13 @@ class Mirror:
             )
         if self.scratch is None:
             require_stopped(directory)
+
+    def claim_tree(self) -> None:
+        """Keep bandersnatch out of the directory, before anything in it changes; raises MirrorError as
+        ``require_own_tree`` does: an approval can take hours.
+        """
+        self.require_own_tree()
+        claim(self.settings.directory)
 
     def flush(self) -> None:
         """Bring onto their devices what was written and removed; the pool may be on a disk of its own."""

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from tests.bandersnatch import Bandersnatch, bandersnatch
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
+from tests.settings.test_bandersnatch import DEFAULTS
 from tests.warehouse import Corrupt, Fault, RemoveProject, Sdist, Upload, Wheel, small
 
 __all__ = ["bandersnatch"]
@@ -222,6 +224,20 @@ def test_taken_back_it_is_ours_again(bench: MakeBench, bandersnatch: Bandersnatc
     audit(made)
     compare(made)
     assert bandersnatch.mirror(made.settings.directory, made.server.url).returncode != 0
+
+
+def test_the_options_that_we_know_of_are_those_that_it_has(bandersnatch: Bandersnatch) -> None:
+    read = (
+        "import json; from bandersnatch.configuration import BandersnatchConfig as read; "
+        "print(json.dumps(dict(read()['mirror'])))"
+    )
+    done = subprocess.run(
+        [str(bandersnatch.program.with_name("python")), "-c", read],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) | {"master": DEFAULTS["master"]} == DEFAULTS
 
 
 def test_while_it_is_at_work_no_run_starts(tmp_path: Path) -> None:

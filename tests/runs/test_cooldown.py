@@ -16,6 +16,7 @@ from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.end_cooldown import end_cooldown, lift
+from pypi_mirror.runs.hand_over import hand_over
 from pypi_mirror.runs.report import Report
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
@@ -263,3 +264,28 @@ def test_an_audit_leaves_held_files_alone_and_finds_others_beside_them(made: Ben
         (Kind.ORPHAN, "web/packages/.held/packages/aa/bb/stray.whl")
     ]
     assert files_in_held(made) == [NEW, "stray.whl"]
+
+
+def test_what_the_pages_of_another_tool_list_stays_listed(bench: MakeBench) -> None:
+    made = bench(policy=Policy())
+    upload(made, "1.0", days_ago=30)
+    upload(made, "2.0")
+    made.sync()
+    for path in made.settings.directory.glob("ledger.sqlite*"):
+        path.unlink()
+    made.change(policy=Policy(cooldown()))
+
+    assert made.sync().state is RunState.SUCCESS
+
+    assert made.listed("alpha") == [OLD, NEW]
+    assert held(made) == {}
+
+
+def test_of_a_tree_that_was_handed_over_nothing_is_listed_any_more(made: Bench) -> None:
+    made.sync()
+    with made.open() as mirror:
+        hand_over(mirror, "a person", is_dead=lambda _: False)
+    made.clock.advance(days=8)
+
+    assert light(made) is None
+    assert (made.settings.directory / "generation").read_text() == "5"

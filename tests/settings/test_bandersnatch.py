@@ -318,7 +318,7 @@ DEFAULTS = {
     "simple-format": "ALL",
     "compare-method": "hash",
     "digest_name": "sha256",
-    "keep_index_versions": "0",
+    "keep-index-versions": "0",
     "cleanup": "false",
     "cleanup_todo": "false",
     "delete_missing_packages": "false",
@@ -366,7 +366,7 @@ def test_a_file_as_bandersnatch_came_with_it_has_no_mistake_and_no_warning(
 def test_every_option_of_bandersnatch_is_declared_once() -> None:
     of_the_mirror = {each.key for each in DECLARED if each.section == "mirror" and not each.former}
 
-    assert of_the_mirror == {*DEFAULTS, "directory"}
+    assert of_the_mirror == {*DEFAULTS, "directory", "keep_index_versions"}
     assert len({(each.section, each.key) for each in DECLARED}) == len(DECLARED)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from pypi_mirror.disk.bandersnatch_tree import claim
 from pypi_mirror.errors import RulesChanged, RunStopped
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Pause
@@ -75,7 +74,7 @@ def download_projects(
     run = mirror.ledger.runs.get(run_id)
     keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
     keep_lease()
-    claim(mirror.settings.directory)
+    mirror.claim_tree()
     begin_list(mirror)
     if run.request.kind is not RunKind.AUDIT:
         require_approval(mirror, run_id)

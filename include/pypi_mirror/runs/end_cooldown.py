@@ -29,6 +29,9 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
 
     Takes the mirror's lease; raises MirrorBusy while another run has it.
     """
+    if mirror.ledger.facts.handed_over is not None:
+        log.info("the tree was handed over to bandersnatch")
+        return None
     with mirror.control() as control:
         note_as_of(mirror, control)
     if not list(due_projects(mirror)):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pypi_mirror.disk.bandersnatch_tree import claim
 from pypi_mirror.disk.files import make_directories, remove_directory_if_empty, remove_file
 from pypi_mirror.disk.writing import sweep_leftovers, write_atomically
 from pypi_mirror.errors import MirrorError
@@ -59,7 +58,7 @@ def rebuild_index(mirror: Mirror, run_id: int) -> Rebuilt:
         raise MirrorError(
             f"{unfinished} planned projects were not looked at; their batches have to run first"
         )
-    claim(mirror.settings.directory)
+    mirror.claim_tree()
     paused = unfinished > 0 or mirror.ledger.plan.left(run_id) > 0
     changed = False
     _sweep_leftovers(mirror)

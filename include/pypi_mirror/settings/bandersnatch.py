@@ -148,6 +148,12 @@ OPTIONS: Final = (
         alike=_one_of({"sha256"}),
     ),
     _KEEP_VERSIONS,
+    replace(
+        _KEEP_VERSIONS,
+        key="keep-index-versions",
+        meant="nothing, for it reads keep_index_versions",
+        note="only the current page is kept",
+    ),
     BandersnatchOption(
         section="mirror",
         key="cleanup",
@@ -242,7 +248,6 @@ OPTIONS: Final = (
         alike=_one_of({"xmlrpc", "simple", ""}),
         former=True,
     ),
-    replace(_KEEP_VERSIONS, key="keep-index-versions", former=True),
     BandersnatchOption(
         section="statistics",
         key=EVERY_KEY,
