@@ -11,13 +11,16 @@ from pypi_mirror.fetching.deciding import REMOVED_UPSTREAM
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.explain import FileState, explain
 from pypi_mirror.observing.tombstones import tombstone_page
+from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
+from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from tests.runs.audit import audit
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import ClearQuarantine, Quarantine, RemoveFile, RemoveProject, Upload, Wheel
@@ -138,6 +141,27 @@ def test_a_block_takes_it_away(made: Bench) -> None:
     made.clock.advance(days=8)
     made.sync()
     assert made.pooled(OLD.file_name) is None
+
+
+def test_it_stays_when_the_ledger_is_rebuilt(made: Bench) -> None:
+    """From then on the page alone knows of it."""
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    rebuild_ledger(made.settings, force=True, clock=made.clock)
+    for _ in range(2):
+        assert made.sync().state is RunState.SUCCESS
+        assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
+        made.clock.advance(days=30)
+    audit(made)
+
+
+def test_cooldown_does_not_hold_what_is_here(made: Bench) -> None:
+    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
+    made.sync()
+    cooldown = Cooldown(exclude_newer=parse_exclude_newer("3650 days"))
+    made.change(policy=Policy(made.settings.policy.of(AllowedPackages), cooldown))
+    assert made.sync().state is RunState.SUCCESS
+    assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
 
 
 def test_a_damaged_copy_goes(made: Bench) -> None:
