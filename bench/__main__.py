@@ -7,25 +7,27 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from bench.airflow_runs import GOALS as AIRFLOW_GOALS
 from bench.airflow_runs import run_airflow
 from bench.capacity import write_capacity
-from bench.cases import sync_cases
+from bench.cases import Goal, sync_cases
+from bench.deciding import DUE_GOALS, FILTER_GOALS, run_due, run_filter_change
 from bench.document import verdict_line, write_documents
 from bench.flames import flame_graph
 from bench.ledger_size import GOALS as LEDGER_GOALS
 from bench.ledger_size import run_ledger
-from bench.machines import missing_programs, run_machines
+from bench.machines import ProgramMissing, run_machines
 from bench.measure import ProgramFailed
 from bench.profiling import PROFILED, Profile, profile
 from bench.readme import figures, headline, write_block
 from bench.results import Results, read_results, write_results
-from bench.run_sync import run_sync
+from bench.run_sync import Round, run_sync
 from bench.serving import CLIENTS, run_serving
 from bench.serving import GOALS as SERVING_GOALS
 from bench.steps import GOALS as STEPS_GOALS
@@ -46,7 +48,11 @@ _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHIJKL"
+_LETTERS = "ABCDEFGHIJKLNO"
+# Of those, the ones in which bandersnatch takes its turn.
+_COMPARED = "ABCDEFGJ"
+
+_Runner = Callable[..., tuple[str, list[Round]]]
 
 
 def main() -> int:
@@ -72,8 +78,9 @@ def main() -> int:
 
 def _measure(arguments: argparse.Namespace, home: Path) -> None:
     """Run what was asked for; what is measured is written after each case."""
-    environment = install_bandersnatch(_HOME)
-    tools: dict[str, Tool] = {tool.name: tool for tool in (Ours(), Bandersnatch(environment), Curl())}
+    compares = any(letter in arguments.cases for letter in _COMPARED)
+    others = (Bandersnatch(install_bandersnatch(_HOME)), Curl()) if compares else ()
+    tools: dict[str, Tool] = {tool.name: tool for tool in (Ours(), *others)}
     results = Results(machine=_machine(), scale=arguments.scale, cases=())
     for summary in _run(arguments, tools, home):
         for verdict in summary.verdicts:
@@ -107,34 +114,27 @@ def _run(arguments: argparse.Namespace, tools: dict[str, Tool], home: Path) -> I
             _say(f"{case.letter}. {case.title}")
             rounds = run_sync(case, tools, home=home / case.letter, repeat=repeat, say=_say)
             yield summarize(case.letter, case.title, case.goals, rounds)
-    if "H" in arguments.cases:
-        _say("H. plan and publish")
-        title, rounds = run_steps(home=home / "H", scale=scale, repeat=repeat, say=_say)
-        yield summarize("H", title, STEPS_GOALS, rounds)
-    if "I" in arguments.cases:
-        _say("I. a large ledger")
-        title, rounds = run_ledger(home=home / "I", scale=scale, repeat=repeat, say=_say)
-        yield summarize("I", title, LEDGER_GOALS, rounds)
-    if "J" in arguments.cases:
-        for client in CLIENTS:
-            _say(f"J. serving {client}")
-            title, rounds = run_serving(
-                tools, client=client, home=home / "J", scale=scale, repeat=repeat, say=_say
-            )
-            yield summarize("J", title, SERVING_GOALS, rounds)
-    if "K" in arguments.cases:
-        _say("K. many machines")
-        if missing := missing_programs():
-            _say(f"  left out: it needs {' and '.join(missing)}, which this machine has not")
-        else:
-            title, rounds = run_machines(
-                install_celery(_HOME), home=home / "K", scale=scale, repeat=repeat, say=_say
-            )
-            yield summarize("K", title, (), rounds)
-    if "L" in arguments.cases:
-        _say("L. a run without work in Airflow")
-        title, rounds = run_airflow(home=home / "L", scale=scale, repeat=repeat, say=_say)
-        yield summarize("L", title, AIRFLOW_GOALS, rounds)
+    for letter, what, run, goals in _others(tools):
+        if letter in arguments.cases:
+            _say(f"{letter}. {what}")
+            try:
+                title, rounds = run(home=home / letter, scale=scale, repeat=repeat, say=_say)
+            except ProgramMissing as missing:
+                _say(f"  left out: it needs {missing}, which this machine has not")
+            else:
+                yield summarize(letter, title, goals, rounds)
+
+
+def _others(tools: dict[str, Tool]) -> Iterator[tuple[str, str, "_Runner", tuple[Goal, ...]]]:
+    """The cases that are no sync of several tools: letter, what it is, what runs it, what is hoped for."""
+    yield "H", "plan and publish", run_steps, STEPS_GOALS
+    yield "I", "a large ledger", run_ledger, LEDGER_GOALS
+    for client in CLIENTS:
+        yield "J", f"serving {client}", partial(run_serving, tools, client=client), SERVING_GOALS
+    yield "K", "many machines", partial(run_machines, partial(install_celery, _HOME)), ()
+    yield "L", "a run without work in Airflow", run_airflow, AIRFLOW_GOALS
+    yield "N", "a filter changes", run_filter_change, FILTER_GOALS
+    yield "O", "files end their cooldown", run_due, DUE_GOALS
 
 
 def _profiles(arguments: argparse.Namespace, home: Path) -> Iterator[Profile]:

@@ -24,7 +24,8 @@ _DESCRIPTION = "What this project is for, how to install it, and an example or t
 class Catalogue:
     """``projects`` projects of ``files`` wheels, each of ``filler`` random bytes, with ``.metadata`` or not.
 
-    With ``closure`` each project needs two others, so that the first one needs all of them.
+    With ``closure`` each project needs two others, so that the first one needs all of them. ``uploaded`` is
+    the upload time of every file (RFC 3339).
     """
 
     projects: int
@@ -32,6 +33,7 @@ class Catalogue:
     filler: int
     metadata: bool = True
     closure: bool = False
+    uploaded: str = _UPLOADED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class ReleaseFile:
     filler: int
     has_metadata: bool
     requires: tuple[str, ...] = ()
+    uploaded: str = _UPLOADED
 
     @property
     def filename(self) -> str:
@@ -150,6 +153,7 @@ class StaticTree:
                 version=f"1.{n}",
                 filler=self.catalogue.filler,
                 has_metadata=self.catalogue.metadata,
+                uploaded=self.catalogue.uploaded,
                 requires=tuple(_name(n) for n in needed if n < self.catalogue.projects),
             )
             for n in range(count)
@@ -195,7 +199,7 @@ def _page(name: str, serial: int, files: list[ReleaseFile]) -> dict[str, Any]:
                 "hashes": {"sha256": file.sha256},
                 "requires-python": ">=3.8",
                 "size": len(file.content),
-                "upload-time": _UPLOADED,
+                "upload-time": file.uploaded,
                 "yanked": False,
                 "core-metadata": {"sha256": file.metadata_sha256} if file.has_metadata else False,
                 "data-dist-info-metadata": {"sha256": file.metadata_sha256} if file.has_metadata else False,

@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import rmtree, which
@@ -55,11 +55,21 @@ def missing_programs() -> list[str]:
     ]
 
 
-def run_machines(celery: Path, *, home: Path, scale: float, repeat: int, say: Say) -> tuple[str, list[Round]]:
+class ProgramMissing(Exception):
+    """This machine lacks what a case needs."""
+
+
+def run_machines(
+    celery: Callable[[], Path], *, home: Path, scale: float, repeat: int, say: Say
+) -> tuple[str, list[Round]]:
     """Rounds with a turn for each number of workers, and the case's title. Works below ``home``, removes it.
 
-    ``celery`` is the folder that Celery's packages are in. A turn is called ``1 worker``, ``2 workers`` ….
+    ``celery`` gives the folder that Celery's packages are in. Raises ProgramMissing. A turn is called
+    ``1 worker``, ``2 workers`` ….
     """
+    if missing := missing_programs():
+        raise ProgramMissing(" and ".join(missing))
+    packages = celery()
     try:
         tree = StaticTree(
             home / "tree", Catalogue(projects=max(_BATCHES, round(2_000 * scale)), files=5, filler=20_000)
@@ -77,7 +87,7 @@ def run_machines(celery: Path, *, home: Path, scale: float, repeat: int, say: Sa
                 first = turn % len(WORKERS)
                 took = {
                     count: _turn(
-                        tree, served, home, count, _database(postgres, f"k{turn}x{count}"), broker, celery
+                        tree, served, home, count, _database(postgres, f"k{turn}x{count}"), broker, packages
                     )
                     for count in (*WORKERS[first:], *WORKERS[:first])
                 }

@@ -21,6 +21,7 @@ class Results:
 
 
 def write_results(path: Path, results: Results) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(results), indent=1) + "\n")
 
 
