@@ -36,8 +36,8 @@ def nothing() -> None:
         return run
 
     @task
-    def reload_nginx() -> int:
-        return 1
+    def reload_nginx(run: int) -> int:
+        return run
 
     @task
     def report(run: int) -> dict[str, int]:
@@ -48,7 +48,15 @@ def nothing() -> None:
     reading = read_pages.partial(run=run).expand(pages=lists)
     plan: Any = partition_projects(run)
     batches = download_projects.partial(run=run).expand(batch=plan)
-    reading >> plan >> approve_removals(run) >> batches >> rebuild_index(run) >> reload_nginx() >> report(run)
+    (
+        reading
+        >> plan
+        >> approve_removals(run)
+        >> batches
+        >> rebuild_index(run)
+        >> reload_nginx(run)
+        >> report(run)
+    )
 
 
 nothing()
