@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver import quoting
 from tests.webserver.sites import BINARIES, FILE, FILE_BYTES, PROJECT, LiveSite, serving, settings_for
 
@@ -51,7 +52,10 @@ def test_an_alias_that_is_no_host_name_is_refused(alias: str, tmp_path: Path) ->
 
 
 def test_the_sites_own_name_is_no_alias(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
-    site = dataclasses.replace(settings.site, host="pypi.example", aliases=("PyPI.example",))
+    conf = tmp_path / "mirror.conf"
+    text = f"[mirror]\ndirectory = {tmp_path}\n[site]\nhost = pypi.example\naliases = %s\n"
+    conf.write_text(text % "files.example\n    PyPI.example")
     with pytest.raises(ConfigurationError, match=r"\[site\] aliases.*is \[site\] host"):
-        quoting.alias_names(dataclasses.replace(settings, site=site))
+        read_settings(conf, {})
+    conf.write_text(text % "files.example")
+    assert read_settings(conf, {}).site.aliases == ("files.example",)

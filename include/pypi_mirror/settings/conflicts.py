@@ -33,6 +33,9 @@ def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -
     if values.get("[site] reload") == "watch" and values.get("[site] reload-command"):
         message = "is not used with reload = watch: `pypi-mirror nginx serve` reloads; remove one of the two"
         found.append(("[site] reload-command", message))
+    host = str(values.get("[site] host")).lower()
+    if host in map(str.lower, values.get("[site] aliases") or ()):
+        found.append(("[site] aliases", f"{host} is [site] host, which has its own addresses; remove it"))
     if values.get("[alerts] email-from") and not values.get("[alerts] email-to"):
         found.append(("[alerts] email-from", "has no recipient; set email-to, or remove it"))
     return [Mistake(line=lines.get(key), key=key, message=message) for key, message in found]

@@ -104,12 +104,6 @@ def alias_names(settings: Settings) -> tuple[str, ...]:
     for name in names:
         if not _HOST.fullmatch(name):
             raise refusal(settings, "[site] aliases", f"{name!r} is not a host name")
-    if server_name(settings).lower() in names:
-        raise refusal(
-            settings,
-            "[site] aliases",
-            f"{settings.site.host} is [site] host, which has its own addresses; remove it from the list",
-        )
     return names
 
 
