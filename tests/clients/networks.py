@@ -120,7 +120,7 @@ class _Tunnel(socketserver.StreamRequestHandler):
         request = self.rfile.readline()
         while self.rfile.readline().strip():
             pass
-        if not re.fullmatch(rb"CONNECT [a-z]+\.example:443 HTTP/1\.[01]\r\n", request):
+        if not re.fullmatch(rb"CONNECT [a-z.]+:443 HTTP/1\.[01]\r\n", request):
             self.wfile.write(b"HTTP/1.1 403 Forbidden\r\n\r\n")
             return
         with socket.create_connection(("127.0.0.1", self.server.port)) as target:

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from pypi_mirror.cli import main
 from pypi_mirror.settings.read import read_settings
@@ -30,6 +32,8 @@ from tests.webserver.sites import free_port
 
 pytestmark = pytest.mark.servers
 
+# The index of a Poetry project that names none. The networks here lead it to the stand-in, and to the mirror.
+PUBLIC = str(urlsplit(PYPI_SIMPLE_ENDPOINT).hostname)
 INDEX, FILES = "https://index.example/simple", "https://files.example"
 _PROJECT = """\
 [project]
@@ -52,12 +56,14 @@ _CONF = """\
 [mirror]
 directory = {directory}
 master = {master}
+json = true
 
 [allowlist]
 requirements =
     with-uv/uv.lock
     with-uv/requirements.txt
     with-poetry/poetry.lock
+    by-default/poetry.lock
 # What builds the source archive.
 packages = build-base
 
@@ -66,6 +72,7 @@ port = {port}
 aliases =
     index.example
     files.example
+    {public}
 """
 
 
@@ -86,7 +93,7 @@ class Inside:
 def inside(tmp_path_factory: pytest.TempPathFactory, newest: Path) -> Iterator[Inside]:
     require(shutil.which("rsync"), "rsync")
     home = tmp_path_factory.mktemp("team")
-    authority, certificate, key = certificate_for(home, "index.example", "files.example")
+    authority, certificate, key = certificate_for(home, "index.example", "files.example", PUBLIC)
     with ExitStack() as network_inside:
         with ExitStack() as outside:
             warehouse = Warehouse(*shop())
@@ -102,11 +109,12 @@ def inside(tmp_path_factory: pytest.TempPathFactory, newest: Path) -> Iterator[I
             _lock(projects, newest, _variables(proxy, authority))
             conf = projects / "mirror.conf"
             port = free_port()
-            conf.write_text(_CONF.format(directory=home / "mirror", master=upstream.master, port=port))
+            text = _CONF.format(directory=home / "mirror", master=upstream.master, port=port, public=PUBLIC)
+            conf.write_text(text)
             assert main(["sync", "-c", str(conf), "--processes", "1"]) == 0
         carried = home / "inside"
         _carry(home / "mirror", carried / "mirror")
-        for name in ("with-uv", "with-poetry", "mirror.conf"):
+        for name in ("with-uv", "with-poetry", "by-default", "mirror.conf"):
             copy = shutil.copytree if (projects / name).is_dir() else shutil.copy
             copy(projects / name, carried / name)
         (home / "mirror").rename(home / "mirror-outside")
@@ -139,6 +147,7 @@ def _lock(projects: Path, newest: Path, variables: dict[str, str]) -> None:
     for name, text in (
         ("with-uv", f'{_PROJECT}dependencies = ["shop"]\n'),
         ("with-poetry", f"{_PROJECT}{_POETRY}{_SOURCE}"),
+        ("by-default", f"{_PROJECT}{_POETRY}"),
     ):
         (projects / name).mkdir(parents=True)
         (projects / name / "pyproject.toml").write_text(text)
@@ -146,7 +155,8 @@ def _lock(projects: Path, newest: Path, variables: dict[str, str]) -> None:
     for name in ("requirements.txt", "pylock.toml"):
         export = uv("export", "--frozen", "--format", name, "--no-emit-project", "--output-file", name)
         client.succeed(export, cwd=projects / "with-uv")
-    client.succeed(poetry("add", "--lock", "shop"), cwd=projects / "with-poetry")
+    for name in ("with-poetry", "by-default"):
+        client.succeed(poetry("add", "--lock", "shop"), cwd=projects / name)
     locked = (projects / "with-uv/uv.lock").read_text()
     assert INDEX in locked
     assert f"{FILES}/packages/" in locked
@@ -234,7 +244,12 @@ def test_pip_installs_by_hashes(
     assert installed(client, python) == CLOSURE
 
 
-def test_poetry_installs_under_upstreams_names(client: Client, poetry_project: Path, newest: Path) -> None:
+@pytest.mark.parametrize("name", ["with-poetry", "by-default"])
+def test_poetry_installs_under_upstreams_names(
+    inside: Inside, client: Client, poetry_project: Path, newest: Path, name: str
+) -> None:
+    if name != poetry_project.name:
+        poetry_project = shutil.copytree(inside.projects / name, client.home / name)
     client.succeed(Poetry(python=newest)("install"), cwd=poetry_project)
     assert in_environment(client, poetry_project) == CLOSURE
 
