@@ -110,7 +110,7 @@ def test_what_the_first_run_would_take_off_is_shown_and_awaits_approval(
         made.sync()
 
     assert "would remove 1 project, 3 files (" in str(required.value)
-    assert "pages that this ledger did not make" in str(required.value)
+    assert "made by another tool, or by a ledger that is lost" in str(required.value)
     assert names(made, "simple") == before
     assert (made.settings.directory / "generation").read_text().strip() == "5"
     assert made.sync(approved=required.value.plan).state is RunState.SUCCESS

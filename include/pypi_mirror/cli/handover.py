@@ -25,8 +25,8 @@ def run(arguments: argparse.Namespace) -> int:
     settings = read_settings(arguments.config)
     with open_mirror(settings, must_exist=True) as mirror:
         done = hand_over(mirror, new_label(), is_dead=is_dead)
-    print(f"{count(done.pages, 'page')} handed over; removed {count(done.removed, 'file')} that bandersnatch")
-    print("does not renew: compressed copies of pages, the JSON of releases.")
+    removed = count(done.removed, "file")
+    print(f"{count(done.pages, 'page')} handed over; removed {removed} that bandersnatch does not renew.")
     if done.serial is None:
         print("No sync has completed yet, so bandersnatch compares everything.")
     else:

@@ -73,7 +73,7 @@ def weigh_announced(
         return []
     if is_adopted:
         # Of such a tree shares say nothing: what it holds is not known yet.
-        return ["the tree has pages that this ledger did not make: removing anything from it needs approval"]
+        return ["the pages were made by another tool, or by a ledger that is lost"]
     over = _exceeded(removed, held, limits, whose="the mirror's")
     if lately is not None:
         over += _over_a_week(removed.projects, lately, held, limits)

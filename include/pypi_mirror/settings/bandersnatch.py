@@ -159,7 +159,7 @@ OPTIONS: Final = (
         key="cleanup",
         verdict=Verdict.NO_EFFECT,
         meant="simple/Old.Name/ of versions before 4.0 is removed",
-        note="the first run removes them in any case",
+        note="the first run removes such directories in any case",
         alike=_one_of(_FALSE),
     ),
     BandersnatchOption(

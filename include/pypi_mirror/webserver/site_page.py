@@ -88,8 +88,8 @@ def write_client_files(settings: Settings) -> tuple[str, ...]:
 
 
 def remove_site_files(settings: Settings) -> None:
-    """Remove the page and the files beside it, which nothing will keep current."""
-    for name in ("index.html", "mirror.json", "pip.conf", "uv.toml", "poetry.toml"):
+    """Remove the page, the figures and the files beside it, which nothing will keep current."""
+    for name in ("index.html", "mirror.json", "metrics", "pip.conf", "uv.toml", "poetry.toml"):
         remove_file(settings.web / name)
 
 
