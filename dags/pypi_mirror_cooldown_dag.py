@@ -25,7 +25,7 @@ CRON = CONFIGURATION.cooldown_cron
     on_failure_callback=notify_failed_cooldown,
     description="Lists new files whose cooldown is over",
     doc_md=cooldown_page(CONFIGURATION),
-    tags=["pypi-mirror"],
+    tags=["pypi-mirror", "cooldown"],
     default_args={"owner": OWNER},
 )
 def pypi_mirror_cooldown() -> None:

@@ -145,6 +145,7 @@ def test_no_task_of_any_dag_may_run_for_ever(tmp_path: Path) -> None:
     assert {name.partition(".")[0] for name in timeouts} == {
         "pypi_mirror",
         "pypi_mirror_audit",
+        "pypi_mirror_cooldown",
         "pypi_mirror_watch",
     }
     assert all(timeouts.values()), timeouts
@@ -157,6 +158,7 @@ def test_every_dag_has_owner_tags_and_text_and_its_tasks_have_too(tmp_path: Path
     assert shown == {
         "pypi_mirror": ["pypi-mirror", ["pypi-mirror", "sync"], True, []],
         "pypi_mirror_audit": ["pypi-mirror", ["audit", "pypi-mirror"], True, []],
+        "pypi_mirror_cooldown": ["pypi-mirror", ["cooldown", "pypi-mirror"], True, []],
         "pypi_mirror_watch": ["pypi-mirror", ["alerts", "pypi-mirror"], True, []],
     }
 
