@@ -1,4 +1,4 @@
-"""What a lock file names stays although upstream removes it, as long as the lock names it."""
+"""What a lock file names stays at its address although upstream removes it, as long as the lock names it."""
 
 import hashlib
 from pathlib import Path
@@ -7,20 +7,14 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.explain import _line
-from pypi_mirror.fetching.deciding import REMOVED_UPSTREAM
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.explain import FileState, explain
 from pypi_mirror.observing.tombstones import tombstone_page
-from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
-from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
-from pypi_mirror.runs.audit import AuditRequest
-from pypi_mirror.runs.audit import audit as run_audit
-from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from tests.runs.audit import audit
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import ClearQuarantine, Quarantine, RemoveFile, RemoveProject, Upload, Wheel
@@ -58,27 +52,22 @@ def lock(made: Bench, *wheels: Wheel) -> Path:
     return path
 
 
-def listed(made: Bench) -> dict[str, object]:
-    """The files of the page of alpha, and whether they are yanked."""
-    return {file["filename"]: file.get("yanked", False) for file in made.page("alpha")["files"]}
-
-
-def test_it_stays_on_the_page_yanked_and_on_the_disk(made: Bench) -> None:
+def test_it_leaves_the_page_and_stays_at_its_address(made: Bench) -> None:
     made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
     for _ in range(2):
         assert made.sync().state is RunState.SUCCESS
-        assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
-        assert set(made.page("alpha")["versions"]) == {"1.0", "2.0"}
+        assert made.listed("alpha") == [NEW.file_name]
+        assert made.page("alpha")["versions"] == ["2.0"]
         with made.open() as mirror:
             assert [each.rule for each in unmet_rules(mirror)] == ["alpha==1.0"]
+            assert {each.deleted_at for each in tombstone_page(mirror).items} == {None}
         made.clock.advance(days=30)
     audit(made)
     assert made.pooled(OLD.file_name) is not None
     # Whatever happens to the project afterwards, and where all is looked at again.
     made.server.apply(Upload(distribution=Wheel(name="alpha", version="3.0")))
     assert made.sync(recheck=True).state is RunState.SUCCESS
-    assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
-    audit(made)
+    assert made.pooled(OLD.file_name) is not None
 
 
 def test_it_goes_when_the_lock_no_longer_names_it(made: Bench) -> None:
@@ -86,7 +75,7 @@ def test_it_goes_when_the_lock_no_longer_names_it(made: Bench) -> None:
     made.sync()
     lock(made, NEW, BETA)
     assert made.sync().state is RunState.SUCCESS
-    assert listed(made) == {NEW.file_name: False}
+    assert made.listed("alpha") == [NEW.file_name]
     made.clock.advance(days=8)
     made.sync()
     assert made.pooled(OLD.file_name) is None
@@ -100,9 +89,11 @@ def test_explain_says_who_keeps_it(made: Bench) -> None:
     with made.open() as mirror:
         explained = explain(mirror, ALPHA)
     (file,) = [each for each in explained.files if each.filename == OLD.file_name]
-    assert (file.upstream, file.mirrored, file.state) == (False, True, FileState.LISTED)
+    assert (file.upstream, file.mirrored, file.state) == (False, False, FileState.TOMBSTONE)
     assert file.locked_by == str(path)
-    assert f"upstream has removed it; it stays because {path} names it" in _line(file, 40, selected=True)
+    assert f"upstream has removed it; the file stays because {path} names it" in _line(
+        file, 40, selected=True
+    )
 
 
 def test_of_a_removed_project_the_page_goes_and_locked_files_keep_their_address(made: Bench) -> None:
@@ -128,7 +119,7 @@ def test_a_quarantined_project_lists_nothing(made: Bench) -> None:
     assert made.listed("alpha") == []
     made.server.apply(ClearQuarantine(project="alpha"))
     made.sync()
-    assert listed(made) == {NEW.file_name: False, OLD.file_name: False}
+    assert made.listed("alpha") == [OLD.file_name, NEW.file_name]
 
 
 def test_a_block_takes_it_away(made: Bench) -> None:
@@ -137,40 +128,7 @@ def test_a_block_takes_it_away(made: Bench) -> None:
     allowed = made.settings.policy.of(AllowedPackages)
     made.change(policy=Policy(allowed, BlockedPackages(packages=(parse_package("alpha==1.0"),))))
     made.sync()
-    assert listed(made) == {NEW.file_name: False}
+    assert made.listed("alpha") == [NEW.file_name]
     made.clock.advance(days=8)
     made.sync()
     assert made.pooled(OLD.file_name) is None
-
-
-def test_it_stays_when_the_ledger_is_rebuilt(made: Bench) -> None:
-    """From then on the page alone knows of it."""
-    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
-    made.sync()
-    rebuild_ledger(made.settings, force=True, clock=made.clock)
-    for _ in range(2):
-        assert made.sync().state is RunState.SUCCESS
-        assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
-        made.clock.advance(days=30)
-    audit(made)
-
-
-def test_cooldown_does_not_hold_what_is_here(made: Bench) -> None:
-    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
-    made.sync()
-    cooldown = Cooldown(exclude_newer=parse_exclude_newer("3650 days"))
-    made.change(policy=Policy(made.settings.policy.of(AllowedPackages), cooldown))
-    assert made.sync().state is RunState.SUCCESS
-    assert listed(made) == {NEW.file_name: False, OLD.file_name: REMOVED_UPSTREAM}
-
-
-def test_a_damaged_copy_goes(made: Bench) -> None:
-    made.server.apply(RemoveFile(project="alpha", filename=OLD.file_name))
-    made.sync()
-    pooled = made.pooled(OLD.file_name)
-    assert pooled is not None
-    pooled.write_bytes(pooled.read_bytes()[:-1] + b"?")
-    with made.open() as mirror:
-        run_audit(mirror, AuditRequest(label="audit", everything=True))
-    assert listed(made) == {NEW.file_name: False}
-    audit(made)

@@ -96,7 +96,7 @@ def _line(file: FileExplained, width: int, *, selected: bool) -> str:
     shown = "?" if file.size is None else size(file.size)
     parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
     if file.locked_by is not None:
-        parts.append(f"upstream has removed it; it stays because {file.locked_by} names it by its digest")
+        parts.append(f"upstream has removed it; the file stays because {file.locked_by} names it")
     elif is_gone:
         parts.append("upstream does not list it")
     elif not file.upstream:

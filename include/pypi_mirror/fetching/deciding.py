@@ -15,12 +15,9 @@ from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.projects import QUARANTINED, KnownFile, KnownProject
 from pypi_mirror.model import Action, Loss, PlannedProject, ProjectPage, RemoteFile, path_of
 from pypi_mirror.policy import Context, Decision, Policy
-from pypi_mirror.policy.releases import release_of
 from pypi_mirror.pool.layout import listed_place, location_of
-from pypi_mirror.release_files import version_in
 
 _DIGEST: Final = 16
-REMOVED_UPSTREAM: Final = "upstream has removed this file; the mirror keeps it because a lock file names it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,37 +105,6 @@ class Decider:
             context = replace(context, listed=frozenset(self._our_page(page.name)))
         return self._policy.decide(page, context)
 
-    def with_locked(self, page: ProjectPage, before: Before) -> ProjectPage:
-        """``page`` of upstream's, and what ours lists beside it because a lock file names it by its digest.
-
-        Such a file is shown as yanked (PEP 592): installers take it where its version is pinned, and resolve
-        nothing new to it. A quarantined project keeps none.
-        """
-        if self._web is None or not self._policy.has_locks or page.status.status == QUARANTINED:
-            return page
-        locked = self._locked(page, before)
-        if not locked:
-            return page
-        entries = self._our_page(page.name)
-        kept = [entries.get(each.filename) or _entry(each) for each in locked]
-        return replace(
-            page,
-            files=(*page.files, *(replace(file, yanked=file.yanked or REMOVED_UPSTREAM) for file in kept)),
-            versions=_with_versions(page, kept),
-        )
-
-    def _locked(self, page: ProjectPage, before: Before) -> list[KnownFile]:
-        """What our page lists, upstream's does not and a lock file names; without its bytes, it is gone."""
-        ours = [file for file in on_our_page(before) if self._policy.locked_by(page.name, file.sha256.hex())]
-        if not ours:
-            return []
-        listed = {file.filename for file in page.files}
-        return [
-            file
-            for file in ours
-            if file.filename not in listed and served_size_of(f"{self._web}/{file.path}") == file.size
-        ]
-
     def digest(self, decision: Decision) -> bytes:
         """Names what a page shows of upstream's: which files, and how."""
         names = "\n".join(file.filename for file in decision.kept)
@@ -151,7 +117,6 @@ class Decider:
         silent = self.silent_loss(planned, before, page)
         if page is None or (silent is not None and silent.project):
             return Work(silent=silent)
-        page = self.with_locked(page, before)
         listed = {file.filename for file in page.files}
         decision = self.decide(page, before)
         if decision.rejected is not None:
@@ -208,8 +173,6 @@ class Decider:
         known = before.project
         if known is None or not known.present or planned.action is Action.REMOVE:
             return None
-        if page is not None:
-            page = self.with_locked(page, before)
         is_empty = page is None or not page.files
         # That it is gone explains it only where the guard has weighed that.
         is_weighed = planned.gone and (planned.loses_project or known.status == QUARANTINED)
@@ -250,13 +213,6 @@ class Decider:
         return served_size_of(f"{self._web}/{path_of(location, file.filename)}") == file.size
 
 
-def _entry(known: KnownFile) -> RemoteFile:
-    """What is known of a file that our page, which cannot be read, lists."""
-    return RemoteFile(
-        filename=known.filename, url="", hashes=(("sha256", known.sha256.hex()),), size=known.size
-    )
-
-
 def _found(entry: RemoteFile, web: Path | None) -> KnownFile:
     """A file that a page lists and no row knows; its size is the disk's where the page states none."""
     file = KnownFile(
@@ -272,19 +228,6 @@ def _found(entry: RemoteFile, web: Path | None) -> KnownFile:
     if entry.size is not None or web is None:
         return file
     return replace(file, size=served_size_of(f"{web}/{file.path}") or 0)
-
-
-def _with_versions(page: ProjectPage, files: Sequence[RemoteFile]) -> tuple[str, ...]:
-    """The page's versions (PEP 700) with those of ``files``; none where upstream states none."""
-    if not page.versions:
-        return ()
-    known = {release_of(version) for version in page.versions}
-    added = {
-        version: None
-        for file in files
-        if (version := version_in(page.name, file.filename)) is not None and release_of(version) not in known
-    }
-    return (*page.versions, *added)
 
 
 def on_our_page(before: Before) -> list[KnownFile]:

@@ -146,7 +146,6 @@ class ProjectSync:
         page = reading.page()
         if page is None:
             return False
-        page = self._decider.with_locked(page, before)
         decision = self._decider.decide(page, before, reading.seen)
         held = {each.file.filename for each in decision.held}
         return held == before.held.keys() and known.made_decision == self._decider.digest(decision)
@@ -187,18 +186,13 @@ class ProjectSync:
     async def _made(
         self, planned: PlannedProject, before: Before, reading: Reading, page: ProjectPage
     ) -> Synced:
-        listed = {file.filename for file in page.files}
-        page = self._decider.with_locked(page, before)
         decision = self._decider.decide(page, before, reading.seen)
         if decision.rejected is not None:
             return self._removed(planned, before, reading)
         project = planned.project
         waiting = {each.file.filename for each in decision.held}
-        gone = {file.filename for file in decision.kept} - listed
         wanted = (*decision.kept, *(each.file for each in decision.held if self._pool is not None))
-        had, failed = await self._acquire(
-            project, wanted, before, waiting=waiting, gone=gone, verify=planned.verify
-        )
+        had, failed = await self._acquire(project, wanted, before, waiting=waiting, verify=planned.verify)
         acquired = [each for each in had if each.file.remote.filename not in waiting]
         refused = tuple(part for each in had for part in each.refused)
         files = tuple(a.file for a in acquired)
@@ -292,13 +286,10 @@ class ProjectSync:
         before: Before,
         *,
         waiting: Collection[str] = (),
-        gone: Collection[str] = (),
         verify: bool,
     ) -> tuple[list[Acquired], list[FailedPart]]:
         """``files`` as they are in the pool now, those that are, and those that could not be downloaded; the
         names ``waiting`` are held.
-
-        Those in ``gone`` are not upstream's any more: only the copies here can be had.
 
         Raises the error of the first where nothing of a project that is new can be downloaded: a page without
         files would say that upstream has none.
@@ -312,16 +303,13 @@ class ProjectSync:
             for number, file in remaining:
                 known = before.files.get(file.filename)
                 try:
-                    if file.filename in gone:
-                        acquired[number] = await self._keep(file, known, verify=verify)
-                    else:
-                        acquire = self._hold_one if file.filename in waiting else self._acquire_one
-                        acquired[number] = await acquire(project, file, before, verify=verify)
+                    acquire = self._hold_one if file.filename in waiting else self._acquire_one
+                    acquired[number] = await acquire(project, file, before, verify=verify)
                 except (MirrorError, OSError) as error:
                     if not _is_files_own(error):
                         raise
                     errors[number] = error
-                    if known is not None and self._pool is not None and file.filename not in gone:
+                    if known is not None and self._pool is not None:
                         said = _as_before(file, our_page()) if _is_replaced(error) else file
                         acquired[number] = await self._pool.kept(said, known, verify=verify)
 
@@ -349,15 +337,6 @@ class ProjectSync:
             if each.trouble is not None
         ]
         return had, failed
-
-    async def _keep(self, file: RemoteFile, known: KnownFile | None, *, verify: bool) -> Acquired:
-        """The copy that is here of a file that upstream has removed."""
-        kept = None
-        if known is not None and self._pool is not None:
-            kept = await self._pool.kept(file, known, verify=verify)
-        if kept is None:
-            raise FileRefused("upstream has removed it, and the copy here is damaged", url=file.url)
-        return kept
 
     async def _acquire_one(
         self, project: NormalizedName, file: RemoteFile, before: Before, *, verify: bool

@@ -213,9 +213,9 @@ def _file(
 ) -> FileExplained:
     refused = policy.rejection_reason(name) is not None
     locked_by = None
-    if known is not None and not upstream:
+    if known is not None and not upstream and policy.keeps_removed(file.filename, known.sha256.hex()):
         locked_by = policy.locked_by(name, known.sha256.hex())
-    mirrored = (upstream or locked_by is not None) and not refused and not refusals
+    mirrored = upstream and not refused and not refusals
     root = policy.admitted_by(name, file)
     return FileExplained(
         filename=file.filename,
@@ -227,7 +227,7 @@ def _file(
         admitted_by=None if root is None else root.rule,
         asked_by=None if root is None else root.by,
         state=_state(known, mirrored=mirrored, is_held=_is_held(refusals)),
-        locked_by=locked_by if mirrored else None,
+        locked_by=locked_by,
     )
 
 

@@ -128,7 +128,7 @@ const reasons = (file) => {
   if (file.refusals.length > 0) return file.refusals.map(({ setting, reason }) => el("div", { class: "words" },
     !reason.startsWith(setting) && [el("code", null, setting), " "], reason));
   if (file.trouble !== null) return file.trouble;
-  if (file.locked_by !== null) return el("span", { class: "words" }, "upstream has removed it; it stays because ", el("code", null, file.locked_by), " names it");
+  if (file.locked_by !== null) return el("span", { class: "words" }, "upstream has removed it; the file stays because ", el("code", null, file.locked_by), " names it");
   if (file.admitted_by !== null) return el("span", { class: "words" }, el("code", null, file.admitted_by), ` asked for by ${file.asked_by}`);
   return file.upstream ? "no rule excludes it" : "upstream does not list it any more";
 };
