@@ -7,7 +7,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Kind
 from pypi_mirror.ledger.held_files import HeldRow
-from pypi_mirror.model import RunState
+from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_blocked_package
 from pypi_mirror.policy import Policy
@@ -195,7 +195,9 @@ def test_a_light_run_only_adds(made: Bench) -> None:
     made.sync()
     assert made.listed("alpha") == [OLD], "what waits does not count"
     made.clock.advance(days=8)
-    light(made)
+    assert light(made) is None
+    with made.open() as mirror:
+        assert [run.request.kind for run in mirror.ledger.runs.latest()] == [RunKind.SYNC], "no empty run"
     assert made.listed("alpha") == [OLD]
     made.sync()
     assert made.listed("alpha") == [NEW]

@@ -14,7 +14,7 @@ from pypi_mirror.planning.list_projects import due_projects
 from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
-from pypi_mirror.runs.report import Report, fail_run, report
+from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +52,9 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
         decide_plan(mirror, mirror.ledger.runs.get(run.id))
         losing = {planned.project for planned in mirror.ledger.plan.losing(run.id)}
         adding = [each for each in mirror.ledger.plan.projects(run.id) if each.project not in losing]
+        if not adding:
+            end_dry_run(mirror, run.id)
+            return None
         mirror.ledger.plan.write(run.id, adding)
         download_projects(mirror, run.id, UNCUT)
         # What a sync left unpublished, for it had to stop, is for a sync to publish.
