@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pypi_mirror.observing.metrics import metrics
-from pypi_mirror.publishing import write_metrics as module
+from pypi_mirror.publishing import site as module
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.raise_alerts import raise_alerts
