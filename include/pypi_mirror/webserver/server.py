@@ -22,13 +22,12 @@ from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.nginx_binary import find_nginx
-from pypi_mirror.webserver.reload import require_accepted, workers_user, write_main, write_site
+from pypi_mirror.webserver.reload import require_accepted, write_main, write_site
 from pypi_mirror.webserver.render import (
     REFUSED,
     Runtime,
     default_runtime,
     fingerprint_in,
-    render_main,
     site_config_path,
 )
 
@@ -95,10 +94,7 @@ class Foreground:
         nginx_command(self._settings, runtime=self._runtime)
         self._runtime.temporary.mkdir(parents=True, exist_ok=True)
         # Written for this nginx alone where runs signal another one.
-        main = render_main(
-            self._settings, self._runtime, site=site_config_path(self._settings), user=workers_user()
-        )
-        write_atomically(self._runtime.config, main.encode())
+        write_main(self._settings, self._runtime, site=site_config_path(self._settings))
         self._nginx = self._start()
         _log.info("nginx serves %s; its logs are in %s", self._settings.site.public_url, self._runtime.folder)
         try:
