@@ -10,7 +10,15 @@ from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, PastAudit
 from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import Observed
-from pypi_mirror.observing.overview import Disk, Left, Overview, PlannedRemoval, Tombstones, Waiting
+from pypi_mirror.observing.overview import (
+    Disk,
+    InCooldown,
+    Left,
+    Overview,
+    PlannedRemoval,
+    Tombstones,
+    Waiting,
+)
 from pypi_mirror.observing.progress import RunProgress
 from pypi_mirror.run_label import RunName
 
@@ -32,6 +40,7 @@ OVERVIEW = Overview(
     backlog=4,
     parked=1,
     tombstones=Tombstones(count=3, bytes=30),
+    cooldown=InCooldown(files=40, projects=30, next_due_at=NOW + timedelta(hours=2)),
     waiting=Waiting(
         plan="abc",
         run="r",

@@ -57,6 +57,8 @@ def test_what_the_figures_are() -> None:
         "pypi_mirror_parked_projects": 1,
         "pypi_mirror_tombstones": 3,
         "pypi_mirror_tombstones_bytes": 30,
+        "pypi_mirror_held_files": 40,
+        "pypi_mirror_held_due_timestamp_seconds": (NOW + timedelta(hours=2)).timestamp(),
         "pypi_mirror_waiting_plans": 1,
         "pypi_mirror_waiting_projects": 501,
         "pypi_mirror_left_projects": 12,

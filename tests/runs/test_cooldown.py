@@ -6,7 +6,8 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.findings import Kind
-from pypi_mirror.ledger.held_files import HeldRow
+from pypi_mirror.errors import MirrorError
+from pypi_mirror.ledger.held_files import HeldRow, replace_held
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_blocked_package
@@ -15,7 +16,7 @@ from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
-from pypi_mirror.runs.end_cooldown import end_cooldown, lift
+from pypi_mirror.runs.end_cooldown import end_cooldown, lift, lift_named
 from pypi_mirror.runs.hand_over import hand_over
 from pypi_mirror.runs.report import Report
 from tests.runs.audit import audit, compare
@@ -172,6 +173,36 @@ def test_a_person_releases_a_file(made: Bench) -> None:
     made.sync()
     with made.open() as mirror:
         lift(mirror, list(mirror.ledger.held_files.all()), by="Ada", why="fixes a hole")
+    assert light(made) is not None
+    assert made.listed("alpha") == [OLD, NEW]
+
+
+def test_files_are_released_by_name_all_or_none(made: Bench) -> None:
+    upload(made, "3.0")
+    made.sync()
+    newest = "alpha-3.0-py3-none-any.whl"
+    project = NormalizedName("alpha")
+    with made.open() as mirror:
+        with pytest.raises(MirrorError, match=rf"not in cooldown, or no longer: {OLD}; nothing was released"):
+            lift_named(mirror, [(project, NEW), (project, OLD)], by="Ada", why="fixes a hole")
+        assert {row.lifted_at for row in mirror.ledger.held_files.all()} == {None}
+        lift_named(mirror, [(project, newest)], by="Ada", why="fixes a hole")
+        lift_named(mirror, [(project, newest)], by="Bob", why="so do I")
+    assert held(made)[newest].lifted_by == "Ada"
+    assert light(made) is not None
+    assert made.listed("alpha") == [OLD, newest]
+    assert list(held(made)) == [NEW]
+
+
+def test_what_is_released_while_its_project_is_synced_stays_released(made: Bench) -> None:
+    made.sync()
+    with made.open() as mirror:
+        before = mirror.ledger.held_files.of([NormalizedName("alpha")])
+        lift(mirror, list(mirror.ledger.held_files.all()), by="Ada", why="fixes a hole")
+        with mirror.ledger.engine.begin() as connection:
+            replace_held(connection, {name: list(rows.values()) for name, rows in before.items()})
+    row = held(made)[NEW]
+    assert (row.lifted_by, row.lifted_why) == ("Ada", "fixes a hole")
     assert light(made) is not None
     assert made.listed("alpha") == [OLD, NEW]
 

@@ -217,6 +217,7 @@ def test_mirror_json() -> None:
         "bytes": 987654321000,
         "dropped_files": 98765,
         "dropped_bytes": 2345678901234,
+        "held_files": 0,
         "last_run": "success",
         "paused_until": None,
         "backlog": 3,

@@ -13,6 +13,7 @@ from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.cooldown import in_cooldown
 from pypi_mirror.planning.pause import estimate
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         refused = mirror.ledger.left_out.refused(limit=_SHOWN)
         silent = silent_losses(mirror)
         unmet = unmet_rules(mirror)
-        held = mirror.ledger.held_files.totals()
+        waiting = in_cooldown(mirror)
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
@@ -73,9 +74,9 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"directory       {settings.directory}")
         _print(status, backlog, remaining, latest, refused, silent, unmet)
-        if held.files:
-            what = f"{count(held.files, 'file')} of {count(held.projects, 'project')}"
-            say(f"in cooldown     {what}, the next is due at {moment_of(held.next_due or 0)}")
+        if waiting.next_due_at is not None:
+            what = f"{count(waiting.files, 'file')} of {count(waiting.projects, 'project')}"
+            say(f"in cooldown     {what}, the next is due at {moment(waiting.next_due_at)}")
     return 1 if problems else 0
 
 

@@ -4,12 +4,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from packaging.utils import NormalizedName
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
+from packaging.utils import NormalizedName, canonicalize_name
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 
 from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.projects import KnownFile
-from pypi_mirror.ledger.reading import stream
+from pypi_mirror.ledger.reading import fetch, stream
 from pypi_mirror.ledger.tables import backlog, held_files, to_do
 from pypi_mirror.ledger.writing import upsert
 
@@ -56,6 +67,22 @@ class HeldFiles:
         """The files that wait, those due first; streamed."""
         statement = select(held_files).where(_DECIDED)
         yield from map(_row, stream(self._engine, statement.order_by(*_ORDER)))
+
+    def page(self, part: str, after: tuple[int, str, str] | None, limit: int) -> list[HeldRow]:
+        """Files that wait by (due at, project, filename), after the one of that key; with ``part`` only those
+        that have it in their project's name or in their own.
+        """
+        statement = select(held_files).where(_DECIDED).order_by(*_ORDER).limit(limit)
+        if part:
+            statement = statement.where(
+                held_files.c.project.contains(canonicalize_name(part), autoescape=True)
+                | held_files.c.filename.icontains(part, autoescape=True)
+            )
+        if after is not None:
+            # The first condition is one that an index serves.
+            key = tuple_(*(literal(value) for value in after))
+            statement = statement.where(held_files.c.due_at >= after[0], tuple_(*_ORDER) > key)
+        return list(map(_row, fetch(self._engine, statement)))
 
     def totals(self) -> "HeldTotals":
         statement = select(
@@ -104,14 +131,27 @@ def note_seen(connection: Connection, seen: Mapping[NormalizedName, Mapping[str,
 
 
 def replace_held(connection: Connection, held: Mapping[NormalizedName, Sequence[HeldRow]]) -> None:
-    """Within another subject's transaction: these files of each project wait, and no others."""
+    """Within another subject's transaction: these files of each project wait, and no others.
+
+    A file that a person has released meanwhile stays released.
+    """
+    lifted: dict[tuple[str, str], dict[str, Any]] = {}
     for chunk in chunks(held):
-        connection.execute(delete(held_files).where(held_files.c.project.in_(chunk)))
-    upsert(connection, held_files, [_values(row) for rows in held.values() for row in rows])
+        gone = delete(held_files).where(held_files.c.project.in_(chunk)).returning(*_LIFTED)
+        for project, filename, at, by, why in connection.execute(gone):
+            if at is not None:
+                lifted[project, filename] = {"lifted_at": at, "lifted_by": by, "lifted_why": why}
+    rows = (row for rows in held.values() for row in rows)
+    upsert(
+        connection, held_files, [_values(row) | lifted.get((row.project, row.filename), {}) for row in rows]
+    )
 
 
 _OF: Final = select(held_files).where(held_files.c.project.in_(bindparam("names", expanding=True)))
 _DECIDED: Final = held_files.c.due_at.is_not(None)
+_LIFTED: Final = tuple(
+    held_files.c[name] for name in ("project", "filename", "lifted_at", "lifted_by", "lifted_why")
+)
 _ORDER: Final = (held_files.c.due_at, held_files.c.project, held_files.c.filename)
 
 

@@ -24,7 +24,8 @@ __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
 class FileState(StrEnum):
     """What the mirror has of a file.
 
-    ``LISTED``: a page of ours lists it. ``HELD``: it is in cooldown. ``TOMBSTONE``: it is on the disk, no
+    ``LISTED``: a page of ours lists it. ``HELD``: it is in cooldown, or was released
+    from it and is listed by the next run. ``TOMBSTONE``: it is on the disk, no
     page lists it. ``MISSING``: it is to be mirrored and is not here yet. ``ABSENT``: it is not here, and is
     not to be.
     """
@@ -192,6 +193,7 @@ def _explained(
             held.get(file.filename),
             refusals.get(file.filename, ()),
             upstream=on_page,
+            is_lifted=file.filename in context.lifted,
         )
         for rules, part, on_page in (
             (policy, page, True),
@@ -210,6 +212,7 @@ def _file(
     refusals: tuple[Refusal, ...],
     *,
     upstream: bool,
+    is_lifted: bool,
 ) -> FileExplained:
     refused = policy.rejection_reason(name) is not None
     locked_by = None
@@ -226,7 +229,7 @@ def _file(
         refusals=refusals,
         admitted_by=None if root is None else root.rule,
         asked_by=None if root is None else root.by,
-        state=_state(known, mirrored=mirrored, is_held=_is_held(refusals)),
+        state=_state(known, mirrored=mirrored, is_held=is_lifted or _is_held(refusals)),
         locked_by=locked_by,
     )
 

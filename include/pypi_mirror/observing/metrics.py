@@ -113,6 +113,10 @@ def _holdings(at: Overview) -> Iterator["Metric"]:
     yield _gauge(
         "tombstones_bytes", "The size of the files that no page lists any more.", at.tombstones.bytes
     )
+    yield _gauge("held_files", "New files in cooldown, which no page lists yet.", at.cooldown.files)
+    yield _gauge(
+        "held_due_timestamp_seconds", "When the next of them is due.", _time(at.cooldown.next_due_at)
+    )
     if at.left is not None:
         yield _gauge("left_projects", "Projects that syncs have still to do.", at.left.projects)
         yield _gauge("left_bytes", "An estimate of what they have still to download.", at.left.bytes)

@@ -15,6 +15,7 @@ from pypi_mirror.ledger.listings import AnyRow
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.cooldown import InCooldown, in_cooldown
 from pypi_mirror.observing.paging import Page, one_more, page_of, shown
 from pypi_mirror.observing.progress import run_under_way
 from pypi_mirror.observing.remembered import newest_run, remembered
@@ -25,7 +26,7 @@ from pypi_mirror.planning.unknown_names import unknown_names
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.run_label import RunName, run_name
 
-__all__ = ["Disk", "Left", "Overview", "Tombstones", "Waiting", "overview"]
+__all__ = ["Disk", "InCooldown", "Left", "Overview", "Tombstones", "Waiting", "overview"]
 
 _EXAMPLES: Final = 3
 
@@ -112,6 +113,7 @@ class Overview:
     the first complete sync; an upstream without serials). ``upstream_silent_since`` is since when upstream
     could not be asked. ``updated_at`` is when the last complete run ended, ``checked_at`` when upstream last
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
+    ``cooldown`` counts the files that wait before pages list them.
     ``running`` is the label of the run under way, ``left`` what syncs have still to do.
     ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have, ``unmet_rules``
     its releases and files that upstream's pages lack. ``last_reason``
@@ -135,6 +137,7 @@ class Overview:
     backlog: int
     parked: int
     tombstones: Tombstones
+    cooldown: InCooldown
     waiting: Waiting | None
     disk: Disk
     running: str | None
@@ -180,6 +183,7 @@ def overview(mirror: Mirror) -> Overview:
         backlog=ledger.backlog.count(),
         parked=ledger.backlog.count_parked(),
         tombstones=Tombstones(count=number, bytes=size),
+        cooldown=remembered(ledger.engine.url, "cooldown", lambda: in_cooldown(mirror), run),
         waiting=_waiting(mirror),
         disk=Disk(
             path=str(pool),

@@ -13,6 +13,7 @@ from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
+from pypi_mirror.observing.cooldown import HeldFile, held_of
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
@@ -109,7 +110,8 @@ class ProjectWhole:
     ``known`` is false of a name that neither the ledger nor the allow-list has; ``similar`` are then names
     that it may be a misspelling of.
     ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
-    upstream's page that ours lacks: refused, or not downloaded. ``events`` are the newest, newest first.
+    upstream's page that ours lacks: refused, or not downloaded. ``cooldown`` are files that no page lists
+    yet, those due first, a page of them at most. ``events`` are the newest, newest first.
     """
 
     project: NormalizedName
@@ -117,6 +119,7 @@ class ProjectWhole:
     selected: bool
     why: str
     files: Page[FileShown]
+    cooldown: tuple[HeldFile, ...]
     backlog: Behind | None
     left_out: tuple[LeftOut, ...]
     events: tuple[EventShown, ...]
@@ -168,6 +171,7 @@ def project(
         selected=mirror.policy.rejection_reason(name) is None,
         why=mirror.policy.reason_for(name),
         files=page_of(found, limit, show=_file, key=lambda each: each[0].filename),
+        cooldown=held_of(mirror, name),
         backlog=None if entry is None else shown_entry(entry),
         left_out=tuple(mirror.ledger.left_out.of([name]).get(name, ())),
         events=tuple(map(_event, events)),

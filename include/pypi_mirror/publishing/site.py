@@ -25,6 +25,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         seen,
         left=None if seen.left is None else shown(LeftToDo, seen.left),
         waiting=None if seen.waiting is None else shown(WaitingPlan, seen.waiting),
+        held_files=seen.cooldown.files,
         disk_free=seen.disk.free,
         disk_full_at=disk_forecast(mirror).full_at,
         # mirror.json is public; paths of this machine are not.

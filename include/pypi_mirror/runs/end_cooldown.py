@@ -1,9 +1,13 @@
-"""A light run: list the files whose cooldown is over, and ask upstream for nothing but the time."""
+"""A light run: list the files whose cooldown is over, and ask upstream only for the time."""
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
+from packaging.utils import NormalizedName
+
 from pypi_mirror.changes.upstream_state import note_as_of
+from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.cutting import UNCUT
 from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.runs import RunRequest
@@ -15,10 +19,11 @@ from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
+from pypi_mirror.wording import count, some_of
 
 log = logging.getLogger(__name__)
 
-RULES_DIFFER: Final = "the rules changed since the last complete sync; the next one lists what is due"
+RULES_DIFFER: Final = "the rules have changed since the last complete sync; the next sync lists what is due"
 
 
 def end_cooldown(mirror: Mirror, label: str) -> Report | None:
@@ -40,7 +45,7 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
         log.info("%s", RULES_DIFFER)
         return None
     if waiting_for_approval(mirror) is not None:
-        log.info("a plan is awaiting approval: the sync that it is of lists what is due")
+        log.info("a plan is awaiting approval; its sync lists what is due")
         return None
     mirror.ledger.lease.take(label)
     try:
@@ -66,10 +71,27 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
         raise
 
 
+def lift_named(mirror: Mirror, files: Sequence[tuple[NormalizedName, str]], *, by: str, why: str) -> None:
+    """Release these (project, filename), all of them or none: raises MirrorError where one does not wait.
+
+    What somebody has released already stays as it is.
+    """
+    held = mirror.ledger.held_files.of(list(dict.fromkeys(project for project, _ in files)))
+    rows = [held.get(project, {}).get(filename) for project, filename in files]
+    others = [
+        filename for row, (_, filename) in zip(rows, files, strict=True) if row is None or row.due_at is None
+    ]
+    if others:
+        raise MirrorError(f"not in cooldown, or no longer: {some_of(others)}; nothing was released")
+    lift(mirror, [row for row in rows if row is not None and row.lifted_at is None], by=by, why=why)
+
+
 def lift(mirror: Mirror, rows: list[HeldRow], *, by: str, why: str) -> None:
     """Release held files before they are due: a person has looked at them, and says ``why``."""
     now = int(mirror.clock())
     for project in dict.fromkeys(row.project for row in rows):
         names = [row.filename for row in rows if row.project == project]
         mirror.ledger.held_files.lift(project, names, at=now, by=by, why=why)
-        log.warning("%s: %d files released from the cooldown by %s: %s", project, len(names), by, why)
+        log.warning(
+            "%s: %s released from the cooldown by %s: %s", project, count(len(names), "file"), by, why
+        )

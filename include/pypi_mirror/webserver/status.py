@@ -46,10 +46,10 @@ class MirrorStatus:
     seen at; both None where upstream has no serials or nothing ran yet. ``updated_at`` is when the last
     complete run ended, ``checked_at`` when upstream was last asked; both with a time zone. ``projects``,
     ``files`` and ``bytes`` are what the mirror holds; ``dropped_files`` and ``dropped_bytes`` what the
-    filters left out of it. ``last_run`` is the newest run's state; ``paused_until`` is when the
-    download window opens for what is left to do, None where nothing waits for that. ``backlog`` counts
-    projects that failed and will be tried again, ``parked`` those of them that failed so often that they are
-    tried once a week.
+    filters left out of it, ``held_files`` new files in cooldown. ``last_run`` is the newest run's state;
+    ``paused_until`` is when the download window opens for what is left to do, None where nothing waits for
+    that. ``backlog`` counts projects that failed and will be tried again, ``parked`` those of them that
+    failed so often that they are tried once a week.
     ``waiting`` is the last plan, where it needs approval and has none. ``clock_ahead`` is by how many seconds
     this machine's clock runs ahead of upstream's, None while the two agree.
     ``lag_seconds`` is how long the mirror has lacked something that upstream has, 0 while it lacks nothing,
@@ -73,6 +73,7 @@ class MirrorStatus:
     bytes: int
     dropped_files: int
     dropped_bytes: int
+    held_files: int = 0
     last_run: RunState | None
     paused_until: datetime | None = None
     backlog: int
