@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE = """\
-Lists new files whose cooldown is over (`[cooldown] exclude-newer`). Takes seconds; asks upstream for the time
-alone.
+Lists new files whose cooldown is over (`[cooldown] exclude-newer`). Takes seconds, and
+asks upstream only for the time.
 
 - configuration: `{path}`
 - schedule: {cron}
 
-While a run of `pypi_mirror` or an audit is at work, it is skipped: a sync lists what is due, too.
+Skipped while a run of `pypi_mirror` or an audit is under way: a sync lists what is due, too.
 """
 
 

@@ -50,7 +50,7 @@ def test_files_wait_are_released_with_a_reason_and_listed(
         assert said("cooldown", "end") == (0, "No file is due.\n")
         code, out = said("cooldown", "lift", "beta", "--why", "no such")
         assert code == 1
-        assert "no file of these is in cooldown" in out
+        assert "none of these files is in cooldown" in out
         code, out = said("cooldown", "lift", "alpha>=3", "--why", "fixes a hole")
         assert (code, out.splitlines()[0]) == (0, "alpha-3.0-py3-none-any.whl: released")
         rows = {row["filename"]: row for row in json.loads(said("cooldown", "list", "--json")[1])}

@@ -53,7 +53,12 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="release files before they are due; the next run lists them",
         examples=('pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',),
     )
-    lifting.add_argument("--why", required=True, metavar="TEXT", help="the reason, kept with the file")
+    lifting.add_argument(
+        "--why",
+        required=True,
+        metavar="TEXT",
+        help="the reason, kept with the file until it is listed, and logged",
+    )
     ending = actions.add_parser(
         "end",
         parents=[behind],
@@ -96,11 +101,14 @@ def _run_lift(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
         rows = [row for row in _chosen(mirror, arguments.packages) if row.lifted_at is None]
         if not rows:
-            raise MirrorError("no file of these is in cooldown; `pypi-mirror cooldown list` shows which are")
+            raise MirrorError(
+                "none of these files is in cooldown; `pypi-mirror cooldown list` shows those that are"
+            )
         lift(mirror, rows, by=who(), why=arguments.why)
         for row in rows:
             say(f"{row.filename}: released")
-        print(f"{count(len(rows), 'file')} released; the next run lists them, or `pypi-mirror cooldown end`.")
+        released = f"{count(len(rows), 'file')} released"
+        print(f"{released}: `pypi-mirror cooldown end` lists them now, or the next run does.")
     return 0
 
 

@@ -12,7 +12,7 @@ class CooldownSchedule:
     cron: str | None = option(
         parsers.parse_cron,
         "When files whose time is over are listed, in the time zone of [schedule]; none: with syncs only.",
-        "Such a run takes seconds, and asks upstream for nothing but the time.",
+        "Such a run takes seconds, and asks upstream only for the time.",
         default="*/5 * * * *",
         format=parsers.format_cron,
     )

@@ -87,7 +87,7 @@ class Cooldown(Filter):
     def _reason(self, since: int, due: int | None) -> str:
         option = f"[cooldown] exclude-newer = {format_exclude_newer(self.exclude_newer)}"
         if due is None:
-            return f"{option}, the file is of {moment_of(since)}"
+            return f"{option}, the file counts from {moment_of(since)}"
         return f"{option}, the file is listed from {moment_of(due)} on"
 
 
