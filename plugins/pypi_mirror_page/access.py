@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 DAG_ID: Final = "pypi_mirror"
 AUDIT_DAG_ID: Final = "pypi_mirror_audit"
-DAG_IDS: Final = (DAG_ID, AUDIT_DAG_ID, "pypi_mirror_watch")
+COOLDOWN_DAG_ID: Final = "pypi_mirror_cooldown"
+DAG_IDS: Final = (DAG_ID, AUDIT_DAG_ID, "pypi_mirror_watch", COOLDOWN_DAG_ID)
 
 User = Annotated[BaseUser, Depends(get_user)]
 
@@ -100,10 +101,10 @@ def _hosts(request: Request) -> set[str]:
 SAME_ORIGIN = Depends(require_same_origin)
 
 
-def log_action(user: BaseUser, action: str, projects: Sequence[NormalizedName]) -> None:
+def log_action(user: BaseUser, action: str, projects: Sequence[NormalizedName], **more: object) -> None:
     """Record that ``user`` asks for ``action`` (``backlog_retry``), before it is done: it may fail."""
     name = user.get_name()
-    facts = json.dumps({"projects": projects[:_MOST_NAMED], "count": len(projects)})
+    facts = json.dumps({"projects": projects[:_MOST_NAMED], "count": len(projects), **more})
     log.info("%r asks on the PyPI mirror page for %s: %s", name, action, facts)
     with create_session() as session:
         session.add(

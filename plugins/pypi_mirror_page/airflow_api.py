@@ -13,7 +13,7 @@ import httpx
 from fastapi import Depends, Request
 from packaging.utils import NormalizedName
 
-from pypi_mirror_page.access import DAG_ID
+from pypi_mirror_page.access import COOLDOWN_DAG_ID, DAG_ID
 from pypi_mirror_page.problems import Problem
 
 _CREDENTIALS: Final = ("authorization", "cookie")
@@ -86,13 +86,28 @@ async def start_run(airflow: AirflowApi, projects: Sequence[NormalizedName], *, 
     Returns the run that Airflow has queued; ``link`` is relative to Airflow's root, and ``paused`` says that
     the DAG is paused: then the run waits until somebody switches it on.
     """
-    body = {"logical_date": None, "conf": {"projects": list(projects)}, "note": note}
-    run = await airflow.post(f"dags/{DAG_ID}/dagRuns", body)
-    dag = await airflow.find(f"dags/{DAG_ID}")
+    return await _start(airflow, DAG_ID, {"projects": list(projects)}, note)
+
+
+async def start_cooldown_run(airflow: AirflowApi, *, note: str) -> dict[str, Any]:
+    """The same of the DAG that lists what is due or released."""
+    return await _start(airflow, COOLDOWN_DAG_ID, {}, note)
+
+
+def no_run_started(refused: Problem, done: str) -> Problem:
+    """What to answer where Airflow refused to start a run, though ``done`` is so."""
+    detail = f"{done}; none could be started now: {refused}"
+    return Problem(refused.status, kind=refused.kind, title="No run was started", detail=detail)
+
+
+async def _start(airflow: AirflowApi, dag_id: str, conf: Mapping[str, Any], note: str) -> dict[str, Any]:
+    body = {"logical_date": None, "conf": conf, "note": note}
+    run = await airflow.post(f"dags/{dag_id}/dagRuns", body)
+    dag = await airflow.find(f"dags/{dag_id}")
     return {
-        "dag_id": DAG_ID,
+        "dag_id": dag_id,
         "run_id": run["dag_run_id"],
         "state": run["state"],
-        "link": run_link(DAG_ID, run["dag_run_id"]),
+        "link": run_link(dag_id, run["dag_run_id"]),
         "paused": bool(dag and dag["is_paused"]),
     }

@@ -15,6 +15,7 @@ from pypi_mirror.observing.paging import MOST
 WITHOUT_NUL = r"^[^\x00]*$"
 
 After = Annotated[str | None, Query(max_length=1000, pattern=WITHOUT_NUL)]
+Search = Annotated[str, Query(max_length=255, pattern=WITHOUT_NUL)]
 Limit = Annotated[int, Query(ge=1, le=MOST)]
 DEFAULT_LIMIT = 50
 

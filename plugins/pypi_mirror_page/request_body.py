@@ -15,6 +15,7 @@ from pypi_mirror_page.problems import Problem
 
 MOST_BYTES: Final = 1_000_000
 MOST_PROJECTS: Final = 1000
+MOST_REASON: Final = 500
 
 Names = Annotated[list[str], msgspec.Meta(min_length=1, max_length=MOST_PROJECTS)]
 Shape = TypeVar("Shape")
@@ -29,6 +30,16 @@ class _ForgetProjects(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     force: bool = False
 
 
+class _HeldFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    project: str
+    filename: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+
+
+class _Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    files: Annotated[list[_HeldFile], msgspec.Meta(min_length=1, max_length=MOST_PROJECTS)]
+    reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON)]
+
+
 class _Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
@@ -39,6 +50,14 @@ class Forgetting:
 
     projects: tuple[NormalizedName, ...]
     force: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releasing:
+    """Files in cooldown as (project, filename), each once, and why they are released."""
+
+    files: tuple[tuple[NormalizedName, str], ...]
+    reason: str
 
 
 async def _named(request: Request) -> tuple[NormalizedName, ...]:
@@ -52,6 +71,16 @@ async def _forgetting(request: Request) -> Forgetting:
     return Forgetting(projects=_normalized(body.projects), force=body.force)
 
 
+async def _releasing(request: Request) -> Releasing:
+    """``{"files": [{"project": "name", "filename": "name-1.0.tar.gz"}, …], "reason": "…"}``."""
+    body = await _decoded(request, _Release)
+    reason = " ".join(body.reason.split())
+    if not reason.isprintable() or not reason:
+        raise _not_valid("the reason must be a line of text: it is kept with the files")
+    files = dict.fromkeys((project_name(each.project), each.filename) for each in body.files)
+    return Releasing(files=tuple(files), reason=reason)
+
+
 async def _nothing(request: Request) -> None:
     """``{}``: what forms of other sites send is no JSON."""
     await _decoded(request, _Nothing)
@@ -59,6 +88,7 @@ async def _nothing(request: Request) -> None:
 
 NOTHING: Final = Depends(_nothing)
 Projects = Annotated[tuple[NormalizedName, ...], Depends(_named)]
+ReleaseFiles = Annotated[Releasing, Depends(_releasing)]
 ForgetProjects = Annotated[Forgetting, Depends(_forgetting)]
 
 
@@ -79,8 +109,14 @@ async def _decoded(request: Request, shape: type[Shape]) -> Shape:
     try:
         return msgspec.json.decode(await _bounded(request), type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        wanted = "{}" if shape is _Nothing else f'{{"projects": [1 to {MOST_PROJECTS} names]}}'
+        wanted = _WANTED.get(shape, f'{{"projects": [1 to {MOST_PROJECTS} names]}}')
         raise _not_valid(f"the body must be {wanted}: {error}") from error
+
+
+_WANTED: Final[dict[type, str]] = {
+    _Nothing: "{}",
+    _Release: f'{{"files": [1 to {MOST_PROJECTS} of {{"project", "filename"}}], "reason": text}}',
+}
 
 
 async def _bounded(request: Request) -> bytes:

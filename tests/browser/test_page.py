@@ -7,9 +7,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.browser import Browser
-from tests.browser.scene import WINDOWS_WHEEL, Scene
+from tests.browser.scene import MORE, WINDOWS_WHEEL, Scene
 from tests.dags.real_airflow import DAG_ID, VIEWER, VIEWERS_PASSWORD, RealAirflow
-from tests.warehouse import Fault, RemoveProject
+from tests.warehouse import Fault, RemoveProject, Upload, Wheel
 from tests.warehouse.faults import Delay
 
 pytestmark = [
@@ -25,8 +25,24 @@ HIDE = """
     Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
     document.dispatchEvent(new Event("visibilitychange"));
 """
+# By hand only: no run of the schedule is to come into the test.
+COOLDOWN = """
+[cooldown]
+exclude-newer = 7 days
+cron = none
+"""
 BAR = '[role="progressbar"]'
-TABS = ("overview", "history", "backlog", "removals", "audit", "projects", "configuration", "clients")
+TABS = (
+    "overview",
+    "history",
+    "backlog",
+    "cooldown",
+    "removals",
+    "audit",
+    "projects",
+    "configuration",
+    "clients",
+)
 
 
 def test_a_stranger_is_asked_to_log_in_and_finds_the_page_in_the_navigation(
@@ -217,6 +233,55 @@ def test_a_project_on_the_backlog_is_retried(browser: Browser, scene: Scene) -> 
     assert scene.airflow.wait(run_id) == "success"
     browser.open("backlog")
     assert [e.text for e in browser.all("tbody th")] == ["tornado"]
+
+
+def test_a_file_in_cooldown_is_released_with_a_reason(browser: Browser, scene: Scene) -> None:
+    held = "requests-2.5-py3-none-any.whl"
+    page = scene.directory / "web/simple/requests/index.html"
+    browser.open()
+    assert "In cooldown" not in browser.text(".figures")
+    scene.change(MORE, COOLDOWN + MORE)
+    scene.happen(Upload(distribution=Wheel(name="requests", version="2.5", size=200_000)))
+    assert scene.airflow.wait(scene.airflow.api.trigger(DAG_ID, {})) == "success"
+    assert held not in page.read_text()
+    browser.open()
+    browser.reads("In cooldown\n1 file\nthe next in 6 days", ".figures")
+    browser.one('.figures a[href="#cooldown"]').click()
+    browser.settle()
+    browser.reads(held)
+    browser.reads("in 6 days")
+    assert not browser.button("Release selected").is_enabled()
+    browser.one("#held").send_keys("flask")
+    browser.reads("No file in cooldown has “flask” in its name or project.")
+    browser.go("projects/requests")
+    browser.reads("In cooldown\nFile")
+    browser.reads("in 6 days")
+    browser.button("Explain every file").click()
+    browser.until(
+        lambda: any(held in row.text and "held" in row.text for row in browser.all("tbody tr")) or None,
+        "why it is held",
+    )
+    browser.one('main a[href="#cooldown/requests"]').click()
+    browser.settle()
+    browser.one(f'[aria-label="Select {held}"]').click()
+    browser.screenshot("cooldown")
+    browser.button("Release 1 selected").click()
+    browser.reads("Release 1 file?", "dialog")
+    for reason in ("", "  "):
+        browser.one("#answer").send_keys(reason)
+        browser.one('dialog button[value="yes"]').click()
+        assert browser.all("dialog"), "a reason is required"
+    browser.one("#answer").send_keys("fixes CVE-2026-1234")
+    browser.one('dialog button[value="yes"]').click()
+    browser.reads("1 file is released and listed by the run")
+    run_id = browser.text("main .note[data-tone=good] a")
+    assert scene.airflow.wait(run_id, "pypi_mirror_cooldown") == "success"
+    assert held in page.read_text()
+    browser.open("cooldown")
+    browser.reads("No file is in cooldown.")
+    browser.open()
+    assert "In cooldown" not in browser.text(".figures")
+    scene.change(COOLDOWN, "")
 
 
 def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browser, scene: Scene) -> None:

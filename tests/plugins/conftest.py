@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.model import RunKind
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.values import Settings
 from tests.airflow_home import CHECKOUT, HOME
 from tests.runs.bench import Bench
 from tests.warehouse import Corrupt, Fault, RemoveProject, Upload, Warehouse, Wheel, running
@@ -35,6 +37,9 @@ packages = unwanted
 [platform]
 exclude-filename = macosx
 
+[cooldown]
+exclude-newer = {exclude_newer}
+
 [removal]
 always-allowed = {always_allowed}
 
@@ -48,6 +53,7 @@ UPLOADS = (
     Upload(distribution=Wheel(name="bad")),
     Upload(distribution=Wheel(name="gone")),
 )
+HELD = "good_1-2.0-py3-none-any.whl"
 # The run that waits; a name that Airflow takes.
 WAITING = "manual__third"
 BROKEN = Fault(path="/packages/*/bad-*.whl", effect=Corrupt(), times=None)
@@ -134,18 +140,26 @@ def token(role: str) -> str:
 def mirror_with_trouble(folder: Path) -> Iterator[tuple[Bench, Path]]:
     """A mirror that shows something of everything, and its mirror.conf.
 
-    ``bad`` is on the backlog, ``gone`` has left a tombstone, the removal of ``good-3`` waits for a person.
+    ``bad`` is on the backlog, ``gone`` has left a tombstone, ``good-1`` 2.0 is in cooldown, the removal of
+    ``good-3`` waits for a person.
     """
     conf = folder / "mirror.conf"
     with running(Warehouse(*UPLOADS), faults=(BROKEN,)) as server:
-        conf.write_text(CONF.format(master=server.url, always_allowed=5))
-        bench = Bench(server=server, settings=read_settings(conf))
+
+        def configure(exclude_newer: str, *, always_allowed: int) -> Settings:
+            text = CONF.format(master=server.url, always_allowed=always_allowed, exclude_newer=exclude_newer)
+            conf.write_text(text)
+            return read_settings(conf)
+
+        bench = Bench(server=server, settings=configure("", always_allowed=5))
         server.follow(bench.clock)
         bench.sync()
-        server.apply(RemoveProject(project="gone"))
+        bench.settings = configure("7 days", always_allowed=5)
+        now = datetime.fromtimestamp(bench.clock.now, UTC)
+        newer = Upload(distribution=Wheel(name="good-1", version="2.0"), at=now)
+        server.apply(RemoveProject(project="gone"), newer)
         bench.sync()
-        conf.write_text(CONF.format(master=server.url, always_allowed=0))
-        bench.settings = read_settings(conf)
+        bench.settings = configure("7 days", always_allowed=0)
         server.apply(RemoveProject(project="good-3"))
         with suppress(ApprovalRequired):
             bench.sync(RunRequest(label=WAITING, kind=RunKind.SYNC))
@@ -183,14 +197,14 @@ def _without_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def dag(**changes: Any) -> Iterator[None]:
+def dag(dag_id: str = "pypi_mirror", **changes: Any) -> Iterator[None]:
     """The DAG in Airflow's database with other properties, for a while."""
     from airflow.models import DagModel
     from airflow.utils.session import create_session
 
     def change(values: dict[str, Any]) -> dict[str, Any]:
         with create_session() as session:
-            model = session.get(DagModel, "pypi_mirror")
+            model = session.get(DagModel, dag_id)
             before = {name: getattr(model, name) for name in values}
             for name, value in values.items():
                 setattr(model, name, value)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.conftest import PAGE, Client, dag, problem
+from pypi_mirror.ledger.held_files import HeldRow
+from tests.plugins.conftest import HELD, PAGE, Client, dag, problem
 from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
@@ -102,6 +103,72 @@ def test_forget_takes_force_for_what_the_filters_select(own_mirror: Bench, clien
     assert own_mirror.backlog() == {}
     event, owner, _, facts = newest_record()
     assert (event, owner, facts["projects"]) == ("pypi_mirror.backlog_forget", "the user", ["bad"])
+
+
+def held(bench: Bench) -> HeldRow:
+    with bench.open() as mirror:
+        return next(mirror.ledger.held_files.all())
+
+
+def test_a_file_is_released_with_who_and_why_and_listed_by_a_run(own_mirror: Bench, client: Client) -> None:
+    asked = {"files": [{"project": "Good_1", "filename": HELD}] * 2, "reason": "  fixes\n a hole "}
+    answer = client("user").post(f"{PAGE}/api/cooldown/release", json=asked)
+    assert answer.status_code == 200, answer.text
+    row = held(own_mirror)
+    assert (row.lifted_by, row.lifted_why) == ("the user", "fixes a hole")
+    run = newest_run()
+    assert (run.dag_id, run.conf, run.triggering_user_name) == ("pypi_mirror_cooldown", {}, "the user")
+    shown = answer.json()
+    assert shown["files"] == [HELD]
+    assert (shown["run"]["run_id"], shown["run"]["dag_id"]) == (run.run_id, "pypi_mirror_cooldown")
+    assert shown["run"]["link"].startswith("dags/pypi_mirror_cooldown/runs/manual__")
+    event, owner, dag_id, facts = newest_record()
+    assert (event, owner, dag_id) == ("pypi_mirror.cooldown_release", "the user", "pypi_mirror")
+    assert facts == {"projects": ["good-1"], "count": 1, "files": [HELD], "reason": "fixes a hole"}
+
+
+def test_what_is_not_in_cooldown_is_not_released(own_mirror: Bench, client: Client) -> None:
+    other = "good_0-1.0-py3-none-any.whl"
+    files = [{"project": "good-1", "filename": HELD}, {"project": "good-0", "filename": other}]
+    answer = client("user").post(f"{PAGE}/api/cooldown/release", json={"files": files, "reason": "urgent"})
+    assert f"not in cooldown, or no longer: {other}" in problem(answer, 409, "mirror-error")
+    assert held(own_mirror).lifted_at is None
+
+
+def test_a_release_that_airflow_starts_no_run_for_says_so(own_mirror: Bench, client: Client) -> None:
+    asked = {"files": [{"project": "good-1", "filename": HELD}], "reason": "urgent"}
+    with dag("pypi_mirror_cooldown", is_stale=True):
+        answer = client("user").post(f"{PAGE}/api/cooldown/release", json=asked)
+    detail = problem(answer, 404, "airflow-refused")
+    assert detail.startswith("1 file released, to be listed by the next run; none could be started now: ")
+    assert held(own_mirror).lifted_by == "the user"
+
+
+FILES = f'"files": [{{"project": "good-1", "filename": "{HELD}"}}]'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{}",
+        f"{{{FILES}}}",
+        f'{{{FILES}, "reason": ""}}',
+        f'{{{FILES}, "reason": " \\n"}}',
+        f'{{{FILES}, "reason": "a\\u0000b"}}',
+        f'{{{FILES}, "reason": "{"a" * 501}"}}',
+        f'{{{FILES}, "reason": "urgent", "all": true}}',
+        '{"files": [], "reason": "urgent"}',
+        '{"files": ["good-1"], "reason": "urgent"}',
+        '{"files": [{"project": "../etc", "filename": "a"}], "reason": "urgent"}',
+    ],
+)
+def test_a_release_without_files_or_a_reason_is_refused(body: str, mirror: Bench, client: Client) -> None:
+    answer = client("user").post(
+        f"{PAGE}/api/cooldown/release", content=body, headers={"Content-Type": "application/json"}
+    )
+    problem(answer, 422, "not-valid")
+    assert held(mirror).lifted_at is None
 
 
 def test_sync_starts_a_run_of_the_named_projects(mirror: Bench, client: Client) -> None:

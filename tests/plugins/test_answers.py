@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from pypi_mirror.observing.cooldown import HeldFile
 from pypi_mirror.observing.coverage import Coverage
 from pypi_mirror.observing.explain import Explanation, FileExplained
 from pypi_mirror.observing.history import Forecast, History, PastRun
@@ -21,7 +22,7 @@ from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.report import fail_run
 from pypi_mirror.settings.options import OPTIONS
-from tests.plugins.conftest import PAGE, WAITING, Client, dag, problem
+from tests.plugins.conftest import HELD, PAGE, WAITING, Client, dag, problem
 from tests.runs.bench import Bench
 
 pytestmark = pytest.mark.airflow
@@ -121,6 +122,20 @@ def test_tombstones(get: Any) -> None:
     assert is_recent(tombstone["deleted_at"])
 
 
+def test_files_in_cooldown(get: Any) -> None:
+    (file,) = get("cooldown")["items"]
+    assert set(file) == names(HeldFile)
+    assert (file["project"], file["filename"], file["released_by"]) == ("good-1", HELD, None)
+    assert is_recent(file["due_at"])
+    assert file["size"] > 0
+    assert get("cooldown?query=good_1")["items"] == [file]
+    assert get("cooldown?query=good-2")["items"] == []
+    assert get("overview")["cooldown"] == {"files": 1, "projects": 1, "next_due_at": file["due_at"]}
+    assert get("projects/good-1")["cooldown"] == [file]
+    explained = {each["filename"]: each["state"] for each in get("projects/good-1/explanation")["files"]}
+    assert explained[HELD] == "held"
+
+
 def test_audit(get: Any) -> None:
     shown = get("audit")
     assert set(shown) == names(Coverage)
@@ -192,7 +207,9 @@ def test_a_list_comes_a_page_at_a_time_and_whole(path: str, key: str, get: Any) 
     assert pieces == whole
 
 
-@pytest.mark.parametrize("path", ["backlog", "removals", "tombstones", "projects", "projects/good-0"])
+@pytest.mark.parametrize(
+    "path", ["backlog", "cooldown", "removals", "tombstones", "projects", "projects/good-0"]
+)
 @pytest.mark.parametrize("limit", ["0", "201", "-1", "many"])
 def test_no_list_is_longer_than_two_hundred(path: str, limit: str, client: Client, mirror: Bench) -> None:
     answer = client("viewer").get(f"{PAGE}/api/{path}?limit={limit}")
@@ -207,6 +224,8 @@ def test_no_list_is_longer_than_two_hundred(path: str, limit: str, client: Clien
         ("history?days=0", 422, "not-valid"),
         ("history?days=nan", 422, "not-valid"),
         ("tombstones?after=nonsense", 422, "bad-key"),
+        ("cooldown?after=nonsense", 422, "bad-key"),
+        ("cooldown?query=a%00", 422, "not-valid"),
         ("backlog?parked=perhaps", 422, "not-valid"),
         # PostgreSQL takes no NUL in a text.
         ("backlog?after=%00", 422, "not-valid"),
@@ -389,7 +408,9 @@ def test_a_question_that_nobody_answered_in_time_is_none(asking_run: str, get: A
 
 def test_runs_of_the_dags(asking_run: str, get: Any) -> None:
     dags = get("runs")["dags"]
-    assert [dag["dag_id"] for dag in dags] == ["pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"]
+    assert [dag["dag_id"] for dag in dags] == ["pypi_mirror", "pypi_mirror_audit", "pypi_mirror_watch"], (
+        "that of the cooldown has no schedule without one"
+    )
     sync = dags[0]
     assert (sync["paused"], sync["link"]) == (True, "dags/pypi_mirror")
     newest = sync["runs"][0]
@@ -398,6 +419,14 @@ def test_runs_of_the_dags(asking_run: str, get: Any) -> None:
     assert is_recent(newest["queued_at"])
     assert set(newest["did"]) == names(PastRun)
     assert (newest["did"]["label"], newest["did"]["state"]) == (asking_run, "failed")
+
+
+def test_a_run_of_the_watch_is_not_the_sync_of_the_same_id(asking_run: str, get: Any, client: Client) -> None:
+    body = {"dag_run_id": asking_run, "logical_date": None}
+    started = client("user").post("/api/v2/dags/pypi_mirror_watch/dagRuns", json=body)
+    assert started.status_code == 200, started.text
+    newest = next(dag["runs"][0] for dag in get("runs")["dags"] if dag["dag_id"] == "pypi_mirror_watch")
+    assert (newest["run_id"], newest["did"]) == (asking_run, None)
 
 
 def test_runs_of_the_dags_are_there_without_a_mirror(

@@ -1,6 +1,6 @@
 """The addresses below ``/pypi-mirror``, a subject a module."""
 
-from pypi_mirror_page.routes import backlog, page, projects, removals, runs, setup, state
+from pypi_mirror_page.routes import backlog, cooldown, page, projects, removals, runs, setup, state
 
 ROUTERS = (
     page.router,
@@ -8,6 +8,8 @@ ROUTERS = (
     state.metrics_router,
     backlog.router,
     backlog.actions,
+    cooldown.router,
+    cooldown.actions,
     removals.router,
     projects.router,
     projects.actions,

@@ -7,7 +7,7 @@ from pypi_mirror.observing.projects import backlog_page
 from pypi_mirror.runs.manage_backlog import forget_backlog, retry_backlog
 from pypi_mirror.wording import count
 from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User, log_action
-from pypi_mirror_page.airflow_api import Airflow, start_run
+from pypi_mirror_page.airflow_api import Airflow, no_run_started, start_run
 from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit
 from pypi_mirror_page.mirror_source import TheMirror
 from pypi_mirror_page.problems import Problem
@@ -36,13 +36,7 @@ async def post_retry(projects: Projects, mirror: TheMirror, user: User, airflow:
     try:
         run = await start_run(airflow, projects if selected else (), note="retry, from the PyPI mirror page")
     except Problem as refused:
-        raise Problem(
-            refused.status,
-            kind=refused.kind,
-            title="No run was started",
-            detail=f"the next run retries {count(len(projects), 'project')}; none could be started now: "
-            f"{refused}",
-        ) from refused
+        raise no_run_started(refused, f"the next run retries {count(len(projects), 'project')}") from refused
     return Json({"projects": projects, "run": run})
 
 

@@ -1,9 +1,8 @@
 """Projects: the search, one with its files, why each file is kept or left out, and syncing it now."""
 
 from dataclasses import replace
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from packaging.utils import NormalizedName
 from starlette.concurrency import run_in_threadpool
 
@@ -13,7 +12,7 @@ from pypi_mirror.settings.locate import name_used_file
 from pypi_mirror.settings.values import Settings
 from pypi_mirror_page.access import MAY_ACT, SAME_ORIGIN, User, log_action
 from pypi_mirror_page.airflow_api import Airflow, start_run
-from pypi_mirror_page.json_answer import DEFAULT_LIMIT, WITHOUT_NUL, After, Json, Limit
+from pypi_mirror_page.json_answer import DEFAULT_LIMIT, After, Json, Limit, Search
 from pypi_mirror_page.mirror_source import TheMirror, TheSettings
 from pypi_mirror_page.problems import Problem
 from pypi_mirror_page.request_body import Projects, project_name
@@ -25,7 +24,7 @@ actions = APIRouter(prefix="/api", dependencies=[MAY_ACT, SAME_ORIGIN])
 @router.get("")
 def get_projects(
     mirror: TheMirror,
-    query: Annotated[str, Query(max_length=255, pattern=WITHOUT_NUL)] = "",
+    query: Search = "",
     after: After = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Json:

@@ -1,6 +1,6 @@
 """The newest runs of the DAGs in Airflow with what they did, and starting one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -8,8 +8,17 @@ from starlette.concurrency import run_in_threadpool
 
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.observing.history import PastRun, past_run
-from pypi_mirror.run_label import audit_label
-from pypi_mirror_page.access import AUDIT_DAG_ID, DAG_IDS, MAY_ACT, SAME_ORIGIN, User, log_action
+from pypi_mirror.run_label import audit_label, cooldown_label
+from pypi_mirror_page.access import (
+    AUDIT_DAG_ID,
+    COOLDOWN_DAG_ID,
+    DAG_ID,
+    DAG_IDS,
+    MAY_ACT,
+    SAME_ORIGIN,
+    User,
+    log_action,
+)
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link, start_run
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import MirrorSource, TheSource
@@ -19,6 +28,12 @@ router = APIRouter(prefix="/api/runs")
 actions = APIRouter(prefix="/api/runs", dependencies=[MAY_ACT, SAME_ORIGIN])
 
 _SHOWN: Final = 10
+# The ledger knows nothing of the watch's.
+_LABELS: Final[dict[str, Callable[[str], str]]] = {
+    DAG_ID: str,
+    AUDIT_DAG_ID: audit_label,
+    COOLDOWN_DAG_ID: cooldown_label,
+}
 
 
 @router.get("")
@@ -29,11 +44,10 @@ async def get_runs(airflow: Airflow, source: TheSource) -> Json:
     ``did`` is what the ledger says of a run: null where that has no such run, or cannot be read.
     """
     dags = [dag for dag_id in DAG_IDS if (dag := await _dag(airflow, dag_id)) is not None]
-    labels = [_label(dag["dag_id"], run["run_id"]) for dag in dags for run in dag["runs"]]
-    did = await run_in_threadpool(_of_ledger, source, labels)
-    for dag in dags:
-        for run in dag["runs"]:
-            run["did"] = did.get(_label(dag["dag_id"], run["run_id"]))
+    runs = [(_label(dag["dag_id"], run["run_id"]), run) for dag in dags for run in dag["runs"]]
+    did = await run_in_threadpool(_of_ledger, source, [label for label, _ in runs if label])
+    for label, run in runs:
+        run["did"] = did.get(label)
     return Json({"dags": dags})
 
 
@@ -45,8 +59,9 @@ async def post_run(user: User, airflow: Airflow) -> Json:
 
 
 def _label(dag_id: str, run_id: str) -> str:
-    """What the ledger calls a run."""
-    return audit_label(run_id) if dag_id == AUDIT_DAG_ID else run_id
+    """What the ledger calls a run; empty where it has none of that DAG."""
+    label = _LABELS.get(dag_id)
+    return "" if label is None else label(run_id)
 
 
 def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun]:
@@ -62,6 +77,9 @@ def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun
 async def _dag(airflow: AirflowApi, dag_id: str) -> dict[str, Any] | None:
     dag = await airflow.find(f"dags/{dag_id}")
     if dag is None:
+        return None
+    if dag_id == COOLDOWN_DAG_ID and dag["timetable_summary"] is None:
+        # Without [cooldown] exclude-newer it has no schedule.
         return None
     answer = await airflow.find(f"dags/{dag_id}/dagRuns", {"limit": _SHOWN, "order_by": "-run_after"})
     return {

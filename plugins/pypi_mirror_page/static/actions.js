@@ -34,14 +34,22 @@ export const report = async (place, announce, work) => {
   }
 };
 
+/** Ask for a line of text before going on; resolves to it, or to null. */
+export const asked = async ({ field, most, ...question }) => {
+  const input = el("input", { type: "text", id: "answer", required: true, pattern: ".*\\S.*", maxlength: String(most), autocomplete: "off" });
+  const sure = await confirmed({ ...question, more: [el("label", { for: "answer" }, field), input], first: input });
+  return sure ? input.value.trim() : null;
+};
+
 /** Ask whether to go on; resolves to true or false. The frame's sandbox has no `confirm()`. */
-export const confirmed = ({ title, words, label, kind = "main" }) =>
+export const confirmed = ({ title, words, label, kind = "main", more = [], first = null }) =>
   new Promise((resolve) => {
-    const cancel = el("button", { type: "submit", value: "no" }, "Cancel");
+    const cancel = el("button", { type: "submit", value: "no", formnovalidate: true }, "Cancel");
     const dialog = el("dialog", { "aria-labelledby": "asked" },
       el("form", { method: "dialog" },
         el("h2", { id: "asked" }, title),
         words.map((line) => el("p", { class: "words" }, line)),
+        more,
         el("div", { class: "line" }, cancel, el("button", { type: "submit", value: "yes", class: kind }, label))));
     dialog.addEventListener("close", () => {
       dialog.remove();
@@ -49,5 +57,5 @@ export const confirmed = ({ title, words, label, kind = "main" }) =>
     });
     document.body.append(dialog);
     dialog.showModal();
-    cancel.focus();
+    (first ?? cancel).focus();
   });

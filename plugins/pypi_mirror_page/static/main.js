@@ -7,6 +7,7 @@ import { audit } from "./sections/audit.js";
 import { backlog } from "./sections/backlog.js";
 import { clients } from "./sections/clients.js";
 import { configuration } from "./sections/configuration.js";
+import { cooldown } from "./sections/cooldown.js";
 import { history } from "./sections/history.js";
 import { overview } from "./sections/overview.js";
 import { projects } from "./sections/projects.js";
@@ -63,7 +64,7 @@ const introduce = async () => {
 
 followTheme();
 const introduced = await introduce();
-const parts = [overview, history, backlog, removals, audit, projects, configuration, clients];
+const parts = [overview, history, backlog, cooldown, removals, audit, projects, configuration, clients];
 const poll = new Poll(() => look(tabs), () => EVERY);
 // Buttons depend on who is logged in: where that was unknown at the start, the page starts again.
 context.refresh = () => (introduced ? poll.now() : location.reload());

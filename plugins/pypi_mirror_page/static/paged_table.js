@@ -2,11 +2,15 @@
 
 import { ApiError } from "./api.js";
 import { el } from "./dom.js";
-import { day, moment } from "./wording.js";
+import { ago, day, moment } from "./wording.js";
 import { empty, load, errorBox } from "./loading.js";
 
 export const time = (value) =>
   value ? el("time", { datetime: value, title: new Date(value).toISOString() }, moment(value)) : "–";
+
+/** When something of the future happens; `when` is what stands there once it is due. */
+export const due = (value, when) =>
+  el("time", { datetime: value, title: new Date(value).toISOString() }, Date.parse(value) <= Date.now() ? when : ago(value));
 
 /** The day alone, where the hour says nothing more. */
 export const date = (value) =>

@@ -3,7 +3,7 @@
 import { airflowLink, runName } from "../airflow_links.js";
 import { get, post, ApiError } from "../api.js";
 import { badge, bar, el, show } from "../dom.js";
-import { table, time } from "../paged_table.js";
+import { due, table, time } from "../paged_table.js";
 import { actionButton, report } from "../actions.js";
 import { empty, errorBox } from "../loading.js";
 import { KINDS, runState, took } from "../run_words.js";
@@ -14,11 +14,13 @@ import { runProgress } from "./run_progress.js";
 const SHOWN = 5;
 // Milliseconds that Airflow may take to start a run that it was asked for.
 const STARTING = 60000;
-const DAG_KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch" };
-const WATCH = "pypi_mirror_watch";
+const DAG_KINDS = { pypi_mirror: "sync", pypi_mirror_audit: "audit", pypi_mirror_watch: "watch", pypi_mirror_cooldown: "cooldown" };
+// Every few minutes, and nothing to tell unless they fail or did something.
+const FREQUENT = ["pypi_mirror_watch", "pypi_mirror_cooldown"];
 const SWITCHED_OFF = {
   pypi_mirror_audit: ["Audits are switched off", "Nothing compares the files on the disk with their checksums"],
   pypi_mirror_watch: ["The watch is switched off", "Between runs upstream is not checked and no alert is sent"],
+  pypi_mirror_cooldown: ["The end of cooldowns is switched off", "New files that are due wait for the next sync"],
 };
 
 export const overview = (context) => {
@@ -129,6 +131,7 @@ const showFigures = (place, state) => {
     figure("Serial", state.cursor === null ? "none yet" : number(state.cursor),
       state.upstream_serial === null ? "upstream states none" : `upstream is at ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
     figure("Backlog", count(state.backlog, "project"), state.parked > 0 ? `${number(state.parked)} of them parked` : state.backlog > 0 && "retried automatically"),
+    state.cooldown.files > 0 && figure("In cooldown", el("a", { href: "#cooldown" }, count(state.cooldown.files, "file")), ["the next ", due(state.cooldown.next_due_at, "is due")]),
     figure("Removed, still on disk", count(state.tombstones.count, "file"), state.tombstones.count > 0 && size(state.tombstones.bytes)),
   ]);
 };
@@ -156,8 +159,7 @@ const showRuns = async (place, complains) => {
     return;
   }
   const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })))
-    // Every few minutes, and nothing to tell unless it fails.
-    .filter((run) => run.dag !== WATCH || run.state === "failed");
+    .filter((run) => !FREQUENT.includes(run.dag) || run.did !== null || run.state === "failed");
   runs.sort((a, b) => (b.started_at ?? b.queued_at ?? "").localeCompare(a.started_at ?? a.queued_at ?? ""));
   show(place, dags, () => [
     el("div", { class: "line" }, el("h2", { id: "runs-heading" }, "Runs in Airflow"),

@@ -7,6 +7,7 @@ import { date, pagedTable, table, time } from "../paged_table.js";
 import { actionButton, report } from "../actions.js";
 import { empty, load } from "../loading.js";
 import { ago, count, number, size } from "../wording.js";
+import { heldState } from "./cooldown.js";
 
 const PAGE = 100;
 const STATES = { listed: ["on the mirror", "good"], held: ["in cooldown", "info"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
@@ -70,9 +71,23 @@ const whole = (project, path) => {
         ...(project.held === null ? [["On the disk", "nothing"]] : held(project.held)),
       ])),
       el("div", { class: "card block" }, el("h3", null, "Last events upstream"), events(project.events))),
+    waiting(project),
     el("h3", null, "Files"), files,
   ];
 };
+
+const waiting = ({ project, cooldown }) => cooldown.length > 0 && [
+  el("h3", null, "In cooldown"),
+  table(`Files of ${project} that no page lists yet`, WAITING, cooldown),
+  el("p", null, el("a", { href: `#cooldown/${project}` }, "Release files before they are due")),
+];
+
+const WAITING = [
+  ["File", (file) => el("span", { class: "code words" }, file.filename), "text"],
+  ["State", (file) => heldState(file), "text"],
+  ["Size", (file) => (file.size === null ? "–" : size(file.size)), "number"],
+  ["Listed from", (file) => time(file.due_at), "when"],
+];
 
 // What upstream's page has and ours lacks: refused, or not downloaded so far.
 const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" },
@@ -118,7 +133,7 @@ const explanation = (explained) => {
 
 const EXPLAINED = [
   ["File", (file) => el("span", { class: "code words" }, file.filename), "text"],
-  ["Verdict", (file) => badge(file.mirrored ? "kept" : "dropped", file.mirrored ? "good" : "warn")],
+  ["Verdict", (file) => (file.state === "held" ? badge("held", "info") : badge(file.mirrored ? "kept" : "dropped", file.mirrored ? "good" : "warn"))],
   ["Why", (file) => reasons(file), "text"],
   ["State", (file) => badge(...STATES[file.state])],
   ["Size", (file) => (file.size === null ? "–" : size(file.size)), "number"],
