@@ -32,6 +32,7 @@ from tests.warehouse import Upload, Warehouse, Wheel, running
 
 DAG_ID = "pypi_mirror"
 AUDIT_ID = "pypi_mirror_audit"
+COOLDOWN_ID = "pypi_mirror_cooldown"
 WATCH_ID = "pypi_mirror_watch"
 FINISHED = ("success", "failed")
 # Seconds after which a test that waits for Airflow is taken to hang, however busy the machine is.

@@ -1,6 +1,8 @@
 """The DAG under Airflow's real scheduler, against the stand-in upstream."""
 
 import re
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +22,7 @@ from pypi_mirror.settings.read import read_settings
 from pypi_mirror.webserver.clients import index_url
 from tests.dags.real_airflow import (
     AUDIT_ID,
+    COOLDOWN_ID,
     DAG_ID,
     DATABASE_PASSWORD,
     LOGIN_PASSWORD,
@@ -157,6 +160,41 @@ def test_an_audit_waits_for_its_turn_and_repairs_what_it_finds(airflow: RealAirf
     assert damaged.read_bytes() == content
     ended = airflow.ledger_run(f"audit {run_id}")
     assert (ended.request.kind, ended.state) == (RunKind.AUDIT, RunState.SUCCESS)
+
+
+@pytest.mark.database("sqlite")
+def test_a_file_is_listed_when_it_is_due_by_a_run_that_asks_for_the_time_alone(
+    airflow: RealAirflow, tmp_path: Path
+) -> None:
+    page = tmp_path / "mirror/web/simple/alpha/index.html"
+    newer = "alpha-2.0-py3-none-any.whl"
+    now = time.time()
+
+    def listed_by(run_id: str) -> tuple[str, list[str | None], bool]:
+        ended = airflow.wait(run_id, COOLDOWN_ID)
+        states = [task.state for task in airflow.api.tasks(COOLDOWN_ID, run_id)]
+        return ended, states, newer in page.read_text()
+
+    with running(upstream_of("alpha")) as upstream:
+        # Upstream's clock is the one that counts.
+        upstream.follow(lambda: now)
+        at = datetime.fromtimestamp(now, UTC)
+        upstream.apply(Upload(distribution=Wheel(name="alpha", version="2.0"), at=at))
+        airflow.configure(tmp_path / "mirror", upstream.url)
+        with airflow.conf.open("a") as conf:
+            conf.write("[cooldown]\nexclude-newer = 20 seconds\ncron = none\n")
+        assert airflow.wait(airflow.run()) == "success"
+        assert newer not in page.read_text()
+        early = airflow.api.trigger(COOLDOWN_ID, {})
+        assert listed_by(early) == ("success", ["skipped"], False)
+        now += 30
+        upstream.requests.reset()
+        due = airflow.api.trigger(COOLDOWN_ID, {})
+        assert listed_by(due) == ("success", ["success"], True)
+        assert upstream.requests.count() == 1
+        assert upstream.requests.count("page") == upstream.requests.count("file") == 0
+    ended = airflow.ledger_run(f"cooldown {due}")
+    assert (ended.request.kind, ended.state) == (RunKind.COOLDOWN, RunState.SUCCESS)
 
 
 @pytest.mark.database("sqlite")
