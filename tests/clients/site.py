@@ -4,7 +4,7 @@ import json
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -205,12 +205,18 @@ def serving(
     mirror: str = "",
     site: str = "",
     behaviour: Behaviour = PYPI,
+    events: Sequence[Event] | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Iterator[Site]:
-    """The shop's index, mirrored and served; ``mirror`` and ``site`` are further lines of these sections.
+    """The shop's index, or one that ``events`` fill, mirrored and served; upstream has another ``clock``.
+
+    ``mirror`` and ``site`` are further lines of these sections.
 
     Pages may not be used without asking (``page_max_age`` 0), so that a client's second go is seen.
     """
-    with running(Warehouse(*shop()), behaviour=behaviour) as upstream:
+    with running(Warehouse(*(shop() if events is None else events)), behaviour=behaviour) as upstream:
+        if clock is not None:
+            upstream.follow(clock)
         conf = directory / "mirror.conf"
         text = _CONF.format(
             directory=directory / "mirror",
