@@ -48,6 +48,9 @@ def test_files_wait_are_released_with_a_reason_and_listed(
         assert "1 of 3 files mirrored" in out
         assert "in cooldown: 2" in out
         assert said("cooldown", "end") == (0, "No file is due.\n")
+        with pytest.raises(SystemExit):
+            said("cooldown", "lift", "alpha", "--why", " ")
+        assert "argument --why: empty: say why" in capsys.readouterr().err
         code, out = said("cooldown", "lift", "beta", "--why", "no such")
         assert code == 1
         assert "none of these files is in cooldown" in out

@@ -56,6 +56,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     lifting.add_argument(
         "--why",
         required=True,
+        type=_reason,
         metavar="TEXT",
         help="the reason, kept with the file until it is listed, and logged",
     )
@@ -82,6 +83,13 @@ def _rule(text: str) -> ReleaseRule:
         return parse_blocked_package(text)
     except BadValue as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _reason(text: str) -> str:
+    reason = " ".join(text.split())
+    if not reason:
+        raise argparse.ArgumentTypeError("empty: say why these files need not wait")
+    return reason
 
 
 def _run_list(arguments: argparse.Namespace) -> int:
