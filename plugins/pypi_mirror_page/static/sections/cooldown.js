@@ -101,5 +101,5 @@ const columns = ({ choose, release, allowed }) => [
 
 /** How long a file waits, or who has released it. */
 export const heldState = (item) => (item.released_at === null
-  ? [badge("in cooldown", "info"), " ", due(item.due_at, "listed by the next run"), item.size === null && ", not downloaded yet"]
+  ? [badge("in cooldown", "info"), " listed ", due(item.due_at, "by the next run"), item.size === null && ", not downloaded yet"]
   : [badge("released", "good"), ` by ${item.released_by}: ${item.reason}`]);
