@@ -13,7 +13,7 @@ from local_stack.airflow_api import AirflowApi
 from local_stack.errors import StackError
 from local_stack.layout import Layout
 from local_stack.options import Options
-from local_stack.ports import LOOPBACK, accepts, require_free
+from local_stack.ports import LOOPBACK, accepts, port_problem
 from local_stack.samples import fill, plan_downloads, read_samples
 from local_stack.services import Service
 from local_stack.stack import Stack
@@ -73,24 +73,19 @@ class Running:
 
 
 def bring_up(stack: Stack, options: Options, console: Console, *, scheduled: bool) -> Running:
-    """Start the stand-in upstream (unless there is a conf), nginx and Airflow.
+    """Start the stand-in upstream where the configuration needs it, nginx and Airflow.
 
-    Ports and configuration are looked at before anything is downloaded or started. Without
+    Ports and configuration are checked before anything is downloaded or started. Without
     ``scheduled`` the DAG runs by hand only.
     """
     sample = options.conf is None
     conf = _conf(stack, options)
     settings = _settings(conf)
-    require_free(
-        options.airflow_port, used_for="Airflow", how_to_change="choose another one with AIRFLOW_PORT=…"
-    )
-    require_site_port(settings, sample=sample)
-    if sample:
-        require_free(
-            options.upstream_port,
-            used_for="the stand-in upstream",
-            how_to_change="choose another one with UPSTREAM_PORT=…",
-        )
+    with_stand_in = sample or needs_stand_in(settings, port=options.upstream_port)
+    require_ports(settings, options, with_stand_in=with_stand_in)
+    if with_stand_in:
+        if not sample:
+            console.print(f"[mirror] master is {settings.master}: starting the stand-in upstream there")
         _start_upstream(stack, options, console)
     upgraded = upgrade_ledger(settings, is_dead=is_dead)
     if upgraded.before not in (None, upgraded.after):
@@ -127,8 +122,8 @@ def _ask_upstream(settings: Settings, console: Console, *, goes_on: bool) -> Non
         return
     reason = f"upstream does not answer: {look.trouble}"
     if not goes_on:
-        raise StackError(f"{reason}. Nothing was started; try again once it does, or see [mirror] master")
-    console.print(f"{reason}. The runs of the DAG ask it again", style="yellow")
+        raise StackError(f"{reason}. Nothing was started; try again once upstream answers")
+    console.print(f"{reason}. The runs of the DAG {DAG_ID} ask upstream again", style="yellow")
 
 
 def end_in_ledger(settings: Settings, run_id: str) -> None:
@@ -225,16 +220,44 @@ def index_from_here(settings: Settings) -> str:
     return f"{local_url(settings.site)}/simple/" if known else index_url(settings)
 
 
-def require_site_port(settings: Settings, *, sample: bool) -> None:
-    """StackError, with how to change it, when nginx could not listen on the site's port."""
+def needs_stand_in(settings: Settings, *, port: int) -> bool:
+    """Whether ``[mirror] master`` is the stand-in's address and nothing answers there."""
+    master = urlsplit(settings.master)
+    is_its_address = (
+        master.scheme == "http" and master.hostname in (LOOPBACK, "localhost") and master.port == port
+    )
+    return is_its_address and not accepts(port)
+
+
+def require_ports(settings: Settings, options: Options, *, with_stand_in: bool) -> None:
+    """StackError that names every port that is taken, and how to change each."""
+    problems = [
+        port_problem(
+            options.airflow_port, used_for="Airflow", how_to_change="choose another one with AIRFLOW_PORT=…"
+        ),
+        _site_port_problem(settings, sample=options.conf is None),
+    ]
+    if with_stand_in:
+        problems.append(
+            port_problem(
+                options.upstream_port,
+                used_for="the stand-in upstream",
+                how_to_change="choose another one with UPSTREAM_PORT=…",
+            )
+        )
+    if found := [problem for problem in problems if problem is not None]:
+        raise StackError("\n".join(found))
+
+
+def _site_port_problem(settings: Settings, *, sample: bool) -> str | None:
     if not serves_itself(settings):
-        return
+        return None
     if sample:
-        require_free(
+        return port_problem(
             settings.site.port, used_for="nginx", how_to_change="choose another one with NGINX_PORT=…"
         )
-        return
     try:
         require_free_port(settings)
     except WebServerError as error:
-        raise StackError(str(error)) from error
+        return str(error)
+    return None

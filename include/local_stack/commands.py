@@ -12,7 +12,7 @@ from rich.console import Console
 
 from local_stack.airflow_api import AirflowApi
 from local_stack.airflow_server import ADMINISTRATOR, API_SERVER, read_or_make_keys
-from local_stack.bring_up import DAG_ID, bring_up, end_in_ledger
+from local_stack.bring_up import DAG_ID, UPSTREAM, bring_up, end_in_ledger
 from local_stack.errors import StackError
 from local_stack.mirror_once import mirror_once
 from local_stack.options import Options
@@ -108,16 +108,12 @@ def _say_where(stack: Stack, state: State, console: Console) -> None:
     console.print(f"Page:     http://localhost:{state.airflow_port}{PAGE}  (the mirror's own, in Airflow)")
     if settings.site.enabled:
         console.print(f"Mirror:   {index_url(settings)}")
-    stand_in = "  (the stand-in; it stops with `make down`)" if _has_stand_in(stack, state) else ""
+    stand_in = "  (the stand-in; it stops with `make down`)" if UPSTREAM in stack.running() else ""
     console.print(f"Upstream: {settings.master}{stand_in}")
     console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
     console.print(f"Verbs:    .venv/bin/pypi-mirror status -c {state.conf}")
     console.print(f"Logs:     {stack.layout.logs}")
     console.print("`make down` stops everything.")
-
-
-def _has_stand_in(stack: Stack, state: State) -> bool:
-    return state.conf == str(stack.layout.sample_conf)
 
 
 def _require_conf(options: Options) -> None:
@@ -129,7 +125,7 @@ def _require_conf(options: Options) -> None:
 def _make_way(stack: Stack, options: Options, console: Console) -> None:
     """An ``up`` that lives is somebody's; what a command left that died on the way is nobody's."""
     if (state := _state_of_up(stack)) is not None:
-        of = "the stand-in upstream" if _has_stand_in(stack, state) else state.conf
+        of = "the stand-in upstream" if state.conf == str(stack.layout.sample_conf) else state.conf
         again = f"make {options.command}{'' if options.conf is None else f' CONF={options.conf}'}"
         raise StackError(
             f"the stack is up with {of}, at http://localhost:{state.airflow_port}/. Start a run there with "

@@ -1,17 +1,15 @@
-"""The ports of the stack, and a clear word when one is taken."""
+"""The ports of the stack, and what to say when one is taken."""
 
 import errno
 import socket
-
-from local_stack.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 AIRFLOW_PORT = 8081
 UPSTREAM_PORT = 8082
 
 
-def require_free(port: int, *, used_for: str, how_to_change: str) -> None:
-    """Raise StackError when ``port`` cannot be listened on; ``how_to_change`` completes the advice."""
+def port_problem(port: int, *, used_for: str, how_to_change: str) -> str | None:
+    """Say why ``port`` cannot be listened on, completed by ``how_to_change``; None when it can."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -21,7 +19,8 @@ def require_free(port: int, *, used_for: str, how_to_change: str) -> None:
                 said = f"port {port}, needed for {used_for}, is taken by another program"
             else:
                 said = f"port {port}, needed for {used_for}, cannot be used ({error.strerror})"
-            raise StackError(f"{said}; {how_to_change}") from error
+            return f"{said}; {how_to_change}"
+    return None
 
 
 def accepts(port: int, *, host: str = LOOPBACK) -> bool:
