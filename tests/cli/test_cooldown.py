@@ -38,6 +38,7 @@ def test_files_wait_are_released_with_a_reason_and_listed(
 
         assert main(["sync", "-c", conf, "--processes", "1"]) == 0
         assert listed() == ["1.0"]
+        assert "In cooldown: 2 files of 1 project." in said("sync", "--processes", "1")[1]
         code, out = said("cooldown")
         assert code == 0
         assert "alpha-2.0-py3-none-any.whl: listed from 2" in out

@@ -30,6 +30,7 @@ def test_what_a_line_means(text: str, formatted: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("foo, bar", "is more than one project; write one a line"),
         ("foo bar", "is not a project name, nor a name with a version specifier"),
         ("foo-* bar", "is not a project name"),
         ("foo @ https://files.example/foo.whl", "a URL selects nothing here"),

@@ -9,7 +9,7 @@ from pypi_mirror.cli.configuration_warnings import print_comparison
 from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
-from pypi_mirror.settings.options import describe
+from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.requirements import Requirements, read_requirements
 from pypi_mirror.settings.values import Settings
@@ -50,14 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print_options(settings: Settings) -> None:
+    """Every option as it is written in a file; a list that may not be empty is a comment while it is."""
     section = ""
-    for name, key, value in describe(settings):
-        if name != section:
-            print(f"[{name}]")
-            section = name
-        # A list as it is written in the file: an item a line, behind the key.
-        items = value.split("\n")
-        print(f"{key} = {value}".rstrip() if len(items) < 2 else "\n    ".join([f"{key} =", *items]))
+    for option in OPTIONS:
+        if option.section.name != section:
+            section = option.section.name
+            print(f"[{section}]")
+        items = [text.replace("%", "%%") for text in option.texts(value_in(settings, option)) if text]
+        if not items and not option.empty:
+            print(f"# {option.key} =")
+        elif len(items) < 2:
+            print(f"{option.key} = {''.join(items)}".rstrip())
+        else:
+            print("\n    ".join([f"{option.key} =", *items]))
 
 
 def _print_requirements(requirements: Requirements) -> None:

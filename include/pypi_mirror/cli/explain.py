@@ -80,7 +80,10 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
     for file in explained.files:
         print(_line(file, width, selected=explained.selected))
     refused = (f"refused   {part}" for part in explained.refused)
-    for line in (*refused, *(f"missing   {rule}, and upstream has no such file" for rule in explained.unmet)):
+    for line in (
+        *refused,
+        *(f"missing   {rule}, and nothing upstream matches it" for rule in explained.unmet),
+    ):
         print(line)
     if explained.files:
         print(_summary(explained))

@@ -62,6 +62,7 @@ def print_report(mirror: Mirror, outcome: Report) -> None:
         f"{size(outcome.bytes)}; the filters left out {count(outcome.dropped_files, 'file')}, "
         f"{size(outcome.dropped_bytes)}."
     )
+    _print_held(mirror)
     for failure in (*outcome.new_failures, *outcome.known_failures):
         warn(f"failed: {failure.project}: {failure.reason}")
     for loss in outcome.silent_losses:
@@ -74,6 +75,12 @@ def print_report(mirror: Mirror, outcome: Report) -> None:
         warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
     if outcome.backlog:
         say(f"{count(outcome.backlog, 'project')} in the backlog; `pypi-mirror backlog` names them.")
+
+
+def _print_held(mirror: Mirror) -> None:
+    held = mirror.ledger.held_files.totals()
+    if held.files:
+        print(f"In cooldown: {count(held.files, 'file')} of {count(held.projects, 'project')}.")
 
 
 def _print_removed(removed: Sequence[NormalizedName]) -> None:

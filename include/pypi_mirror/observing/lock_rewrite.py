@@ -17,7 +17,7 @@ from pypi_mirror.errors import MirrorError
 from pypi_mirror.fetching.our_page import OUR_SITE, files_on_our_page
 from pypi_mirror.mirror import page_store
 from pypi_mirror.model import ProjectPage, RemoteFile
-from pypi_mirror.policy import Policy
+from pypi_mirror.policy import Context, Policy
 from pypi_mirror.policy.filter import Stage
 from pypi_mirror.settings.requirements import other_indexes, with_requirements
 from pypi_mirror.settings.values import Settings
@@ -172,7 +172,8 @@ def _reasons(
     )
     rejected = policy.rejection_reason(project)
     of_releases = Policy(*(each for each in policy.filters if each.stage is Stage.RELEASES)).refusals(page)
-    of_files = policy.refusals(page)
+    # What waits is not left out; whether it does, a page does not say.
+    of_files = policy.refusals(page, Context(listed=frozenset(file.filename for file in page.files)))
     for file in absent:
         name = file.filename or ""
         if rejected is not None:

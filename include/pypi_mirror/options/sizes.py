@@ -26,6 +26,14 @@ def parse_size(text: str) -> int:
     return round(float(found["number"]) * _BY_LOWER[found["unit"].lower()])
 
 
+def parse_size_with_unit(text: str) -> int:
+    """The same, where a number alone would most likely be meant in another unit than bytes."""
+    size = parse_size(text)
+    if size and text.strip().replace(".", "").isdigit():
+        raise BadValue(f"{text!r} has no unit; write {text.strip()} MB, or {text.strip()} B for bytes")
+    return size
+
+
 def format_size(size: int) -> str:
     """Return it as it is written in the file, in the largest unit that says it without a fraction."""
     if not size:

@@ -31,7 +31,7 @@ def missing(path: Path) -> str:
     """What is added to the error for a ``path`` that does not exist: how to name another one."""
     if path != SYSTEM_WIDE:
         return ""
-    return f". No other one was named: give one by -c FILE, or set {VARIABLE}, or make this one"
+    return f". No configuration was named: use -c FILE, set {VARIABLE}, or create this file"
 
 
 def name_file(text: str, path: Path) -> str:

@@ -33,6 +33,7 @@ class Site:
         "On a network without internet, let these names lead here by your own DNS and certificate. Their "
         "pages are at /simple/ and their files at /packages/, without the prefix.",
         many=True,
+        empty=True,
         example=("index.example", "files.example"),
     )
     listen: tuple[str, ...] = option(

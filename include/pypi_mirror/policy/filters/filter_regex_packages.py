@@ -29,6 +29,7 @@ class ExcludedProjectPatterns(Filter):
         "A pattern must match from the beginning of the name; end it with $ where it must match all of it. "
         "Names are compared in lower case with single dashes: Foo_Bar is foo-bar.",
         many=True,
+        empty=True,
         verbatim=True,
         example=(".+-nightly$",),
         decides_files=lambda _: (),

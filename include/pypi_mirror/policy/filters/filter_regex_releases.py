@@ -32,6 +32,7 @@ class ExcludedReleasePatterns(Filter):
         "Regular expressions, one a line; releases whose version one of them matches are not mirrored.",
         "A pattern must match from the beginning of the version. A file of unknown version is kept.",
         many=True,
+        empty=True,
         verbatim=True,
         example=(r".+\.dev\d+$",),
     )

@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
-from pypi_mirror.options.sizes import format_size, parse_size
+from pypi_mirror.options.sizes import format_size, parse_size_with_unit
 from pypi_mirror.policy.filter import PLATFORM, Filter
 from pypi_mirror.wording import size
 
@@ -20,7 +20,7 @@ class LargestFile(Filter):
     section: ClassVar = PLATFORM
 
     max_file_size: int | None = option(
-        parse_size,
+        parse_size_with_unit,
         "The size of the largest file to mirror (500 MB, 2 GB); empty: any.",
         "Upstream's page states sizes; a file without one is mirrored.",
         format=lambda value: "" if value is None else format_size(value),

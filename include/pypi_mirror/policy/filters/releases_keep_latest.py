@@ -72,6 +72,7 @@ class NewestReleases(Filter):
         "The same for single projects, one a line: numpy 10, torch all.",
         format=lambda kept: f"{kept.project} {'all' if kept.number is None else kept.number}",
         many=True,
+        empty=True,
         example=("numpy 10", "torch all"),
     )
     environments: tuple[Environment, ...] = field(default=(), repr=False)
