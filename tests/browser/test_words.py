@@ -108,6 +108,45 @@ def test_before_the_first_sync_nothing_is_wrong_and_sync_now_starts_it(browser: 
     browser.run(MEND)
 
 
+NO_AUDIT = """
+    window.working = window.fetch;
+    const [changes] = arguments;
+    window.fetch = async (url, ...more) => {
+        const response = await window.working(url, ...more);
+        const answer = async (change) => new Response(JSON.stringify(change(await response.json())));
+        if (String(url).endsWith("/audit")) return answer((coverage) => ({ ...coverage, audits: [] }));
+        if (String(url).endsWith("/runs")) return answer(({ dags }) => ({
+            dags: dags.map((dag) => dag.dag_id === "pypi_mirror_audit" ? { ...dag, ...changes } : dag) }));
+        return response;
+    };
+"""
+RUN = {"state": "running", "link": "dags/pypi_mirror_audit/runs/first"}
+OFF = "It is switched off: switch it on in Airflow."
+
+
+@pytest.mark.parametrize(
+    ("dag", "words"),
+    [
+        ({"paused": True, "runs": []}, OFF),
+        ({"paused": False, "runs": [RUN]}, "The first audit is running."),
+        ({"paused": True, "runs": [RUN]}, "The first audit is running."),
+        ({"paused": False, "runs": [{**RUN, "state": "queued"}]}, "The first audit is queued."),
+        ({"paused": False, "runs": [], "next_run_at": "2126-11-22T12:00:00Z"}, "The first audit is due in "),
+        ({"paused": False, "runs": [], "next_run_at": None}, "repairs what it can."),
+    ],
+)
+def test_before_the_first_audit_the_page_says_why_there_is_none(
+    browser: Browser, dag: dict[str, object], words: str
+) -> None:
+    browser.open("clients")
+    browser.run(NO_AUDIT, dag)
+    browser.follow("audit")
+    browser.reads("No audit has finished yet.")
+    browser.reads(words)
+    assert (OFF in browser.text("main")) == (words == OFF)
+    browser.run(MEND)
+
+
 @pytest.mark.parametrize(
     ("status", "body", "words"),
     [

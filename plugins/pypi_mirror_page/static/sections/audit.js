@@ -1,9 +1,9 @@
 // How much of the mirror the audits have verified, and what they found.
 
-import { runLink } from "../airflow_links.js";
+import { airflowLink, runLink } from "../airflow_links.js";
 import { get } from "../api.js";
 import { bar, el, facts } from "../dom.js";
-import { table } from "../paged_table.js";
+import { due, table } from "../paged_table.js";
 import { empty, load } from "../loading.js";
 import { runState } from "../run_words.js";
 import { ago, count, number, percent, size } from "../wording.js";
@@ -11,10 +11,27 @@ import { ago, count, number, percent, size } from "../wording.js";
 export const audit = () => ({
   name: "audit",
   label: "Audit",
-  open: (panel) => load(panel, async () => render(await get("audit"))),
+  open: (panel) => load(panel, async () => {
+    const coverage = await get("audit");
+    const { dags } = coverage.audits.length === 0 ? await get("runs") : { dags: [] };
+    return render(coverage, dags.find((dag) => dag.dag_id === DAG));
+  }),
 });
 
-const render = (coverage) => [
+const DAG = "pypi_mirror_audit";
+const UNDER_WAY = ["queued", "running"];
+
+/** Why there is no audit yet: `dag` is undefined where Airflow has none that this person may see. */
+const none = (dag) => {
+  const run = dag?.runs.find(({ state }) => UNDER_WAY.includes(state));
+  return empty(
+    `No audit has finished yet. The DAG ${DAG} verifies a part of the mirror each time: it compares files with their checksums and with upstream and repairs what it can. `,
+    run ? [airflowLink(run.link, "The first audit"), run.state === "queued" ? " is queued." : " is running."]
+      : dag?.paused ? ["It is switched off: switch it on in ", airflowLink(dag.link, "Airflow"), "."]
+      : dag?.next_run_at && ["The first audit is due ", due(dag.next_run_at, "now"), "."]);
+};
+
+const render = (coverage, dag) => [
   el("section", { class: "card block", "aria-labelledby": "coverage-heading" },
     el("h2", { id: "coverage-heading" }, `Verified in the last ${count(coverage.days, "day")}`),
     share("Projects", coverage.projects_covered, coverage.projects, number),
@@ -27,7 +44,7 @@ const render = (coverage) => [
       "[audit] gigabytes-per-run is too small: at this pace some projects are verified later than [audit] within-days allows. Raise it, or run audits more often.")),
   el("h2", null, "Audits"),
   coverage.audits.length === 0
-    ? empty("No audit yet. The DAG pypi_mirror_audit verifies a part of the mirror each time: it compares files with their checksums and with upstream and repairs what it can. Switch it on in Airflow.")
+    ? none(dag)
     : table("The last audits, newest first", AUDITS, coverage.audits),
 ];
 

@@ -126,7 +126,7 @@ const showFigures = (place, state) => {
     figure("Files", number(state.files)),
     figure("Size", size(state.bytes)),
     figure("Left out by filters", count(state.dropped_files, "file"),
-      state.dropped_files > 0 && `${size(state.dropped_bytes)}, ${percent(saved)} of these projects`),
+      state.dropped_files > 0 && `${size(state.dropped_bytes)}, ${percent(saved)} of these projects' bytes`),
     figure("Behind upstream", lag === null ? "unknown" : lag === 0 ? "up to date" : duration(lag), events(state)),
     figure("Serial", state.cursor === null ? "none yet" : number(state.cursor),
       state.upstream_serial === null ? "upstream states none" : `upstream is at ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
