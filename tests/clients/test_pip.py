@@ -158,7 +158,7 @@ def test_what_the_filter_left_out_is_reported_as_not_there(site: Site, client: C
     assert "No matching distribution found for win-thing" in said
     assert site.taken().counts == {("page", 200): 1}
     _, page = site.get("/")
-    assert "No files whose name matches macosx|win32|win_amd64" in page.decode()
+    assert "No files whose name matches macosx|win32|win_amd64." in page.decode()
 
 
 @ANY_NGINX

@@ -56,6 +56,7 @@ def test_poetry_source_makes_the_mirror_primary() -> None:
 def test_pdm_and_pipenv_check_certificates_where_there_are_any(scheme: str, verify: bool) -> None:
     given = settings(f"{scheme}://h.example/pypi")
     source = {"url": f"{scheme}://h.example/pypi/simple/", "verify_ssl": verify}
+    assert 'name = "pypi"  # replaces PDM' in clients.pdm_source(given)
     pdm = tomllib.loads(clients.pdm_source(given))
     assert pdm == {"tool": {"pdm": {"source": [{"name": "pypi", **source}]}}}
     assert tomllib.loads(clients.pipfile_source(given)) == {"source": [{"name": "mirror", **source}]}

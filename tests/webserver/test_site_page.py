@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.model import RunState
 from pypi_mirror.options.environments import Environment, describe_environment
 from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.values import Settings, Site
 from pypi_mirror.webserver.clients import pip_conf, poetry_source, uv_toml
 from pypi_mirror.webserver.site_page import content_security_policy, holdings, render_page, write_site_files
@@ -307,6 +308,59 @@ def test_environments(environment: Environment, text: str) -> None:
     assert describe_environment(environment) == text
 
 
+FILTERS = """
+[mirror]
+directory = mirror
+master = https://index.example
+[allowlist]
+packages =
+    one
+    two>1
+[blocklist]
+packages =
+    three
+    two==2
+platforms = windows
+[filter_prerelease]
+packages = *
+[filter_regex]
+packages = .*-nightly
+releases = .*dev.*
+[latest_release]
+keep = 3
+[size_project_metadata]
+max_package_size = 1 GB
+[versions_count_project_metadata]
+min_versions = 2
+max_versions = 9
+[platform]
+environments = linux x86_64, CPython 3.12, glibc 2.28
+exclude-filename = win32
+exclude-formats = egg
+max-file-size = 1 GB
+sdists = {sdists}
+[regex_release_file_metadata]
+patterns = any:release_file.packagetype = bdist_wheel
+[version_range_release_file_metadata]
+versions = release_file.requires_python = 3.12
+[cooldown]
+exclude-newer = 7 days
+"""
+
+
+@pytest.mark.parametrize("sdists", ["needed", "none"])
+def test_the_filters_sentences_end_as_sentences_and_do_not_contradict_each_other(
+    tmp_path: Path, sdists: str
+) -> None:
+    conf = tmp_path / "mirror.conf"
+    conf.write_text(FILTERS.format(sdists=sdists))
+    said = holdings(read_settings(conf, {}))
+    assert len(said) >= 17
+    assert [sentence for sentence in said if not sentence.endswith(".")] == []
+    assert len([sentence for sentence in said if "source" in sentence.lower()]) == 1
+    assert not any("sdist" in sentence or "distribution" in sentence for sentence in said)
+
+
 def test_every_filter_gets_a_sentence() -> None:
     rule = ReleaseRule(project=canonicalize_name("django"), specifier=">=4")
     filters = policy(
@@ -327,9 +381,9 @@ def test_every_filter_gets_a_sentence() -> None:
         "No files for these platforms: windows, macos.",
         (
             "Binary wheels only for: Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer. "
-            "Source distributions and pure Python wheels stay."
+            "Wheels for any platform stay."
         ),
-        "No files whose name matches win32",
+        "No files whose name matches win32.",
         "Pages only: files are not mirrored.",
     )
     assert holdings(dataclasses.replace(SETTINGS, policy=policy())) == (

@@ -45,10 +45,11 @@ def poetry_source(settings: Settings) -> str:
 
 
 def pdm_source(settings: Settings) -> str:
-    """The table for ``pyproject.toml``; a source named ``pypi`` takes the place of PDM's default one."""
+    """The table for ``pyproject.toml``, under the name that takes the place of PDM's default source."""
     verify = _checks_certificates(settings)
     url = index_url(settings)
-    return f'[[tool.pdm.source]]\nname = "pypi"\nurl = "{url}"\nverify_ssl = {verify}\n'
+    name = 'name = "pypi"  # replaces PDM\'s default source of this name'
+    return f'[[tool.pdm.source]]\n{name}\nurl = "{url}"\nverify_ssl = {verify}\n'
 
 
 def pipfile_source(settings: Settings) -> str:

@@ -40,7 +40,7 @@ class ExcludedProjectPatterns(Filter):
         return f"[filter_regex] packages lists {pattern}, which matches {project}" if pattern else None
 
     def sentences(self) -> Iterator[str]:
-        yield f"No projects whose name matches {' or '.join(self.packages)}"
+        yield f"No projects whose name matches {' or '.join(self.packages)}."
 
     @cached_property
     def _patterns(self) -> tuple[re.Pattern[str], ...]:

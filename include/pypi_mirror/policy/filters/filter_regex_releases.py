@@ -42,7 +42,7 @@ class ExcludedReleasePatterns(Filter):
         return None if version is None else self._reason(version)
 
     def sentences(self) -> Iterator[str]:
-        yield f"No releases whose version matches {' or '.join(self.releases)}"
+        yield f"No releases whose version matches {' or '.join(self.releases)}."
 
     @cached_property
     def _reason(self) -> Callable[[str], str | None]:

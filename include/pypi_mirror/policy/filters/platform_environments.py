@@ -73,7 +73,7 @@ class ServedEnvironments(Filter):
 
     def sentences(self) -> Iterator[str]:
         machines = "; ".join(map(describe_environment, self.environments))
-        yield f"Binary wheels only for: {machines}. Source distributions and pure Python wheels stay."
+        yield f"Binary wheels only for: {machines}. Wheels for any platform stay."
 
     @cached_property
     def _served(self) -> ServedTags:

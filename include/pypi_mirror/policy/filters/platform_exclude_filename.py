@@ -37,7 +37,7 @@ class ExcludedFilenames(Filter):
         )
 
     def sentences(self) -> Iterator[str]:
-        yield f"No files whose name matches {self.exclude_filename}"
+        yield f"No files whose name matches {self.exclude_filename}."
 
     @cached_property
     def _search(self) -> Callable[[str], re.Match[str] | None]:

@@ -97,7 +97,7 @@ class FilesByMetadata(Filter):
         return None
 
     def sentences(self) -> Iterator[str]:
-        yield f"Only files with {'; '.join(map(format_rule, self.patterns))}"
+        yield f"Only files with {'; '.join(map(format_rule, self.patterns))}."
 
     def _found(self, pattern: re.Pattern[str], value: str) -> bool:
         return (pattern.search(value) if self.search else pattern.match(value)) is not None
