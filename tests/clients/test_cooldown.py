@@ -37,7 +37,7 @@ Seen = dict[str, int]
 """Files by version."""
 
 
-@pytest.fixture(scope="module", params=["7 days", MOMENT.isoformat()])
+@pytest.fixture(scope="module", params=["7 days", MOMENT.isoformat()], ids=["duration", "moment"])
 def cooled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A mirror with a cooldown of seven days, or up to that moment, whose upstream's clock stands still."""
     events: list[Event] = [
