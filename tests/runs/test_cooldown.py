@@ -16,9 +16,13 @@ from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
+from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.end_cooldown import end_cooldown, lift, lift_named
+from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.hand_over import hand_over
-from pypi_mirror.runs.report import Report
+from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.rebuild_index import rebuild_index
+from pypi_mirror.runs.report import Report, report
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
 from tests.warehouse import HTML_ONLY, Fault, Redeploy, RemoveFile, Status, Upload, Wheel
@@ -322,3 +326,44 @@ def test_of_a_tree_that_was_handed_over_nothing_is_listed_any_more(made: Bench) 
 
     assert light(made) is None
     assert (made.settings.directory / "generation").read_text() == "5"
+
+
+def test_a_run_that_is_at_work_for_long_lists_what_becomes_due_meanwhile(made: Bench) -> None:
+    made.sync()
+    for name in ("beta", "gamma"):
+        upload(made, "1.0", days_ago=30, name=name)
+    made.clock.advance(minutes=1)
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        batches = partition_projects(mirror, run_id, batch_size=1).batches
+        assert len(batches) == 2
+        download_projects(mirror, run_id, batches[0].number)
+        assert made.listed("alpha") == [OLD]
+        made.clock.advance(days=8)
+        mirror.ledger.lease.renew("run 3")
+        download_projects(mirror, run_id, batches[1].number)
+        assert made.listed("alpha") == [OLD, NEW]
+        # Once more, as where both batches see it at the same time.
+        download_projects(mirror, run_id, batches[0].number)
+        rebuild_index(mirror, run_id)
+        assert report(mirror, run_id).tally.projects_done == 3
+    audit(made)
+    assert held(made) == {}
+
+
+def test_a_run_at_work_leaves_what_would_take_something_off_to_the_next(made: Bench) -> None:
+    made.change(policy=Policy(cooldown(), NewestReleases(keep_latest=1)))
+    made.sync()
+    upload(made, "1.0", days_ago=30, name="beta")
+    made.clock.advance(minutes=1)
+    with made.open() as mirror:
+        run_id = fetch_changelog(mirror, made.request()).run_id
+        [batch] = partition_projects(mirror, run_id).batches
+        made.clock.advance(days=8)
+        mirror.ledger.lease.renew("run 3")
+        download_projects(mirror, run_id, batch.number)
+        rebuild_index(mirror, run_id)
+        report(mirror, run_id)
+    assert made.listed("alpha") == [OLD]
+    made.sync()
+    assert made.listed("alpha") == [NEW]

@@ -123,6 +123,14 @@ class Plan:
             with self._engine.begin() as connection:
                 upsert(connection, plan, chunk, keep_existing=not replace)
 
+    def claim(self, run_id: int, projects: Sequence[NormalizedName], batch: int) -> None:
+        """Put those of ``projects`` that were added, and are in no batch yet, into ``batch``."""
+        added = (plan.c.run_id == run_id, plan.c.batch == UNCUT, plan.c.state == PlanState.PENDING.value)
+        with self._engine.begin() as connection:
+            for start in range(0, len(projects), _CHUNK):
+                names = plan.c.project.in_(projects[start : start + _CHUNK])
+                connection.execute(update(plan).where(*added, names).values(batch=batch))
+
     def cut(self, run_id: int, cut: Cut) -> None:
         """Cut the whole plan into batches."""
         with self._engine.begin() as connection:

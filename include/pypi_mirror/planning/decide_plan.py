@@ -1,7 +1,7 @@
 """Deciding over a plan from the catalogue: what it takes, what it loses, what is withheld. No network."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -98,15 +98,30 @@ def _decided(
                         is_kept=page is None and planned.exact,
                     )
                 )
-            yield replace(
-                planned,
-                new_files=work.new_files,
-                new_bytes=work.new_bytes,
-                unsized_files=work.unsized_files,
-                loses_project=work.loses_project,
-                loses_files=work.loses_files,
-                loses_bytes=work.loses_bytes,
-            )
+            yield _decided_as(planned, work)
+
+
+def only_adding(mirror: Mirror, planned: Iterable[PlannedProject]) -> list[PlannedProject]:
+    """Those of ``planned``, decided, that take nothing off the pages."""
+    found = []
+    for chunk in chunks(planned, _CHUNK):
+        for each, before in zip(chunk, look_up(mirror, chunk), strict=True):
+            page, work = _work(mirror, each, before)
+            if page is not None and work.silent is None and not (work.loses_project or work.loses_files):
+                found.append(_decided_as(each, work))
+    return found
+
+
+def _decided_as(planned: PlannedProject, work: Work) -> PlannedProject:
+    return replace(
+        planned,
+        new_files=work.new_files,
+        new_bytes=work.new_bytes,
+        unsized_files=work.unsized_files,
+        loses_project=work.loses_project,
+        loses_files=work.loses_files,
+        loses_bytes=work.loses_bytes,
+    )
 
 
 def _work(mirror: Mirror, planned: PlannedProject, before: Before) -> tuple[ProjectPage | None, Work]:

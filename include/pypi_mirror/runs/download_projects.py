@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from pypi_mirror.changes.upstream_state import note_as_of
 from pypi_mirror.errors import RulesChanged, RunStopped
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Pause
@@ -19,7 +20,8 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, share
 from pypi_mirror.model import Failure, PlannedProject, RunKind, Tally
 from pypi_mirror.observing.history import take_sample
-from pypi_mirror.planning.decide_plan import look_up
+from pypi_mirror.planning.decide_plan import look_up, only_adding
+from pypi_mirror.planning.list_projects import due_projects
 from pypi_mirror.planning.pause import RULES_CHANGED, PauseWatch, is_edited
 from pypi_mirror.planning.removals import require_approval
 from pypi_mirror.publishing.list_new_files import begin_list
@@ -93,6 +95,7 @@ def download_projects(
     if watch.pause is None:
         try:
             sync(mirror.ledger.plan.pending(run_id, batch), lambda: should_stop() or watch())
+            sync(_due_meanwhile(mirror, run, batch), should_stop)
         except RunStopped:
             if watch.pause is None:
                 raise
@@ -110,6 +113,21 @@ def download_projects(
         failures=tuple(recorder.failures),
         waiting=waiting,
     )
+
+
+def _due_meanwhile(mirror: Mirror, run: Run, batch: int) -> list[PlannedProject]:
+    """What has become due while the run, which can take days, was at work, added to ``batch``.
+
+    What would take something off a page waits for the next plan, which the guard weighs.
+    """
+    if run.request.kind is not RunKind.SYNC or not mirror.policy.holds:
+        return []
+    with mirror.control() as control:
+        note_as_of(mirror, control)
+    adding = only_adding(mirror, due_projects(mirror))
+    mirror.ledger.plan.add(run.id, adding)
+    mirror.ledger.plan.claim(run.id, [each.project for each in adding], batch)
+    return mirror.ledger.plan.pending(run.id, batch)
 
 
 def _left_to_the_next(mirror: Mirror, run: Run, batch: int) -> BatchResult:

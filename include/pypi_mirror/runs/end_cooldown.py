@@ -13,12 +13,12 @@ from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
-from pypi_mirror.planning.decide_plan import decide_plan
+from pypi_mirror.planning.decide_plan import only_adding
 from pypi_mirror.planning.list_projects import due_projects
 from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
-from pypi_mirror.runs.report import Report, end_dry_run, fail_run, report
+from pypi_mirror.runs.report import Report, fail_run, report
 from pypi_mirror.wording import count, some_of
 
 log = logging.getLogger(__name__)
@@ -39,13 +39,14 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
         return None
     with mirror.control() as control:
         note_as_of(mirror, control)
-    if not list(due_projects(mirror)):
-        return None
     if mirror.ledger.facts.selection != mirror.selection:
         log.info("%s", RULES_DIFFER)
         return None
     if waiting_for_approval(mirror) is not None:
         log.info("a plan is awaiting approval; its sync lists what is due")
+        return None
+    adding = only_adding(mirror, due_projects(mirror))
+    if not adding:
         return None
     mirror.ledger.lease.take(label)
     try:
@@ -53,13 +54,6 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
         cursor = mirror.ledger.facts.cursor
         mirror.ledger.runs.fetched(run.id, source="ledger", cursor_from=cursor, cursor_to=cursor)
         mirror.ledger.runs.planned(run.id, policy=mirror.selection)
-        mirror.ledger.plan.write(run.id, due_projects(mirror))
-        decide_plan(mirror, mirror.ledger.runs.get(run.id))
-        losing = {planned.project for planned in mirror.ledger.plan.losing(run.id)}
-        adding = [each for each in mirror.ledger.plan.projects(run.id) if each.project not in losing]
-        if not adding:
-            end_dry_run(mirror, run.id)
-            return None
         mirror.ledger.plan.write(run.id, adding)
         download_projects(mirror, run.id, UNCUT)
         # What a sync left unpublished, for it had to stop, is for a sync to publish.
