@@ -27,6 +27,8 @@ from pypi_mirror.plain_text import LONGEST, plain, without_secrets
         ("socks5://:hunter2@proxy.example", "socks5://:***@proxy.example"),
         ("https://files.example/a.whl?X-Signature=hunter2", "https://files.example/a.whl?X-Signature=***"),
         ("https://files.example/a.whl#hunter2", "https://files.example/a.whl#***"),
+        ("git+https://git.example/foo.git#egg=foo", "git+https://git.example/foo.git#egg=foo"),
+        ("https://git.example/foo.git#egg=foo&token=hunter2", "https://git.example/foo.git#***"),
         ("sqlite:////srv/a@b/ledger.sqlite", "sqlite:////srv/a@b/ledger.sqlite"),
         ("https://index.example/simple/", "https://index.example/simple/"),
         ("", ""),

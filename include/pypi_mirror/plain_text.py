@@ -13,6 +13,10 @@ from urllib.parse import unquote_plus
 # Longer than any sentence of ours with a name in it; what upstream adds beyond is noise, or an attack.
 LONGEST: Final = 2000
 HIDDEN: Final = "***"
+# What names a project or a file, as pip writes it behind an address.
+_NAMING: Final = re.compile(
+    r"(?:egg|subdirectory|sha256)=[A-Za-z0-9._/\[\],-]*(?:&(?:egg|subdirectory)=[A-Za-z0-9._/\[\],-]*)?"
+)
 
 # Parameters of a database's URL that are no secrets. Of others nobody knows.
 _HARMLESS: Final = re.compile(
@@ -58,10 +62,11 @@ def without_secrets(url: str) -> str:
         user, colon, _ = userinfo.partition(":")
         safe = bool(colon) and not set(user) & set("/?#@")
         rest = f"{user}:{HIDDEN}@{rest}" if safe else f"{HIDDEN}@{rest}"
-    rest, fragment, _ = rest.partition("#")
+    rest, _, fragment = rest.partition("#")
     place, question, query = rest.partition("?")
     shown = "&".join(map(_parameter, query.split("&"))) if question else ""
-    return f"{before}{separator}{place}{question}{shown}{f'#{HIDDEN}' if fragment else ''}"
+    end = "" if not fragment else f"#{fragment if _NAMING.fullmatch(fragment) else HIDDEN}"
+    return f"{before}{separator}{place}{question}{shown}{end}"
 
 
 def plain_address(url: str) -> str:

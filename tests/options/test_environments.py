@@ -59,7 +59,7 @@ def test_what_people_write_is_understood(line: str, environment: Environment) ->
         ("linux x86_64, CPython 3.12, glibc 2.28, extra", "write one a line, like"),
         ("linus x86_64, CPython 3.12, glibc 2.28", "Did you mean 'linux'?"),
         ("linux x86-64, CPython 3.12, glibc 2.28", "Did you mean 'x86_64'?"),
-        ("linux, CPython 3.12, glibc 2.28", "'' is not a machine of linux"),
+        ("linux, CPython 3.12, glibc 2.28", "'linux' lacks the machine"),
         ("linux x86_64, CPyton 3.12, glibc 2.28", "Did you mean 'CPython'?"),
         ("linux x86_64, CPython 3.13 to 3.10, glibc 2.28", "the first Python must be the older one"),
         ("linux x86_64, CPython 2.7 to 3.10, glibc 2.28", "of the same major version"),

@@ -21,7 +21,7 @@ def print_comparison(settings: Settings) -> None:
     if not settings.origin:
         print_warnings(settings)
         return
-    print(f"what bandersnatch's options come to in {settings.path}:", file=sys.stderr)
+    print(f"bandersnatch's options in {settings.path}, and what they mean here:", file=sys.stderr)
     width = max(len(row.key) for row in settings.origin)
     for row in settings.origin:
         print(

@@ -122,6 +122,9 @@ def _parse_machine(text: str) -> tuple[Literal["linux", "windows", "macos"], str
         )
     machine = _MACHINE_ALIASES.get((system, machine), machine)
     machines = _MACHINES[system]
+    if not machine:
+        known = ", ".join(f"{system} {each}" for each in machines)
+        raise BadValue(f"{text!r} lacks the machine; write one of {known}")
     if machine not in machines:
         message = f"{machine!r} is not a machine of {system}; it is one of {', '.join(machines)}"
         raise BadValue(f"{message}.{nearest(machine, machines)}")

@@ -163,7 +163,8 @@ def plain_url(text: str, schemes: Iterable[str]) -> SplitResult:
         raise BadValue(f"not a URL: {error}") from error
     if url.scheme not in schemes or not host or port == 0:
         raise BadValue(
-            f"not a URL like {schemes[0]}://index.example; it begins with one of {', '.join(schemes)}"
+            f"not a URL like {schemes[0]}://index.example; it must begin with "
+            f"{' or '.join(f'{scheme}://' for scheme in schemes)}"
         )
     if not re.fullmatch(r"[A-Za-z0-9._~%!$&'()*+,=:@/\[\]-]*", f"{url.netloc}{url.path}"):
         raise BadValue("a URL must not hold spaces or special characters; write them as %XX")
@@ -276,7 +277,9 @@ def parse_cron(text: str) -> str | None:
     if text.lower() == "none":
         return None
     if not text.startswith("@") and len(text.split()) != 5:
-        raise BadValue(f"{text!r} must have five fields (minute hour day month weekday), or be none")
+        raise BadValue(
+            f"{text!r} must have five fields (minute hour day month weekday), or be one like @daily, or none"
+        )
     if _is_plain(text):
         return text
     try:

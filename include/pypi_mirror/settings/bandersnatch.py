@@ -182,14 +182,14 @@ OPTIONS: Final = (
         section="mirror",
         key="stop-on-error",
         verdict=Verdict.BETTER,
-        note="nothing of the run is published then; with false, what failed is retried by itself",
+        note="with true, nothing of the run is published; with false, a later run retries what failed",
     ),
     *_same("mirror", "timeout", "global-timeout"),
     BandersnatchOption(
         section="mirror",
         key="workers",
         verdict=Verdict.BETTER,
-        note="up to 256, of which a run uses as many as upstream bears; bandersnatch refuses more than 10",
+        note="up to 256, and a run uses fewer when upstream slows down; bandersnatch refuses more than 10",
     ),
     BandersnatchOption(
         section="mirror",
@@ -295,7 +295,7 @@ OPTIONS: Final = (
         section="latest_release",
         key="keep",
         verdict=Verdict.BETTER,
-        note="counts what the other filters keep, so that so many are left",
+        note="counts only the releases that the other filters keep, so this many remain",
     ),
     BandersnatchOption(
         section="latest_release",
