@@ -27,7 +27,16 @@ _ATTRIBUTES = frozenset(
 _POOLED = re.compile(r"packages/[0-9a-f]{2}/[0-9a-f]{2}/[0-9a-f]{60}/[^/]{1,240}")
 _MAP_LINE = re.compile(rf"""(?:{SPELLED} {NORMALIZED}|"" ):[0-9]*;""")
 _OWN = frozenset(
-    {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "status", "state", "web", "nginx"}
+    {
+        "ledger.sqlite",
+        "ledger.sqlite-wal",
+        "ledger.sqlite-shm",
+        "status",
+        "generation",
+        "state",
+        "web",
+        "nginx",
+    }
 )
 
 
