@@ -21,7 +21,12 @@ def administrator(page_app: FastAPI, mirror: Bench) -> "TestClient":
 
     @airflow.get("/api/v2/dags/{dag_id}")
     def get_dag(dag_id: str) -> dict[str, str | bool | None]:
-        return {"dag_id": dag_id, "is_paused": False, "next_dagrun_run_after": None}
+        return {
+            "dag_id": dag_id,
+            "is_paused": False,
+            "next_dagrun_run_after": None,
+            "timetable_summary": None,
+        }
 
     @airflow.get("/api/v2/dags/{dag_id}/dagRuns")
     def get_runs(dag_id: str) -> dict[str, list[str]]:
