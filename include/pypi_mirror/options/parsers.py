@@ -256,7 +256,7 @@ def parse_mail(text: str) -> str:
 
 # The least and the greatest number in each of a cron expression's fields.
 _CRON_FIELDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_PLAIN_FIELD: Final = re.compile(r"\*|([0-9]{1,2})|\*/[1-9]")
+_PLAIN_FIELD: Final = re.compile(r"\*|([0-9]{1,2})|\*/[1-9][0-9]?")
 
 
 def _is_plain(text: str) -> bool:
