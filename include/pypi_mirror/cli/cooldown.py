@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import sys
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -125,7 +124,7 @@ def _run_end(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror, ended(mirror, label):
         outcome = end_cooldown(mirror, label)
         if outcome is None:
-            print("No file is due.", file=sys.stdout)
+            print("No file is due.")
             return 0
         print_report(mirror, outcome)
         return 1 if outcome.tally.projects_failed else 0

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # Seconds for which what upstream last confirmed is acted upon without asking again.
 FRESH: Final = 3600
+_NONE_SEEN: Final[Mapping[str, int]] = {}
 # The digest of an entry for a project that upstream does not have.
 _NOTHING: Final = b"\0" * 16
 
@@ -129,7 +130,7 @@ class PageReader:
                     encoding=ENCODING,
                     body=encoded.body,
                 )
-                return replace(_new(entry, written, page), seen=self._seen(entry, page))
+                return _new(entry, written, page, self._seen(entry, page))
 
     def _seen(self, before: Entry | None, page: ProjectPage) -> Mapping[str, int]:
         """Since when the files of ``page`` count that were not in ``before``: since that was read, or since
@@ -195,9 +196,11 @@ class PageReader:
             )
 
 
-def _new(before: Entry | None, entry: Entry, page: ProjectPage | None) -> Reading:
+def _new(
+    before: Entry | None, entry: Entry, page: ProjectPage | None, seen: Mapping[str, int] = _NONE_SEEN
+) -> Reading:
     is_news = before is None or (before.state, before.digest) != (entry.state, entry.digest)
-    return Reading(entry.digest, entry.serial, lambda: page, entry=entry, is_news=is_news)
+    return Reading(entry.digest, entry.serial, lambda: page, entry=entry, is_news=is_news, seen=seen)
 
 
 def _not_before(known: KnownProject | None, entry: Entry | None) -> int | None:

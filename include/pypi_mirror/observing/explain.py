@@ -235,7 +235,7 @@ def _file(
 
 
 def _is_held(refusals: tuple[Refusal, ...]) -> bool:
-    """Whether nothing but the cooldown speaks against a file."""
+    """Whether only the cooldown excludes a file."""
     return bool(refusals) and all(each.holds for each in refusals)
 
 

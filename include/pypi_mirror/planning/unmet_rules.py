@@ -42,7 +42,7 @@ def unmet_rules(mirror: Mirror) -> tuple[UnmetRule, ...]:
 
 
 def described(rules: Sequence[UnmetRule]) -> str:
-    """What people are told: which releases, who asks, and what to do about them."""
+    """The message: which releases, which file asks for them, and what to do."""
     named = [f"{each.rule} ({each.by})" for each in rules]
     return f"upstream has no file for {some_of(named)}: removed or mistyped; lock again, or correct the file"
 

@@ -181,6 +181,9 @@ async def _run(
     keep_lease: LeaseKeeper,
     downloads: bool,
 ) -> None:
+    if not planned:
+        return
+
     def keep_alive() -> None:
         if keep_lease():
             # Once a minute or so, as samples are taken.
