@@ -6,10 +6,14 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 from local_stack.errors import StackError
 
 TIMEOUT = 30
+# A busy server may leave a question without an answer; one that changes nothing is asked again.
+_ASKED_AGAIN = Retry(total=2, connect=0, status=0)
 UNFINISHED = ("queued", "running")
 _WAITS = {
     "up_for_reschedule": "waiting for another run",
@@ -47,6 +51,7 @@ class AirflowApi:
         self._http = requests.Session()
         # A proxy of the environment is for the outside; this server is on the loopback.
         self._http.trust_env = False
+        self._http.mount(address, HTTPAdapter(max_retries=_ASKED_AGAIN))
 
     def close(self) -> None:
         self._http.close()
