@@ -19,11 +19,22 @@ from pypi_mirror.cli.parser import VerbParser, add_common_options
 from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
 from pypi_mirror.settings.locate import configuration_path
 
-# One module each, in the order in which help shows them.
-_VERBS: Final = (
-    "plan", "sync", "status", "explain", "list", "lock", "backlog", "cooldown", "audit", "config", "ledger",
-    "nginx", "handover",
-)  # fmt: skip
+# One module each, in the order in which help shows them, with what help says of it.
+_VERBS: Final = {
+    "plan": "say what a sync would do",
+    "sync": "bring the mirror up to date",
+    "status": "show how complete and how current the mirror is",
+    "explain": "say which files of a project are mirrored, and why not the others",
+    "list": "list the files that the mirror carries, with licence, size and SHA-256",
+    "lock": "change the addresses in a lock file to this mirror's",
+    "backlog": "list, retry or forget the projects that are behind",
+    "cooldown": "list the files that wait, and release them",
+    "audit": "find damage in the mirror and repair it",
+    "config": "check the configuration",
+    "ledger": "upgrade the ledger, back it up, or rebuild a lost one",
+    "nginx": "render nginx's configuration, apply it, or run nginx",
+    "handover": "make the tree bandersnatch's again, so that it can go on with it",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -80,8 +91,8 @@ def _said(error: OSError) -> str:
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """The parser of the verb in ``words``, of all verbs where there is none: what another verb needs takes
-    as long to import as this one takes to run."""
+    """The parser of the verb in ``words``, or one that lists all verbs: what a verb needs takes longer to
+    import than most of them take to run."""
     common = argparse.ArgumentParser(add_help=False)
     add_common_options(common)
     parser = VerbParser(
@@ -95,6 +106,9 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for verb in words[:1] if words[:1] and words[0] in _VERBS else _VERBS:
-        import_module(f"pypi_mirror.cli.{verb}").add_parser(verbs, common)
+    if words and words[0] in _VERBS:
+        import_module(f"pypi_mirror.cli.{words[0]}").add_parser(verbs, common)
+    else:
+        for verb, what in _VERBS.items():
+            verbs.add_parser(verb, help=what)
     return parser

@@ -28,7 +28,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "audit",
         parents=[common],
-        help="find damage in the mirror and repair it",
         examples=(
             "pypi-mirror audit                    # as much as [audit] says",
             "pypi-mirror audit --all              # the whole mirror",

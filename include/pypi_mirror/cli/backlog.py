@@ -27,7 +27,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "backlog",
         parents=[common],
-        help="list, retry or forget the projects that are behind",
         examples=(
             "pypi-mirror backlog                    # which projects failed, why, and when they are retried",
             "pypi-mirror backlog retry flask        # retry one in the next sync",

@@ -17,9 +17,7 @@ from pypi_mirror.wording import count
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser(
-        "config", help="check the configuration", examples=("pypi-mirror config check -c mirror.conf",)
-    )
+    parser = verbs.add_parser("config", examples=("pypi-mirror config check -c mirror.conf",))
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser(
         "check",

@@ -27,7 +27,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "cooldown",
         parents=[common],
-        help="list the files that wait, and release them",
         examples=(
             "pypi-mirror cooldown                                     # which files wait, and until when",
             'pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',

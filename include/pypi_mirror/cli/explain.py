@@ -30,7 +30,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "explain",
         parents=[common],
-        help="say which files of a project are mirrored, and why not the others",
         examples=(
             "pypi-mirror explain flask              # by upstream's page as last read",
             "pypi-mirror explain flask --online     # by upstream's page of now",

@@ -15,7 +15,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "handover",
         parents=[common],
-        help="make the tree bandersnatch's again, so that it can go on with it",
         examples=("pypi-mirror handover                  # then start bandersnatch",),
     )
     parser.set_defaults(run=run)

@@ -28,7 +28,6 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "ledger",
-        help="upgrade the ledger, back it up, or rebuild a lost one",
         examples=(
             "pypi-mirror ledger upgrade                      # after an upgrade of pypi-mirror",
             "pypi-mirror ledger backup ledger-copy.sqlite",

@@ -23,7 +23,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "list",
         parents=[common],
-        help="list the files that the mirror carries, with licence, size and SHA-256",
         examples=(
             "pypi-mirror list                    # for people",
             "pypi-mirror list --csv              # for a spreadsheet",

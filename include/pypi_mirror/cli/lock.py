@@ -16,7 +16,6 @@ _SHOWN = 10
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "lock",
-        help="change the addresses in a lock file to this mirror's",
         examples=("pypi-mirror lock rewrite uv.lock -c mirror.conf",),
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")

@@ -18,7 +18,6 @@ from pypi_mirror.webserver.server import Foreground, Supervisor
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "nginx",
-        help="render nginx's configuration, apply it, or run nginx",
         examples=(
             "pypi-mirror nginx reload    # render the configuration and apply it",
             "pypi-mirror nginx serve     # run nginx in the foreground",

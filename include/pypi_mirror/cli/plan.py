@@ -19,7 +19,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "plan",
         parents=[common],
-        help="say what a sync would do",
         examples=(
             "pypi-mirror plan            # from what was read before, without asking for pages",
             "pypi-mirror plan --json     # for programs",

@@ -34,7 +34,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "status",
         parents=[common],
-        help="show how complete and how current the mirror is",
         examples=(
             "pypi-mirror status             # for people",
             "pypi-mirror status --check     # for monitors: exits with 1 if anything is wrong",

@@ -62,7 +62,6 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "sync",
         parents=[common],
-        help="bring the mirror up to date",
         examples=(
             "pypi-mirror sync                      # everything that changed",
             "pypi-mirror sync flask requests       # these alone, whatever their state",
