@@ -1,7 +1,7 @@
 """What time it is: the one place that asks, so that tests can say; and seconds as times with a time zone."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Protocol
 
 
@@ -25,3 +25,13 @@ def utc(seconds: float) -> datetime:
 
 def utc_or_none(seconds: float | None) -> datetime | None:
     return None if seconds is None else utc(seconds)
+
+
+def time_zone(name: str) -> tzinfo:
+    """The time zone of that name; OSError, ValueError or KeyError where there is none."""
+    if name == "UTC":
+        return UTC
+    # Most mirrors never need it.
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final
 
-import pendulum
-
+from pypi_mirror.clock import time_zone
 from pypi_mirror.settings.values import Schedule
 
 _PASSES: Final = "This may pass by itself: later runs retry what failed."
@@ -124,6 +123,6 @@ def next_run(schedule: Schedule, now: datetime) -> str:
     # Comes with Airflow, and costs too much for a DAG file that only names this module.
     from croniter import croniter  # type: ignore[import-untyped,unused-ignore]
 
-    zone = pendulum.timezone(schedule.timezone)
+    zone = time_zone(schedule.timezone)
     begins: datetime = croniter(schedule.cron, now.astimezone(zone)).get_next(datetime)
     return f"The next run by schedule is due at {begins.astimezone(UTC):%Y-%m-%d %H:%M} UTC."

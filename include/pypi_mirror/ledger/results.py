@@ -570,7 +570,7 @@ def _changes_index(r: Synced) -> bool:
 
 def upload_seconds(upload_time: str | None) -> int | None:
     """RFC 3339 to seconds, None for what is no time: the page carries it on, only backfills look at it."""
-    # A page can have ten thousand files; pendulum's parser takes eighty times as long.
+    # A page can have ten thousand files; parsers of all formats take eighty times as long.
     try:
         parsed = datetime.fromisoformat(upload_time or "")
     except ValueError:

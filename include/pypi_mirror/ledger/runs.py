@@ -6,8 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from packaging.utils import NormalizedName
-from sqlalchemy import BigInteger, ColumnElement, Engine, Row, cast, delete, func, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import JSON, BigInteger, ColumnElement, Engine, Row, cast, delete, func, select, update
 
 from pypi_mirror.clock import Clock
 from pypi_mirror.errors import LedgerError
@@ -202,7 +201,7 @@ class Runs:
         """A number of an outcome's tally."""
         if self._engine.dialect.name == "sqlite":
             return func.json_extract(runs.c.outcome, f"$.tally.{name}")
-        return cast(cast(runs.c.outcome, JSONB)["tally"][name].astext, BigInteger)
+        return cast(func.json_extract_path_text(cast(runs.c.outcome, JSON), "tally", name), BigInteger)
 
     def forget_plans_before(self, run_id: int, *, keep: Sequence[int] = ()) -> None:
         """Delete the plans of earlier finished runs but for ``keep``; what they did stays in ``outcome``."""

@@ -4,12 +4,13 @@ Times are whole seconds since 1970 in UTC, digests are raw bytes (half the size 
 of 15 million files), names are normalized unless they are called display names.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     ForeignKey,
     Index,
     Integer,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
     false,
     true,
 )
@@ -100,10 +102,9 @@ files: Final = Table(
     Column("removed_at", BigInteger),
     Index(None, "uploaded_at"),
     # With the size, so that a million tombstones are added up without looking at each.
-    Index("ix_files_tombstones", "removed_at", "size", sqlite_where=Column("removed_at").is_not(None),
-          postgresql_where=Column("removed_at").is_not(None)),
+    Index("ix_files_tombstones", "removed_at", "size", sqlite_where=Column("removed_at").is_not(None)),
     sqlite_with_rowid=False,
-)  # fmt: skip
+)
 
 # Upstream's project pages as last read; what each column means is in catalogue.Entry.
 catalogue: Final = Table(
@@ -120,11 +121,13 @@ catalogue: Final = Table(
     Column("as_of", BigInteger),
     # Since when no rule selects the project; NULL while one does.
     Column("unselected_since", BigInteger),
-    Index("ix_catalogue_unselected", "unselected_since",
-          sqlite_where=Column("unselected_since").is_not(None),
-          postgresql_where=Column("unselected_since").is_not(None)),
+    Index(
+        "ix_catalogue_unselected",
+        "unselected_since",
+        sqlite_where=Column("unselected_since").is_not(None),
+    ),
     sqlite_with_rowid=False,
-)  # fmt: skip
+)
 
 # Apart, since what is asked of many entries at once is not their bodies, and a backup can do without.
 catalogue_bodies: Final = Table(
@@ -345,3 +348,15 @@ lease: Final = Table(
     Column("since", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
 )
+
+
+@event.listens_for(metadata, "before_create")
+def _state_partial_indexes(_metadata: MetaData, connection: Connection, **_others: Any) -> None:
+    """Have indexes that are partial on SQLite partial on any database.
+
+    An index that states it for PostgreSQL imports that dialect, which takes a tenth of SQLite's commands.
+    """
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            where = index.dialect_options["sqlite"]["where"]
+            index.dialect_options[connection.dialect.name]["where"] = where

@@ -1,19 +1,30 @@
-"""Insert-or-update of many rows, which SQLite and PostgreSQL spell alike and SQLAlchemy does not."""
+"""Insert-or-update of many rows, which SQLite and PostgreSQL spell alike and SQLAlchemy does not.
+
+A dialect is imported where it is used: PostgreSQL's takes a tenth of what the other commands take to start.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, Table, bindparam, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-_Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    _Insert = TypeVar("_Insert", postgresql.Insert, sqlite.Insert)
 
 
-def insert(dialect: Dialect, table: Table) -> postgresql.Insert | sqlite.Insert:
+def insert(dialect: Dialect, table: Table) -> "postgresql.Insert | sqlite.Insert":
     """An INSERT that has ``on_conflict_do_update``."""
-    return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    if dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def for_each(engine: Engine, statement: Executable, name: str, values: Sequence[Any]) -> None:
@@ -54,7 +65,9 @@ def upsert(
 @lru_cache
 def _of_arrays(
     table: Table, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool
-) -> postgresql.Insert:
+) -> "postgresql.Insert":
+    from sqlalchemy.dialects import postgresql
+
     arrays = [bindparam(name, type_=postgresql.ARRAY(table.c[name].type)) for name in columns]
     rows = func.unnest(*arrays).table_valued(*columns).render_derived()
     statement = postgresql.insert(table).from_select(list(columns), select(rows), include_defaults=False)
@@ -63,13 +76,15 @@ def _of_arrays(
 
 @lru_cache
 def _of_values(table: Table, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool) -> str:
+    from sqlalchemy.dialects import sqlite
+
     statement = _settled(sqlite.insert(table), columns, keys, keep_existing)
     return str(statement.compile(dialect=sqlite.dialect(), column_keys=list(columns)))
 
 
 def _settled(
-    statement: _Insert, columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool
-) -> _Insert:
+    statement: "_Insert", columns: tuple[str, ...], keys: tuple[str, ...], keep_existing: bool
+) -> "_Insert":
     """``statement``, with what it does where a key is taken."""
     changed = {name: statement.excluded[name] for name in columns if name not in keys}
     if keep_existing or not changed:

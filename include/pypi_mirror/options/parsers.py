@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from pypi_mirror.clock import time_zone
+
 LOGIN_VARIABLE: Final = "PYPI_MIRROR_LOGIN"
 
 T = TypeVar("T")
@@ -294,13 +296,8 @@ def parse_cron(text: str) -> str | None:
 
 
 def parse_timezone(text: str) -> str:
-    # Most files say UTC; to import what knows the others takes as long as to read the file.
-    if text == "UTC":
-        return text
-    import pendulum
-
     try:
-        pendulum.timezone(text)
+        time_zone(text)
     except (OSError, ValueError, KeyError) as error:
         raise BadValue(f"{text!r} is not a time zone like UTC or Europe/Lisbon") from error
     return text

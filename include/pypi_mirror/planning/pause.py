@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 
-import pendulum
-
+from pypi_mirror.clock import time_zone
 from pypi_mirror.facts.values import Pause
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
@@ -31,7 +30,7 @@ def closed_until(windows: Sequence[DownloadWindow], timezone: str, now: float) -
     """
     if not windows:
         return None
-    zone = pendulum.timezone(timezone)
+    zone = time_zone(timezone)
     moment = datetime.fromtimestamp(now, UTC)
     today = moment.astimezone(zone).date()
     # Asked before every project: what begins later than today matters only where none is open.
@@ -112,7 +111,7 @@ def described(mirror: Mirror, run_id: int, *, done: int, planned: int, left: Lef
     of_all = f"{done:,} of {planned:,} projects done"
     pause = pause_of(mirror, run_id)
     if pause is not None and pause.until is not None:
-        until = datetime.fromtimestamp(pause.until, pendulum.timezone(mirror.settings.schedule.timezone))
+        until = datetime.fromtimestamp(pause.until, time_zone(mirror.settings.schedule.timezone))
         return f"paused until {until:%Y-%m-%d %H:%M %Z} ([schedule] download-window): {of_all}"
     if pause is not None:
         return f"paused because {RULES_CHANGED}; the next run plans with the new rules: {of_all}"
