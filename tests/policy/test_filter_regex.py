@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy import Context
 from pypi_mirror.policy.filters.filter_regex_packages import ExcludedProjectPatterns
 from pypi_mirror.policy.filters.filter_regex_releases import ExcludedReleasePatterns
 
@@ -69,7 +70,7 @@ def test_a_pattern_matches_a_release_from_the_beginning_of_its_version(
 )
 def test_more_patterns_leave_out_the_union(versions: list[str], patterns: list[str]) -> None:
     files = [RemoteFile(filename=f"my-lib-{version}.zip", url="") for version in versions]
-    left_out = set(ExcludedReleasePatterns(releases=tuple(patterns)).reject_files(PROJECT, files))
+    left_out = set(ExcludedReleasePatterns(releases=tuple(patterns)).reject_files(PROJECT, files, Context()))
 
     assert left_out == {
         f"my-lib-{version}.zip" for version in versions if any(re.match(each, version) for each in patterns)

@@ -9,7 +9,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import BadValue
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.packages import parse_package
-from pypi_mirror.policy import Filter, Policy
+from pypi_mirror.policy import Context, Filter, Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
@@ -87,7 +87,7 @@ def test_each_python_counts_for_itself() -> None:
     assert versions(files, 1, served) == {"1.0", "3.0"}
     assert versions(files, 1) == {"5.0"}
     keep = NewestReleases(keep_latest=1).beside([served])
-    assert keep.reject_files(FOO, files) == {
+    assert keep.reject_files(FOO, files, Context()) == {
         files[1].filename: OLDER,
         files[3].filename: NOT_INSTALLABLE,
         files[4].filename: NOT_INSTALLABLE,

@@ -7,7 +7,7 @@ from packaging.version import Version
 
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.options.packages import ReleaseRule
-from pypi_mirror.policy import Policy
+from pypi_mirror.policy import Context, Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.filter_prerelease import ExcludedPrereleases
 from pypi_mirror.policy.filters.latest_release import LatestReleases
@@ -27,7 +27,7 @@ def sdist(version: str, day: int = 1, *, yanked: bool = False) -> RemoteFile:
 
 
 def kept(rule: LatestReleases, *files: RemoteFile) -> list[str]:
-    left_out = rule.reject_files(FOO, files)
+    left_out = rule.reject_files(FOO, files, Context())
     return [
         file.filename.removeprefix("foo-").removesuffix(".tar.gz")
         for file in files
@@ -39,7 +39,7 @@ def test_the_highest_versions_are_kept_and_the_rest_says_why() -> None:
     rule = LatestReleases(keep=2)
 
     assert kept(rule, sdist("1.9"), sdist("1.10"), sdist("0.1"), sdist("odd-one")) == ["1.9", "1.10"]
-    assert rule.reject_files(FOO, [sdist("1"), sdist("2"), sdist("3"), sdist("odd-one")]) == {
+    assert rule.reject_files(FOO, [sdist("1"), sdist("2"), sdist("3"), sdist("odd-one")], Context()) == {
         "foo-1.tar.gz": "[latest_release] keep = 2 keeps the newest 2 releases, this one is older",
         "foo-odd-one.tar.gz": (
             "[latest_release] keep = 2 keeps the newest 2 releases, this one is of no version of PEP 440"
@@ -112,7 +112,7 @@ def test_so_many_releases_are_kept_whole_and_no_older_one(
     files: list[RemoteFile], number: int, sort_by: str, shuffle: object
 ) -> None:
     rule = LatestReleases(keep=number, sort_by=sort_by)  # type: ignore[arg-type]
-    left_out = rule.reject_files(FOO, files)
+    left_out = rule.reject_files(FOO, files, Context())
     rest = [file for file in files if file.filename not in left_out]
 
     def releases(some: list[RemoteFile]) -> set[str | Version]:
@@ -125,8 +125,8 @@ def test_so_many_releases_are_kept_whole_and_no_older_one(
     assert releases(rest).isdisjoint(releases([file for file in files if file.filename in left_out]))
     # What is kept does not depend on the order of the page, and is kept again.
     shuffle.shuffle(files)  # type: ignore[attr-defined]
-    assert rule.reject_files(FOO, files).keys() == left_out.keys()
-    assert rule.reject_files(FOO, rest) == {}
+    assert rule.reject_files(FOO, files, Context()).keys() == left_out.keys()
+    assert rule.reject_files(FOO, rest, Context()) == {}
     if sort_by == "version" and releases(rest):
         older = {each for each in counted - releases(rest) if isinstance(each, Version)}
         newest = sorted(each for each in counted if isinstance(each, Version))[-number:]

@@ -123,7 +123,8 @@ def compare_page(bench: Bench, name: str) -> None:
         )
         their_other = pypi_simple.ProjectPage.from_html(name, answer.text, base_url=url)
     # No file is in cooldown any more.
-    decision = bench.policy.decide(theirs, Context(as_of=int(bench.clock.now)))
+    now = int(bench.clock.now)
+    decision = bench.policy.decide(theirs, Context(as_of=now, planned_at=now))
     kept = {file.filename for file in decision.kept}
     ours, our_other = _our_json(bench, normalized)
     is_json = answer.headers["Content-Type"] == _JSON

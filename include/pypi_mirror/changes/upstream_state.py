@@ -194,26 +194,26 @@ def _missing(state: UpstreamState, missed: tuple[int, int] | None) -> UpstreamSt
 
 
 def note_as_of(mirror: Mirror, control: Control, *, newest: int | None = None) -> None:
-    """Remember what time it is by upstream's clock, where files have to wait: asked for once, if nothing that
-    was asked before has told it. ``newest`` is upstream's newest serial, if it was asked for that.
+    """Remember what time it is by upstream's clock: asked for once where the policy depends on it, if nothing
+    that was asked before has told it. ``newest`` is upstream's newest serial, if it was asked for that.
 
     While upstream does not answer, the time stands still. One that states no time is believed to have ours.
     """
-    if not mirror.policy.holds:
-        return
     if control.lead is None:
+        if not mirror.policy.depends_on_time:
+            return
         try:
             control.call("HEAD", mirror.simple_root, max_bytes=0)
         except UpstreamError as error:
             # An answer that is an error has a date, too.
             if control.lead is None:
-                log.warning("no file ends its cooldown before upstream says what time it is: %s", error)
+                log.warning("nothing changes by its age before upstream says what time it is: %s", error)
                 return
     ahead = 0.0 if control.lead is None else control.lead.most
     as_of = int(mirror.clock() - ahead)
     facts = mirror.ledger.facts
     facts.put(Facts.as_of.to(as_of))
-    if newest is not None:
+    if newest is not None and mirror.policy.holds:
         before = [each for each in facts.serials_at or () if each[0] <= newest and each[1] <= as_of]
         # What happened before the cursor is no news any more.
         start = max((serial for serial, _ in before if serial <= (facts.cursor or 0)), default=0)

@@ -58,8 +58,10 @@ class Facts:
     simple_root = Fact(tuple[str, str])
     # By how many seconds this machine's clock ran ahead of upstream's, if it did.
     clock_ahead = Fact(int)
-    # The moment for which files in cooldown are decided: what upstream's clock said last.
+    # What upstream's clock said last, for which files in cooldown are decided; and what it had said when the
+    # last plan was made, for which releases are too old.
     as_of = Fact(int)
+    planned_at = Fact(int)
     # (serial, time by upstream's clock): at that time it was upstream's newest. From the cursor on.
     serials_at = Fact(tuple[tuple[int, int], ...])
     # What the allowlist asks for and upstream did not list.

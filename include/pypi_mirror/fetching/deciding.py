@@ -23,8 +23,8 @@ _DIGEST: Final = 16
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Before:
     """What the ledger has of a project; ``past`` are the SHA-256 sums of files it had, ``entry`` is the
-    catalogue's, without its body where that is large. ``held`` are files in cooldown, ``as_of`` the moment
-    to decide for, by upstream's clock.
+    catalogue's, without its body where that is large. ``held`` are files in cooldown, ``as_of`` and
+    ``planned_at`` the moments to decide for, as of ``Context``.
     """
 
     project: KnownProject | None
@@ -33,11 +33,13 @@ class Before:
     entry: Entry | None = None
     held: Mapping[str, HeldRow] = field(default_factory=dict)
     as_of: int = 0
+    planned_at: int = 0
 
     def context(self, seen: Mapping[str, int]) -> Context:
         """What deciding has to know; ``seen`` is since when files count that the ledger has not yet."""
         return Context(
             as_of=self.as_of,
+            planned_at=self.planned_at,
             listed=frozenset(file.filename for file in on_our_page(self)),
             seen={**seen, **{name: row.since for name, row in self.held.items()}},
             lifted=frozenset(name for name, row in self.held.items() if row.lifted_at is not None),
@@ -50,8 +52,9 @@ class Before:
 
     @property
     def is_due(self) -> bool:
-        """Whether files wait no longer."""
-        return any(
+        """Whether files wait no longer, or have become too old."""
+        changes_at = None if self.project is None else self.project.changes_at
+        return (changes_at is not None and changes_at <= self.planned_at) or any(
             row.lifted_at is not None or (row.due_at is not None and row.due_at <= self.as_of)
             for row in self.held.values()
         )
@@ -97,10 +100,10 @@ class Decider:
         self, page: ProjectPage, before: Before, seen: Mapping[str, int] = MappingProxyType({})
     ) -> Decision:
         """Decide over ``page``; ``seen`` as for ``Before.context``."""
-        if not self._policy.holds:
+        if not self._policy.depends_on_time:
             return self._policy.decide(page)
         context = before.context(seen)
-        if before.project is None:
+        if before.project is None and self._policy.holds:
             # What readers of a page that was found have, they keep.
             context = replace(context, listed=frozenset(self._our_page(page.name)))
         return self._policy.decide(page, context)

@@ -110,8 +110,12 @@ class ProjectSync:
 
     async def _synced(self, planned: PlannedProject, before: Before, reading: Reading) -> Synced:
         known = before.project
-        if known is not None and self._is_current(planned, known, before, reading):
-            return self._unchanged(planned, before, reading)
+        if known is not None and self._is_whole(planned, known, before, reading):
+            if known.selection == self._fingerprint:
+                return self._unchanged(planned, before, reading)
+            decision = self._decided_alike(known, before, reading)
+            if decision is not None:
+                return replace(self._unchanged(planned, before, reading), changes_at=decision.changes_at)
         page = reading.page()
         if page is not None:
             return await self._made(planned, before, reading, page)
@@ -127,28 +131,29 @@ class ProjectSync:
             return self._unchanged(planned, before, reading, missing=True)
         return replace(self._removed(planned, before, reading), missing=missing)
 
-    def _is_current(
+    def _is_whole(
         self, planned: PlannedProject, known: KnownProject, before: Before, reading: Reading
     ) -> bool:
-        """Whether our page is made from what upstream has, by the policy in force, and is whole."""
+        """Whether our page is made from what upstream has, and all of it is here."""
         return (
             known.present
             and known.made_entry == reading.digest
             and not planned.verify
             and not before.is_due
-            and (known.selection == self._fingerprint or self._is_decided_alike(known, before, reading))
             and self._pages.is_complete(known.project)
             and (self._pool is None or all(map(self._is_in_pool, before.files.values())))
             and (self._held_pool is None or all(row.file is not None for row in before.held.values()))
         )
 
-    def _is_decided_alike(self, known: KnownProject, before: Before, reading: Reading) -> bool:
+    def _decided_alike(self, known: KnownProject, before: Before, reading: Reading) -> Decision | None:
+        """The decision by the policy in force, where it is the one that our page was made by."""
         page = reading.page()
         if page is None:
-            return False
+            return None
         decision = self._decider.decide(page, before, reading.seen)
         held = {each.file.filename for each in decision.held}
-        return held == before.held.keys() and known.made_decision == self._decider.digest(decision)
+        alike = held == before.held.keys() and known.made_decision == self._decider.digest(decision)
+        return decision if alike else None
 
     def _is_in_pool(self, file: KnownFile) -> bool:
         """Whether the disk has what the ledger says, as far as its directories tell."""
@@ -180,6 +185,7 @@ class ProjectSync:
             serial=None if missing or waits is not None else reading.serial,
             only_forward=self._reader.only_forward,
             selection=self._fingerprint if known is None or not (missing or waits) else known.selection,
+            changes_at=None if known is None else known.changes_at,
             tally=Tally(projects_done=1, files_kept=0 if known is None else known.files),
         )
 
@@ -228,6 +234,7 @@ class ProjectSync:
             serial=page.serial,
             only_forward=self._reader.only_forward,
             selection=self._fingerprint,
+            changes_at=decision.changes_at,
             dropped_files=len(decision.dropped),
             dropped_bytes=dropped_bytes,
             legacy_json=legacy_json,

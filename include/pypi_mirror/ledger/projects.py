@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, fun
 from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.chunks import chunks
 from pypi_mirror.ledger.reading import fetch, fetch_as, project_names, stream, total
-from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects
+from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects, to_do
 from pypi_mirror.ledger.writing import insert
 from pypi_mirror.model import IndexEntry, path_of
 
@@ -32,7 +32,8 @@ def is_listed(status: str) -> bool:
 class KnownProject:
     """What the ledger says of a project; ``selection`` is the fingerprint it was last decided under, empty
     where nobody knows, and ``synced_at`` is in seconds since 1970. ``made_entry`` and ``made_decision`` name
-    what its page was made from, None where it has to be made again.
+    what its page was made from, None where it has to be made again. ``changes_at`` is when the time alone
+    takes the next file off its page.
     """
 
     id: int
@@ -49,6 +50,7 @@ class KnownProject:
     dropped_files: int
     dropped_bytes: int
     synced_at: int = 0
+    changes_at: int | None = None
 
     @property
     def present(self) -> bool:
@@ -154,6 +156,20 @@ class Projects:
         statement = (
             select(*KNOWN_PROJECT)
             .where(projects.c.status.not_in((REMOVING, REMOVED)), ~is_read, ~waits)
+            .order_by(projects.c.name)
+            .limit(limit)
+        )
+        return [KnownProject(*row) for row in fetch(self._engine, statement)]
+
+    def changing(self, planned_at: int, limit: int) -> list[KnownProject]:
+        """Up to ``limit`` projects of whose pages the time alone takes files by ``planned_at``, by name.
+
+        Those of the backlog and those left to do wait for the run that does them.
+        """
+        others = [projects.c.name.not_in(select(table.c.project)) for table in (backlog, to_do)]
+        statement = (
+            select(*KNOWN_PROJECT)
+            .where(projects.c.changes_at <= planned_at, *others)
             .order_by(projects.c.name)
             .limit(limit)
         )

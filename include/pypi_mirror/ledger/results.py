@@ -75,6 +75,7 @@ class Synced:
     Without ``only_forward`` a person has asked for it as upstream has it: then the serials that upstream has
     shown before mean nothing any more.
 
+    ``changes_at`` is when the time alone takes the next file off its page (seconds since 1970).
     ``held`` are the files that wait from now on, None where those that the ledger has still do.
     ``failed`` are parts of it that could not be downloaded: the page is published without them, and the
     project is on the backlog for them. ``refused`` are parts of upstream's page that are left out for good.
@@ -97,6 +98,7 @@ class Synced:
     serial: int | None = None
     only_forward: bool = True
     selection: str = ""
+    changes_at: int | None = None
     dropped_files: int = 0
     dropped_bytes: int = 0
     legacy_json: bytes | None = None
@@ -251,13 +253,14 @@ class Results:
                 "serial_": _serial(r),
                 "seen_serial_": _seen(r),
                 "selection_": r.selection,
+                "changes_at_": r.changes_at,
                 "synced_at_": now,
             }
             for r in synced
             if r.page is None and r.known is not None
         ]
         if unchanged:
-            names = ("display_name", "serial", "seen_serial", "selection", "synced_at")
+            names = ("display_name", "serial", "seen_serial", "selection", "changes_at", "synced_at")
             connection.execute(
                 update(projects)
                 .where(projects.c.id == bindparam("id_"))
@@ -325,7 +328,8 @@ class Results:
             .where(projects.c.id == bindparam("id_"))
             .values(
                 status=REMOVING, serial=None, seen_serial=bindparam("seen_serial_"), made_entry=None,
-                made_decision=None, synced_at=now, files=0, bytes=0, dropped_files=0, dropped_bytes=0,
+                made_decision=None, changes_at=None, synced_at=now, files=0, bytes=0, dropped_files=0,
+                dropped_bytes=0,
             ),
             rows,
         )  # fmt: skip
@@ -430,6 +434,7 @@ def _project_row(r: Synced, page: MirroredPage, now: int) -> dict[str, Any]:
         "made_decision": r.made_decision,
         "status": _status(page),
         "selection": r.selection,
+        "changes_at": r.changes_at,
         "files": len(page.files),
         "bytes": sum(file.size for file in page.files),
         "dropped_files": r.dropped_files,

@@ -70,6 +70,8 @@ projects: Final = Table(
     Column("status", String(32), nullable=False),
     # What settings.page_fingerprint was when it was last decided over the page.
     Column("selection", String(64), nullable=False),
+    # When the time alone takes the next file off the page; NULL for never.
+    Column("changes_at", BigInteger),
     Column("files", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("dropped_files", Integer, nullable=False),
@@ -80,6 +82,12 @@ projects: Final = Table(
     # When the audit last went through all of its files and its page; 0 before the first time.
     Column("audited_at", BigInteger, nullable=False, server_default="0"),
     Index(None, "audited_at", "id"),
+    Index(
+        "ix_projects_changes_at",
+        "changes_at",
+        sqlite_where=Column("changes_at").is_not(None),
+        postgresql_where=Column("changes_at").is_not(None),
+    ),
 )
 
 files: Final = Table(

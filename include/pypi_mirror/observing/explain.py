@@ -116,9 +116,8 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
     held = mirror.ledger.projects.known([name]).get(name)
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
     waiting_files = mirror.ledger.held_files.of([name]).get(name, {})
-    context = Before(
-        project=held, files=files, held=waiting_files, as_of=mirror.ledger.facts.as_of or 0
-    ).context({})
+    as_of = mirror.ledger.facts.as_of or 0
+    context = Before(project=held, files=files, held=waiting_files, as_of=as_of, planned_at=as_of).context({})
     lacks = mirror.ledger.left_out.of([name]).get(name, [])
     failed = {each.part.filename or "": each.part.reason for each in lacks if each.error is not None}
     refused = (*(() if page is None else page.refused), *(each.part for each in lacks if each.error is None))

@@ -1,20 +1,12 @@
 """``exclude-newer``: a duration (``7 days``, ``P7D``), or a moment (``2026-11-01``, RFC 3339)."""
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from pypi_mirror.options.durations import format_duration, seconds_in
 from pypi_mirror.options.parsers import BadValue
-from pypi_mirror.wording import count
 
-_UNITS: Final = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400, "week": 7 * 86_400}
-_WORDS: Final = re.compile(r"([0-9]{1,9})\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
-_ISO: Final = re.compile(
-    r"P(?=[0-9T])(?:([0-9]{1,6})W)?(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,7})H)?(?:([0-9]{1,8})M)?"
-    r"(?:([0-9]{1,9})S)?)?",
-    re.IGNORECASE,
-)
 _LONGEST: Final = 3650 * 86_400
 
 
@@ -33,7 +25,7 @@ def parse_exclude_newer(text: str) -> ExcludeNewer:
 
     A date means the whole of that day, in UTC.
     """
-    seconds = _seconds(text.strip())
+    seconds = seconds_in(text.strip())
     if seconds is not None:
         if not 0 < seconds <= _LONGEST:
             raise BadValue(f"{text!r} is not a duration of a second to ten years")
@@ -60,20 +52,8 @@ def format_exclude_newer(value: ExcludeNewer | None) -> str:
     if value is None:
         return ""
     if value.seconds is not None:
-        unit, length = next(
-            (unit, length) for unit, length in reversed(_UNITS.items()) if value.seconds % length == 0
-        )
-        return count(value.seconds // length, unit).replace(",", "")
+        return format_duration(value.seconds)
     moment = datetime.fromtimestamp(value.before or 0, UTC)
     if moment.time() == time():
         return (moment.date() - timedelta(days=1)).isoformat()
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _seconds(text: str) -> int | None:
-    if found := _WORDS.fullmatch(text):
-        return int(found[1]) * _UNITS[found[2].lower()]
-    if found := _ISO.fullmatch(text):
-        units = (_UNITS["week"], _UNITS["day"], _UNITS["hour"], _UNITS["minute"], 1)
-        return sum(int(number or 0) * unit for number, unit in zip(found.groups(), units, strict=True))
-    return None

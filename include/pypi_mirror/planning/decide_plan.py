@@ -52,7 +52,8 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
     files = mirror.ledger.projects.files_of([k.id for k in known.values()])
     past = mirror.ledger.projects.past_files(names)
     entries = mirror.ledger.catalogue.entries(names)
-    held, as_of = mirror.ledger.held_files.of(names), mirror.ledger.facts.as_of or 0
+    held, facts = mirror.ledger.held_files.of(names), mirror.ledger.facts
+    as_of, planned_at = facts.as_of or 0, facts.planned_at or 0
     found = []
     for name in names:
         project = known.get(name)
@@ -64,6 +65,7 @@ def look_up(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Before]:
                 entry=entries.get(name),
                 held=held.get(name, {}),
                 as_of=as_of,
+                planned_at=planned_at,
             )
         )
     return found

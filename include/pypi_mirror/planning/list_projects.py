@@ -35,7 +35,7 @@ from pypi_mirror.planning.unknown_names import note_unlisted_names
 from pypi_mirror.upstream.changelog import changes_content
 from pypi_mirror.upstream.index_snapshot import load_snapshot
 
-# Projects that end their cooldown which a run takes at most.
+# Projects that a run takes at most for nothing but that time has passed.
 _DUE_AT_ONCE: Final = 20_000
 
 
@@ -48,10 +48,12 @@ def list_projects(mirror: Mirror, run_id: int) -> int:
     run = mirror.ledger.runs.get(run_id)
     mirror.ledger.lease.renew(run.request.label)
     mirror.ledger.runs.planned(run_id, policy=mirror.selection)
+    mirror.ledger.facts.put(Facts.planned_at.to(mirror.ledger.facts.as_of))
     _write(mirror, run, rest=goes_on(mirror, run))
     if run.request.kind is RunKind.SYNC:
         mirror.ledger.plan.add(run_id, _never_read(mirror))
         mirror.ledger.plan.add(run_id, due_projects(mirror))
+        mirror.ledger.plan.add(run_id, _changing(mirror))
     if run.request.kind is RunKind.SYNC and run.source == "index":
         strays = StrayPages(mirror, run)
         mirror.ledger.plan.add(run_id, strays.plan())
@@ -82,7 +84,17 @@ def due_projects(mirror: Mirror) -> Iterator[PlannedProject]:
     for name in names:
         have = known.get(name)
         if have is not None:
-            yield replace(asked_for(have, "files end their cooldown"), serial=have.serial, unread=False)
+            yield _decided_again(have, "files end their cooldown")
+
+
+def _changing(mirror: Mirror) -> Iterator[PlannedProject]:
+    """Projects with releases that have become too old; by what was read of upstream's pages before."""
+    for have in mirror.ledger.projects.changing(mirror.ledger.facts.planned_at or 0, _DUE_AT_ONCE):
+        yield _decided_again(have, "releases have become too old")
+
+
+def _decided_again(known: KnownProject, reason: str) -> PlannedProject:
+    return replace(asked_for(known, reason), serial=known.serial, unread=False)
 
 
 def _never_read(mirror: Mirror) -> Iterator[PlannedProject]:

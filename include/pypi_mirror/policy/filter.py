@@ -41,20 +41,23 @@ class Stage(IntEnum):
     FILES = 2
     TIMES = 3
     """What is held back does not count, and comes on top."""
-    COUNTS = 4
-    """Those that count see what all others keep."""
+    AGES = 4
+    """Those that count see what all others keep; an old release counts only where it stays."""
+    COUNTS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """What is known of a project beside upstream's page, by file name; times are seconds since 1970.
 
-    ``as_of`` is the moment of the decision, by upstream's clock. ``listed`` is what our page has, ``seen``
-    when upstream's page had no such file yet, or had it first where it states no upload time. ``lifted`` is
-    what a person has released from the cooldown.
+    ``as_of`` is the moment of the decision, by upstream's clock, ``planned_at`` that of the plan. What leaves
+    pages by the time alone does so at the latter, for the guard weighs plans. ``listed`` is what our page
+    has, ``seen`` when upstream's page had no such file yet, or had it first where it states no upload time.
+    ``lifted`` is what a person has released from the cooldown.
     """
 
     as_of: int = 0
+    planned_at: int = 0
     listed: frozenset[str] = frozenset()
     seen: Mapping[str, int] = field(default_factory=dict)
     lifted: frozenset[str] = frozenset()
@@ -91,7 +94,9 @@ class Filter:
         """Return why no file of ``page`` is mirrored; it has all that upstream's page has."""
         return None
 
-    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
         """Return why files are not mirrored, by file name; ``files`` are what earlier filters keep."""
         reasons = ((file.filename, self.reject_file(project, file)) for file in files)
         return {filename: reason for filename, reason in reasons if reason is not None}
@@ -105,6 +110,12 @@ class Filter:
     ) -> Mapping[str, Hold]:
         """Return which of ``files`` have to wait, by file name."""
         return {}
+
+    def changes_at(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> int | None:
+        """Return when the time alone next changes what ``reject_files`` says of ``files``, None for never."""
+        return None
 
     def beside(self, others: "Sequence[Filter]") -> Self:
         """Return the filter as it decides beside ``others``, for one that has to know of them."""

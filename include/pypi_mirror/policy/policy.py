@@ -52,12 +52,14 @@ class Decision:
     """Every file of a project page, in the page's order: ``kept`` is listed, ``held`` waits, the rest goes.
 
     ``rejected`` says why the whole project is not mirrored, by what its page says; None where it is.
+    ``changes_at`` is when the time alone takes the next file off (seconds since 1970), None for never.
     """
 
     kept: tuple[RemoteFile, ...]
     dropped: tuple[DroppedFile, ...]
     held: tuple[HeldFile, ...] = ()
     rejected: str | None = None
+    changes_at: int | None = None
 
 
 class Policy:
@@ -117,8 +119,11 @@ class Policy:
         kept = page.files
         reasons: dict[str, str] = {}
         held: list[HeldFile] = []
+        changes: list[int] = []
         for each in self.filters:
-            found = dict(each.reject_files(page.name, kept))
+            if (moment := each.changes_at(page.name, kept, context)) is not None:
+                changes.append(moment)
+            found = dict(each.reject_files(page.name, kept, context))
             for file, hold in _holds(each, page.name, kept, context):
                 if hold.due is None:
                     found[file.filename] = hold.reason
@@ -133,12 +138,18 @@ class Policy:
             kept=kept,
             dropped=tuple(DroppedFile(file=file, reason=reasons[file.filename]) for file in dropped),
             held=tuple(held),
+            changes_at=min(changes, default=None),
         )
 
     @cached_property
     def holds(self) -> bool:
         """Whether files may have to wait."""
         return any(type(each).hold is not Filter.hold for each in self.filters)
+
+    @cached_property
+    def depends_on_time(self) -> bool:
+        """Whether the same page may be decided otherwise at another time."""
+        return self.holds or any(type(each).changes_at is not Filter.changes_at for each in self.filters)
 
     def refusals(
         self, page: ProjectPage, context: Context = NOTHING_KNOWN
@@ -159,10 +170,10 @@ class Policy:
         for each in self.filters:
             kept = [file for file in page.files if file.filename not in found]
             held = _holds(each, page.name, page.files, context)
-            others = [file for file in page.files if file.filename in found and each.stage < Stage.COUNTS]
+            others = [file for file in page.files if file.filename in found and each.stage <= Stage.TIMES]
             for filename, reason in (
-                *each.reject_files(page.name, kept).items(),
-                *each.reject_files(page.name, others).items(),
+                *each.reject_files(page.name, kept, context).items(),
+                *each.reject_files(page.name, others, context).items(),
             ):
                 found[filename].append(Refusal(setting=each.setting(), reason=reason))
             for file, hold in held:

@@ -56,3 +56,12 @@ def release_of(version: str) -> Release:
     """Return the release of this version, however it is spelled."""
     normal = parsed(version)
     return (False, version.replace("_", "-")) if normal is None else (True, normal)
+
+
+@lru_cache(maxsize=65_536)
+def public_release(release: Release) -> Release:
+    """Return the release without its local version: ``2.0+cpu`` and ``2.0+cu121`` are builds of one."""
+    version = release[1]
+    if isinstance(version, str) or version.local is None:
+        return release
+    return True, type(version)(version.public)

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.policy.filenames import is_source_archive
-from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
+from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.filters.platform_sdists import FOR_ALL
@@ -39,7 +39,9 @@ class LockedSourceArchives(Filter):
     def beside(self, others: Sequence[Filter]) -> Self:
         return replace(self, environments=served_by(others))
 
-    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
         if self.allowed is None or not self.allowed.roots.is_partial(project):
             return {}
         with_wheel: defaultdict[Release | None, set[int]] = defaultdict(set)

@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import Section, option
 from pypi_mirror.options.parsers import choice, integer
-from pypi_mirror.policy.filter import Filter, Stage, find
+from pypi_mirror.policy.filter import Context, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.wording import count
@@ -62,7 +62,9 @@ class LatestReleases(Filter):
     def takes_part(self) -> bool:
         return self.keep > 0
 
-    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
         releases: defaultdict[Release, list[RemoteFile]] = defaultdict(list)
         for file in files:
             releases[release_in(project, file.filename) or (False, file.filename)].append(file)

@@ -13,7 +13,7 @@ from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.parsers import choice
 from pypi_mirror.policy.filenames import is_source_archive
-from pypi_mirror.policy.filter import PLATFORM, Filter, Stage
+from pypi_mirror.policy.filter import PLATFORM, Context, Filter, Stage
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
@@ -45,7 +45,9 @@ class SourceArchives(Filter):
     def beside(self, others: Sequence[Filter]) -> Self:
         return replace(self, environments=served_by(others))
 
-    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
         archives = [file for file in files if is_source_archive(file.filename)]
         if self.sdists == "none":
             return {file.filename: "[platform] sdists = none" for file in archives}

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import ClassVar, Final, Self
 
 from packaging.utils import NormalizedName
@@ -13,11 +13,11 @@ from pypi_mirror.options import BadValue, option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import parse_project_name
 from pypi_mirror.options.parsers import integer
-from pypi_mirror.policy.filter import RELEASES, Filter, Stage, find
+from pypi_mirror.policy.filter import RELEASES, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
-from pypi_mirror.policy.releases import Release, release_in
+from pypi_mirror.policy.releases import Release, public_release, release_in
 from pypi_mirror.wording import count
 
 _MOST: Final = 1_000_000
@@ -81,12 +81,14 @@ class NewestReleases(Filter):
     def beside(self, others: Sequence[Filter]) -> Self:
         return replace(self, environments=served_by(others), allowed=find(AllowedPackages, others))
 
-    def reject_files(self, project: NormalizedName, files: Sequence[RemoteFile]) -> Mapping[str, str]:
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
         number = self._numbers.get(project, self.keep_latest)
         if number is None:
             return {}
         releases = [
-            (file, None if release is None else _public(release))
+            (file, None if release is None else public_release(release))
             for file in files
             for release in (release_in(project, file.filename),)
         ]
@@ -162,12 +164,3 @@ def _newest(releases: Mapping[Release, bool], number: int) -> set[Release]:
 def _is_prerelease(release: Release) -> bool:
     version = release[1]
     return not isinstance(version, str) and version.is_prerelease
-
-
-@lru_cache(maxsize=65_536)
-def _public(release: Release) -> Release:
-    """Return the release without its local version."""
-    version = release[1]
-    if isinstance(version, str) or version.local is None:
-        return release
-    return True, type(version)(version.public)
