@@ -14,6 +14,7 @@ from mirror_airflow.retry import RetryTransientErrors
 from mirror_airflow.run_label import has_ended
 from mirror_airflow.task_errors import record_task_error
 from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.memory import collect_rarely
 from pypi_mirror.settings.locate import configuration_path
 from pypi_mirror.settings.read import read_settings
 
@@ -72,6 +73,7 @@ def _opened() -> AbstractContextManager["Mirror"]:
     # It imports SQLAlchemy and libcurl; parsing a DAG file needs neither.
     from pypi_mirror.mirror import open_mirror
 
+    collect_rarely()
     return open_mirror(with_upstream_login(read_settings(configuration_path())))
 
 

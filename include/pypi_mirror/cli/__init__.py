@@ -17,6 +17,7 @@ from pypi_mirror.cli.interruption import Interrupted, handled_signals, interrupt
 from pypi_mirror.cli.output import lasting_output, use_file, warn
 from pypi_mirror.cli.parser import VerbParser, add_common_options
 from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
+from pypi_mirror.memory import collect_rarely
 from pypi_mirror.settings.locate import configuration_path
 
 # One module each, in the order in which help shows them, with what help says of it.
@@ -73,15 +74,14 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    """Import what the verb needs; a collector that looks through ever more modules takes a quarter of it.
-
-    They stay until the end, so they are never looked through again, and forked processes share them.
+    """Import what the verb needs, which a collector that looks through ever more modules makes slower by a
+    quarter. Forked processes share them.
     """
     gc.disable()
     try:
         return _parser(words).parse_args(words)
     finally:
-        gc.freeze()
+        collect_rarely()
         gc.enable()
 
 

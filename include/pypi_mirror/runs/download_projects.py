@@ -1,10 +1,8 @@
 """Step 4: sync the projects of one batch. Any number of batches run at once, here or on other hosts."""
 
 import asyncio
-import gc
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pypi_mirror.changes.upstream_state import note_as_of
@@ -88,9 +86,8 @@ def download_projects(
     recorder = _Recorder(on_progress, limit)
 
     def sync(planned: list[PlannedProject], should_stop: Callable[[], str | None]) -> None:
-        with _rare_collections():
-            downloads = watch.pause is None
-            asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, keep_lease, downloads))
+        downloads = watch.pause is None
+        asyncio.run(_run(mirror, run, planned, sharers, should_stop, recorder, keep_lease, downloads))
 
     if watch.pause is None:
         try:
@@ -157,18 +154,6 @@ def _begin_again(mirror: Mirror, run_id: int, batch: int, *, may_download: bool,
     if again and (reason := limit.reached(mirror.ledger.plan.failed(run_id, batch))) is not None:
         raise RunStopped(reason)
     return limit
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """A batch holds many rows and tasks and makes few cycles: looking through them at the default threshold
-    of 700 new objects took a tenth of all CPU and freed nothing."""
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 async def _run(
