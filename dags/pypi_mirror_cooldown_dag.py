@@ -1,4 +1,4 @@
-"""The DAG ``pypi_mirror_cooldown``: wiring only, the work is done by ``pypi_mirror/runs/end_cooldown.py``."""
+"""The DAG ``pypi_mirror_cooldown``: wiring only, the work is done by ``pypi_mirror/runs/publish_due.py``."""
 
 from datetime import timedelta
 
@@ -38,7 +38,7 @@ def pypi_mirror_cooldown() -> None:
         execution_timeout=LONGEST_TASK,
         outlets=[CHANGES],
     )
-    def end_cooldown() -> int:
+    def publish_due() -> int:
         """List the files that are due; return of how many projects. Skipped while another run is at work."""
         from mirror_airflow.cooldown_run import end_due
         from mirror_airflow.pages_asset import update_pages_asset
@@ -49,7 +49,7 @@ def pypi_mirror_cooldown() -> None:
             update_pages_asset(mirror, context)
             return projects
 
-    end_cooldown()
+    publish_due()
 
 
 pypi_mirror_cooldown()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import venv
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import Final
@@ -16,7 +17,6 @@ import requests
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from rich.console import Console
-from rich.filesize import decimal
 
 from local_stack.airflow_api import AirflowApi
 from local_stack.bring_up import DAG_ID, Running, bring_up, index_from_here
@@ -29,10 +29,11 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.progress import progress
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import pip_conf
 from pypi_mirror.webserver.maps import JSON_TYPE
-from pypi_mirror.wording import count
+from pypi_mirror.wording import count, size
 
 # It brings dependencies along, one of them compiled.
 SAMPLE_PACKAGE = "flask"
@@ -65,9 +66,10 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
         console.print(f"Airflow runs {DAG_ID}, {run_id}; its UI is at {running.airflow_url}")
         state = watch(
             running.api,
-            mirror.ledger,
             dag_id=DAG_ID,
             run_id=run_id,
+            progress=partial(progress, mirror),
+            holder=mirror.ledger.lease.holder,
             console=console,
             check=stack.require_alive,
         )
@@ -126,8 +128,8 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
 def _print(
     run: Run, totals: Totals, installed: Installed | None, settings: Settings, console: Console
 ) -> None:
-    held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {decimal(totals.bytes)}"
-    left_out = f"{count(totals.dropped_files, 'file')} and saved {decimal(totals.dropped_bytes)}"
+    held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {size(totals.bytes)}"
+    left_out = f"{count(totals.dropped_files, 'file')} and saved {size(totals.dropped_bytes)}"
     lines = [
         f"The mirror holds {held}.",
         f"The filters left out {left_out}.",
@@ -145,7 +147,7 @@ def _print(
 def _changes(run: Run, outcome: Outcome) -> str:
     tally = outcome.tally
     done = (
-        f"{count(tally.files_downloaded, 'file')} downloaded ({decimal(tally.bytes_downloaded)}), "
+        f"{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
         f"{count(tally.projects_done, 'project')} synced, {tally.projects_removed:,} removed"
     )
     if run.state is RunState.PAUSED:

@@ -36,10 +36,10 @@ def cooldown_page(configuration: Configuration) -> str:
 def end_due(mirror: "Mirror", run_id: str) -> int:
     """List what is due; return of how many projects. Raises AirflowSkipException where nothing is to do."""
     from mirror_airflow.task_log import require_success
-    from pypi_mirror.runs.end_cooldown import end_cooldown
+    from pypi_mirror.runs.publish_due import publish_due
 
     try:
-        outcome = end_cooldown(mirror, cooldown_label(run_id))
+        outcome = publish_due(mirror, cooldown_label(run_id))
     except MirrorBusy as busy:
         raise AirflowSkipException(f"{busy}; the next run lists what is due") from busy
     if outcome is None:

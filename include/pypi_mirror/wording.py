@@ -1,15 +1,29 @@
-"""Numbers, sizes and times in plain English, as every face of the project says them."""
+"""Numbers, sizes and times in plain English, as every face of the project says them.
 
+``browser/wording.js`` writes the same in browsers; ``tests/test_wording.py`` compares the two.
+"""
+
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 _UNITS: Final = ("bytes", "kB", "MB", "GB", "TB", "PB")
+_MINUTE: Final = 60
+_HOUR: Final = 3600
+_DAY: Final = 86_400
+# Below so many hours or days, the minutes or hours matter.
+_FEW: Final = 6
 
 
-def count(number: int, noun: str) -> str:
-    """``1 file``, ``12,345 files``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def count(number: int, noun: str, plural: str | None = None) -> str:
+    """``1 file``, ``12,345 files``, ``2 batches``."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def of(done: int, planned: int, noun: str) -> str:
+    """``3 of 12 files`` while some are to be done, else ``12 files``."""
+    return f"{done:,} of {count(planned, noun)}" if planned > done else count(done, noun)
 
 
 def some_of(names: Sequence[str], most: int = 10) -> str:
@@ -30,15 +44,29 @@ def size(number: int) -> str:
     return f"{value:.{digits}f} {_UNITS[unit]}"
 
 
-def duration(seconds: int) -> str:
-    """``40 s``, ``12 min``, ``3 h 2 min``, ``45 days``."""
-    minutes = seconds // 60
-    if minutes < 1:
-        return f"{seconds} s"
-    if minutes >= 2 * 24 * 60:
-        return f"{minutes // (24 * 60):,} days"
-    hours, minutes = divmod(minutes, 60)
-    return " ".join(f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min")) if number)
+def speed(bytes_a_second: float) -> str:
+    """``1.20 MB/s``."""
+    return f"{size(int(bytes_a_second))}/s"
+
+
+def percent(share: float) -> str:
+    """A share of 1, rounded down, so that 100% is all of it: ``40%``."""
+    return f"{math.floor(share * 100)}%"
+
+
+def duration(seconds: float) -> str:
+    """``40 seconds``, ``12 minutes``, ``3 hours 2 minutes``, ``45 days``: one unit, rounded down, and
+    the next one where the first is small.
+    """
+    if seconds < _MINUTE:
+        return count(max(0, int(seconds)), "second")
+    if seconds < _HOUR:
+        return count(int(seconds // _MINUTE), "minute")
+    large, small, noun, part = (
+        (_HOUR, _MINUTE, "hour", "minute") if seconds < 2 * _DAY else (_DAY, _HOUR, "day", "hour")
+    )
+    whole, rest = int(seconds // large), int(seconds % large // small)
+    return f"{count(whole, noun)} {count(rest, part)}" if whole < _FEW and rest else count(whole, noun)
 
 
 def moment(time: datetime) -> str:

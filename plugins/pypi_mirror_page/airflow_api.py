@@ -90,7 +90,7 @@ async def start_run(airflow: AirflowApi, projects: Sequence[NormalizedName], *, 
 
 
 async def start_cooldown_run(airflow: AirflowApi, *, note: str) -> dict[str, Any]:
-    """The same of the DAG that lists what is due or released."""
+    """The same of the DAG that lists what is due or lifted."""
     return await _start(airflow, COOLDOWN_DAG_ID, {}, note)
 
 

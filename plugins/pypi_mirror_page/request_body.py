@@ -35,7 +35,7 @@ class _HeldFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     filename: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
-class _Release(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _Lift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     files: Annotated[list[_HeldFile], msgspec.Meta(min_length=1, max_length=MOST_PROJECTS)]
     reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON)]
 
@@ -53,8 +53,8 @@ class Forgetting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Releasing:
-    """Files in cooldown as (project, filename), each once, and why they are released."""
+class Lifting:
+    """Files in cooldown as (project, filename), each once, and why their cooldown is lifted."""
 
     files: tuple[tuple[NormalizedName, str], ...]
     reason: str
@@ -71,14 +71,14 @@ async def _forgetting(request: Request) -> Forgetting:
     return Forgetting(projects=_normalized(body.projects), force=body.force)
 
 
-async def _releasing(request: Request) -> Releasing:
+async def _lifting(request: Request) -> Lifting:
     """``{"files": [{"project": "name", "filename": "name-1.0.tar.gz"}, …], "reason": "…"}``."""
-    body = await _decoded(request, _Release)
+    body = await _decoded(request, _Lift)
     reason = " ".join(body.reason.split())
     if not reason.isprintable() or not reason:
         raise _not_valid("the reason must be a line of text: it is kept with the files")
     files = dict.fromkeys((project_name(each.project), each.filename) for each in body.files)
-    return Releasing(files=tuple(files), reason=reason)
+    return Lifting(files=tuple(files), reason=reason)
 
 
 async def _nothing(request: Request) -> None:
@@ -88,7 +88,7 @@ async def _nothing(request: Request) -> None:
 
 NOTHING: Final = Depends(_nothing)
 Projects = Annotated[tuple[NormalizedName, ...], Depends(_named)]
-ReleaseFiles = Annotated[Releasing, Depends(_releasing)]
+LiftFiles = Annotated[Lifting, Depends(_lifting)]
 ForgetProjects = Annotated[Forgetting, Depends(_forgetting)]
 
 
@@ -115,7 +115,7 @@ async def _decoded(request: Request, shape: type[Shape]) -> Shape:
 
 _WANTED: Final[dict[type, str]] = {
     _Nothing: "{}",
-    _Release: f'{{"files": [1 to {MOST_PROJECTS} of {{"project", "filename"}}], "reason": text}}',
+    _Lift: f'{{"files": [1 to {MOST_PROJECTS} of {{"project", "filename"}}], "reason": text}}',
 }
 
 

@@ -235,7 +235,7 @@ def test_a_project_on_the_backlog_is_retried(browser: Browser, scene: Scene) -> 
     assert [e.text for e in browser.all("tbody th")] == ["tornado"]
 
 
-def test_a_file_in_cooldown_is_released_with_a_reason(browser: Browser, scene: Scene) -> None:
+def test_a_cooldown_is_lifted_with_a_reason(browser: Browser, scene: Scene) -> None:
     held = "requests-2.5-py3-none-any.whl"
     page = scene.directory / "web/simple/requests/index.html"
     browser.open()
@@ -250,7 +250,7 @@ def test_a_file_in_cooldown_is_released_with_a_reason(browser: Browser, scene: S
     browser.settle()
     browser.reads(held)
     browser.reads("in 6 days")
-    assert not browser.button("Release selected").is_enabled()
+    assert not browser.button("Lift selected").is_enabled()
     browser.one("#held").send_keys("flask")
     browser.reads("No file in cooldown has “flask” in its name or project.")
     browser.go("projects/requests")
@@ -265,15 +265,15 @@ def test_a_file_in_cooldown_is_released_with_a_reason(browser: Browser, scene: S
     browser.settle()
     browser.one(f'[aria-label="Select {held}"]').click()
     browser.screenshot("cooldown")
-    browser.button("Release 1 selected").click()
-    browser.reads("Release 1 file?", "dialog")
+    browser.button("Lift 1 selected").click()
+    browser.reads("Lift the cooldown of 1 file?", "dialog")
     for reason in ("", "  "):
         browser.one("#answer").send_keys(reason)
         browser.one('dialog button[value="yes"]').click()
         assert browser.all("dialog"), "a reason is required"
     browser.one("#answer").send_keys("fixes CVE-2026-1234")
     browser.one('dialog button[value="yes"]').click()
-    browser.reads("1 file is released and listed by the run")
+    browser.reads("Cooldown lifted: 1 file is listed by the run")
     run_id = browser.text("main .note[data-tone=good] a")
     assert scene.airflow.wait(run_id, "pypi_mirror_cooldown") == "success"
     assert held in page.read_text()

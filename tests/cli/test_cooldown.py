@@ -1,4 +1,4 @@
-"""``pypi-mirror cooldown``: what waits, releasing it, and listing what is due."""
+"""``pypi-mirror cooldown``: what waits, lifting it, and listing what is due."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.cli.process import CommandLine
 from tests.warehouse import Upload, Warehouse, Wheel, running
 
 
-def test_files_wait_are_released_with_a_reason_and_listed(
+def test_files_wait_are_lifted_with_a_reason_and_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from datetime import UTC, datetime, timedelta
@@ -48,7 +48,7 @@ def test_files_wait_are_released_with_a_reason_and_listed(
         assert "held      alpha-3.0-py3-none-any.whl" in out
         assert "1 of 3 files mirrored" in out
         assert "in cooldown: 2" in out
-        assert said("cooldown", "end") == (0, "No file is due.\n")
+        assert said("cooldown", "publish") == (0, "No file is due.\n")
         with pytest.raises(SystemExit):
             said("cooldown", "lift", "alpha", "--why", " ")
         assert "argument --why: empty: say why" in capsys.readouterr().err
@@ -56,11 +56,11 @@ def test_files_wait_are_released_with_a_reason_and_listed(
         assert code == 1
         assert "none of these files is in cooldown" in out
         code, out = said("cooldown", "lift", "alpha>=3", "--why", "fixes a hole")
-        assert (code, out.splitlines()[0]) == (0, "alpha-3.0-py3-none-any.whl: released")
+        assert (code, out.splitlines()[0]) == (0, "alpha-3.0-py3-none-any.whl: cooldown lifted")
         rows = {row["filename"]: row for row in json.loads(said("cooldown", "list", "--json")[1])}
         assert rows["alpha-3.0-py3-none-any.whl"]["reason"] == "fixes a hole"
-        assert rows["alpha-2.0-py3-none-any.whl"]["released_by"] is None
-        code, out = said("cooldown", "end")
+        assert rows["alpha-2.0-py3-none-any.whl"]["lifted_by"] is None
+        code, out = said("cooldown", "publish")
         assert code == 0
         assert "1 project synced" in out
         assert listed() == ["1.0", "3.0"]

@@ -44,5 +44,5 @@ def test_it_runs_where_files_wait(tmp_path: Path, cooldown: str, cron: str) -> N
     (tmp_path / "mirror.conf").write_text(f"{conf}{cooldown}\n")
     found = in_airflow(tmp_path, DESCRIBE)
     assert (found["errors"], found["imported"]) == ({}, [])
-    assert (found["timetable"], found["runs"], found["tasks"]) == (cron, 1, ["end_cooldown"])
+    assert (found["timetable"], found["runs"], found["tasks"]) == (cron, 1, ["publish_due"])
     assert ("by hand only" if cron == "None" else cron) in found["doc"]

@@ -30,10 +30,10 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 def test_a_line_says_how_far_how_fast_and_how_long(said: pytest.LogCaptureFixture) -> None:
     scene = Scene(700)
     scene.after(10, projects=70, more=25_000_000)
-    assert said.messages == ["70 of 700 projects done, 25.0 MB received, 2.50 MB a second, about 1:30 left"]
+    assert said.messages == ["70 of 700 projects done, 25.0 MB received, 2.50 MB/s, about 1 minute left"]
     said.clear()
     scene.after(5, projects=0, more=50_000_000)
-    assert said.messages == ["70 of 700 projects done, 75.0 MB received, 10.0 MB a second, about 2:15 left"]
+    assert said.messages == ["70 of 700 projects done, 75.0 MB received, 10.0 MB/s, about 2 minutes left"]
 
 
 def test_the_lines_do_not_flood_the_log(said: pytest.LogCaptureFixture) -> None:
@@ -48,12 +48,12 @@ def test_one_large_file_is_seen_to_go_on(said: pytest.LogCaptureFixture) -> None
     scene.after(5, more=1_000_000_000)
     scene.after(5, more=2_000_000_000)
     assert said.messages == [
-        "0 of 1 project done, 1.00 GB received, 200 MB a second",
-        "0 of 1 project done, 3.00 GB received, 400 MB a second",
+        "0 of 1 project done, 1.00 GB received, 200 MB/s",
+        "0 of 1 project done, 3.00 GB received, 400 MB/s",
     ]
 
 
 def test_hours_are_said_as_hours(said: pytest.LogCaptureFixture) -> None:
     scene = Scene(1_010)
     scene.after(50, projects=10)
-    assert said.messages[-1].endswith("about 1:23:20 left")
+    assert said.messages[-1].endswith("about 1 hour 23 minutes left")

@@ -57,7 +57,7 @@ def test_when_a_file_was_seen_first_stands_until_it_is_decided(ledger: Ledger) -
     assert ledger.held_files.due(100, 10) == []
 
 
-def test_due_is_what_waited_long_enough_or_was_released_and_no_other_run_does(ledger: Ledger) -> None:
+def test_due_is_what_waited_long_enough_or_was_lifted_and_no_other_run_does(ledger: Ledger) -> None:
     run, results = begin(ledger, plan=[planned("failed")])
     results.record([failed(planned("failed"))])
     names = ("due", "failed", "later", "lifted")

@@ -1,45 +1,52 @@
 import io
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 from rich.console import Console
 
 from local_stack import watch as watching
 from local_stack.airflow_api import AirflowSilent, Task
-from local_stack.watch import Speed, View, clock, watch
+from local_stack.layout import CHECKOUT
+from local_stack.watch import View, clock, watch
 from pypi_mirror.errors import MirrorBusy
-from pypi_mirror.ledger.plan import Progress
-from pypi_mirror.model import Tally
+from pypi_mirror.observing.progress import Phase, RunProgress
+from tests.observing.figures import PROGRESS
 
 
-def progress(done: int, planned: int = 40, size: int = 0, failed: int = 0) -> Progress:
-    tally = Tally(projects_done=done, projects_failed=failed, files_downloaded=done, bytes_downloaded=size)
-    return Progress(planned=planned, batches=4, batches_done=done // 10, tally=tally)
+def progress(done: int, planned: int = 40, size: int = 0, failed: int = 0, **others: Any) -> RunProgress:
+    return replace(
+        PROGRESS,
+        label="a run",
+        phase=Phase.FETCHING,
+        planned=planned,
+        done=done,
+        failed=failed,
+        files=done,
+        planned_files=planned,
+        bytes=size,
+        planned_bytes=10_000,
+        bytes_a_second=None,
+        seconds_left=None,
+        **others,
+    )
 
 
 class Ledger:
-    """The three calls of the ledger that are used, with what each look sees."""
+    """What each look sees of the run under way, and which run has the mirror."""
 
-    def __init__(self, looks: Sequence[Progress | None], busy: MirrorBusy | None = None) -> None:
+    def __init__(self, looks: Sequence[RunProgress | None], busy: MirrorBusy | None = None) -> None:
         self._busy = busy
         self._looks = list(looks)
-        self.runs = self
-        self.plan = self
-        self.lease = self
-        self.id = 7
 
     def holder(self) -> MirrorBusy | None:
         return self._busy
 
-    def labelled(self, label: str) -> "Ledger | None":
-        assert label == "a run"
-        self.look = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
-        return None if self.look is None else self
-
-    def progress(self, run_id: int) -> Progress | None:
-        assert run_id == 7
-        return self.look
+    def progress(self) -> RunProgress | None:
+        return self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
 
 
 class Api:
@@ -71,9 +78,10 @@ def run(api: Api, ledger: Ledger, *, terminal: bool = False) -> tuple[str, str]:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
     state = watch(
         api,  # type: ignore[arg-type]
-        ledger,  # type: ignore[arg-type]
         dag_id="pypi_mirror",
         run_id="a run",
+        progress=ledger.progress,
+        holder=ledger.holder,
         console=console,
         check=lambda: None,
     )
@@ -87,14 +95,15 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_a_run_is_shown_until_it_ends(terminal: bool) -> None:
+def test_a_run_is_shown_until_it_ends(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SAY_EVERY", 0)
     api = Api(["queued", "running", "running", "failed"])
-    ledger = Ledger([None, progress(0), progress(20, size=5000), progress(38, failed=2, size=9000)])
+    ledger = Ledger([None, progress(0), progress(20, failed=2, size=5000)])
     state, shown = run(api, ledger, terminal=terminal)
     assert state == "failed"
-    assert "projects 40/40" in shown
-    assert "9.0 kB" in shown
-    assert "2 failed" in shown
+    if not terminal:
+        assert "download_projects downloads files; 22 of 40 projects, 2 failed, 20 of 40 files" in shown
+    assert "0:00  the run has failed" in shown
 
 
 def test_without_a_terminal_there_are_plain_lines_at_every_change() -> None:
@@ -102,7 +111,15 @@ def test_without_a_terminal_there_are_plain_lines_at_every_change() -> None:
     _, shown = run(api, Ledger([None, progress(10), progress(40)]))
     assert "\x1b" not in shown
     assert "download_projects" in shown.splitlines()[0]
-    assert "success" in shown.splitlines()[-1]
+    assert "the run has succeeded" in shown.splitlines()[-1]
+
+
+def test_between_two_tasks_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api(["running", "running", "running", "success"])
+    tasks = iter([api.tasks("", "", states=("running",)), (), api.tasks("", "", states=("running",)), ()])
+    monkeypatch.setattr(api, "tasks", lambda *_, **__: next(tasks))
+    _, shown = run(api, Ledger([progress(10)]))
+    assert len(shown.splitlines()) == 2
 
 
 def test_a_task_that_is_tried_again_says_why_and_when() -> None:
@@ -129,30 +146,40 @@ def test_a_dead_part_of_the_stack_ends_the_watch() -> None:
     with pytest.raises(RuntimeError):
         watch(
             Api(["running"]),  # type: ignore[arg-type]
-            Ledger([progress(1)]),  # type: ignore[arg-type]
             dag_id="pypi_mirror",
             run_id="a run",
+            progress=lambda: progress(1),
+            holder=lambda: None,
             console=Console(file=io.StringIO()),
             check=check,
         )
 
 
-def test_rate_and_time_left_come_from_what_was_seen() -> None:
-    speed = Speed()
-    assert speed.rate(100.0, 0) == 0.0
-    assert speed.rate(110.0, 5000) == 500.0
-    # The slow start is forgotten after a while.
-    assert speed.rate(124.0, 33_000) == 2000.0
-    assert speed.left(100.0, 0, 40) is None
-    assert speed.left(110.0, 10, 40) == 30.0
-    assert speed.left(120.0, 40, 40) is None
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (None, "fetch_changelog"),
+        (progress(0, planned=0), "fetch_changelog"),
+        (progress(10, size=2000), "fetch_changelog; 10 of 40 projects, 10 of 40 files, 2.00 kB of 10.0 kB"),
+        (
+            replace(progress(40, size=12_000), bytes_a_second=1_000.0, seconds_left=65),
+            "fetch_changelog; 40 projects, 40 files, 12.0 kB, 1.00 kB/s, about 1 minute left",
+        ),
+        (
+            replace(progress(0), phase=Phase.READING, pages=1_200, pages_read=3, failed=1, seconds_left=7),
+            "fetch_changelog; 3 of 1,200 pages, 1 failed, about 7 seconds left",
+        ),
+        (replace(progress(40), phase=Phase.PUBLISHING), "fetch_changelog"),
+    ],
+)
+def test_a_line_says_what_there_is_to_say(seen: RunProgress | None, said: str) -> None:
+    assert View(tasks=("fetch_changelog",), run=seen, elapsed=5).line() == f"0:05  {said}"
 
 
-def test_a_line_says_what_there_is_to_say() -> None:
-    view = View(tasks=("download_projects",), progress=progress(10, size=2000), rate=1000, left=65, elapsed=5)
-    assert view.line() == (
-        "0:05  download_projects · batches 1/4 · projects 10/40 · 10 files · 2.0 kB · 1.0 kB/s · 1:05 left"
-    )
+def test_it_is_said_what_each_task_of_the_dag_does() -> None:
+    text = (CHECKOUT / "dags" / "pypi_mirror_dag.py").read_text()
+    tasks = {*re.findall(r"@task\b.*?def (\w+)", text, re.DOTALL), *re.findall(r'task_id="(\w+)"', text)}
+    assert tasks == set(watching.DOES)
 
 
 @pytest.mark.parametrize(("seconds", "shown"), [(0, "0:00"), (61.9, "1:01"), (3723, "1:02:03")])

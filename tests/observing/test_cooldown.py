@@ -12,7 +12,7 @@ from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.paging import BadKey
 from pypi_mirror.observing.projects import project
 from pypi_mirror.policy import Policy
-from pypi_mirror.runs.end_cooldown import lift_named
+from pypi_mirror.runs.publish_due import lift_named
 from tests.runs.bench import Bench, MakeBench
 from tests.runs.test_cooldown import DAY, cooldown, upload
 
@@ -70,13 +70,13 @@ def test_a_search_by_project_or_file(made: Bench, query: str, found: int) -> Non
         assert len(pages(mirror, 50, query)) == found
 
 
-def test_who_released_a_file_and_why(made: Bench) -> None:
+def test_who_lifted_the_cooldown_of_a_file_and_why(made: Bench) -> None:
     with made.open() as mirror:
         lift_named(mirror, [(NormalizedName("beta-b"), DUE_LAST)], by="Ada", why="fixes a hole")
         last = pages(mirror, 50)[-1]
         (explained,) = explain(mirror, NormalizedName("beta-b")).files
-    assert (last.filename, last.released_by, last.reason) == (DUE_LAST, "Ada", "fixes a hole")
-    assert last.released_at is not None
+    assert (last.filename, last.lifted_by, last.reason) == (DUE_LAST, "Ada", "fixes a hole")
+    assert last.lifted_at is not None
     assert (explained.state, explained.mirrored) == (FileState.HELD, True)
 
 

@@ -110,9 +110,11 @@ def held(bench: Bench) -> HeldRow:
         return next(mirror.ledger.held_files.all())
 
 
-def test_a_file_is_released_with_who_and_why_and_listed_by_a_run(own_mirror: Bench, client: Client) -> None:
+def test_a_cooldown_is_lifted_with_who_and_why_and_a_run_lists_the_file(
+    own_mirror: Bench, client: Client
+) -> None:
     asked = {"files": [{"project": "Good_1", "filename": HELD}] * 2, "reason": "  fixes\n a hole "}
-    answer = client("user").post(f"{PAGE}/api/cooldown/release", json=asked)
+    answer = client("user").post(f"{PAGE}/api/cooldown/lift", json=asked)
     assert answer.status_code == 200, answer.text
     row = held(own_mirror)
     assert (row.lifted_by, row.lifted_why) == ("the user", "fixes a hole")
@@ -123,24 +125,24 @@ def test_a_file_is_released_with_who_and_why_and_listed_by_a_run(own_mirror: Ben
     assert (shown["run"]["run_id"], shown["run"]["dag_id"]) == (run.run_id, "pypi_mirror_cooldown")
     assert shown["run"]["link"].startswith("dags/pypi_mirror_cooldown/runs/manual__")
     event, owner, dag_id, facts = newest_record()
-    assert (event, owner, dag_id) == ("pypi_mirror.cooldown_release", "the user", "pypi_mirror")
+    assert (event, owner, dag_id) == ("pypi_mirror.cooldown_lift", "the user", "pypi_mirror")
     assert facts == {"projects": ["good-1"], "count": 1, "files": [HELD], "reason": "fixes a hole"}
 
 
-def test_what_is_not_in_cooldown_is_not_released(own_mirror: Bench, client: Client) -> None:
+def test_what_is_not_in_cooldown_is_not_lifted(own_mirror: Bench, client: Client) -> None:
     other = "good_0-1.0-py3-none-any.whl"
     files = [{"project": "good-1", "filename": HELD}, {"project": "good-0", "filename": other}]
-    answer = client("user").post(f"{PAGE}/api/cooldown/release", json={"files": files, "reason": "urgent"})
+    answer = client("user").post(f"{PAGE}/api/cooldown/lift", json={"files": files, "reason": "urgent"})
     assert f"not in cooldown, or no longer: {other}" in problem(answer, 409, "mirror-error")
     assert held(own_mirror).lifted_at is None
 
 
-def test_a_release_that_airflow_starts_no_run_for_says_so(own_mirror: Bench, client: Client) -> None:
+def test_a_lifted_cooldown_that_airflow_starts_no_run_for_says_so(own_mirror: Bench, client: Client) -> None:
     asked = {"files": [{"project": "good-1", "filename": HELD}], "reason": "urgent"}
     with dag("pypi_mirror_cooldown", is_stale=True):
-        answer = client("user").post(f"{PAGE}/api/cooldown/release", json=asked)
+        answer = client("user").post(f"{PAGE}/api/cooldown/lift", json=asked)
     detail = problem(answer, 404, "airflow-refused")
-    assert detail.startswith("1 file released, to be listed by the next run; none could be started now: ")
+    assert detail.startswith("cooldown lifted, and the next run lists 1 file; none could be started now: ")
     assert held(own_mirror).lifted_by == "the user"
 
 
@@ -163,9 +165,9 @@ FILES = f'"files": [{{"project": "good-1", "filename": "{HELD}"}}]'
         '{"files": [{"project": "../etc", "filename": "a"}], "reason": "urgent"}',
     ],
 )
-def test_a_release_without_files_or_a_reason_is_refused(body: str, mirror: Bench, client: Client) -> None:
+def test_lifting_without_files_or_a_reason_is_refused(body: str, mirror: Bench, client: Client) -> None:
     answer = client("user").post(
-        f"{PAGE}/api/cooldown/release", content=body, headers={"Content-Type": "application/json"}
+        f"{PAGE}/api/cooldown/lift", content=body, headers={"Content-Type": "application/json"}
     )
     problem(answer, 422, "not-valid")
     assert held(mirror).lifted_at is None

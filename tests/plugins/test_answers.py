@@ -125,7 +125,7 @@ def test_tombstones(get: Any) -> None:
 def test_files_in_cooldown(get: Any) -> None:
     (file,) = get("cooldown")["items"]
     assert set(file) == names(HeldFile)
-    assert (file["project"], file["filename"], file["released_by"]) == ("good-1", HELD, None)
+    assert (file["project"], file["filename"], file["lifted_by"]) == ("good-1", HELD, None)
     assert is_recent(file["due_at"])
     assert file["size"] > 0
     assert get("cooldown?query=good_1")["items"] == [file]

@@ -8,7 +8,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("mirror")]
 
 # What gets through is told that the body is not valid: it was read.
 THROUGH = 422
-ACTIONS = ["/api/runs", "/api/sync", "/api/backlog/retry", "/api/backlog/forget", "/api/cooldown/release"]
+ACTIONS = ["/api/runs", "/api/sync", "/api/backlog/retry", "/api/backlog/forget", "/api/cooldown/lift"]
 
 
 @pytest.mark.parametrize("path", ACTIONS)

@@ -53,7 +53,7 @@ CASES: list[tuple[str, float | None, Context, int | None]] = [
     ("without an upload time, seen before", None, Context(seen={NAME: NOW - WAIT}), None),
     ("of an upload time that is none", None, Context(seen={NAME: NOW}), NOW + WAIT),
     ("listed already", NOW, Context(listed=frozenset({NAME})), None),
-    ("released by a person", NOW, Context(lifted=frozenset({NAME})), None),
+    ("lifted by a person", NOW, Context(lifted=frozenset({NAME})), None),
 ]  # fmt: skip
 
 

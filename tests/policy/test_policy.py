@@ -1,13 +1,18 @@
 """The filters, composed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.utils import NormalizedName, canonicalize_name
 
+from pypi_mirror.demands.demand import Demand
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.packages import ReleaseRule
-from pypi_mirror.policy import Decision, DroppedFile
+from pypi_mirror.policy import Decision, DroppedFile, Policy
+from pypi_mirror.policy.filter import Filter
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.releases_keep_latest import KeptOfProject, NewestReleases
 from tests.policies import policy
 
 FOO, BAR = canonicalize_name("foo"), canonicalize_name("bar")
@@ -202,3 +207,30 @@ def test_every_file_is_on_one_side_in_the_pages_order(filenames: list[str]) -> N
     assert [f for f in whole.files if f in decision.kept] == list(decision.kept)
     assert sorted([*decision.kept, *dropped], key=repr) == sorted(whole.files, key=repr)
     assert selector.decide(whole) == decision
+
+
+ASKED = Demand(project=FOO, specifier="<1", place="requirements.txt:3")
+OLDER = ReleaseRule(project=FOO, specifier="<1")
+
+
+@pytest.mark.parametrize(
+    ("rule", "setting"),
+    [
+        (AllowedPackages(packages=(OLDER,)), "[allowlist] packages"),
+        (AllowedPackages(requirements=("r.txt",), demands=(ASKED,)), "[allowlist] requirements"),
+        (
+            AllowedPackages(packages=(OLDER,), requirements=("r.txt",), demands=(ASKED,)),
+            "[allowlist] packages and [allowlist] requirements",
+        ),
+        (NewestReleases(keep_latest=1), "[releases] keep-latest"),
+        (
+            NewestReleases(keep_latest_package=(KeptOfProject(project=FOO, number=1),)),
+            "[releases] keep-latest-package",
+        ),
+    ],
+)
+def test_of_a_filter_with_several_options_the_one_is_named_that_decides(rule: Filter, setting: str) -> None:
+    found = Policy(rule).refusals(page("foo-2.0-py3-none-any.whl", "foo-3.0-py3-none-any.whl"))
+    [refusal] = found["foo-2.0-py3-none-any.whl"]
+    assert refusal.setting == setting
+    assert setting in refusal.reason

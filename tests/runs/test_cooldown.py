@@ -17,10 +17,10 @@ from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.runs.audit import AuditRequest
 from pypi_mirror.runs.audit import audit as run_audit
 from pypi_mirror.runs.download_projects import download_projects
-from pypi_mirror.runs.end_cooldown import end_cooldown, lift, lift_named
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.hand_over import hand_over
 from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.publish_due import lift, lift_named, publish_due
 from pypi_mirror.runs.rebuild_index import rebuild_index
 from pypi_mirror.runs.report import Report, report
 from tests.runs.audit import audit, compare
@@ -51,7 +51,7 @@ def light(made: Bench) -> Report | None:
     made.runs += 1
     made.server.requests.reset()
     with made.open() as mirror:
-        found = end_cooldown(mirror, f"light {made.runs}")
+        found = publish_due(mirror, f"light {made.runs}")
     assert made.server.requests.count("page") == made.server.requests.count("file") == 0
     assert made.server.requests.count() <= 1
     return found
@@ -173,7 +173,7 @@ def test_a_held_file_that_upstream_removes_is_never_listed(made: Bench) -> None:
     assert made.listed("alpha") == [OLD]
 
 
-def test_a_person_releases_a_file(made: Bench) -> None:
+def test_a_person_lifts_the_cooldown_of_a_file(made: Bench) -> None:
     made.sync()
     with made.open() as mirror:
         lift(mirror, list(mirror.ledger.held_files.all()), by="Ada", why="fixes a hole")
@@ -181,13 +181,13 @@ def test_a_person_releases_a_file(made: Bench) -> None:
     assert made.listed("alpha") == [OLD, NEW]
 
 
-def test_files_are_released_by_name_all_or_none(made: Bench) -> None:
+def test_a_cooldown_is_lifted_by_name_of_all_or_none(made: Bench) -> None:
     upload(made, "3.0")
     made.sync()
     newest = "alpha-3.0-py3-none-any.whl"
     project = NormalizedName("alpha")
     with made.open() as mirror:
-        with pytest.raises(MirrorError, match=rf"not in cooldown, or no longer: {OLD}; nothing was released"):
+        with pytest.raises(MirrorError, match=rf"not in cooldown, or no longer: {OLD}; nothing was lifted"):
             lift_named(mirror, [(project, NEW), (project, OLD)], by="Ada", why="fixes a hole")
         assert {row.lifted_at for row in mirror.ledger.held_files.all()} == {None}
         lift_named(mirror, [(project, newest)], by="Ada", why="fixes a hole")
@@ -198,7 +198,7 @@ def test_files_are_released_by_name_all_or_none(made: Bench) -> None:
     assert list(held(made)) == [NEW]
 
 
-def test_what_is_released_while_its_project_is_synced_stays_released(made: Bench) -> None:
+def test_what_is_lifted_while_its_project_is_synced_stays_lifted(made: Bench) -> None:
     made.sync()
     with made.open() as mirror:
         before = mirror.ledger.held_files.of([NormalizedName("alpha")])

@@ -15,7 +15,7 @@ from typing import Final
 from pypi_mirror import __version__
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.cli.output import lasting_output, use_file, warn
-from pypi_mirror.cli.parser import VerbParser, add_common_options
+from pypi_mirror.cli.parser import VerbParser, add_configuration_option
 from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
 from pypi_mirror.memory import collect_rarely
 from pypi_mirror.settings.locate import configuration_path
@@ -29,7 +29,7 @@ _VERBS: Final = {
     "list": "list the files that the mirror carries, with licence, size and SHA-256",
     "lock": "change the addresses in a lock file to this mirror's",
     "backlog": "list, retry or forget the projects that are behind",
-    "cooldown": "list the files that wait, and release them",
+    "cooldown": "list the new files that wait, and let some in early",
     "audit": "find damage in the mirror and repair it",
     "config": "check the configuration",
     "ledger": "upgrade the ledger, back it up, or rebuild a lost one",
@@ -94,7 +94,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of the verb in ``words``, or one that lists all verbs: what a verb needs takes longer to
     import than most of them take to run."""
     common = argparse.ArgumentParser(add_help=False)
-    add_common_options(common)
+    add_configuration_option(common)
     parser = VerbParser(
         prog="pypi-mirror",
         description="Keep a PyPI mirror in sync and serve it with nginx.",
@@ -104,6 +104,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
             "pypi-mirror status -c mirror.conf          # show how complete and how current it is",
         ),
     )
+    parser.set_defaults(verbose=False)
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     if words and words[0] in _VERBS:

@@ -12,13 +12,14 @@ from typing import Any, Final
 from pypi_mirror.audit.findings import AuditCoverage, AuditReport, Kind
 from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.output import warn
+from pypi_mirror.cli.parser import add_verbose_option
 from pypi_mirror.cli.sync import ended, print_clock, project_name
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.run_label import shown_label
 from pypi_mirror.runs.audit import AuditRequest, audit
 from pypi_mirror.settings.read import read_settings
-from pypi_mirror.wording import count, moment_of, size
+from pypi_mirror.wording import count, moment_of, percent, size
 
 _SHOWN: Final = 50
 _ASKED_AGAIN: Final = 5.0
@@ -55,6 +56,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait", action="store_true", help="wait for the run that has the mirror, if one has"
     )
+    add_verbose_option(parser, "log a line for each finding")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument(
         "projects", nargs="*", type=project_name, metavar="PROJECT", help="only these, completely"
@@ -162,7 +164,8 @@ def _print_lacking(report: AuditReport) -> None:
 def _coverage(coverage: AuditCoverage, *, dry_run: bool) -> list[str]:
     if coverage.oldest is None:
         return ["The mirror is empty."]
-    shares = f"{coverage.share_of_projects:.1%} of the projects, {coverage.share_of_bytes:.1%} of the bytes"
+    projects, bytes_ = percent(coverage.share_of_projects), percent(coverage.share_of_bytes)
+    shares = f"{projects} of the projects, {bytes_} of the bytes"
     oldest = (
         "some were never checked" if coverage.oldest == 0 else f"oldest check: {moment_of(coverage.oldest)}"
     )

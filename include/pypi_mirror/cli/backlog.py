@@ -11,7 +11,7 @@ from typing import Any
 from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.output import say
-from pypi_mirror.cli.parser import add_common_options
+from pypi_mirror.cli.parser import add_actions
 from pypi_mirror.cli.status import next_try
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.ledger.backlog import BacklogEntry
@@ -33,37 +33,30 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
             "pypi-mirror backlog forget flask       # take one off that the filters no longer select",
         ),
     )
-    parser.set_defaults(run=_run_list, projects=[])
-    parser.add_argument("--json", action="store_true", help="list as JSON")
-    # Options may stand before or behind the action; behind it, they have no default that would win.
-    behind = argparse.ArgumentParser(add_help=False)
-    add_common_options(behind, defaults=False)
-    actions = parser.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser(
-        "list",
-        parents=[behind],
+    listing, add_action = add_actions(
+        parser,
+        _run_list,
         help="what is behind, why, and when it is retried",
         examples=("pypi-mirror backlog list flask --json",),
     )
-    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
-    retry = actions.add_parser(
+    retry = add_action(
         "retry",
-        parents=[behind],
+        _run_retry,
         help="have the next sync retry them, parked ones too",
         examples=("pypi-mirror backlog retry --all",),
     )
-    forget = actions.add_parser(
+    forget = add_action(
         "forget",
-        parents=[behind],
+        _run_forget,
         help="take them off the backlog",
         examples=("pypi-mirror backlog forget flask",),
     )
     forget.add_argument(
         "--force", action="store_true", help="also what the filters select: it stays behind upstream"
     )
-    for action, run in ((listing, _run_list), (retry, _run_retry), (forget, _run_forget)):
+    for action in (listing, retry, forget):
         action.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="only these")
-        action.set_defaults(run=run, usage_error=action.error)
+        action.set_defaults(usage_error=action.error)
     for action in (retry, forget):
         action.add_argument("--all", action="store_true", help="every project of the backlog")
 

@@ -1,4 +1,4 @@
-"""``pypi-mirror cooldown``: the files that wait, and releasing them."""
+"""``pypi-mirror cooldown``: the files in cooldown, and lifting it."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.label import new_label
 from pypi_mirror.cli.output import say
-from pypi_mirror.cli.parser import add_common_options
+from pypi_mirror.cli.parser import add_actions, add_verbose_option
 from pypi_mirror.cli.sync import ended, who
 from pypi_mirror.cli.sync_report import print_report
 from pypi_mirror.errors import MirrorError
@@ -18,7 +18,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.packages import ReleaseRule, parse_blocked_package
 from pypi_mirror.options.parsers import BadValue
 from pypi_mirror.policy.roots import Roots
-from pypi_mirror.runs.end_cooldown import end_cooldown, lift
+from pypi_mirror.runs.publish_due import lift, publish_due
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, moment_of
 
@@ -30,25 +30,19 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         examples=(
             "pypi-mirror cooldown                                     # which files wait, and until when",
             'pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',
-            "pypi-mirror cooldown end                                 # list now what is due",
+            "pypi-mirror cooldown publish                             # put on their pages now what is due",
         ),
     )
-    parser.set_defaults(run=_run_list, packages=[])
-    parser.add_argument("--json", action="store_true", help="list as JSON")
-    behind = argparse.ArgumentParser(add_help=False)
-    add_common_options(behind, defaults=False)
-    actions = parser.add_subparsers(metavar="ACTION")
-    listing = actions.add_parser(
-        "list",
-        parents=[behind],
-        help="which files wait, and until when",
+    listing, add_action = add_actions(
+        parser,
+        _run_list,
+        help="which files are in cooldown, and until when",
         examples=("pypi-mirror cooldown list requests --json",),
     )
-    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
-    lifting = actions.add_parser(
+    lifting = add_action(
         "lift",
-        parents=[behind],
-        help="release files before they are due; the next run lists them",
+        _run_lift,
+        help="have the next run list files before they are due",
         examples=('pypi-mirror cooldown lift "requests==2.33" --why "fixes CVE-2026-1"',),
     )
     lifting.add_argument(
@@ -58,22 +52,21 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="the reason, kept with the file until it is listed, and logged",
     )
-    ending = actions.add_parser(
-        "end",
-        parents=[behind],
-        help="list the files that are due, as [cooldown] cron does",
-        examples=("pypi-mirror cooldown end",),
+    publishing = add_action(
+        "publish",
+        _run_publish,
+        help="put the files that are due on their pages now, as [cooldown] cron does",
+        examples=("pypi-mirror cooldown publish",),
     )
-    for action, run, number in ((listing, _run_list, "*"), (lifting, _run_lift, "+")):
+    add_verbose_option(publishing, "log a line for each project")
+    for action, number in ((listing, "*"), (lifting, "+")):
         action.add_argument(
-            "packages",
+            "projects",
             nargs=number,
             type=_rule,
             metavar="PROJECT",
             help="a project, or releases of it (requests, requests==2.33)",
         )
-        action.set_defaults(run=run)
-    ending.set_defaults(run=_run_end)
 
 
 def _rule(text: str) -> ReleaseRule:
@@ -92,7 +85,7 @@ def _reason(text: str) -> str:
 
 def _run_list(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
-        rows = _chosen(mirror, arguments.packages)
+        rows = _chosen(mirror, arguments.projects)
         if arguments.json:
             print(json.dumps([_document(row) for row in rows], indent=1))
             return 0
@@ -105,23 +98,23 @@ def _run_list(arguments: argparse.Namespace) -> int:
 
 def _run_lift(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
-        rows = [row for row in _chosen(mirror, arguments.packages) if row.lifted_at is None]
+        rows = [row for row in _chosen(mirror, arguments.projects) if row.lifted_at is None]
         if not rows:
             raise MirrorError(
                 "none of these files is in cooldown; `pypi-mirror cooldown list` shows those that are"
             )
         lift(mirror, rows, by=who(), why=arguments.why)
         for row in rows:
-            say(f"{row.filename}: released")
-        released = f"{count(len(rows), 'file')} released"
-        print(f"{released}: `pypi-mirror cooldown end` lists them now, or the next run does.")
+            say(f"{row.filename}: cooldown lifted")
+        lifted = f"{count(len(rows), 'file')} lifted"
+        say(f"{lifted}, to be listed by the next run; `pypi-mirror cooldown publish` does it at once.")
     return 0
 
 
-def _run_end(arguments: argparse.Namespace) -> int:
+def _run_publish(arguments: argparse.Namespace) -> int:
     label = new_label()
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror, ended(mirror, label):
-        outcome = end_cooldown(mirror, label)
+        outcome = publish_due(mirror, label)
         if outcome is None:
             print("No file is due.")
             return 0
@@ -144,7 +137,7 @@ def _is_meant(roots: Roots, project: NormalizedName, filename: str) -> bool:
 
 def _state(row: HeldRow) -> str:
     if row.lifted_at is not None:
-        return f"released by {row.lifted_by} at {moment_of(row.lifted_at)}: {row.lifted_why}"
+        return f"lifted by {row.lifted_by} at {moment_of(row.lifted_at)}: {row.lifted_why}"
     until = f"listed from {moment_of(row.due_at or 0)} on"
     return until if row.file is not None else f"{until}, not downloaded yet"
 
@@ -157,7 +150,7 @@ def _document(row: HeldRow) -> dict[str, Any]:
         "due_at": row.due_at,
         "downloaded": row.file is not None,
         "size": None if row.file is None else row.file.size,
-        "released_at": row.lifted_at,
-        "released_by": row.lifted_by,
+        "lifted_at": row.lifted_at,
+        "lifted_by": row.lifted_by,
         "reason": row.lifted_why,
     }

@@ -15,13 +15,12 @@ from pypi_mirror.observing.explain import Explanation, FileExplained, FileState,
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, size
 
-# Columns that a filename may take before the others of its line move.
-_WIDEST: Final = 64
+# What is here of a file. The page in Airflow uses the same words.
 _STATES: Final = {
-    FileState.LISTED: "here",
+    FileState.LISTED: "listed",
     FileState.HELD: "",
-    FileState.TOMBSTONE: "here, no longer listed",
-    FileState.MISSING: "not here yet",
+    FileState.TOMBSTONE: "removed, on disk",
+    FileState.MISSING: "not downloaded yet",
     FileState.ABSENT: "",
 }
 
@@ -59,7 +58,8 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(document.decode() + "\n")
     else:
         _print(explained, online=arguments.online, hint=hint)
-    return 0 if explained.found else 1
+    # What no sync has read is no failure: why the project is selected or left out was said all the same.
+    return 0 if explained.found or (explained.found is None and not arguments.online) else 1
 
 
 def _print(explained: Explanation, *, online: bool, hint: str) -> None:
@@ -75,9 +75,8 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
         print(f"Its status upstream is {explained.status}.")
     if explained.upstream_serial is not None and explained.serial is not None:
         print(f"Upstream's page has serial {explained.upstream_serial}, ours has {explained.serial}.")
-    width = min(_WIDEST, max((len(file.filename) for file in explained.files), default=0))
     for file in explained.files:
-        print(_line(file, width, selected=explained.selected))
+        print(_line(file, selected=explained.selected))
     refused = (f"refused   {part}" for part in explained.refused)
     for line in (
         *refused,
@@ -90,26 +89,27 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
         print(f"In the backlog: {explained.backlog}.")
 
 
-def _line(file: FileExplained, width: int, *, selected: bool) -> str:
-    """Verdict, filename, size, what is here of it, and why."""
+def _line(file: FileExplained, *, selected: bool) -> str:
+    """``mirrored  NAME (1.2 MB, listed): why``; in no columns, since many names fill a terminal."""
     is_gone = not file.upstream and file.trouble is None
     others = "gone" if is_gone else "held" if file.state is FileState.HELD else "left out"
     verdict = "mirrored" if file.mirrored else others
-    shown = "?" if file.size is None else size(file.size)
-    parts = [f"{verdict:8}  {file.filename:{width}}  {shown:>10}", _STATES[file.state]]
+    bytes_ = "size unknown" if file.size is None else size(file.size)
+    state = f"{bytes_}, {_STATES[file.state]}".removesuffix(", ")
+    reason = _reason(file, is_gone=is_gone, selected=selected)
+    return f"{verdict:8}  {file.filename} ({state})" + (f": {reason}" if reason else "")
+
+
+def _reason(file: FileExplained, *, is_gone: bool, selected: bool) -> str:
     if file.locked_by is not None:
-        parts.append(f"upstream has removed it; the file stays because {file.locked_by} names it")
-    elif is_gone:
-        parts.append("upstream does not list it")
-    elif not file.upstream:
-        parts.append(f"refused: {file.trouble}")
-    elif file.trouble is not None:
-        parts.append(f"could not be downloaded: {file.trouble}")
-    elif file.mirrored and file.admitted_by is not None:
-        parts.append(f"{file.asked_by} asks for {file.admitted_by}")
-    elif selected:
-        parts.append("; ".join(refusal.reason for refusal in file.refusals))
-    return "  ".join(part for part in parts if part)
+        return f"upstream has removed it; the file stays because {file.locked_by} names it"
+    if is_gone:
+        return "upstream does not list it"
+    if file.trouble is not None:
+        return f"{'could not be downloaded' if file.upstream else 'refused'}: {file.trouble}"
+    if file.mirrored and file.admitted_by is not None:
+        return f"{file.asked_by} asks for {file.admitted_by}"
+    return "; ".join(refusal.reason for refusal in file.refusals) if selected else ""
 
 
 def _summary(explained: Explanation) -> str:

@@ -1,32 +1,56 @@
 """The parser of a verb: its help ends with examples, and its errors show its own usage."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
 
-def add_common_options(parser: argparse.ArgumentParser, *, defaults: bool = True) -> None:
-    """What every verb takes. Behind an action of a verb they have no ``defaults``, which would win over what
-    stands before it.
+def add_configuration_option(parser: argparse.ArgumentParser, *, has_default: bool = True) -> None:
+    """What every verb takes. Behind an action of a verb it has no default, which would win over what stands
+    before it.
     """
     parser.add_argument(
         "-c",
         "--config",
         type=Path,
-        default=configuration_path() if defaults else argparse.SUPPRESS,
+        default=configuration_path() if has_default else argparse.SUPPRESS,
         metavar="FILE",
         help=f"the mirror's configuration (default: ${VARIABLE}, else {SYSTEM_WIDE})",
     )
-    parser.add_argument(
-        "-v",
-        "--verbose",
-        action="store_true",
-        default=False if defaults else argparse.SUPPRESS,
-        help="log a line for each project",
-    )
+
+
+def add_verbose_option(parser: argparse.ArgumentParser, says: str) -> None:
+    """``-v``, for a verb that says more with it."""
+    parser.add_argument("-v", "--verbose", action="store_true", help=says)
+
+
+def add_actions(
+    parser: argparse.ArgumentParser,
+    listing: Callable[[argparse.Namespace], int],
+    **others: Any,
+) -> tuple["VerbParser", Callable[..., "VerbParser"]]:
+    """Give a verb the action ``list``, which it does without an action, too.
+
+    Returns the parser of ``list``, and what adds another action.
+    """
+    # Options may stand before or behind the action.
+    behind = argparse.ArgumentParser(add_help=False)
+    add_configuration_option(behind, has_default=False)
+    actions: Any = parser.add_subparsers(metavar="ACTION")
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], **others: Any) -> "VerbParser":
+        action: VerbParser = actions.add_parser(name, parents=[behind], **others)
+        action.set_defaults(run=run)
+        return action
+
+    parser.set_defaults(run=listing, projects=[])
+    parser.add_argument("--json", action="store_true", help="list as JSON")
+    listed = add("list", listing, **others)
+    listed.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="list as JSON")
+    return listed, add
 
 
 class VerbParser(argparse.ArgumentParser):

@@ -8,10 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from pypi_mirror.model import Tally
-from pypi_mirror.wording import count, size
+from pypi_mirror.wording import count, duration, of, size
 
 # A line for each tenth that is done, no more often than this, and for so many seconds without one.
 _TENTHS: Final = 10
@@ -39,7 +40,7 @@ def _bar(what: str, number: int, besides: Callable[[Tally], str]) -> Iterator[Ca
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[done]}"),
-        TimeRemainingColumn(),
+        _Left(),
         console=Console(stderr=True),
     ) as bar:
         task = bar.add_task("sync", total=number, done="")
@@ -70,6 +71,14 @@ def _lines(lines: "_Lines") -> Iterator[Callable[[Tally], None]]:
         teller.join()
 
 
+class _Left(ProgressColumn):
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text("" if left is None or task.finished else f"about {duration(left)} left")
+
+
 class _Lines:
     def __init__(self, projects: int) -> None:
         self._projects = projects
@@ -92,12 +101,12 @@ class _Lines:
 
     def _line(self, done: int) -> str:
         failed = f", {self._total.projects_failed:,} failed" if self._total.projects_failed else ""
-        return f"{done:,} of {count(self._projects, 'project')}{failed}; {_done(self._total)}"
+        return f"{of(done, self._projects, 'project')} done{failed}; {_done(self._total)}"
 
 
 class _PageLines(_Lines):
     def _line(self, done: int) -> str:
-        return f"{done:,} of {count(self._projects, 'page')} read"
+        return f"{of(done, self._projects, 'page')} read"
 
 
 def _done(total: Tally) -> str:

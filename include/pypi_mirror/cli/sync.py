@@ -16,6 +16,7 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.interruption import check, held_back, interruptible
 from pypi_mirror.cli.label import is_dead, new_label
+from pypi_mirror.cli.parser import add_verbose_option
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.processes import Shared, run_all
 from pypi_mirror.cli.sync_report import (
@@ -76,6 +77,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
         "the work is worth, one a core at most)",
     )
+    add_verbose_option(parser, "log a line for each project")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--wait", action="store_true", help="wait while another run has the mirror")
     parser.add_argument("--recheck", action="store_true", help="ask upstream for every selected project")

@@ -14,7 +14,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.asked_for_names import did_you_mean
 from pypi_mirror.runs.report import Report
-from pypi_mirror.wording import count, size
+from pypi_mirror.wording import count, duration, size
 
 _REMOVED_SHOWN: Final = 50
 
@@ -44,7 +44,7 @@ def print_report(mirror: Mirror, outcome: Report) -> None:
             f"{count(max(0, synced), 'project')} synced, "
             f"{tally.projects_removed:,} removed; "
             f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
-            f"{outcome.duration:.0f} s."
+            f"{duration(outcome.duration)}."
         )
         _print_removed(mirror.ledger.plan.removed(outcome.run_id))
         if outcome.state is RunState.PAUSED:

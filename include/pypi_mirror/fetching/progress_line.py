@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from pypi_mirror.wording import count, size
+from pypi_mirror.wording import count, duration, size, speed
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +44,12 @@ class ProgressLine:
         rate = (received - self._bytes) / (now - self._said)
         self._said, self._bytes = now, received
         log.info(
-            "%d of %s done, %s received, %s a second%s",
-            self._done, count(self._planned, "project"), size(received), size(int(rate)), self._left(now),
+            "%d of %s done, %s received, %s%s",
+            self._done, count(self._planned, "project"), size(received), speed(rate), self._left(now),
         )  # fmt: skip
 
     def _left(self, now: float) -> str:
         if not _FORETELLS <= self._done < self._planned:
             return ""
         seconds = (self._planned - self._done) * (now - self._began) / self._done
-        minutes, seconds = divmod(round(seconds), 60)
-        hours, minutes = divmod(minutes, 60)
-        left = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-        return f", about {left} left"
+        return f", about {duration(seconds)} left"

@@ -29,7 +29,7 @@ from pypi_mirror.ledger.writing import upsert
 class HeldRow:
     """A file that waits, or may have to: its time began at ``since``, it is ``due_at``, None until it was
     decided. ``file`` is in the pool's ``.held``, None where it was not downloaded. ``lifted_by`` is who has
-    released it and ``lifted_why`` the reason. Times are seconds since 1970.
+    lifted its cooldown and ``lifted_why`` the reason. Times are seconds since 1970.
     """
 
     project: NormalizedName
@@ -109,7 +109,7 @@ class HeldFiles:
             return [NormalizedName(name) for name in connection.scalars(statement)]
 
     def lift(self, project: NormalizedName, filenames: Sequence[str], *, at: int, by: str, why: str) -> None:
-        """Note that a person releases these files of ``project``."""
+        """Note that a person lifts the cooldown of these files of ``project``."""
         statement = (
             update(held_files)
             .where(held_files.c.project == project, held_files.c.filename == bindparam("filename_"))
@@ -133,7 +133,7 @@ def note_seen(connection: Connection, seen: Mapping[NormalizedName, Mapping[str,
 def replace_held(connection: Connection, held: Mapping[NormalizedName, Sequence[HeldRow]]) -> None:
     """Within another subject's transaction: these files of each project wait, and no others.
 
-    A file that a person has released meanwhile stays released.
+    A cooldown that a person has lifted meanwhile stays lifted.
     """
     lifted: dict[tuple[str, str], dict[str, Any]] = {}
     for chunk in chunks(held):

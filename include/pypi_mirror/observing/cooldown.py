@@ -20,15 +20,15 @@ _KEY: Final = re.compile(r"(\d{1,12})/([^/]{1,255})/([^/]{1,255})", re.ASCII)
 class HeldFile:
     """A file that no page lists before ``due_at``. ``size`` is None until it is downloaded.
 
-    Where a person has released it, ``released_by`` says who and ``reason`` why: the next run lists it.
+    Where a person has lifted its cooldown, ``lifted_by`` says who and ``reason`` why: the next run lists it.
     """
 
     project: NormalizedName
     filename: str
     size: int | None
     due_at: datetime
-    released_at: datetime | None
-    released_by: str | None
+    lifted_at: datetime | None
+    lifted_by: str | None
     reason: str | None
 
 
@@ -66,8 +66,8 @@ def _shown(row: HeldRow) -> HeldFile:
         row,
         size=None if row.file is None else row.file.size,
         due_at=utc(row.due_at or 0),
-        released_at=utc_or_none(row.lifted_at),
-        released_by=row.lifted_by,
+        lifted_at=utc_or_none(row.lifted_at),
+        lifted_by=row.lifted_by,
         reason=row.lifted_why,
     )
 

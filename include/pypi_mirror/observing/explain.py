@@ -24,10 +24,9 @@ __all__ = ["Explanation", "FileExplained", "FileState", "Refusal", "explain"]
 class FileState(StrEnum):
     """What the mirror has of a file.
 
-    ``LISTED``: a page of ours lists it. ``HELD``: it is in cooldown, or was released
-    from it and is listed by the next run. ``TOMBSTONE``: it is on the disk, no
-    page lists it. ``MISSING``: it is to be mirrored and is not here yet. ``ABSENT``: it is not here, and is
-    not to be.
+    ``LISTED``: a page of ours lists it. ``HELD``: it is in cooldown, or a person has lifted that and the next
+    run lists it. ``TOMBSTONE``: it is on the disk, no page lists it. ``MISSING``: it is to be mirrored and is
+    not here yet. ``ABSENT``: it is not here, and is not to be.
     """
 
     LISTED = "listed"
@@ -152,7 +151,11 @@ def _page_as_read(mirror: Mirror, name: NormalizedName) -> tuple[ProjectPage | N
     """Upstream's page as last read, when that was, and why nobody knows."""
     entry = mirror.ledger.catalogue.entries([name]).get(name)
     if entry is None or entry.encoding != ENCODING:
-        return None, 0, f"upstream's page was not read yet; `pypi-mirror explain {name} --online` asks for it"
+        return (
+            None,
+            0,
+            f"no sync has read upstream's page; `pypi-mirror explain {name} --online` asks for it",
+        )
     if entry.state is EntryState.GONE:
         return None, entry.checked_at, None
     try:

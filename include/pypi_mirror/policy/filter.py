@@ -53,7 +53,7 @@ class Context:
     ``as_of`` is the moment of the decision, by upstream's clock, ``planned_at`` that of the plan. What leaves
     pages by the time alone does so at the latter, for the guard weighs plans. ``listed`` is what our page
     has, ``seen`` when upstream's page had no such file yet, or had it first where it states no upload time.
-    ``lifted`` is what a person has released from the cooldown.
+    ``lifted`` are the files whose cooldown a person has lifted.
     """
 
     as_of: int = 0
@@ -140,6 +140,10 @@ class Filter:
     def setting(cls) -> str:
         """Return how messages name the filter: by its first option."""
         return cls.options()[0].place
+
+    def setting_for(self, project: NormalizedName) -> str:
+        """Return how messages name what decides over ``project``, where one of several options can."""
+        return self.setting()
 
     @property
     def order(self) -> tuple[int, str]:

@@ -160,7 +160,7 @@ class Policy:
         unless it counts: which of them it would keep says nothing.
         """
         of_page = [
-            Refusal(setting=each.setting(), reason=reason)
+            Refusal(setting=each.setting_for(page.name), reason=reason)
             for each in self.filters
             if (reason := each.reject_page(page)) is not None
         ]
@@ -175,10 +175,12 @@ class Policy:
                 *each.reject_files(page.name, kept, context).items(),
                 *each.reject_files(page.name, others, context).items(),
             ):
-                found[filename].append(Refusal(setting=each.setting(), reason=reason))
+                found[filename].append(Refusal(setting=each.setting_for(page.name), reason=reason))
             for file, hold in held:
                 found[file.filename].append(
-                    Refusal(setting=each.setting(), reason=hold.reason, holds=hold.due is not None)
+                    Refusal(
+                        setting=each.setting_for(page.name), reason=hold.reason, holds=hold.due is not None
+                    )
                 )
         return {filename: tuple(refusals) for filename, refusals in found.items()}
 

@@ -169,7 +169,7 @@ class Roots:
     def rejection(self, project: NormalizedName, file: RemoteFile) -> str:
         """Return why no rule wants the file."""
         roots = self.of(project)
-        where = " and ".join(self._sources(roots))
+        where = self.sources(project)
         version = version_in(project, file.filename)
         if version is None:
             return f"{where} asks for some releases of {project}, the filename has no version"
@@ -178,9 +178,10 @@ class Roots:
                 return f"{root.by} asks for other files of {root.rule}, by their digests"
         return f"no rule for {project} in {where} admits version {version}"
 
-    @staticmethod
-    def _sources(roots: Sequence[Root]) -> list[str]:
-        return list(dict.fromkeys(PACKAGES if root.by == PACKAGES else REQUIREMENTS for root in roots))
+    def sources(self, project: NormalizedName) -> str:
+        """Return which options have rules for ``project``."""
+        options = (PACKAGES if root.by == PACKAGES else REQUIREMENTS for root in self.of(project))
+        return " and ".join(dict.fromkeys(options)) or PACKAGES
 
 
 @lru_cache(maxsize=16_384)

@@ -4,6 +4,7 @@ import base64
 import functools
 import hashlib
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from pypi_mirror.disk.files import remove_file
@@ -108,7 +109,10 @@ def content_security_policy() -> str:
 
 @functools.cache
 def _inlined(name: str) -> str:
-    return _templates().get_template(name).render()
+    from markupsafe import Markup
+
+    wording = files("pypi_mirror").joinpath("browser", "wording.js").read_text()
+    return _templates().get_template(name).render(wording=Markup(wording))  # noqa: S704 - as above
 
 
 def _hash(name: str) -> str:

@@ -9,7 +9,8 @@ from starlette.staticfiles import StaticFiles
 FOLDER: Final = Path(__file__).resolve().parents[1] / "static"
 
 # Not mounted: the application's check of logins covers its own routes alone.
-_FILES: Final = StaticFiles(directory=FOLDER)
+# The engine's are those that the site's front page has, too.
+_FILES: Final = StaticFiles(directory=FOLDER, packages=[("pypi_mirror", "browser")])
 
 router = APIRouter()
 

@@ -2,6 +2,7 @@
 
 import { shareAddress } from "./airflow_links.js";
 import { badge, el } from "./dom.js";
+import { number } from "./wording.js";
 
 const address = () => {
   const [name, ...rest] = location.hash.slice(1).split("/");
@@ -30,9 +31,9 @@ export class Tabs {
   }
 
   /** A number behind a tab's name; 0 shows none. */
-  tally(name, number, tone, words) {
+  tally(name, many, tone, words) {
     const { tally } = this.#parts.get(name);
-    tally.replaceChildren(...(number > 0 ? [badge(number.toLocaleString("en"), tone), el("span", { class: "unseen" }, ` ${words}`)] : []));
+    tally.replaceChildren(...(many > 0 ? [badge(number(many), tone), el("span", { class: "unseen" }, ` ${words}`)] : []));
   }
 
   #show() {

@@ -15,7 +15,7 @@ from typing import Final
 from pypi_mirror.options.exclude_newer import ExcludeNewer
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
-from pypi_mirror.runs.end_cooldown import end_cooldown
+from pypi_mirror.runs.publish_due import publish_due
 from tests.runs.bench import Bench, make_bench
 from tests.torture.campaign import Campaign, Outcome, Wrong
 from tests.warehouse import Upload, Wheel
@@ -61,7 +61,7 @@ class _World:
         if self.chance.random() < 0.4:
             made.runs += 1
             with made.open() as mirror:
-                self.light_runs += end_cooldown(mirror, f"light {made.runs}") is not None
+                self.light_runs += publish_due(mirror, f"light {made.runs}") is not None
         else:
             made.sync(clock_step=0)
             self.asked = self.now

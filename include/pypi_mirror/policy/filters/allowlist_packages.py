@@ -117,6 +117,9 @@ class AllowedPackages(Filter):
             return None
         return self.roots.rejection(project, file)
 
+    def setting_for(self, project: NormalizedName) -> str:
+        return self.roots.sources(project)
+
     def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
         """Return the rule that asks for the file, None where no rule has to or does."""
         return next(self.roots.admitting(project, file), None)

@@ -94,7 +94,7 @@ class NewestReleases(Filter):
         ]
         kept = self._kept(releases, number)
         newest = max((each for each in kept if each is not None), default=None)
-        reason = f"{self._said_for(project)} keeps the newest {count(number, 'release')}"
+        reason = f"{self.setting_for(project)} keeps the newest {count(number, 'release')}"
         return {
             # A release that is newer than all that are kept can only be one that no machine installs.
             file.filename: f"{reason} that served machines can install, not this one"
@@ -114,11 +114,11 @@ class NewestReleases(Filter):
             )
             yield f"Newest releases of single projects: {', '.join(sorted(kept))}."
 
+    def setting_for(self, project: NormalizedName) -> str:
+        return f"[releases] {'keep-latest-package' if project in self._numbers else 'keep-latest'}"
+
     def _is_pinned(self, project: NormalizedName, file: RemoteFile) -> bool:
         return self.allowed is not None and self.allowed.roots.is_pinned(project, file)
-
-    def _said_for(self, project: NormalizedName) -> str:
-        return f"[releases] {'keep-latest-package' if project in self._numbers else 'keep-latest'}"
 
     @cached_property
     def _numbers(self) -> dict[NormalizedName, int | None]:

@@ -1,4 +1,4 @@
-// New files that no page lists yet: which, until when, and releasing them before that.
+// New files that no page lists yet: which, until when, and lifting their cooldown.
 
 import { airflowLink } from "../airflow_links.js";
 import { get, post } from "../api.js";
@@ -17,11 +17,11 @@ export const cooldown = (context) => {
   let chosen = new Map(), searched = null, timer = null, turn = 0;
 
   const field = el("input", { type: "search", id: "held", autocomplete: "off", spellcheck: "false", maxlength: "255", placeholder: "Any part of a project or file" });
-  const releaseChosen = actionButton("Release selected", () => release([...chosen.values()]), { allowed, kind: "main", ready: () => chosen.size > 0 });
+  const liftChosen = actionButton("Lift selected", () => lift([...chosen.values()]), { allowed, kind: "main", ready: () => chosen.size > 0 });
 
   const follow = () => {
-    releaseChosen.disabled = !allowed || chosen.size === 0;
-    releaseChosen.textContent = chosen.size === 0 ? "Release selected" : `Release ${number(chosen.size)} selected`;
+    liftChosen.disabled = !allowed || chosen.size === 0;
+    liftChosen.textContent = chosen.size === 0 ? "Lift selected" : `Lift ${number(chosen.size)} selected`;
   };
 
   const choose = (item, yes) => {
@@ -40,7 +40,7 @@ export const cooldown = (context) => {
     const mine = (turn += 1);
     const done = pagedTable(place, {
       caption: query ? `Files in cooldown with ${query} in their name or project` : "Files in cooldown",
-      columns: columns({ choose, release, allowed }),
+      columns: columns({ choose, lift, allowed }),
       fetchPage: (after) => get("cooldown", { query, after, limit: PAGE }),
       nothing: query ? `No file in cooldown has “${query}” in its name or project.`
         : ["No file is in cooldown. With ", el("code", null, "[cooldown] exclude-newer"), ", new files wait here before pages list them."],
@@ -50,18 +50,18 @@ export const cooldown = (context) => {
     if (mine === turn) found.replaceChildren(place);
   };
 
-  const release = async (items) => {
+  const lift = async (items) => {
     const reason = await asked({
-      title: `Release ${count(items.length, "file")}?`,
+      title: `Lift the cooldown of ${count(items.length, "file")}?`,
       words: [`${items.slice(0, 3).map((item) => item.filename).join(", ")}${items.length > 3 ? ` and ${number(items.length - 3)} more` : ""}: clients can install them as soon as a run has listed them, before their cooldown is over.`],
-      field: "Reason (kept in Airflow’s audit log)", most: MOST_REASON, label: "Release",
+      field: "Reason (kept in Airflow’s audit log)", most: MOST_REASON, label: "Lift",
     });
     if (reason === null) return;
     await report(outcome, context.announce, async () => {
-      const { run } = await post("cooldown/release", { files: items.map(({ project, filename }) => ({ project, filename })), reason });
+      const { run } = await post("cooldown/lift", { files: items.map(({ project, filename }) => ({ project, filename })), reason });
       await refresh();
       context.refresh();
-      return [`${count(items.length, "file is", "files are")} released and listed by the run `, airflowLink(run.link, run.run_id),
+      return [`Cooldown lifted: ${count(items.length, "file is", "files are")} listed by the run `, airflowLink(run.link, run.run_id),
         run.paused ? ", which starts when somebody switches on the DAG pypi_mirror_cooldown; a sync lists them, too." : "."];
     });
   };
@@ -78,7 +78,7 @@ export const cooldown = (context) => {
       if (!made) {
         panel.append(
           el("p", { class: "muted" }, "These files are downloaded and verified; pages list them when they are due."),
-          el("div", { class: "line", role: "search" }, el("label", { for: "held" }, "Find"), field, releaseChosen), outcome, found);
+          el("div", { class: "line", role: "search" }, el("label", { for: "held" }, "Find"), field, liftChosen), outcome, found);
         made = true;
       }
       if (query !== null) field.value = query;
@@ -88,18 +88,18 @@ export const cooldown = (context) => {
   };
 };
 
-const columns = ({ choose, release, allowed }) => [
-  [el("span", { class: "unseen" }, "Select"), (item) => item.released_at === null && el("input", { type: "checkbox", disabled: !allowed, "aria-describedby": allowed ? null : "may-not",
+const columns = ({ choose, lift, allowed }) => [
+  [el("span", { class: "unseen" }, "Select"), (item) => item.lifted_at === null && el("input", { type: "checkbox", disabled: !allowed, "aria-describedby": allowed ? null : "may-not",
     "aria-label": `Select ${item.filename}`, onchange: (event) => choose(item, event.target.checked) }), "tick"],
   ["File", (item) => el("span", { class: "code words" }, item.filename), "text"],
   ["Project", (item) => el("a", { href: `#projects/${item.project}` }, item.project), "name"],
   ["Size", (item) => (item.size === null ? "–" : size(item.size)), "number"],
   ["Listed from", (item) => time(item.due_at), "when"],
   ["State", (item) => heldState(item), "text"],
-  [el("span", { class: "unseen" }, "Action"), (item) => item.released_at === null && actionButton("Release", () => release([item]), { allowed, name: `Release ${item.filename}` })],
+  [el("span", { class: "unseen" }, "Action"), (item) => item.lifted_at === null && actionButton("Lift", () => lift([item]), { allowed, name: `Lift the cooldown of ${item.filename}` })],
 ];
 
-/** How long a file waits, or who has released it. */
-export const heldState = (item) => (item.released_at === null
+/** How long a file waits, or who has lifted its cooldown. */
+export const heldState = (item) => (item.lifted_at === null
   ? [badge("in cooldown", "info"), " listed ", due(item.due_at, "by the next run"), item.size === null && ", not downloaded yet"]
-  : [badge("released", "good"), ` by ${item.released_by}: ${item.reason}`]);
+  : [badge("lifted", "good"), ` by ${item.lifted_by}: ${item.reason}`]);

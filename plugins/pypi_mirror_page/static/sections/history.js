@@ -7,7 +7,7 @@ import { el } from "../dom.js";
 import { table } from "../paged_table.js";
 import { empty, load } from "../loading.js";
 import { KINDS, runState, took } from "../run_words.js";
-import { day, duration, number, secondsSince, shortDuration, size } from "../wording.js";
+import { day, duration, number, secondsSince, shortDuration, size, speed } from "../wording.js";
 
 const HOUR = 3600000, DAY = 24 * HOUR;
 const PERIODS = [[1, "a day"], [7, "a week"], [30, "30 days"], [90, "90 days"], [365, "a year"]];
@@ -89,7 +89,7 @@ const runCharts = (runs, from, to) => {
   return [
     chart({ title: "Downloaded by each run", from, to, format: size,
       series: [{ name: "downloaded", tone: "info", kind: "bars", points: over((run) => run.bytes) }] }),
-    chart({ title: "Throughput of each run", from, to, format: (n) => `${size(n)}/s`,
+    chart({ title: "Throughput of each run", from, to, format: speed,
       series: [{ name: "on average", tone: "good", kind: "bars", points: over((run) => run.bytes / seconds(run)) }] }),
   ];
 };

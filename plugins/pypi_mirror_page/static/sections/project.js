@@ -1,4 +1,4 @@
-// One project: what the mirror holds of it, why each file of upstream's is kept or dropped, and syncing it.
+// One project: what the mirror holds of it, why each file of upstream's is mirrored or left out, and syncing it.
 
 import { airflowLink } from "../airflow_links.js";
 import { get, post } from "../api.js";
@@ -10,7 +10,7 @@ import { ago, count, number, size } from "../wording.js";
 import { heldState } from "./cooldown.js";
 
 const PAGE = 100;
-const STATES = { listed: ["on the mirror", "good"], held: ["in cooldown", "info"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
+const STATES = { listed: ["listed", "good"], held: ["in cooldown", "info"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
 
 export const showProject = (context, place, name) => {
   const path = `projects/${encodeURIComponent(name)}`;
@@ -79,7 +79,7 @@ const whole = (project, path) => {
 const waiting = ({ project, cooldown }) => cooldown.length > 0 && [
   el("h3", null, "In cooldown"),
   table(`Files of ${project} that no page lists yet`, WAITING, cooldown),
-  el("p", null, el("a", { href: `#cooldown/${project}` }, "Release files before they are due")),
+  el("p", null, el("a", { href: `#cooldown/${project}` }, "Lift the cooldown of files")),
 ];
 
 const WAITING = [
@@ -119,21 +119,21 @@ const FILES = [
 ];
 
 const explanation = (explained) => {
-  const kept = explained.files.filter((file) => file.mirrored).length;
+  const mirrored = explained.files.filter((file) => file.mirrored).length;
   return [
-    el("h3", null, "Why each file is kept or dropped"),
+    el("h3", null, "Why each file is mirrored or left out"),
     explained.trouble !== null && el("p", { class: "note", "data-tone": "warn" }, explained.trouble),
     explained.found !== null && el("p", { class: "muted" }, "By upstream's page as last checked: ", time(explained.read_at)),
     explained.found === false && el("p", { class: "note", "data-tone": "warn" }, "Upstream has no project of this name."),
-    el("p", null, badge(explained.selected ? "selected" : "not selected", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
-      `${number(kept)} of ${count(explained.files.length, "file")} are mirrored.`),
-    explained.files.length > 0 && table(`Every file of ${explained.project}, and why it is kept or dropped`, EXPLAINED, explained.files),
+    el("p", null, badge(explained.selected ? "selected" : "left out", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
+      `${number(mirrored)} of ${count(explained.files.length, "file")} mirrored.`),
+    explained.files.length > 0 && table(`Every file of ${explained.project}, and why it is mirrored or left out`, EXPLAINED, explained.files),
   ];
 };
 
 const EXPLAINED = [
   ["File", (file) => el("span", { class: "code words" }, file.filename), "text"],
-  ["Verdict", (file) => (file.state === "held" ? badge("held", "info") : badge(file.mirrored ? "kept" : "dropped", file.mirrored ? "good" : "warn"))],
+  ["Verdict", (file) => (file.state === "held" ? badge("held", "info") : badge(file.mirrored ? "mirrored" : "left out", file.mirrored ? "good" : "warn"))],
   ["Why", (file) => reasons(file), "text"],
   ["State", (file) => badge(...STATES[file.state])],
   ["Size", (file) => (file.size === null ? "–" : size(file.size)), "number"],

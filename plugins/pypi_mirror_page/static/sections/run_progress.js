@@ -4,7 +4,7 @@ import { runLink } from "../airflow_links.js";
 import { get, ApiError } from "../api.js";
 import { bar, el, show } from "../dom.js";
 import { Poll } from "../poll.js";
-import { ago, count, duration, number, percent, size } from "../wording.js";
+import { ago, count, duration, number, of, percent, size, speed } from "../wording.js";
 
 const WHILE_RUNNING = 3, WHILE_IDLE = 20;
 const STEP = 0.1;
@@ -114,12 +114,10 @@ const sentence = (run) => {
   }
   if (run.phase === "deciding") return `The filters are applied to ${count(run.planned, "project")}; nothing is downloaded yet.`;
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";
-  const speed = run.bytes_a_second === null ? "" : `, ${size(run.bytes_a_second)} a second`;
+  const speed = run.bytes_a_second === null ? "" : `, ${speed(run.bytes_a_second)}`;
   return `${of(run.done + run.failed, run.planned, "project")}${failed}; ${of(run.files, run.planned_files, "file")}, ${bytes(run)} downloaded${speed}; `
     + `${of(run.batches_done, run.batches, "batch", "batches")} done`;
 };
-
-const of = (done, planned, noun, plural) => planned > done ? `${number(done)} of ${count(planned, noun, plural)}` : count(done, noun, plural);
 
 /** Metadata comes on top of what is planned, and where upstream states no sizes nobody knows the whole. */
 const bytes = (run) => run.planned_bytes <= run.bytes ? size(run.bytes)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 RULES_DIFFER: Final = "the rules have changed since the last complete sync; the next sync lists what is due"
 
 
-def end_cooldown(mirror: Mirror, label: str) -> Report | None:
+def publish_due(mirror: Mirror, label: str) -> Report | None:
     """List the files that are due in a run of this ``label``; None where none is.
 
     Nothing leaves a page: a project of which the new file takes another one off waits for the next sync, and
@@ -66,9 +66,9 @@ def end_cooldown(mirror: Mirror, label: str) -> Report | None:
 
 
 def lift_named(mirror: Mirror, files: Sequence[tuple[NormalizedName, str]], *, by: str, why: str) -> None:
-    """Release these (project, filename), all of them or none: raises MirrorError where one does not wait.
+    """Lift the cooldown of these (project, filename), all or none: raises MirrorError where one is in none.
 
-    What somebody has released already stays as it is.
+    What somebody has lifted already stays as it is.
     """
     held = mirror.ledger.held_files.of(list(dict.fromkeys(project for project, _ in files)))
     rows = [held.get(project, {}).get(filename) for project, filename in files]
@@ -76,16 +76,14 @@ def lift_named(mirror: Mirror, files: Sequence[tuple[NormalizedName, str]], *, b
         filename for row, (_, filename) in zip(rows, files, strict=True) if row is None or row.due_at is None
     ]
     if others:
-        raise MirrorError(f"not in cooldown, or no longer: {some_of(others)}; nothing was released")
+        raise MirrorError(f"not in cooldown, or no longer: {some_of(others)}; nothing was lifted")
     lift(mirror, [row for row in rows if row is not None and row.lifted_at is None], by=by, why=why)
 
 
 def lift(mirror: Mirror, rows: list[HeldRow], *, by: str, why: str) -> None:
-    """Release held files before they are due: a person has looked at them, and says ``why``."""
+    """Let held files be listed before they are due: a person has looked at them, and says ``why``."""
     now = int(mirror.clock())
     for project in dict.fromkeys(row.project for row in rows):
         names = [row.filename for row in rows if row.project == project]
         mirror.ledger.held_files.lift(project, names, at=now, by=by, why=why)
-        log.warning(
-            "%s: %s released from the cooldown by %s: %s", project, count(len(names), "file"), by, why
-        )
+        log.warning("%s: cooldown of %s lifted by %s: %s", project, count(len(names), "file"), by, why)
