@@ -30,6 +30,7 @@ from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.progress import progress
+from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import pip_conf
 from pypi_mirror.webserver.maps import JSON_TYPE
@@ -82,6 +83,8 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
             raise StackError(
                 f"the run {run_id} failed: {_why(running.api, run_id)}", log=stack.layout.logs / "tasks"
             )
+        for text in lacking(mirror):
+            console.print(f"warning: {text}", style="yellow")
         return run, mirror.ledger.projects.totals()
 
 

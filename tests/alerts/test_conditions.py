@@ -39,12 +39,12 @@ def observed(**changes: Any) -> Condition:
 EVERY: tuple[tuple[Condition, tuple[str, ...]], ...] = (
     (
         observed(lag_seconds=30 * HOUR, cursor=5, upstream_serial=9),
-        ("the mirror has been behind upstream for 30 h",
+        ("the mirror has been behind upstream for 30 hours",
          "behind since 2023-11-13 16:13 UTC: the mirror is at serial 5, upstream at 9"),
     ),
     (
         observed(unreachable_since=NOW - 70 * 60, upstream_error="refused"),
-        ("upstream has been unreachable for 1 h 10 min",
+        ("upstream has been unreachable for 1 hour 10 minutes",
          "https://index.example has not answered since 2023-11-14 21:03 UTC: refused"),
     ),
     (

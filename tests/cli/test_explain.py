@@ -152,7 +152,7 @@ def test_json_has_every_verdict(conf: str, capsys: pytest.CaptureFixture[str]) -
 def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
     conf: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "upstream does not list alhpa: mistyped in [allowlist] packages or requirements"
+    said = "upstream does not list alhpa ([allowlist] packages): mistyped, removed, or quarantined"
     assert main(["plan", "-c", conf]) == 0
     assert said in capsys.readouterr().err
     assert main(["sync", "-c", conf, "--processes", "1"]) == 0
@@ -162,6 +162,9 @@ def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
     assert said not in capsys.readouterr().err
     assert main(["status", "-c", conf]) == 0
     assert said in capsys.readouterr().out
+    # Upstream has no such project, so the mirror is complete.
+    assert main(["status", "--check", "-c", conf]) == 0
+    assert capsys.readouterr().out == f"warning: {said}\n"
     assert main(["status", "--json", "-c", conf]) == 0
     assert json.loads(capsys.readouterr().out)["unknown_names"] == ["alhpa"]
 

@@ -13,12 +13,12 @@ VERBS = (("sync",), ("plan",), ("status",), ("config", "check"), ("nginx", "rend
 # (text of the file; {url} is upstream's; the line of the mistake; parts of the message)
 HEAD = "[mirror]\ndirectory = {home}/mirror\nmaster = {url}\n"
 MISTAKES: dict[str, tuple[str, int, tuple[str, ...]]] = {
-    "unknown option": (HEAD + "worker = 3\n", 4, ("[mirror] worker", "Did you mean 'workers'?")),
-    "unknown section": (HEAD + "[platfrom]\n", 4, ("[platfrom]", "Did you mean 'platform'?")),
+    "unknown option": (HEAD + "worker = 3\n", 4, ("[mirror] worker", "did you mean 'workers'?")),
+    "unknown section": (HEAD + "[platfrom]\n", 4, ("[platfrom]", "did you mean 'platform'?")),
     "option of another section": (HEAD + "port = 80\n", 4, ("[mirror] port", "[site]")),
     "no number": (HEAD + "workers = many\n", 4, ("[mirror] workers", "from 1 to 256")),
     "number out of range": (HEAD + "workers = 0\n", 4, ("[mirror] workers", "it goes from 1 to 256")),
-    "no boolean": (HEAD + "json = ture\n", 4, ("[mirror] json", "Did you mean 'true'?")),
+    "no boolean": (HEAD + "json = ture\n", 4, ("[mirror] json", "did you mean 'true'?")),
     "no regular expression": (
         HEAD + "[platform]\nexclude-filename = win(\n",
         5,

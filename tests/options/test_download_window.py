@@ -52,7 +52,7 @@ def test_what_a_window_holds() -> None:
         ("22:00-24:01", "'24:01' is not a time of day"),
         ("24:00-06:00", "'24:00' is the end of a day; write 00:00"),
         ("6:00-06:00", "is empty; for whole days write 00:00-24:00"),
-        ("satt 00:00-24:00", "'satt' is not one of mon tue wed thu fri sat sun. Did you mean 'sat'?"),
+        ("satt 00:00-24:00", "'satt' is not one of mon tue wed thu fri sat sun (did you mean 'sat'?)"),
         ("sat- 00:00-24:00", "is not a window"),
         ("²2:00-06:00", "is not a window"),
     ],

@@ -152,7 +152,7 @@ def test_a_file_is_kept_if_one_of_the_pythons_is_in_its_range(
     ("line", "hint"),
     [
         ("info.classifiers = x", "'info.classifiers' is not on upstream's simple pages"),
-        ("release_file.file_name = x", "Did you mean 'release_file.filename'"),
+        ("release_file.file_name = x", "did you mean 'release_file.filename'"),
         ("some:release = x", "'some' is none of any, all, none, not-null, match-null"),
         ("release = (", "not a regular expression"),
         ("release", "write a key"),

@@ -1,6 +1,7 @@
 """Names that the allowlist asks for and upstream does not have are kept for people to see."""
 
 import pytest
+from packaging.utils import canonicalize_name
 
 from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
@@ -89,8 +90,13 @@ def test_a_project_that_fails_is_known(bench: MakeBench) -> None:
     assert unknown(made) == ("alhpa",)
 
 
-def test_of_many_names_the_first_are_said() -> None:
-    assert described(["alhpa"]).startswith("upstream does not list alhpa: ")
-    many = [f"name-{number:02}" for number in range(25)]
-    assert "name-19 and 5 more: " in described(many)
-    assert "name-20" not in described(many)
+def test_of_many_names_the_first_are_said_and_where_they_stand(bench: MakeBench) -> None:
+    made = bench(scenario=small())
+    many = [canonicalize_name(f"name-{number:02}") for number in range(25)]
+    made.allow(*many)
+    with made.open() as mirror:
+        assert described(mirror, many[:1]).startswith(
+            "upstream does not list name-00 ([allowlist] packages): "
+        )
+        assert "name-19 ([allowlist] packages) and 5 more: " in described(mirror, many)
+        assert "name-20" not in described(mirror, many)

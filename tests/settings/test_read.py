@@ -41,16 +41,16 @@ def mistakes_in(path: Path, environ: dict[str, str] | None = None) -> list[Mista
 
 # (text after GOOD, whose lines are 1 to 3; line of the mistake; key; part of the message)
 MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
-    "unknown key": ("worker = 3", 4, "[mirror] worker", "Did you mean 'workers'?"),
-    "key with another case": ("Workers = 3", 4, "[mirror] Workers", "Did you mean 'workers'?"),
+    "unknown key": ("worker = 3", 4, "[mirror] worker", "did you mean 'workers'?"),
+    "key with another case": ("Workers = 3", 4, "[mirror] Workers", "did you mean 'workers'?"),
     "key of another section": ("port = 80", 4, "[mirror] port", "it belongs under [site]"),
-    "misspelt section": ("[platfrom]\nexclude-filename = x", 4, "[platfrom]", "Did you mean 'platform'?"),
-    "bad boolean": ("json = ture", 4, "[mirror] json", "Did you mean 'true'?"),
+    "misspelt section": ("[platfrom]\nexclude-filename = x", 4, "[platfrom]", "did you mean 'platform'?"),
+    "bad boolean": ("json = ture", 4, "[mirror] json", "did you mean 'true'?"),
     "not a number": ("workers = many", 4, "[mirror] workers", "from 1 to 256"),
     "number out of range": ("workers = 0", 4, "[mirror] workers", "it goes from 1 to 256"),
     "number with a unit": ("timeout = 10s", 4, "[mirror] timeout", "not a number of seconds"),
     "not a finite number": ("timeout = nan", 4, "[mirror] timeout", "not a number of seconds"),
-    "bad choice": ("simple-format = HMTL", 4, "[mirror] simple-format", "Did you mean 'HTML'?"),
+    "bad choice": ("simple-format = HMTL", 4, "[mirror] simple-format", "did you mean 'HTML'?"),
     "value on two lines": ("workers = 3\n  4", 4, "[mirror] workers", "not a whole number"),
     "empty value": ("workers =", 4, "[mirror] workers", "has no value; remove the line for 128"),
     "duplicate key": ("json = true\njson = true", 5, "[mirror] json", "set twice, first in line 4"),
@@ -132,7 +132,7 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[platform]\nenvironments =\n  windows x86, PyPy 3.11\n  # old\n  linux i686, PyPy 3.11, glib 2.5",
         8,
         "[platform] environments",
-        "Did you mean 'glibc'?",
+        "did you mean 'glibc'?",
     ),
     "no environment": ("[platform]\nenvironments =", 5, "[platform] environments", "would select everything"),
     "empty allowlist": (
@@ -152,7 +152,7 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[blocklist]\nplatforms = linux\n  widnows",
         6,
         "[blocklist] platforms",
-        "Did you mean 'windows'?",
+        "did you mean 'windows'?",
     ),
     "ledger of another kind": (
         "[ledger]\nurl = postgresql://db/x",
@@ -207,7 +207,14 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "is not used with reload = watch",
     ),
     "probe without a scheme": ("[site]\nprobe-url = nginx:8080/pypi", 5, "[site] probe-url", "not a URL"),
-    "cron out of range": ("[schedule]\ncron = 61 * * * *", 5, "[schedule] cron", "not a cron expression"),
+    "cron out of range": (
+        "[schedule]\ncron = 61 * * * *",
+        5,
+        "[schedule] cron",
+        "not a valid minute",
+    ),
+    "cron at an odd hour": ("[schedule]\ncron = 0 25 * * *", 5, "[schedule] cron", "it goes from 0 to 23"),
+    "cron by a wrong name": ("[schedule]\ncron = @dayly", 5, "[schedule] cron", "is not one like @daily"),
     "cron with four fields": ("[schedule]\ncron = 1 * * *", 5, "[schedule] cron", "five fields"),
     "unknown time zone": ("[schedule]\ntimezone = Mars/Base", 5, "[schedule] timezone", "not a time zone"),
     "bad address": ("[alerts]\nemail-to = me@x.example, you", 5, "[alerts] email-to", "'you' is not a mail"),
@@ -223,7 +230,12 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[alerts] slack-connection",
         "stay in the connection",
     ),
-    "watch by a wrong clock": ("[alerts]\nwatch-cron = 99 * * * *", 5, "[alerts] watch-cron", "not a cron"),
+    "watch by a wrong clock": (
+        "[alerts]\nwatch-cron = 99 * * * *",
+        5,
+        "[alerts] watch-cron",
+        "a valid minute",
+    ),
     "stale after a negative time": (
         "[alerts]\nstale-after = -1",
         5,
@@ -257,6 +269,30 @@ def test_a_mistake_is_the_only_one_and_leads_to_its_line(
 
     assert (mistake.line, mistake.key) == (line, key)
     assert hint in mistake.message
+    assert not mistake.message.endswith("."), "half a sentence: the place stands before it"
+
+
+def test_each_part_of_a_value_is_checked(write: Write) -> None:
+    path = write(
+        "[mirror]\ndirectory = /srv/pypi\n[platform]\nenvironments =\n"
+        "    linux x86-64, CPython 3.99, glib 2.28\n[schedule]\ncron = 61 25 * * xyz\n"
+    )
+    assert [(each.line, each.message.partition(";")[0].partition(" (")[0]) for each in mistakes_in(path)] == [
+        (5, "'x86-64' is not a machine of linux"),
+        (5, "'3.99' is not a minor version of Python like 3.12"),
+        (5, "'glib 2.28' is not `glibc 2.28` or `musl 1.2`"),
+        (7, "'61' is not a valid minute"),
+        (7, "'25' is not a valid hour"),
+        (7, "'xyz' is not a valid day of the week"),
+    ]
+
+
+def test_paths_are_said_without_detours(write: Write, tmp_path: Path) -> None:
+    path = write("[mirror]\ndirectory = ../mirror\n")
+    assert read_settings(path, {}).directory == (path.parent.parent / "mirror").resolve()
+    detour = path.parent / "x" / ".." / path.name
+    detour.parent.parent.mkdir(exist_ok=True)
+    assert read_settings(detour, {}).path == path.resolve()
 
 
 @pytest.mark.parametrize(

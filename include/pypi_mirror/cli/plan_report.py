@@ -13,8 +13,8 @@ from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import did_you_mean
-from pypi_mirror.planning.unknown_names import described, unknown_names
-from pypi_mirror.planning.unmet_rules import described as described_unmet
+from pypi_mirror.planning.lacking import lacking
+from pypi_mirror.planning.unknown_names import unknown_names
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.runs.fetch_changelog import Fetched
 from pypi_mirror.runs.partition_projects import Partition
@@ -37,11 +37,10 @@ def report_plan(
     """
     lost = {*absent, *(each.planned.project for each in failed)}
     projects = [each for each in mirror.ledger.plan.projects(fetched.run_id) if each.project not in lost]
-    unknown, unmet = unknown_names(mirror), unmet_rules(mirror)
     if as_json:
         found = msgspec.json.encode(
-            _document(fetched, partition, projects, failed, unknown)
-            | {"unmet_rules": unmet, "absent": absent}
+            _document(fetched, partition, projects, failed, unknown_names(mirror))
+            | {"unmet_rules": unmet_rules(mirror), "absent": absent}
         )
         sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
     else:
@@ -51,10 +50,8 @@ def report_plan(
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
         for name in absent:
             warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
-    if unknown:
-        print(f"warning: {described(unknown)}", file=sys.stderr)
-    if unmet:
-        print(f"warning: {described_unmet(unmet)}", file=sys.stderr)
+    for text in lacking(mirror):
+        print(f"warning: {text}", file=sys.stderr)
 
 
 def _removes(planned: PlannedProject) -> bool:

@@ -7,19 +7,17 @@ from typing import Any
 from pypi_mirror.alerts.conditions import AUDIT_FAILED, RUN_FAILED
 from pypi_mirror.alerts.rules import conditions
 from pypi_mirror.cli.output import say, warn
-from pypi_mirror.facts.values import SilentLoss, UnmetRule
+from pypi_mirror.facts.values import SilentLoss
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.cooldown import in_cooldown
+from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.planning.pause import estimate
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left
-from pypi_mirror.planning.unknown_names import described
-from pypi_mirror.planning.unmet_rules import described as described_unmet
-from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.site import mirror_status
 from pypi_mirror.runs.raise_alerts import observe
@@ -56,9 +54,9 @@ def run(arguments: argparse.Namespace) -> int:
         remaining = left(mirror)
         backlog = mirror.ledger.backlog.failed()
         problems = _problems(mirror) if arguments.check else ()
+        lacks = lacking(mirror)
         refused = mirror.ledger.left_out.refused(limit=_SHOWN)
         silent = silent_losses(mirror)
-        unmet = unmet_rules(mirror)
         waiting = in_cooldown(mirror)
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
@@ -67,12 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
             "`pypi-mirror sync` takes over the tree"
         )
     if arguments.check and not arguments.json:
-        print("\n".join(problems) or "Nothing is wrong.")
+        warnings = [f"warning: {text}" for text in lacks]
+        print("\n".join([*problems, *warnings]) or "Nothing is wrong.")
     elif arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:
         print(f"directory       {settings.directory}")
-        _print(status, backlog, remaining, latest, refused, silent, unmet)
+        _print(status, backlog, remaining, latest, refused, silent, lacks)
         if waiting.next_due_at is not None:
             what = f"{count(waiting.files, 'file')} of {count(waiting.projects, 'project')}"
             say(f"in cooldown     {what}, the next is due at {moment(waiting.next_due_at)}")
@@ -127,7 +126,7 @@ def _print(
     ended: Run | None,
     refused: list[LeftOut],
     lost: tuple[SilentLoss, ...],
-    unmet: tuple[UnmetRule, ...],
+    lacks: tuple[str, ...],
 ) -> None:
     print(f"cursor          {status.cursor if status.cursor is not None else 'none yet'}")
     print(f"last run        {status.last_run or 'none yet'}{_why(ended)}")
@@ -156,10 +155,8 @@ def _print(
         say(f"                `pypi-mirror plan` lists it, {approve}")
     if status.clock_ahead is not None:
         print(f"clock           {clock_warning(status.clock_ahead)}")
-    if status.unknown_names:
-        print(f"not found       {described(status.unknown_names)}")
-    if unmet:
-        print(f"lacking         {described_unmet(unmet)}")
+    for text in lacks:
+        print(f"not found       {text}")
     _print_refused(status, refused)
     for loss in lost[-_SHOWN:]:
         print(f"lost            {moment_of(loss.at)}: {loss}")

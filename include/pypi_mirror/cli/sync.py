@@ -32,10 +32,10 @@ from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import RunRequest, names
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunKind, RunState, Tally
+from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.plan import BATCHES_EACH
 from pypi_mirror.planning.removals import require_none_waits
-from pypi_mirror.planning.unknown_names import described, unknown_names
 from pypi_mirror.publishing.grace import clock_warning
 from pypi_mirror.publishing.site import tidy_layout
 from pypi_mirror.runs.approve_removals import approve_removals
@@ -131,8 +131,8 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             print_report(mirror, outcome)
         # Where upstream's list was looked through; from cron one need not hear it every hour.
-        if outcome.source == "index" and (unknown := unknown_names(mirror)):
-            print(f"warning: {described(unknown)}", file=sys.stderr)
+        for text in lacking(mirror) if outcome.source == "index" else ():
+            print(f"warning: {text}", file=sys.stderr)
         print_clock(mirror)
         print_waiting(waiting, outcome)
     return 0 if complete else 1

@@ -73,7 +73,7 @@ def _day(text: str) -> int:
     try:
         return _DAYS.index(text.lower())
     except ValueError as error:
-        raise BadValue(f"{text!r} is not one of {' '.join(_DAYS)}.{nearest(text, _DAYS)}") from error
+        raise BadValue(f"{text!r} is not one of {' '.join(_DAYS)}{nearest(text, _DAYS)}") from error
 
 
 def _minute(text: str) -> int:

@@ -6,10 +6,13 @@
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from pypi_mirror.options.parsers import BadValue, nearest
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +67,19 @@ def parse_environment(text: str) -> Environment:
     parts = [part.strip() for part in text.split(",")]
     if len(parts) not in (2, 3) or not all(parts):
         raise BadValue(f"{text!r} is not an environment; write one a line, {_EXAMPLE}")
-    system, machine = _parse_machine(parts[0])
-    implementation, pythons, free_threaded = _parse_pythons(parts[1])
-    what, version = _parse_platform(system, parts[2] if len(parts) == 3 else None)
+    mistakes: list[str] = []
+    found = _noting(mistakes, _parse_machine, parts[0])
+    versions = _noting(mistakes, _parse_pythons, parts[1])
+    system = parts[0].lower().partition(" ")[0]
+    third = parts[2] if len(parts) == 3 else None
+    platform = _noting(mistakes, _parse_platform, system, third) if system in _MACHINES else None
+    if found is None or versions is None or platform is None:
+        raise BadValue(*mistakes)
+    named, machine = found
+    implementation, pythons, free_threaded = versions
+    what, version = platform
     return Environment(
-        system=system,
+        system=named,
         machine=machine,
         implementation=implementation,
         pythons=pythons,
@@ -114,11 +125,20 @@ def _describe_pythons(of: Environment) -> str:
     return " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def _noting(mistakes: list[str], parse: Callable[..., T], *text: str | None) -> T | None:
+    """Return what ``parse`` makes of its text; None where it is wrong, with what is added to ``mistakes``."""
+    try:
+        return parse(*text)
+    except BadValue as error:
+        mistakes += error.messages
+        return None
+
+
 def _parse_machine(text: str) -> tuple[Literal["linux", "windows", "macos"], str]:
     system, _, machine = (word.strip() for word in text.lower().partition(" "))
     if system not in _MACHINES:
         raise BadValue(
-            f"{system!r} is not a system; it is linux, windows or macos.{nearest(system, _MACHINES)}"
+            f"{system!r} is not a system; it is linux, windows or macos{nearest(system, _MACHINES)}"
         )
     machine = _MACHINE_ALIASES.get((system, machine), machine)
     machines = _MACHINES[system]
@@ -127,7 +147,7 @@ def _parse_machine(text: str) -> tuple[Literal["linux", "windows", "macos"], str
         raise BadValue(f"{text!r} lacks the machine; write one of {known}")
     if machine not in machines:
         message = f"{machine!r} is not a machine of {system}; it is one of {', '.join(machines)}"
-        raise BadValue(f"{message}.{nearest(machine, machines)}")
+        raise BadValue(f"{message}{nearest(machine, machines)}")
     return cast("Literal['linux', 'windows', 'macos']", system), machine
 
 
@@ -142,7 +162,7 @@ def _parse_pythons(
     implementation = match["implementation"].lower()
     if implementation not in _SPELLED:
         hint = nearest(implementation, _SPELLED.values())
-        raise BadValue(f"{match['implementation']!r} is neither CPython nor PyPy.{hint}")
+        raise BadValue(f"{match['implementation']!r} is neither CPython nor PyPy{hint}")
     low = _parse_minor(match["low"])
     high = _parse_minor(match["high"]) if match["high"] else low
     if low[0] != high[0] or low > high:
@@ -176,7 +196,7 @@ def _parse_platform(system: str, text: str | None) -> tuple[str, tuple[int, int]
     match = _PLATFORM.fullmatch(text)
     if match is None or match["what"].lower() not in expected:
         hint = nearest(text.split()[0], ("macOS", *expected) if system == "macos" else expected)
-        raise BadValue(f"{text!r} is not {example}.{hint}")
+        raise BadValue(f"{text!r} is not {example}{hint}")
     what, version = match["what"].lower(), (int(match["major"]), int(match["minor"]))
     oldest = {"glibc": (2, 5), "musl": (1, 0), "macos": (10, 4)}[what]
     newest = {"glibc": (2, 999), "musl": (1, 999), "macos": (99, 999)}[what]

@@ -15,7 +15,7 @@ def parse_ledger_url(text: str) -> str:
     scheme, separator, rest = parse_text(text).partition("://")
     if not separator or scheme not in _SCHEMES:
         hint = nearest(scheme, _SCHEMES)
-        raise BadValue(f"a ledger's URL begins with sqlite:// or postgresql+psycopg://.{hint}")
+        raise BadValue(f"a ledger's URL begins with sqlite:// or postgresql+psycopg://{hint}")
     if scheme == "sqlite" and (not rest.startswith("//") or rest == "//"):
         raise BadValue(
             "an SQLite ledger needs an absolute path, with four slashes: sqlite:////srv/pypi/ledger.sqlite"

@@ -40,14 +40,21 @@ _MAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
 
 
 class BadValue(ValueError):
-    """The text is no such value; the message says what is expected."""
+    """The text is no such value; each of ``messages`` says what is expected.
+
+    Half a sentence, without a full stop: the place stands before it, and a hint behind it.
+    """
+
+    def __init__(self, *messages: str) -> None:
+        self.messages = messages
+        super().__init__("; ".join(messages))
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """`` Did you mean …?`` for the most similar of ``choices``, nothing when none is similar."""
+    """`` (did you mean …?)`` for the most similar of ``choices``, nothing when none is similar."""
     by_lower = {choice.lower(): choice for choice in choices}
     close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.5)
-    return f" Did you mean {by_lower[close[0]]!r}?" if close else ""
+    return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
 
 
 def is_like(word: str, choices: Iterable[str]) -> bool:
@@ -64,7 +71,7 @@ def parse_text(text: str) -> str:
 def parse_boolean(text: str) -> bool:
     value = _BOOLEANS.get(text.lower())
     if value is None:
-        raise BadValue(f"{text!r} is not a boolean; write true or false.{nearest(text, ('true', 'false'))}")
+        raise BadValue(f"{text!r} is not a boolean; write true or false{nearest(text, ('true', 'false'))}")
     return value
 
 
@@ -102,7 +109,7 @@ def choice(*choices: str) -> Parser[str]:
     def parse(text: str) -> str:
         value = by_lower.get(text.lower())
         if value is None:
-            raise BadValue(f"{text!r} is not one of {', '.join(choices)}.{nearest(text, choices)}")
+            raise BadValue(f"{text!r} is not one of {', '.join(choices)}{nearest(text, choices)}")
         return value
 
     return parse
@@ -257,7 +264,13 @@ def parse_mail(text: str) -> str:
 
 
 # The least and the greatest number in each of a cron expression's fields.
-_CRON_FIELDS: Final = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+_CRON_FIELDS: Final = {
+    "minute": (0, 59),
+    "hour": (0, 23),
+    "day of the month": (1, 31),
+    "month": (1, 12),
+    "day of the week": (0, 7),
+}
 _PLAIN_FIELD: Final = re.compile(r"\*|([0-9]{1,2})|\*/[1-9][0-9]?")
 
 
@@ -266,7 +279,7 @@ def _is_plain(text: str) -> bool:
     fields = [_PLAIN_FIELD.fullmatch(field) for field in text.split()]
     return len(fields) == len(_CRON_FIELDS) and all(
         field is not None and (field[1] is None or least <= int(field[1]) <= most)
-        for field, (least, most) in zip(fields, _CRON_FIELDS, strict=True)
+        for field, (least, most) in zip(fields, _CRON_FIELDS.values(), strict=True)
     )
 
 
@@ -291,8 +304,22 @@ def parse_cron(text: str) -> str | None:
     try:
         croniter.expand(text)
     except CroniterError as error:
-        raise BadValue(f"not a cron expression: {error}") from error
+        if text.startswith("@"):
+            raise BadValue(f"{text!r} is not one like @daily") from error
+        wrong = _bad_cron_fields(text, croniter.is_valid)
+        raise BadValue(*wrong or [f"not a cron expression: {error}"]) from error
     return text
+
+
+def _bad_cron_fields(text: str, is_valid: Callable[[str], bool]) -> list[str]:
+    """What is wrong with each of the five fields of ``text`` by itself."""
+    found = []
+    for index, (name, (least, most)) in enumerate(_CRON_FIELDS.items()):
+        alone = ["*"] * len(_CRON_FIELDS)
+        alone[index] = text.split()[index]
+        if not is_valid(" ".join(alone)):
+            found.append(f"{alone[index]!r} is not a valid {name}; it goes from {least} to {most}")
+    return found
 
 
 def parse_timezone(text: str) -> str:

@@ -49,12 +49,10 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
     return tuple(name for name in missing if name not in held)
 
 
-def described(names: Sequence[str]) -> str:
-    """What people are told: which names, and what to do about them."""
-    return (
-        f"upstream does not list {some_of(names, _NAMED)}: mistyped in [allowlist] packages or "
-        "requirements, removed, or quarantined"
-    )
+def described(mirror: Mirror, names: Sequence[NormalizedName]) -> str:
+    """What people are told: which names, and where each stands."""
+    named = some_of([f"{name} ({mirror.policy.asked_by(name)})" for name in names], _NAMED)
+    return f"upstream does not list {named}: mistyped, removed, or quarantined"
 
 
 def _asked_for(mirror: Mirror) -> Iterator[list[NormalizedName]]:

@@ -54,10 +54,10 @@ def split_rule(line: str, tags: tuple[str, ...], paths: tuple[str, ...]) -> Meta
     *given, path = (part.strip() for part in key.split(":"))
     for tag in given:
         if tag not in tags:
-            raise BadValue(f"{tag!r} is none of {', '.join(tags)}.{nearest(tag, tags)}")
+            raise BadValue(f"{tag!r} is none of {', '.join(tags)}{nearest(tag, tags)}")
     if path not in paths:
         raise BadValue(
-            f"{path!r} is not on upstream's simple pages; what can be compared is {', '.join(paths)}."
+            f"{path!r} is not on upstream's simple pages; what can be compared is {', '.join(paths)}"
             f"{nearest(path, paths)}"
         )
     return MetadataRule(key=":".join((*given, path)), text=text)

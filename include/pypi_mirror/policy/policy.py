@@ -211,6 +211,10 @@ class Policy:
         """Return the rules of ``[allowlist]`` that no file of ``page`` meets."""
         return self._allowed.roots.unmet(page.name, page.files)
 
+    def asked_by(self, project: NormalizedName) -> str:
+        """Return the option, or the file and line, that names ``project``."""
+        return next((root.by for root in self._allowed.roots.of(project)), "")
+
     def asks_for(self, project: NormalizedName, rule: str, by: str) -> bool:
         """Whether ``[allowlist]`` has this rule for ``project``, which no filter rejects."""
         found = any((root.rule, root.by) == (rule, by) for root in self._allowed.roots.of(project))

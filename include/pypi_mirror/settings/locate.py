@@ -12,7 +12,8 @@ SYSTEM_WIDE: Final = Path("/etc/pypi-mirror/mirror.conf")
 # ``pypi-mirror VERB ACTION ...`` as a message puts it, in backquotes. Of these verbs the second word is an
 # action, and options follow it.
 _PROPOSED: Final = re.compile(
-    r"`(?P<verb>pypi-mirror (?:(?:config|ledger|nginx) [a-z-]+|backlog (?:forget|list|retry)\b|[a-z]+))"
+    r"`(?P<verb>pypi-mirror (?:(?:config|ledger|lock|nginx) [a-z-]+|backlog (?:forget|list|retry)\b"
+    r"|cooldown (?:lift|list|publish)\b|[a-z]+))"
     r"(?P<rest>[^`]*)`"
 )
 
@@ -24,7 +25,15 @@ def configuration_path(environ: Mapping[str, str] = os.environ) -> Path:
     an example: taken for a configuration, it would mirror all of the public index.
     """
     named = environ.get(VARIABLE, "").strip()
-    return Path(named).expanduser().absolute() if named else SYSTEM_WIDE
+    return absolute(Path(named).expanduser()) if named else SYSTEM_WIDE
+
+
+def absolute(path: Path) -> Path:
+    """``path`` from the root on, as messages name it: where it climbs (``..``), the directory that this leads
+    to. Symbolic links in others stay, because an administrator chose their names.
+    """
+    path = path.absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def missing(path: Path) -> str:

@@ -133,7 +133,7 @@ class Plugins:
                 message = f"{plugin} has no effect: only bandersnatch's own plugins are supported"
                 warnings.append(Mistake(line=line, key=ENABLED_PLACE, message=message))
             else:
-                message = f"unknown plugin {plugin!r}.{nearest(plugin, _SUPPORTED)}"
+                message = f"unknown plugin {plugin!r}{nearest(plugin, _SUPPORTED)}"
                 mistakes.append(Mistake(line=line, key=ENABLED_PLACE, message=message))
         return mistakes, warnings
 

@@ -14,7 +14,7 @@ from pypi_mirror.options.parsers import LOGIN_VARIABLE, is_like, nearest
 from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings import bandersnatch
 from pypi_mirror.settings.conflicts import find_conflicts, find_idle
-from pypi_mirror.settings.locate import missing
+from pypi_mirror.settings.locate import absolute, missing
 from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, PARTS, SECTIONS
 from pypi_mirror.settings.plugins import Plugins
 from pypi_mirror.settings.syntax import (
@@ -37,10 +37,10 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
     """The settings of the configuration file ``path``.
 
     ``environ`` may override what can hold a secret: PYPI_MIRROR_LEDGER_URL and PYPI_MIRROR_PROXY; the login,
-    PYPI_MIRROR_LOGIN, can be nowhere else. Nothing on the disk or the network is touched but the file. Raises
-    ConfigurationError with all mistakes.
+    PYPI_MIRROR_LOGIN, can be nowhere else. Nothing on the network is touched, and no other file is read.
+    Raises ConfigurationError with all mistakes.
     """
-    path = path.absolute()
+    path = absolute(path)
     reading = _Reading(path)
     reading.read(_load(path), environ)
     if reading.mistakes:
@@ -63,7 +63,7 @@ def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
     For a file with mistakes: one of them must not keep the message about it from those it names. Raises
     nothing; what cannot be read is as if it were not there.
     """
-    path = path.absolute()
+    path = absolute(path)
     reading = _Reading(path, tolerant=True)
     try:
         reading.read(_load(path), environ)
@@ -138,6 +138,10 @@ class _Reading:
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
 
+    def _bad_value(self, line: int | None, key: str, error: BadValue) -> None:
+        for message in error.messages:
+            self._mistake(line, key, message)
+
     def _read_plugins(
         self, section: Section | None, defaults: Section, sections: Mapping[str, Section]
     ) -> Plugins | None:
@@ -177,7 +181,7 @@ class _Reading:
             message = "has no effect: only bandersnatch's own plugins are supported"
             self.warnings.append(Mistake(line=section.number, key=f"[{section.name}]", message=message))
         else:
-            message = f"unknown section.{nearest(section.name, _SECTIONS)}"
+            message = f"unknown section{nearest(section.name, _SECTIONS)}"
             self._mistake(section.number, f"[{section.name}]", message)
 
     def _resolve(self, section: Section, entry: Entry, variables: Mapping[str, str]) -> list[Line] | None:
@@ -213,7 +217,7 @@ class _Reading:
             try:
                 item = option.parse(f"{key} = {line.text}")
             except BadValue as error:
-                self._mistake(line.number, place_of(option.section.name, key), str(error))
+                self._bad_value(line.number, place_of(option.section.name, key), error)
             else:
                 items = (*self.values.get(option.place, ()), item)
                 self._set(option, tuple(dict.fromkeys(items)))
@@ -235,7 +239,7 @@ class _Reading:
             try:
                 parsed.append(option.parse(item.text))
             except BadValue as error:
-                self._mistake(item.number, place, str(error))
+                self._bad_value(item.number, place, error)
         if len(parsed) == len(items) or (self._tolerant and option.many):
             self._set(option, tuple(dict.fromkeys(parsed)) if option.many else parsed[0])
 
@@ -251,8 +255,8 @@ class _Reading:
 
     def _set(self, option: Option, value: Any) -> None:
         if isinstance(value, tuple):
-            value = tuple(self._base / each if isinstance(each, Path) else each for each in value)
-        self.values[option.place] = self._base / value if isinstance(value, Path) else value
+            value = tuple(absolute(self._base / each) if isinstance(each, Path) else each for each in value)
+        self.values[option.place] = absolute(self._base / value) if isinstance(value, Path) else value
 
     def _read_variables(self, environ: Mapping[str, str]) -> None:
         for option in OPTIONS:
@@ -262,7 +266,7 @@ class _Reading:
             try:
                 self._set(option, option.parse_variable(text))
             except BadValue as error:
-                self._mistake(None, f"{option.variable} in the environment", str(error))
+                self._bad_value(None, f"{option.variable} in the environment", error)
 
     def _resolve_diff_file(self) -> None:
         option = BY_PLACE[MIRROR.name, "diff-file"]
@@ -278,7 +282,7 @@ class _Reading:
         try:
             self._set(option, resolve_diff_file(text, value))
         except BadValue as error:
-            self._mistake(self.lines.get(option.place), option.place, str(error))
+            self._bad_value(self.lines.get(option.place), option.place, error)
 
     def _fill_in(self, sections: Mapping[str, Section]) -> None:
         """Defaults for what the file does not have; a mistake where there is none."""
@@ -305,8 +309,8 @@ def _unknown_key(section: str, key: str) -> str:
     if elsewhere:
         return f"unknown key in this section; it belongs under [{elsewhere[0]}]"
     if section == bandersnatch.PLUGINS:
-        return f"unknown key.{nearest(key, [bandersnatch.ENABLED])}"
-    return f"unknown key.{nearest(key, [k for s, k in BY_PLACE if s == section])}"
+        return f"unknown key{nearest(key, [bandersnatch.ENABLED])}"
+    return f"unknown key{nearest(key, [k for s, k in BY_PLACE if s == section])}"
 
 
 def _items(option: Option, lines: list[Line]) -> Iterator[Line]:

@@ -19,7 +19,7 @@ def parse_platform(text: str) -> str:
     """Return a word of ``platform_words`` in lower case."""
     if not is_platform_word(text):
         hint = nearest(text, EXAMPLE_WORDS)
-        raise BadValue(f"{text!r} is not a platform: a system, a Python like py3.9, or a platform tag.{hint}")
+        raise BadValue(f"{text!r} is not a platform: a system, a Python like py3.9, or a platform tag{hint}")
     return text.lower()
 
 
