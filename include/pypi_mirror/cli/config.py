@@ -3,14 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from pypi_mirror.cli.configuration_warnings import print_comparison
+from pypi_mirror.cli.configuration_warnings import print_check, print_comparison
 from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
 from pypi_mirror.settings.options import OPTIONS, value_in
-from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.read import read_origin, read_settings
 from pypi_mirror.settings.requirements import Requirements, read_requirements
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.wording import count
@@ -33,17 +33,22 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settings = read_settings(arguments.config)
+    try:
+        settings = read_settings(arguments.config)
+    except ConfigurationError:
+        print_comparison(arguments.config, read_origin(arguments.config), sys.stderr)
+        raise
     read_first(settings.schedule.first, settings.path)
     requirements = read_requirements(settings)
     _require_writable(settings)
     if arguments.all:
         _print_options(settings)
-    if requirements.files:
-        _print_requirements(requirements)
-    print_comparison(settings)
     # What --all prints can be read again as a configuration.
-    print(f"no mistakes in {arguments.config}", file=sys.stderr if arguments.all else sys.stdout)
+    out = sys.stderr if arguments.all else sys.stdout
+    if requirements.files:
+        _print_requirements(requirements, out)
+    print_check(settings, out)
+    print(f"no mistakes in {arguments.config}", file=out)
     return 0
 
 
@@ -63,14 +68,14 @@ def _print_options(settings: Settings) -> None:
             print("\n    ".join([f"{option.key} =", *items]))
 
 
-def _print_requirements(requirements: Requirements) -> None:
+def _print_requirements(requirements: Requirements, out: TextIO) -> None:
     projects = {demand.project for demand in requirements.demands}
     files = count(len(requirements.files), "file")
-    print(f"[allowlist] requirements: {count(len(projects), 'project')} in {files}", file=sys.stderr)
+    print(f"[allowlist] requirements: {count(len(projects), 'project')} in {files}", file=out)
     for remark in requirements.unserved:
-        print(f"not mirrored: {remark}", file=sys.stderr)
+        print(f"not mirrored: {remark}", file=out)
     for remark in requirements.ignored:
-        print(f"without effect: {remark}", file=sys.stderr)
+        print(f"without effect: {remark}", file=out)
 
 
 def _require_writable(settings: Settings) -> None:

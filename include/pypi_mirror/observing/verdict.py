@@ -199,8 +199,8 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             state="unknown-names",
             tone=Tone.WARN,
             headline=f"Upstream does not list {count(len(seen.unknown_names), 'requested project')}",
-            advice=f"{some_of(seen.unknown_names)}: mistyped in [allowlist] packages or requirements, removed, or "
-            "quarantined.",
+            advice=f"{some_of(seen.unknown_names)}: mistyped in [allowlist] packages or requirements, "
+            "removed, or quarantined.",
         )
     if seen.unmet_rules:
         rules = [f"{each.rule} ({each.by})" for each in seen.unmet_rules]

@@ -50,9 +50,9 @@ class BandersnatchOption:
     former: bool = False
 
     def judge(self, value: str) -> "BandersnatchOption":
-        """Return what it comes to with this value."""
-        is_alike = self.alike(value) and self.verdict in (Verdict.DIFFERS, Verdict.NO_EFFECT, Verdict.REFUSED)
-        return replace(self, verdict=Verdict.SAME, note="") if is_alike else self
+        """Return what it comes to with this value; one that this mirror lacks stays without effect."""
+        is_same = self.alike(value) and self.verdict in (Verdict.DIFFERS, Verdict.REFUSED)
+        return replace(self, verdict=Verdict.SAME, note="") if is_same else self
 
 
 def _one_of(values: Collection[str]) -> Callable[[str], bool]:
@@ -403,9 +403,9 @@ def check_value(found: BandersnatchOption, key: str, lines: Collection[Line]) ->
 
     Nothing where the value asks for what happens anyway.
     """
-    judged = found.judge(_value(lines))
-    if judged.verdict is Verdict.SAME:
+    if found.alike(_value(lines)):
         return None, False
+    judged = found.judge(_value(lines))
     number = next(iter(lines)).number
     said = Mistake(line=number, key=f"[{found.section}] {key}", message=describe(judged))
     return said, judged.verdict is Verdict.REFUSED

@@ -48,13 +48,23 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
         mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
         raise ConfigurationError(path, mistakes)
     settings = _assemble(path, reading.values)
-    compared = bandersnatch.with_warnings(reading.origin, reading.warnings)
     return replace(
         settings,
         login=environ.get(LOGIN_VARIABLE) or None,
         warnings=tuple(sorted(reading.warnings, key=lambda warning: warning.line or 0)),
-        origin=bandersnatch.with_directory(compared, settings.directory),
+        origin=bandersnatch.with_directory(reading.compared, settings.directory),
     )
+
+
+def read_origin(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[bandersnatch.Comparison, ...]:
+    """What each option of a file for bandersnatch comes to, of a file with mistakes, too."""
+    path = absolute(path)
+    reading = _Reading(path)
+    try:
+        reading.read(_load(path), environ)
+    except ConfigurationError:
+        return ()
+    return reading.compared
 
 
 def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
@@ -134,6 +144,10 @@ class _Reading:
         self._resolve_diff_file()
         self.mistakes += find_conflicts(self.values, self.lines)
         self.warnings += find_idle(self.values, self.lines)
+
+    @property
+    def compared(self) -> tuple[bandersnatch.Comparison, ...]:
+        return bandersnatch.with_warnings(self.origin, self.warnings)
 
     def _mistake(self, line: int | None, key: str, message: str) -> None:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
