@@ -278,7 +278,6 @@ def test_an_sdist_has_no_metadata_file() -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/"),
         ("GET", "/search/"),
         ("GET", "/simple/a/b/"),
         ("GET", "/packages/foo_bar-1.0.tar.gz"),
@@ -291,6 +290,15 @@ def test_an_sdist_has_no_metadata_file() -> None:
 def test_requests_upstream_has_no_answer_for_are_unexpected(method: str, path: str) -> None:
     kind, answer = index().respond(Request(method=method, path=path))
     assert (kind, answer.status) == ("unexpected", 404)
+
+
+def test_a_person_who_opens_the_server_sees_its_projects() -> None:
+    kind, answer = index().respond(Request(method="GET", path="/"))
+    assert (kind, answer.status, answer.header(b"Location")) == (
+        "unexpected",
+        301,
+        b"https://index.example/simple/",
+    )
 
 
 def test_the_changelog_comes_in_pages() -> None:

@@ -21,6 +21,7 @@ from local_stack.stack import Stack
 from mirror_airflow.page_path import PAGE
 from pypi_mirror.cli.interruption import held_back
 from pypi_mirror.settings.read import read_settings
+from pypi_mirror.settings.schedule import Schedule
 from pypi_mirror.webserver.clients import index_url
 
 UP = "up"
@@ -110,10 +111,19 @@ def _say_where(stack: Stack, state: State, console: Console) -> None:
         console.print(f"Mirror:   {index_url(settings)}")
     stand_in = "  (the stand-in; it stops with `make down`)" if UPSTREAM in stack.running() else ""
     console.print(f"Upstream: {settings.master}{stand_in}")
-    console.print(f"Schedule: {settings.schedule.cron or 'by hand only'}; the DAG is {DAG_ID}")
+    console.print(f"Runs:     {_when(settings.schedule)}")
     console.print(f"Verbs:    .venv/bin/pypi-mirror status -c {state.conf}")
     console.print(f"Logs:     {stack.layout.logs}")
     console.print("`make down` stops everything.")
+
+
+def _when(schedule: Schedule) -> str:
+    """When Airflow starts runs: the one that was due last starts as soon as the DAG is switched on."""
+    if schedule.cron is None:
+        return f"by hand only, with Sync now on the page; the DAG is {DAG_ID}"
+    return (
+        f"{schedule.cron} ({schedule.timezone}), and the one that was due last at once; the DAG is {DAG_ID}"
+    )
 
 
 def _require_conf(options: Options) -> None:

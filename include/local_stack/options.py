@@ -45,7 +45,7 @@ def parse_options(arguments: list[str]) -> Options:
             command.add_argument("--install", metavar="NAME", help="the package to install at the end")
     given = parser.parse_args(arguments)
     if getattr(given, "conf", None) is not None and given.site_port is not None:
-        parser.error(f"NGINX_PORT is for the stand-in upstream; set [site] port in {given.conf}")
+        parser.error(f"NGINX_PORT is for `make` without CONF; set [site] port in {given.conf} instead")
     return Options(**vars(given), database=os.environ.get(VARIABLE) or None)
 
 

@@ -23,6 +23,20 @@ def server() -> Iterator[Server]:
         yield found
 
 
+def test_a_mistake_withholds_nothing_that_is_said_of_the_other_options(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = tmp_path / "bandersnatch.conf"
+    conf.write_text(
+        "[mirror]\ndirectory = /srv/pypi\nmaster = https://index.example\nverifiers = 3\njson = ture\n"
+    )
+    assert main(["config", "check", "-c", str(conf)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"4  \[mirror\] verifiers +no effect +audits check", err)
+    assert f"{conf}:5: [mirror] json: 'ture' is not a boolean" in err
+
+
 @pytest.mark.parametrize("text", FILES.values(), ids=FILES)
 def test_it_is_synced_by(
     tmp_path: Path, server: Server, text: str, capsys: pytest.CaptureFixture[str]

@@ -60,6 +60,9 @@ def test_files_wait_are_lifted_with_a_reason_and_listed(
         rows = {row["filename"]: row for row in json.loads(said("cooldown", "list", "--json")[1])}
         assert rows["alpha-3.0-py3-none-any.whl"]["reason"] == "fixes a hole"
         assert rows["alpha-2.0-py3-none-any.whl"]["lifted_by"] is None
+        out = said("plan")[1]
+        assert "sync alpha: the cooldown of files is over\n" in out
+        assert "To download: nothing.\nTo list: 1 file whose cooldown is over.\n" in out
         code, out = said("cooldown", "publish")
         assert code == 0
         assert "1 project synced" in out

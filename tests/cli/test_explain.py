@@ -169,6 +169,17 @@ def test_a_name_that_upstream_does_not_list_is_said_by_plan_sync_and_status(
     assert json.loads(capsys.readouterr().out)["unknown_names"] == ["alhpa"]
 
 
+def test_a_plan_says_of_which_projects_the_filters_leave_out_every_file(
+    conf: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["sync", "-c", conf, "--processes", "1"])
+    path = Path(conf)
+    path.write_text(path.read_text().replace("macosx|win_amd64", "compiled"))
+    capsys.readouterr()
+    assert main(["plan", "-c", conf]) == 0
+    assert "The filters leave out every file of compiled; `pypi-mirror explain -c " in capsys.readouterr().out
+
+
 def test_status_says_how_far_behind_the_mirror_is(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(["explain", "-c", conf, "alpha"])
     assert not (Path(conf).parent / "mirror").exists(), "who only looks makes no mirror"

@@ -64,8 +64,12 @@ def test_in_place_with_what_filters_leave_out_unchanged(
     expected = expected.replace("https://files.example", SITE)
     assert after == expected.replace(windows.replace("https://files.example", SITE), windows)
     output = capsys.readouterr()
-    assert f"the addresses of 1 index and 2 files now lead to {SITE}" in output.out
-    assert f"unchanged: {windows}: [blocklist] platforms" in output.err
+    assert f"1 index and 2 files now lead to {SITE}." in output.out
+    assert "unchanged: 1 file, left out by [blocklist] platforms (-v names each)" in output.out
+    assert windows not in output.out
+    (home / "uv.lock").write_text(before)
+    assert rewrite(home, "-v") == 0
+    assert f"unchanged: {windows}: [blocklist] platforms" in capsys.readouterr().out
 
 
 def test_into_another_file_and_again(home: Path) -> None:
@@ -171,7 +175,7 @@ def test_packages_of_another_index_keep_their_addresses(
     path.write_text(text)
     for _ in range(2):
         assert main(["lock", "rewrite", "-c", f"{home}/mirror.conf", str(path)]) == 0
-        said = capsys.readouterr().err
+        said = capsys.readouterr().out
         assert "unchanged: https://other.example/simple: it is not [mirror] master" in said
         rewritten = path.read_text()
         assert rewritten.endswith(other)

@@ -187,7 +187,7 @@ def test_config_check_says_what_each_option_of_bandersnatch_comes_to(
     text = "[mirror]\nverifiers = 10\nworkers = 7\n[plugins]\nenabled = blacklist_project\n"
     conf = _with(CommandLine.of(tmp_path, server).configuration, text)
     assert main(["config", "check", "-c", str(conf)]) == 0
-    rows = [line.split(maxsplit=3) for line in capsys.readouterr().err.split("\n") if " [" in line[:9]]
+    rows = [line.split(maxsplit=3) for line in capsys.readouterr().out.split("\n") if " [" in line[:9]]
     verdicts = {key: rest for _, section, key, rest in rows if section == "[mirror]"}
     assert verdicts["directory"] == "same"
     assert verdicts["workers"].startswith("better ")

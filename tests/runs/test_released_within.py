@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from pypi_mirror.runs.publish_due import publish_due
 
 from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.model import RunState
@@ -11,7 +12,6 @@ from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.releases_released_within import RecentReleases
-from pypi_mirror.runs.end_cooldown import end_cooldown
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
 from pypi_mirror.runs.report import end_dry_run
@@ -172,7 +172,7 @@ def test_what_becomes_too_old_after_the_plan_was_weighed_waits_for_the_next(benc
     made.sync()
     made.clock.advance(days=10)
     with made.open() as mirror:
-        assert end_cooldown(mirror, "light") is not None
+        assert publish_due(mirror, "light") is not None
     assert made.listed("alpha") == [name("1.0"), name("2.0"), name("3.0")]
     made.sync()
     assert made.listed("alpha") == [name("2.0"), name("3.0")]

@@ -79,6 +79,9 @@ class Routes:
         if request.method not in {"GET", "HEAD"}:
             return "unexpected", NOT_FOUND
         match first:
+            case "" if not rest:
+                # For a person who looks what is there; no client has a reason to ask.
+                return "unexpected", self._moved("/simple/")
             case "simple":
                 return self._simple(request, rest)
             case "packages":

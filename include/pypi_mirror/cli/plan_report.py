@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from packaging.utils import NormalizedName
@@ -13,12 +13,16 @@ from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import did_you_mean
+from pypi_mirror.observing.explain import FileState, explain
 from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.planning.unknown_names import unknown_names
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.runs.fetch_changelog import Fetched
 from pypi_mirror.runs.partition_projects import Partition
-from pypi_mirror.wording import count, size
+from pypi_mirror.wording import count, size, some_of
+
+# Of a plan that downloads nothing, so many projects are looked at for why.
+_LOOKED_AT: Final = 100
 
 
 def report_plan(
@@ -46,6 +50,7 @@ def report_plan(
     else:
         number = partition.projects + partition.left - len(absent)
         _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind, number)
+        _print_not_downloaded(mirror, projects)
         for each in failed:
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
         for name in absent:
@@ -159,6 +164,24 @@ def _downloads(projects: Sequence[PlannedProject]) -> str:
     whose = "the page of 1 project has" if unread == 1 else f"the pages of {unread:,} projects have"
     known = f"at least {said}" if files else "not known yet"
     return f"To download: {known}, since {whose} not been read; `pypi-mirror sync --dry-run` reads them."
+
+
+def _print_not_downloaded(mirror: Mirror, projects: Sequence[PlannedProject]) -> None:
+    """What a plan comes to that downloads nothing: files that are listed, and projects left without any."""
+    as_of = mirror.ledger.facts.as_of or 0
+    idle = [each.project for each in projects if not (each.new_files or each.unread or _removes(each))]
+    due = 0
+    empty = []
+    for name in idle[:_LOOKED_AT]:
+        rows = mirror.ledger.held_files.of([name]).get(name, {}).values()
+        due += sum(row.file is not None and row.is_due(as_of) for row in rows)
+        files = [file for file in explain(mirror, name).files if file.upstream]
+        if files and not any(file.mirrored or file.state is FileState.HELD for file in files):
+            empty.append(name)
+    if due:
+        print(f"To list: {count(due, 'file')} whose cooldown is over.")
+    if empty:
+        say(f"The filters leave out every file of {some_of(empty)}; `pypi-mirror explain PROJECT` says why.")
 
 
 def _print_removals(removals: Removals) -> None:

@@ -41,6 +41,10 @@ class HeldRow:
     lifted_by: str | None = None
     lifted_why: str | None = None
 
+    def is_due(self, as_of: int) -> bool:
+        """Whether nothing keeps it from being listed any more."""
+        return self.lifted_at is not None or (self.due_at is not None and self.due_at <= as_of)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldTotals:

@@ -26,10 +26,14 @@ from pypi_mirror.wording import count
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftAlone:
-    """Something in the lock file that keeps its address, and why, as half a sentence."""
+    """Something in the lock file that keeps its address, and why, as half a sentence.
+
+    ``setting`` is the filter that leaves the file out, None where it is something else.
+    """
 
     what: str
     reason: str
+    setting: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,9 +98,8 @@ def rewrite_lock(settings: Settings, path: Path) -> Rewritten:
         if len(absent) < len(of_project):
             # A digest alone does not say which platform its file is for: one that is served has to do.
             absent = [file for file in absent if file.filename is not None]
-        for file, is_excluded, reason in _reasons(settings.policy, project, absent, of_project):
-            whose = LeftAlone(what=file.url or f"{project}: {file.name}", reason=reason)
-            (left_alone if is_excluded else missing).append(whose)
+        for each in _reasons(settings.policy, project, absent, of_project):
+            (missing if each.setting is None else left_alone).append(each)
     if missing:
         raise NotServed(path, missing)
     try:
@@ -149,8 +152,8 @@ class _Served:
 
 def _reasons(
     policy: Policy, project: NormalizedName, absent: Sequence[LockedFile], files: Sequence[LockedFile]
-) -> Iterator[tuple[LockedFile, bool, str]]:
-    """Why each of the ``absent`` is not served, and whether a filter of files leaves it out.
+) -> Iterator[LeftAlone]:
+    """Why each of the ``absent`` is not served, and which filter of files leaves it out.
 
     Decided as of a page that has the lock's ``files`` alone.
     """
@@ -175,12 +178,13 @@ def _reasons(
     # What waits is not left out; whether it does, a page does not say.
     of_files = policy.refusals(page, Context(listed=frozenset(file.filename for file in page.files)))
     for file in absent:
-        name = file.filename or ""
+        name, what = file.filename or "", file.url or f"{project}: {file.name}"
         if rejected is not None:
-            yield file, False, rejected
+            yield LeftAlone(what=what, reason=rejected)
         elif name in of_releases:
-            yield file, False, of_releases[name][0].reason
+            yield LeftAlone(what=what, reason=of_releases[name][0].reason)
         elif name in of_files:
-            yield file, True, of_files[name][0].reason
+            first = of_files[name][0]
+            yield LeftAlone(what=what, reason=first.reason, setting=first.setting)
         else:
-            yield file, False, "no page of the mirror lists it"
+            yield LeftAlone(what=what, reason="no page of the mirror lists it")

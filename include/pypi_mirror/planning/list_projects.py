@@ -84,7 +84,7 @@ def due_projects(mirror: Mirror) -> Iterator[PlannedProject]:
     for name in names:
         have = known.get(name)
         if have is not None:
-            yield _decided_again(have, "files end their cooldown")
+            yield _decided_again(have, "the cooldown of files is over")
 
 
 def _changing(mirror: Mirror) -> Iterator[PlannedProject]:
