@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 import pytest
-from pypi_mirror.runs.publish_due import publish_due
 
 from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.model import RunState
@@ -14,6 +13,7 @@ from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.releases_released_within import RecentReleases
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
 from pypi_mirror.runs.partition_projects import partition_projects
+from pypi_mirror.runs.publish_due import publish_due
 from pypi_mirror.runs.report import end_dry_run
 from tests.runs.audit import audit, compare
 from tests.runs.bench import Bench, MakeBench
