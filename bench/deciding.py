@@ -91,7 +91,7 @@ def _due(home: Path, count: int) -> dict[str, float]:
             raise SystemExit("bench: files are listed before they are due")
         time.sleep(max(0.0, due_at + 2 - time.time()))
         before = served.requests()
-        took = measure([program, "cooldown", "end", *options], log=home / "log")
+        took = measure([program, "cooldown", "publish", *options], log=home / "log")
         requests = served.requests() - before
     found = sum(1 for _ in job.web.glob("packages/*/*/*/*.whl"))
     if found != count:

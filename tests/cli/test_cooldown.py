@@ -1,11 +1,14 @@
 """``pypi-mirror cooldown``: what waits, lifting it, and listing what is due."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from pypi_mirror.cli import main
+from pypi_mirror.mirror import open_mirror
+from pypi_mirror.settings.read import read_settings
 from tests.cli.process import CommandLine
 from tests.warehouse import Upload, Warehouse, Wheel, running
 
@@ -13,8 +16,6 @@ from tests.warehouse import Upload, Warehouse, Wheel, running
 def test_files_wait_are_lifted_with_a_reason_and_listed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from datetime import UTC, datetime, timedelta
-
     now = datetime.now(UTC)
     uploads = (
         Upload(distribution=Wheel(name="alpha", version="1.0"), at=now - timedelta(days=30)),
@@ -67,3 +68,28 @@ def test_files_wait_are_lifted_with_a_reason_and_listed(
         assert code == 0
         assert "1 project synced" in out
         assert listed() == ["1.0", "3.0"]
+
+
+def test_many_files_are_listed_by_several_processes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"p{number}" for number in range(6)]
+    uploads = [Upload(distribution=Wheel(name=name, version="1.0"), at=datetime.now(UTC)) for name in names]
+    with running(Warehouse(*uploads)) as server:
+        path = CommandLine.of(tmp_path, server).configuration
+        with path.open("a") as file:
+            file.write("[cooldown]\nexclude-newer = 7 days\n")
+        assert main(["sync", "-c", str(path), "--processes", "1"]) == 0
+        assert main(["cooldown", "lift", "-c", str(path), *names, "--why", "reviewed"]) == 0
+        monkeypatch.setattr("pypi_mirror.runs.publish_due._PROJECTS_A_PROCESS", 1)
+        monkeypatch.setattr("os.cpu_count", lambda: 3)
+        capsys.readouterr()
+        assert main(["cooldown", "publish", "-c", str(path)]) == 0
+    assert "6 projects synced" in capsys.readouterr().out
+    with open_mirror(read_settings(path), must_exist=True) as mirror:
+        batches = mirror.ledger.plan.batches(mirror.ledger.runs.latest()[0].id)
+        assert [batch.projects for batch in batches] == [2, 2, 2]
+        assert list(mirror.ledger.held_files.all()) == []
+    for name in names:
+        page = json.loads((tmp_path / f"mirror/web/simple/{name}/index.v1_json").read_bytes())
+        assert [each["filename"] for each in page["files"]] == [f"{name}-1.0-py3-none-any.whl"]

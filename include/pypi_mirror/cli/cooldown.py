@@ -2,6 +2,10 @@
 
 import argparse
 import json
+import os
+from collections.abc import Sequence
+from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from packaging.utils import NormalizedName
@@ -9,7 +13,8 @@ from packaging.utils import NormalizedName
 from pypi_mirror.cli.label import new_label
 from pypi_mirror.cli.output import say
 from pypi_mirror.cli.parser import add_actions, add_verbose_option
-from pypi_mirror.cli.sync import ended, who
+from pypi_mirror.cli.processes import run_all
+from pypi_mirror.cli.sync import download_batch, ended, who
 from pypi_mirror.cli.sync_report import print_report
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.held_files import HeldRow
@@ -114,7 +119,13 @@ def _run_lift(arguments: argparse.Namespace) -> int:
 def _run_publish(arguments: argparse.Namespace) -> int:
     label = new_label()
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror, ended(mirror, label):
-        outcome = publish_due(mirror, label)
+        processes = os.cpu_count() or 1
+
+        def download(run_id: int, batches: Sequence[int]) -> None:
+            work = [partial(download_batch, run_id, batch) for batch in batches]
+            run_all(mirror, work, processes=processes, progress=nullcontext(lambda _tally: None))
+
+        outcome = publish_due(mirror, label, at_once=processes, download=download)
         if outcome is None:
             print("No file is due.")
             return 0

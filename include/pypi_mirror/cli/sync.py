@@ -290,13 +290,14 @@ def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
 
     run_all(
         mirror,
-        [partial(_download_batch, partition.run_id, batch.number) for batch in partition.batches],
+        [partial(download_batch, partition.run_id, batch.number) for batch in partition.batches],
         processes=processes,
         progress=show_progress(partition.projects),
     )
 
 
-def _download_batch(run_id: int, batch: int, mirror: Mirror, shared: Shared[Tally]) -> None:
+def download_batch(run_id: int, batch: int, mirror: Mirror, shared: Shared[Tally]) -> None:
+    """Do one batch of a run, as a piece of work of ``run_all``."""
     download_projects(
         mirror,
         run_id,

@@ -1,20 +1,21 @@
 """A light run: list the files whose cooldown is over, and ask upstream only for the time."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.changes.upstream_state import note_as_of
 from pypi_mirror.errors import MirrorError
-from pypi_mirror.ledger.cutting import UNCUT
 from pypi_mirror.ledger.held_files import HeldRow
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
 from pypi_mirror.planning.decide_plan import only_adding
 from pypi_mirror.planning.list_projects import due_projects
+from pypi_mirror.planning.plan import cut
 from pypi_mirror.planning.removals import waiting_for_approval
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.rebuild_index import rebuild_index
@@ -26,8 +27,20 @@ log = logging.getLogger(__name__)
 RULES_DIFFER: Final = "the rules have changed since the last complete sync; the next sync lists what is due"
 
 
-def publish_due(mirror: Mirror, label: str) -> Report | None:
+# What makes another process worth starting: these are listed while one begins.
+_PROJECTS_A_PROCESS: Final = 200
+
+# Does these batches of a run.
+Download = Callable[[int, Sequence[int]], None]
+
+
+def publish_due(
+    mirror: Mirror, label: str, *, at_once: int = 1, download: Download | None = None
+) -> Report | None:
     """List the files that are due in a run of this ``label``; None where none is.
+
+    ``download`` does its batches, ``at_once`` of them where there is work for as many; without it they are
+    done here.
 
     Nothing leaves a page: a project of which the new file takes another one off waits for the next sync, and
     so does everything while the rules have changed or a plan is awaiting approval.
@@ -55,7 +68,12 @@ def publish_due(mirror: Mirror, label: str) -> Report | None:
         mirror.ledger.runs.fetched(run.id, source="ledger", cursor_from=cursor, cursor_to=cursor)
         mirror.ledger.runs.planned(run.id, policy=mirror.selection)
         mirror.ledger.plan.write(run.id, adding)
-        download_projects(mirror, run.id, UNCUT)
+        mirror.ledger.plan.cut(
+            run.id,
+            partial(cut, batch_size=len(adding), at_least=at_once, smallest=_PROJECTS_A_PROCESS),
+        )
+        batches = [batch.number for batch in mirror.ledger.plan.batches(run.id)]
+        (download or partial(_download_here, mirror))(run.id, batches)
         # What a sync left unpublished, for it had to stop, is for a sync to publish.
         if mirror.ledger.facts.unpublished in (None, str(run.id)):
             rebuild_index(mirror, run.id)
@@ -63,6 +81,11 @@ def publish_due(mirror: Mirror, label: str) -> Report | None:
     except BaseException as error:
         fail_run(mirror, label, str(error) or type(error).__name__)
         raise
+
+
+def _download_here(mirror: Mirror, run_id: int, batches: Sequence[int]) -> None:
+    for batch in batches:
+        download_projects(mirror, run_id, batch)
 
 
 def lift_named(mirror: Mirror, files: Sequence[tuple[NormalizedName, str]], *, by: str, why: str) -> None:
