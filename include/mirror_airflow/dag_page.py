@@ -87,7 +87,7 @@ def trigger_form(batch_size: int) -> dict[str, Param]:
         "projects": names_field(
             "Projects to sync now",
             "One name a line. Only these are synced, whether upstream changed them or not, and "
-            "the mirror's cursor stays where it is. Empty: everything that changed since the last run.",
+            "other changes wait for the next run. Empty: everything that changed since the last run.",
         ),
         "recheck": switch(
             "Full re-check",

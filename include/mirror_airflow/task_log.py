@@ -71,7 +71,7 @@ def log_batch(result: BatchResult) -> dict[str, int]:
 
 def require_success(report: Report) -> dict[str, int]:
     """Log the run and return its figures; raise RunFailed, which is not retried, when it has failed."""
-    log.info("%s; cursor %s", described(report.tally), report.cursor)
+    log.info("%s; the mirror is at serial %s", described(report.tally), report.cursor)
     _log_failures((*report.new_failures, *report.known_failures))
     for name in report.absent:
         log.warning("upstream has no project %s", name)

@@ -54,7 +54,7 @@ def test_a_stranger_is_asked_to_log_in_and_finds_the_page_in_the_navigation(
     stranger.log_in(VIEWER, VIEWERS_PASSWORD)
     stranger.open_from_navigation()
     assert stranger.text("h1") == "PyPI mirror"
-    stranger.reads("Last checked")
+    stranger.reads("Upstream was asked")
 
 
 def test_the_state_is_clear_at_a_glance(browser: Browser) -> None:

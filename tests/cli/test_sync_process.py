@@ -278,7 +278,7 @@ def test_plan_says_what_a_sync_would_do_and_does_nothing(tmp_path: Path) -> None
         plan = line.run("plan")
         assert plan.code == 0
         assert "sync alpha: new" in plan.out
-        assert "by comparison with upstream's root index" in plan.out
+        assert "by comparison with upstream's list of all projects" in plan.out
         assert set(server.requests.counts) == {"index"}
         assert not (tmp_path / "mirror").exists()
         line.run("sync", "--processes", "1")

@@ -72,8 +72,8 @@ def test_an_upstream_without_serials_is_not_said_to_be_at_serial_none(
         assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert "None" not in out
-    assert "by comparison with upstream's root index." in out
-    assert "cursor          none yet" in out
+    assert "by comparison with upstream's list of all projects." in out
+    assert "serial          none yet" in out
 
 
 def test_an_upstream_that_is_away(conf: str, server: Server, capsys: pytest.CaptureFixture[str]) -> None:

@@ -304,7 +304,7 @@ def test_clients(get: Any, mirror: Bench) -> None:
     assert shown["served"] is False
     assert [snippet["name"] for snippet in shown["snippets"]] == [
         *("pip", "uv", "Poetry", "PDM", "Pipenv"),
-        *("Dockerfile", "GitHub Actions", "GitLab CI", "shell"),
+        *("Dockerfile", "GitHub Actions", "GitLab CI", "Shell", "Just once"),
     ]
     assert all(shown["index_url"] in snippet["text"] for snippet in shown["snippets"])
 

@@ -117,8 +117,8 @@ def _print(report: AuditReport) -> None:
     )
     if report.beside is not None:
         print(
-            f"A run is under way ({shown_label(report.beside)}): its unfinished projects, the root index, "
-            "and files and pages of unknown projects were not checked."
+            f"A run is under way ({shown_label(report.beside)}): its unfinished projects, the list of "
+            "all projects, and files and pages of unknown projects were not checked."
         )
     for kind, number in sorted(report.found.items()):
         print(f"  {number:>7,}  {Kind(kind).words}")

@@ -135,7 +135,7 @@ def run_adopt(arguments: argparse.Namespace) -> int:
 def run_reset(arguments: argparse.Namespace) -> int:
     with open_mirror(read_settings(arguments.config), must_exist=True) as mirror:
         cursor = reset_cursor(mirror, new_label(), is_dead=is_dead)
-    was = "had no cursor" if cursor is None else f"was at serial {cursor}"
+    was = "had completed no sync" if cursor is None else f"was at serial {cursor}"
     print(f"The mirror {was}. The next sync compares every project with upstream; pages and files stay.")
     return 0
 

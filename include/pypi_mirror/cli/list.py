@@ -26,7 +26,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         examples=(
             "pypi-mirror list                    # for people",
             "pypi-mirror list --csv              # for a spreadsheet",
-            "pypi-mirror list --json numpy       # of one project, for programs",
+            "pypi-mirror list --json flask       # of one project, for programs",
         ),
     )
     formats = parser.add_mutually_exclusive_group()

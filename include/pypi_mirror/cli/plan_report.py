@@ -199,6 +199,6 @@ def _source(fetched: Fetched, kind: RunKind) -> str:
             return f"{count(fetched.events, 'event')} since serial {fetched.cursor_from}"
         case "index":
             at = "" if fetched.cursor_to is None else f", which is at serial {fetched.cursor_to}"
-            return f"by comparison with upstream's root index{at}"
+            return f"by comparison with upstream's list of all projects{at}"
         case "ledger":
             return "nothing changed upstream" if kind is RunKind.SYNC else "as asked for"

@@ -128,13 +128,15 @@ def _print(
     lost: tuple[SilentLoss, ...],
     lacks: tuple[str, ...],
 ) -> None:
-    print(f"cursor          {status.cursor if status.cursor is not None else 'none yet'}")
+    serial = "none yet" if status.cursor is None else f"{status.cursor}, up to which it is complete"
+    print(f"serial          {serial} (upstream's event number)")
     print(f"last run        {status.last_run or 'none yet'}{_why(ended)}")
     if status.paused_until is not None:
         say(f"paused          until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)
-    print(f"complete sync   {'never' if status.updated_at is None else moment(status.updated_at)}")
-    print(f"last checked    {'never' if status.checked_at is None else moment(status.checked_at)}")
+    complete = "none yet" if status.updated_at is None else f"ended {moment(status.updated_at)}"
+    print(f"complete sync   {complete}")
+    print(f"upstream asked  {'never' if status.checked_at is None else moment(status.checked_at)}")
     print(f"freshness       {_lag(status)}")
     if status.upstream_silent_since is not None:
         print(f"unreachable     upstream has not answered since {moment(status.upstream_silent_since)}")

@@ -102,7 +102,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         nargs="*",
         type=project_name,
         metavar="PROJECT",
-        help="sync only these, whatever their state; the cursor stays where it is",
+        help="sync only these, whatever their state; other changes wait for the next sync",
     )
     parser.set_defaults(run=run)
 

@@ -8,6 +8,7 @@ from typing import Final
 from packaging.utils import NormalizedName
 
 from pypi_mirror.clock import utc, utc_or_none
+from pypi_mirror.facts.values import UnmetRule
 from pypi_mirror.ledger.left_out import LeftOut
 from pypi_mirror.ledger.listings import AnyRow, ListedProject
 from pypi_mirror.ledger.projects import KnownFile
@@ -15,6 +16,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
 from pypi_mirror.observing.cooldown import HeldFile, held_of
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
+from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 
 _EVENTS: Final = 20
@@ -111,7 +113,8 @@ class ProjectWhole:
     that it may be a misspelling of.
     ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
     upstream's page that ours lacks: refused, or not downloaded. ``cooldown`` are files that no page lists
-    yet, those due first, a page of them at most. ``events`` are the newest, newest first.
+    yet, those due first, a page of them at most. ``events`` are the newest, newest first. ``unmet`` are rules
+    of [allowlist] that upstream's page does not meet.
     """
 
     project: NormalizedName
@@ -123,6 +126,7 @@ class ProjectWhole:
     backlog: Behind | None
     left_out: tuple[LeftOut, ...]
     events: tuple[EventShown, ...]
+    unmet: tuple[UnmetRule, ...] = ()
     known: bool = True
     similar: tuple[str, ...] = ()
 
@@ -175,6 +179,7 @@ def project(
         backlog=None if entry is None else shown_entry(entry),
         left_out=tuple(mirror.ledger.left_out.of([name]).get(name, ())),
         events=tuple(map(_event, events)),
+        unmet=tuple(each for each in unmet_rules(mirror) if each.project == name),
         known=known,
         similar=() if known else similar_names(mirror, name, most=_SIMILAR),
     )

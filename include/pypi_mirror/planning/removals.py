@@ -98,7 +98,7 @@ def approval_required(removals: Removals, other: str = "") -> ApprovalRequired:
     is_limit = any("[removal]" in each for each in removals.exceeded)
     return ApprovalRequired(
         f"{other}the plan {removals.plan} would remove {removals.described()}: "
-        f"{'; '.join(removals.exceeded)}. Nothing was done, the cursor stays. `pypi-mirror plan` lists it; "
+        f"{'; '.join(removals.exceeded)}. Nothing was done. `pypi-mirror plan` lists it; "
         f"if it is right, run `pypi-mirror sync --approve {removals.plan}`"
         f"{', or raise the limit' if is_limit else ''}",
         plan=removals.plan,

@@ -1,5 +1,6 @@
 """What clients put into their configuration to use this mirror, for each of the common tools."""
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pypi_mirror.settings.values import Settings
@@ -58,19 +59,58 @@ def pipfile_source(settings: Settings) -> str:
     return f'[[source]]\nname = "mirror"\nurl = "{index_url(settings)}"\nverify_ssl = {verify}\n'
 
 
-def shell_lines(settings: Settings) -> str:
-    """The environment for a shell."""
-    return "".join(f"export {name}={value}\n" for name, value in environment(settings))
+def _variables(settings: Settings, line: str) -> str:
+    """The environment, each variable as a ``line`` of some file."""
+    return "".join(line.format(name=name, value=value) for name, value in environment(settings))
 
 
-def dockerfile_lines(settings: Settings) -> str:
-    """The environment for a ``Dockerfile``, before the first step that installs."""
-    return "".join(f"ENV {name}={value}\n" for name, value in environment(settings))
+def _just_once(settings: Settings) -> str:
+    trust = trusted_host(settings)
+    trusted = "" if trust is None else f" --trusted-host {trust}"
+    return f"pip install --index-url {index_url(settings)}{trusted} PACKAGE\n"
 
 
-def ci_variables(settings: Settings, key: str) -> str:
-    """The environment as YAML below ``key``: ``env`` of GitHub Actions, ``variables`` of GitLab CI."""
-    return f"{key}:\n" + "".join(f'  {name}: "{value}"\n' for name, value in environment(settings))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snippet:
+    """How one tool is told to use the mirror: ``text`` belongs into ``place``. ``download`` is the file of
+    this text beside the site's front page, None where there is none.
+    """
+
+    name: str
+    place: str
+    text: str
+    download: str | None = None
+
+
+def snippets(settings: Settings) -> tuple[Snippet, ...]:
+    """For each tool, as the site's front page and the page in Airflow show them."""
+    pip, uv, poetry = pip_conf(settings), uv_toml(settings), poetry_source(settings)
+    pip_place = "~/.config/pip/pip.conf, on Windows %APPDATA%\\pip\\pip.ini"
+    uv_place = "~/.config/uv/uv.toml, or uv.toml beside pyproject.toml"
+    return (
+        Snippet(name="pip", place=pip_place, text=pip, download="pip.conf"),
+        Snippet(name="uv", place=uv_place, text=uv, download="uv.toml"),
+        Snippet(name="Poetry", place="pyproject.toml", text=poetry, download="poetry.toml"),
+        Snippet(name="PDM", place="pyproject.toml", text=pdm_source(settings)),
+        Snippet(name="Pipenv", place="Pipfile, in place of [[source]]", text=pipfile_source(settings)),
+        Snippet(
+            name="Dockerfile",
+            place="before the first RUN that installs",
+            text=_variables(settings, "ENV {name}={value}\n"),
+        ),
+        Snippet(
+            name="GitHub Actions",
+            place="a workflow",
+            text="env:\n" + _variables(settings, '  {name}: "{value}"\n'),
+        ),
+        Snippet(
+            name="GitLab CI",
+            place=".gitlab-ci.yml",
+            text="variables:\n" + _variables(settings, '  {name}: "{value}"\n'),
+        ),
+        Snippet(name="Shell", place="~/.profile", text=_variables(settings, "export {name}='{value}'\n")),
+        Snippet(name="Just once", place="a project's name in place of PACKAGE", text=_just_once(settings)),
+    )
 
 
 def _checks_certificates(settings: Settings) -> str:

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING
 from pypi_mirror.disk.files import remove_file
 from pypi_mirror.disk.writing import write_atomically
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.clients import (
-    environment,
-    index_url,
-    pip_conf,
-    poetry_source,
-    trusted_host,
-    uv_toml,
-)
+from pypi_mirror.webserver.clients import snippets
 from pypi_mirror.webserver.status import MirrorStatus, render_status
 from pypi_mirror.wording import count, moment, size
 
@@ -59,12 +52,7 @@ def render_page(settings: Settings, status: MirrorStatus) -> bytes:
             master=settings.master,
             status=status,
             holdings=holdings(settings),
-            index_url=index_url(settings),
-            trusted_host=trusted_host(settings),
-            pip_conf=pip_conf(settings),
-            uv_toml=uv_toml(settings),
-            poetry_source=poetry_source(settings),
-            environment=environment(settings),
+            snippets=snippets(settings),
         )
     )
     return page.encode()
@@ -80,12 +68,8 @@ def write_client_files(settings: Settings) -> tuple[str, ...]:
     """Bring the files that clients download up to date; return the names of the changed. They depend on
     nothing but the site's address.
     """
-    contents = {
-        "pip.conf": pip_conf(settings).encode(),
-        "uv.toml": uv_toml(settings).encode(),
-        "poetry.toml": poetry_source(settings).encode(),
-    }
-    return _write(settings, contents)
+    files = {each.download: each.text.encode() for each in snippets(settings) if each.download is not None}
+    return _write(settings, files)
 
 
 def remove_site_files(settings: Settings) -> None:

@@ -9,17 +9,7 @@ from pypi_mirror.options import Option
 from pypi_mirror.settings.options import OPTIONS, describe, value_in
 from pypi_mirror.settings.read import with_made
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.webserver.clients import (
-    ci_variables,
-    dockerfile_lines,
-    index_url,
-    pdm_source,
-    pip_conf,
-    pipfile_source,
-    poetry_source,
-    shell_lines,
-    uv_toml,
-)
+from pypi_mirror.webserver.clients import index_url, snippets
 from pypi_mirror_page.json_answer import Json
 from pypi_mirror_page.mirror_source import TheSettings
 
@@ -48,23 +38,13 @@ def get_configuration(settings: TheSettings) -> Json:
 
 @router.get("/clients")
 def get_clients(settings: TheSettings) -> Json:
-    """The index's address and how tools are told to use it, by name, in which file and with which text.
-
-    ``served`` is false without a site.
-    """
-    snippets = (
-        ("pip", "pip.conf (pip.ini on Windows)", pip_conf(settings)),
-        ("uv", "uv.toml", uv_toml(settings)),
-        ("Poetry", "pyproject.toml", poetry_source(settings)),
-        ("PDM", "pyproject.toml", pdm_source(settings)),
-        ("Pipenv", "Pipfile, instead of its [[source]]", pipfile_source(settings)),
-        ("Dockerfile", "before the first RUN that installs", dockerfile_lines(settings)),
-        ("GitHub Actions", "a workflow", ci_variables(settings, "env")),
-        ("GitLab CI", ".gitlab-ci.yml", ci_variables(settings, "variables")),
-        ("shell", "~/.profile", shell_lines(settings)),
-    )
-    named = [{"name": name, "file": file, "text": text} for name, file, text in snippets]
-    return Json({"index_url": index_url(settings), "served": settings.site.enabled, "snippets": named})
+    """The index's address and how tools are told to use it; ``served`` is false without a site."""
+    found = {
+        "index_url": index_url(settings),
+        "served": settings.site.enabled,
+        "snippets": snippets(settings),
+    }
+    return Json(found)
 
 
 def _differs(settings: Settings, option: Option) -> bool:

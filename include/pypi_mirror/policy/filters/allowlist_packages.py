@@ -47,7 +47,7 @@ class AllowedPackages(Filter):
         "everything upstream has is mirrored.",
         format=format_package,
         many=True,
-        example=("requests", "numpy>=2", "django>=4.2,<5    # the long-term release"),
+        example=("requests", "urllib3>=2", "django>=4.2,<5    # the long-term release"),
         decides_files=only_releases,
     )
     requirements: tuple[str, ...] = option(

@@ -33,10 +33,10 @@ class KeptOfProject:
 
 
 def parse_kept(text: str) -> KeptOfProject:
-    """``numpy 10``, ``torch all``."""
+    """``certifi 10``, ``requests all``."""
     name, _, number = text.partition(" ")
     if not number:
-        raise BadValue(f"{text!r}: write a project and how many of its releases to keep, like `numpy 10`")
+        raise BadValue(f"{text!r}: write a project and how many of its releases to keep, like `certifi 10`")
     kept = None if number.strip() == "all" else _parse_number(number.strip())
     return KeptOfProject(project=parse_project_name(name), number=kept)
 
@@ -69,11 +69,11 @@ class NewestReleases(Filter):
     )
     keep_latest_package: tuple[KeptOfProject, ...] = option(
         parse_kept,
-        "The same for single projects, one a line: numpy 10, torch all.",
+        "The same for single projects, one a line: certifi 10, requests all.",
         format=lambda kept: f"{kept.project} {'all' if kept.number is None else kept.number}",
         many=True,
         empty=True,
-        example=("numpy 10", "torch all"),
+        example=("certifi 10", "requests all"),
     )
     environments: tuple[Environment, ...] = field(default=(), repr=False)
     allowed: AllowedPackages | None = field(default=None, repr=False)

@@ -63,7 +63,7 @@ class LargestProject(Filter):
         key="exempt_packages",
         many=True,
         empty=True,
-        example=("numpy",),
+        example=("certifi",),
     )
 
     @property

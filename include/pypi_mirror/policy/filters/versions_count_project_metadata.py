@@ -52,7 +52,7 @@ class NumberOfVersions(Filter):
         key="exempt_packages",
         many=True,
         empty=True,
-        example=("numpy",),
+        example=("certifi",),
     )
 
     @property

@@ -18,7 +18,7 @@ const render = (context, { index_url: url, served, snippets }) => [
   el("div", { class: "snippets" }, snippets.map((snippet) => block(context, snippet))),
 ];
 
-const block = (context, { name, file, text }) => {
+const block = (context, { name, place, text }) => {
   const code = el("code", null, text);
   const button = el("button", { type: "button", "aria-label": `Copy the lines for ${name}` }, "Copy");
   button.addEventListener("click", async () => {
@@ -28,7 +28,7 @@ const block = (context, { name, file, text }) => {
     setTimeout(() => { button.textContent = "Copy"; }, SHOWN_FOR);
   });
   return el("section", { class: "block" },
-    el("div", { class: "line" }, el("h2", null, name), el("span", { class: "muted" }, file), button),
+    el("div", { class: "line" }, el("h2", null, name), el("span", { class: "muted" }, place), button),
     el("pre", { class: "snippet", tabindex: "0", "aria-label": `Lines for ${name}` }, code));
 };
 

@@ -6,7 +6,7 @@ import { chart } from "../chart.js";
 import { el } from "../dom.js";
 import { table } from "../paged_table.js";
 import { empty, load } from "../loading.js";
-import { KINDS, runState, took } from "../run_words.js";
+import { KINDS, doneColumns, runState, took } from "../run_words.js";
 import { day, duration, number, secondsSince, shortDuration, size, speed } from "../wording.js";
 
 const HOUR = 3600000, DAY = 24 * HOUR;
@@ -100,7 +100,5 @@ const runTable = (runs) =>
     ["Kind", (run) => KINDS[run.kind]],
     ["State", (run) => runState(run.state)],
     ["Took", took, "when"],
-    ["Projects", (run) => [number(run.projects), run.failed > 0 && el("div", { class: "small" }, `${number(run.failed)} failed`)], "number"],
-    ["Files", (run) => (run.kind === "audit" ? "–" : number(run.files)), "number"],
-    ["Downloaded", (run) => (run.kind === "audit" ? "–" : size(run.bytes)), "number"],
+    ...doneColumns((run) => run),
   ], runs);

@@ -6,7 +6,7 @@ import { badge, bar, el, show } from "../dom.js";
 import { due, table, time } from "../paged_table.js";
 import { actionButton, report } from "../actions.js";
 import { empty, errorBox } from "../loading.js";
-import { KINDS, runState, took } from "../run_words.js";
+import { KINDS, doneColumns, runState, took } from "../run_words.js";
 import { headline, note } from "../verdict.js";
 import { ago, count, duration, number, percent, size } from "../wording.js";
 import { runProgress } from "./run_progress.js";
@@ -110,8 +110,8 @@ const loss = ({ whole, files, bytes }) => `${whole ? "the whole project, " : ""}
 
 const lastLooks = ({ checked_at: checked, updated_at: updated }) =>
   el("p", { class: "detail muted" },
-    checked === null ? "Upstream has not been asked yet. " : ["Last checked ", when(checked), ". "],
-    updated === null ? "No sync is complete yet." : ["Last complete sync ", when(updated), "."]);
+    checked === null ? "Upstream has not been asked yet. " : ["Upstream was asked ", when(checked), ". "],
+    updated === null ? "No sync is complete yet." : ["The last complete sync ended ", when(updated), "."]);
 
 const when = (moment) => el("time", { datetime: moment, title: new Date(moment).toISOString() }, ago(moment));
 
@@ -173,9 +173,7 @@ const showRuns = async (place, complains) => {
         ["Kind", (run) => (run.did === null ? DAG_KINDS[run.dag] : KINDS[run.did.kind])],
         ["State", (run) => runState(has(run, "paused") ? "paused" : run.state)],
         ["Took", (run) => took(run.did?.finished_at ? run.did : run), "when"],
-        ["Projects", (run) => tally(run, ({ projects, failed }) => [number(projects), failed > 0 && el("div", { class: "small" }, `${number(failed)} failed`)]), "number"],
-        ["Files", (run) => tally(run, ({ files }) => number(files)), "number"],
-        ["Downloaded", (run) => tally(run, ({ bytes }) => size(bytes)), "number"],
+        ...doneColumns((run) => run.did),
       ], runs),
   ]);
 };
@@ -188,6 +186,3 @@ const named = (run) => {
 
 /** Airflow calls a run that leaves a part of its plan to the next one a success. */
 const has = ({ did }, state) => did?.state === state;
-
-/** What a run of the ledger did; audits download nothing, and a run under way is shown above. */
-const tally = ({ did }, pick) => (did === null || did.finished_at === null || did.kind === "audit" ? "–" : pick(did));

@@ -64,6 +64,7 @@ const whole = (project, path) => {
     project.backlog && el("p", { class: "note", "data-tone": "warn" },
       el("strong", null, project.backlog.parked ? "Parked. " : "On the backlog. "),
       `${project.backlog.error}: ${project.backlog.reason} `, el("a", { href: "#backlog" }, "See the backlog")),
+    unmet(project.unmet),
     leftOut(project.left_out),
     el("div", { class: "two" },
       el("div", { class: "card block" }, el("h3", null, "On the mirror"), facts([
@@ -88,6 +89,12 @@ const WAITING = [
   ["Size", (file) => (file.size === null ? "–" : size(file.size)), "number"],
   ["Listed from", (file) => time(file.due_at), "when"],
 ];
+
+/** What somebody asks for of the project and upstream does not have. */
+const unmet = (rules) => rules.length > 0 && el("div", { class: "note", "data-tone": "warn" },
+  el("strong", null, "Upstream has no file for "),
+  rules.map(({ rule, by }, index) => [index > 0 && ", ", el("code", null, rule), ` (${by})`]),
+  ": mistyped or removed.");
 
 // What upstream's page has and ours lacks: refused, or not downloaded so far.
 const leftOut = (parts) => parts.length > 0 && el("div", { class: "card block" },
