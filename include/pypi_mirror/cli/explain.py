@@ -73,8 +73,8 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
         print(f"Upstream's page as of {explained.read_at:%Y-%m-%d %H:%M} UTC.")
     if explained.found and explained.status not in (None, "active"):
         print(f"Its status upstream is {explained.status}.")
-    if explained.upstream_serial is not None and explained.serial is not None:
-        print(f"Upstream's page has serial {explained.upstream_serial}, ours has {explained.serial}.")
+    if None not in (theirs := explained.upstream_serial, ours := explained.serial) and theirs != ours:
+        print(f"Our page is of serial {ours} (upstream's event number), upstream's of {theirs}.")
     for file in explained.files:
         print(_line(file, selected=explained.selected))
     refused = (f"refused   {part}" for part in explained.refused)

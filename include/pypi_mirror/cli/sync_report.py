@@ -40,10 +40,12 @@ def print_report(mirror: Mirror, outcome: Report) -> None:
     synced = tally.projects_done - tally.projects_removed - len(outcome.absent)
     if outcome.planned:
         failed = f"{count(tally.projects_failed, 'project')} failed; " if tally.projects_failed else ""
+        metadata = " with metadata" if tally.bytes_downloaded and mirror.settings.core_metadata else ""
         print(
             f"{count(max(0, synced), 'project')} synced, "
             f"{tally.projects_removed:,} removed; "
-            f"{failed}{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
+            f"{failed}{count(tally.files_downloaded, 'file')} downloaded "
+            f"({size(tally.bytes_downloaded)}{metadata}), "
             f"{duration(outcome.duration)}."
         )
         _print_removed(mirror.ledger.plan.removed(outcome.run_id))

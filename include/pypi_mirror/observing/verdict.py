@@ -208,7 +208,7 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             state="unmet-rules",
             tone=Tone.WARN,
             headline=f"Upstream lacks {count(len(seen.unmet_rules), 'requested release')}",
-            advice=f"{some_of(rules)}: removed or mistyped. Lock again, or correct the file.",
+            advice=f"{some_of(rules)}: mistyped or removed. Correct it, or lock again.",
         )
     if seen.configuration_warnings:
         lines = [f"{each.key} {each.message} (line {each.line})" for each in seen.configuration_warnings]

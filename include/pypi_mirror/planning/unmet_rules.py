@@ -44,7 +44,7 @@ def unmet_rules(mirror: Mirror) -> tuple[UnmetRule, ...]:
 def described(rules: Sequence[UnmetRule]) -> str:
     """The message: which releases, which file asks for them, and what to do."""
     named = [f"{each.rule} ({each.by})" for each in rules]
-    return f"upstream has no file for {some_of(named)}: mistyped or removed; lock again, or correct the file"
+    return f"upstream has no file for {some_of(named)}: mistyped or removed; correct it, or lock again"
 
 
 def _noted(mirror: Mirror) -> tuple[UnmetRule, ...]:

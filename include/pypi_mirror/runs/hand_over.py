@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pypi_mirror.disk import bandersnatch_tree
-from pypi_mirror.errors import MirrorBusy, MirrorError
+from pypi_mirror.errors import MirrorError
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.publishing.site import is_tidy
+from pypi_mirror.runs.whole_mirror import whole_mirror
 from pypi_mirror.webserver.site_page import remove_site_files
 
 
@@ -31,17 +32,8 @@ def hand_over(mirror: Mirror, owner: str, *, is_dead: Callable[[str], bool]) -> 
     way or awaits approval, and MirrorError where there is nothing to hand over.
     """
     require_none_waits(mirror)
-    try:
-        mirror.ledger.lease.take(owner)
-    except MirrorBusy as busy:
-        if not is_dead(busy.owner):
-            raise
-        mirror.ledger.lease.release(busy.owner)
-        mirror.ledger.lease.take(owner)
-    try:
+    with whole_mirror(mirror, owner, is_dead=is_dead):
         return _hand_over(mirror, owner)
-    finally:
-        mirror.ledger.lease.release(owner)
 
 
 def _hand_over(mirror: Mirror, owner: str) -> HandedOver:

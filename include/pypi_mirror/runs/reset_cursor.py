@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.store import reset_upstream
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.runs.whole_mirror import whole_mirror
 
 
 def reset_cursor(mirror: Mirror, owner: str, *, is_dead: Callable[[str], bool]) -> int | None:
@@ -12,16 +12,7 @@ def reset_cursor(mirror: Mirror, owner: str, *, is_dead: Callable[[str], bool]) 
 
     Raises MirrorBusy while a run is under way.
     """
-    try:
-        mirror.ledger.lease.take(owner)
-    except MirrorBusy as busy:
-        if not is_dead(busy.owner):
-            raise
-        mirror.ledger.lease.release(busy.owner)
-        mirror.ledger.lease.take(owner)
-    try:
+    with whole_mirror(mirror, owner, is_dead=is_dead):
         cursor = mirror.ledger.facts.cursor
         reset_upstream(mirror.ledger.engine)
-    finally:
-        mirror.ledger.lease.release(owner)
     return cursor

@@ -198,8 +198,9 @@ class Settings:
     diff_file: Path | None = option(
         parse_diff_file,
         "A list of the files of the mirror that are new since the last one, written by each run.",
-        "It has a path a line: files, project pages, the list of all projects; what was removed is not in it. For "
-        "a directory it is mirrored-files in there. {{ mirror_directory }} stands for [mirror] directory.",
+        "It has a path a line: files, project pages, the list of all projects; what was removed is not in "
+        "it. For a directory it is mirrored-files in there. {{ mirror_directory }} stands for [mirror] "
+        "directory.",
         empty=True,
     )
     diff_append_epoch: bool = option(
