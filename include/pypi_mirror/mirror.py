@@ -23,6 +23,7 @@ from pypi_mirror.disk.writing import flush_filesystem
 from pypi_mirror.errors import MirrorError, WindowClosed
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching.deciding import Decider
+from pypi_mirror.fetching.dependency_reader import DependencyReader
 from pypi_mirror.fetching.failure_limit import FailureLimit
 from pypi_mirror.fetching.our_page import files_on_our_page
 from pypi_mirror.fetching.page_reader import PageReader
@@ -38,6 +39,7 @@ from pypi_mirror.pages.page_store import PageStore
 from pypi_mirror.policy import Policy
 from pypi_mirror.pool import Pool
 from pypi_mirror.pool.held import HELD
+from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.pool.sources import Sources
 from pypi_mirror.settings.fingerprint import page_fingerprint, rendering_fingerprint, selection_fingerprint
 from pypi_mirror.settings.requirements import with_requirements
@@ -79,9 +81,15 @@ class Mirror:
         """The settings with what requirement files ask for; raises ConfigurationError for a bad file."""
         return with_requirements(self.settings)
 
-    @property
+    @cached_property
     def policy(self) -> Policy:
-        return self.resolved.policy
+        policy = self.resolved.policy
+        return policy.with_demands(self.ledger.dependencies.demanded()) if policy.follows else policy
+
+    def reload_demands(self) -> None:
+        """Decide from now on by what the ledger has of dependencies."""
+        for cached in ("policy", "decider"):
+            self.__dict__.pop(cached, None)
 
     @cached_property
     def selection(self) -> str:
@@ -233,7 +241,7 @@ class Mirror:
                 compare_method=s.compare_method,
                 core_metadata=s.core_metadata,
                 replaced_files=s.replaced_files,
-                sources=Sources(s.download_mirror, fallback=not s.download_mirror_no_fallback),
+                sources=self._sources,
                 before_download=self.room.before if downloads else _refuse_download,
                 before_write=self.room.before,
             )
@@ -250,6 +258,27 @@ class Mirror:
             legacy_json=s.json,
             before_write=self.room.before,
         )
+
+    def dependency_reader(self, transport: Transport, run: Run) -> DependencyReader:
+        """For the dependencies that ``run`` follows."""
+        return DependencyReader(
+            self.page_reader(transport, run),
+            self.decider,
+            self.policy,
+            Sidecars(
+                transport,
+                Retries(transport, self.patience, index=self.simple_root),
+                self._sources,
+                core_metadata=True,
+            ),
+            self.ledger.dependencies.metadata,
+            web=self.settings.web,
+        )
+
+    @property
+    def _sources(self) -> Sources:
+        s = self.settings
+        return Sources(s.download_mirror, fallback=not s.download_mirror_no_fallback)
 
     def project_pages(self, transport: Transport) -> ProjectPages:
         root = self.simple_root

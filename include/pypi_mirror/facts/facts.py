@@ -10,6 +10,7 @@ from pypi_mirror.facts.fact import Change, Fact, FactTable
 from pypi_mirror.facts.values import (
     AuditFindings,
     Bound,
+    Closure,
     Pause,
     Removals,
     SilentLoss,
@@ -68,6 +69,9 @@ class Facts:
     unknown_names = Fact(tuple[NormalizedName, ...])
     # Its rules for releases and files that upstream's pages did not have.
     unmet_rules = Fact(tuple[UnmetRule, ...])
+
+    # How far dependencies were followed.
+    closure = Fact(Closure)
 
     # What leaves a part of the last plan to later runs, and the run that download-window stopped.
     bound = Fact(Bound, name="turns")

@@ -45,6 +45,16 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     until: int | None = None
 
 
+class Closure(msgspec.Struct, frozen=True, kw_only=True):
+    """How far dependencies were followed: anew from ``began`` on, under the rules that ``fingerprint`` names.
+    What nothing requires any more is known once that is ``complete``.
+    """
+
+    fingerprint: str
+    began: int
+    complete: bool = False
+
+
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
     """Of the run ``run_id``: ``is_full`` says that gigabytes-per-run, not projects-per-run, leaves the rest
     of its plan to later runs.

@@ -96,6 +96,11 @@ class Decider:
         self._rendering = rendering
         self._web = web
 
+    @property
+    def follows(self) -> bool:
+        """Whether what others require decides too, which changes under the same filters."""
+        return self._policy.follows
+
     def decide(
         self, page: ProjectPage, before: Before, seen: Mapping[str, int] = MappingProxyType({})
     ) -> Decision:

@@ -111,7 +111,7 @@ class ProjectSync:
     async def _synced(self, planned: PlannedProject, before: Before, reading: Reading) -> Synced:
         known = before.project
         if known is not None and self._is_whole(planned, known, before, reading):
-            if known.selection == self._fingerprint:
+            if known.selection == self._fingerprint and not self._decider.follows:
                 return self._unchanged(planned, before, reading)
             decision = self._decided_alike(known, before, reading)
             if decision is not None:

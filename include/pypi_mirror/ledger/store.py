@@ -14,6 +14,7 @@ from pypi_mirror.ledger.audits import Audits
 from pypi_mirror.ledger.backlog import Backlog
 from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
+from pypi_mirror.ledger.dependencies import Dependencies
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import FactTable, put_facts
 from pypi_mirror.ledger.held_files import HeldFiles
@@ -58,6 +59,7 @@ class Ledger:
         self.backlog = Backlog(engine, clock)
         self.left_out = LeftOuts(engine)
         self.held_files = HeldFiles(engine)
+        self.dependencies = Dependencies(engine)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
         self.locations = Locations(engine, clock)

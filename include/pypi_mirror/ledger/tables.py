@@ -182,6 +182,57 @@ held_files: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# What a file's core metadata says, by the digest of that, or of the file where upstream states none. Most
+# releases of a project require the same.
+core_metadata: Final = Table(
+    "core_metadata",
+    metadata,
+    Column("key", LargeBinary(32), primary_key=True),
+    Column("requires", LargeBinary(16), nullable=False),
+    sqlite_with_rowid=False,
+)
+requires: Final = Table(
+    "requires",
+    metadata,
+    Column("digest", LargeBinary(16), primary_key=True),
+    # JSON of demands.core_metadata.CoreMetadata.
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Projects that the allowlist names, or that others require ([dependencies]).
+demands: Final = Table(
+    "demands",
+    metadata,
+    Column("project", _Name, primary_key=True),
+    # JSON of what is demanded: dependencies._Demand.
+    Column("demands", LargeBinary, nullable=False),
+    # The allowlist names it.
+    Column("named", Boolean, nullable=False),
+    # Found since following began anew; else it goes after a time.
+    Column("reached", Boolean, nullable=False),
+    # How often the demands have grown, and how often they had when they were followed last.
+    Column("grown", Integer, nullable=False),
+    Column("followed", Integer),
+    # The digest of the catalogue's entry that was followed.
+    Column("made_entry", LargeBinary(16)),
+    # It has to be decided again.
+    Column("changed", Boolean, nullable=False),
+    # JSON of what nothing here meets, and of what its metadata does not say.
+    Column("lacks", LargeBinary),
+    Index(None, "reached", "changed"),
+)
+
+# Which project requires which: JSON of policy.required.Edge.
+requirements: Final = Table(
+    "requirements",
+    metadata,
+    Column("source", _Name, primary_key=True),
+    Column("target", _Name, primary_key=True),
+    Column("edges", LargeBinary, nullable=False),
+    Index(None, "target"),
+    sqlite_with_rowid=False,
+)
+
 # Parts of upstream's page that ours lacks: files that could not be downloaded, and what was refused.
 left_out: Final = Table(
     "left_out",

@@ -71,6 +71,14 @@ def parse_blocked_package(text: str) -> ReleaseRule:
     return rule
 
 
+def parse_project_pattern(text: str) -> ReleaseRule:
+    """Projects by name or pattern, with all of their releases."""
+    rule = parse_blocked_package(text)
+    if rule.specifier:
+        raise BadValue(f"{text!r}: write the name alone; versions mean nothing here")
+    return rule
+
+
 def _parse_pattern(text: str) -> NormalizedName:
     """A pattern of names in any spelling."""
     if not re.search("[A-Za-z0-9]", text):

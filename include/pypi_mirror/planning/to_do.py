@@ -76,6 +76,7 @@ def note_to_do(mirror: Mirror, run: Run, *, approved: bool) -> None:
     if run.source == "index" and has_snapshot(mirror.state, run.id):
         noted.append(Facts.index_etag.to(load_snapshot(mirror.state, run.id).etag))
     mirror.ledger.to_do.note(run.id, approved=approved, facts=noted)
+    mirror.ledger.dependencies.note_planned()
 
 
 def _bytes_each(mirror: Mirror, done: Tally | None) -> float | None:

@@ -12,6 +12,11 @@ from pypi_mirror.options import Option, Section, options_of
 
 _SEE = "[Filters](filters.md#projects-and-releases)"
 ALLOWLIST = Section(name="allowlist", doc="What is mirrored; without it, everything.", see=_SEE)
+DEPENDENCIES = Section(
+    name="dependencies",
+    doc="Whether what these require is mirrored too.",
+    see="[Dependencies](dependencies.md)",
+)
 BLOCKLIST = Section(name="blocklist", doc="What is not mirrored.", see=_SEE)
 FILTER_REGEX = Section(
     name="filter_regex",

@@ -39,6 +39,10 @@ class Machines:
             usable = self._by_tags(tags)
         return usable & self._by_python(file.requires_python) if usable else usable
 
+    def bits(self, file: RemoteFile) -> int:
+        """Return ``that_use`` as a number with a bit for each."""
+        return _bits(self.that_use(file))
+
     def _with_tags(self, tags: str) -> frozenset[int]:
         if not self._served:
             return self.all
@@ -59,6 +63,11 @@ class Machines:
         return frozenset(
             number for number, (python, _) in enumerate(self._served) if _admits(requires_python, python)
         )
+
+
+@lru_cache(maxsize=4_096)
+def _bits(machines: frozenset[int]) -> int:
+    return sum(1 << number for number in machines)
 
 
 @lru_cache(maxsize=16_384)

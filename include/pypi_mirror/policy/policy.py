@@ -2,15 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
+from pypi_mirror.policy.demanded import Demanded
 from pypi_mirror.policy.filter import Context, F, Filter, Hold, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.roots import Root
 
 NOTHING_KNOWN: Final = Context()
@@ -83,10 +85,25 @@ class Policy:
         """Return the filter of this kind; one that takes no part has no values."""
         return find(kind, self.filters) or kind()
 
+    def with_demands(self, demanded: Demanded) -> "Policy":
+        """Return the same rules beside what was found that the allowlist requires."""
+        others = (each for each in self.filters if not isinstance(each, AllowedPackages))
+        return Policy(*others, replace(self.allowed, demanded=demanded))
+
+    @property
+    def follows(self) -> bool:
+        """Whether what the allowlist requires is mirrored too."""
+        return self.of(Dependencies).follows and bool(self.allowed.roots.every)
+
+    @cached_property
+    def allowed(self) -> AllowedPackages:
+        """The filter that says what is wanted."""
+        return self.of(AllowedPackages)
+
     @cached_property
     def named_projects(self) -> frozenset[NormalizedName]:
         """What the allowlist names and no other filter rejects."""
-        return frozenset(name for name in self._allowed.projects if self.rejection_reason(name) is None)
+        return frozenset(name for name in self.allowed.projects if self.rejection_reason(name) is None)
 
     @cached_property
     def by_file(self) -> "Policy":
@@ -105,7 +122,7 @@ class Policy:
 
     def reason_for(self, project: NormalizedName) -> str:
         """Return why ``project`` is mirrored, or why it is not, for people."""
-        return self.rejection_reason(project) or self._allowed.reason_to_admit(project)
+        return self.rejection_reason(project) or self.allowed.reason_to_admit(project)
 
     def decide(self, page: ProjectPage, context: Context = NOTHING_KNOWN) -> Decision:
         """Return which files of ``page`` are mirrored; of a project that is not selected, none."""
@@ -186,21 +203,21 @@ class Policy:
 
     def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
         """Return the rule of ``[allowlist]`` that asks for the file, if one does."""
-        return self._allowed.admitted_by(project, file)
+        return self.allowed.admitted_by(project, file)
 
     def locked_by(self, project: NormalizedName, sha256: str) -> str | None:
         """Return which requirement or lock file names the file by its digest, if one does."""
-        root = self._allowed.roots.locked.get(sha256)
+        root = self.allowed.roots.locked.get(sha256)
         return root.by if root is not None and root.project == project else None
 
     @property
     def has_locks(self) -> bool:
         """Whether a requirement or lock file names any file by its digest."""
-        return bool(self._allowed.roots.locked)
+        return bool(self.allowed.roots.locked)
 
     def keeps_removed(self, filename: str, sha256: str) -> bool:
         """Whether a file that upstream removed stays: a lock file names it, and no filter excludes it."""
-        root = self._allowed.roots.locked.get(sha256)
+        root = self.allowed.roots.locked.get(sha256)
         if root is None:
             return False
         file = RemoteFile(filename=filename, url="", hashes=(("sha256", sha256),))
@@ -209,7 +226,7 @@ class Policy:
 
     def unmet(self, page: ProjectPage) -> Sequence[Root]:
         """Return the rules of ``[allowlist]`` that no file of ``page`` meets."""
-        return self._allowed.roots.unmet(page.name, page.files)
+        return self.allowed.roots.unmet(page.name, page.files)
 
     def asked_by(self, project: NormalizedName) -> str:
         """Return the option, or the file and line, that names ``project``."""
@@ -217,7 +234,7 @@ class Policy:
 
     def asks_for(self, project: NormalizedName, rule: str, by: str) -> bool:
         """Whether ``[allowlist]`` has this rule for ``project``, which no filter rejects."""
-        found = any((root.rule, root.by) == (rule, by) for root in self._allowed.roots.of(project))
+        found = any((root.rule, root.by) == (rule, by) for root in self.allowed.roots.of(project))
         return found and self.rejection_reason(project) is None
 
     def sentences(self) -> Iterable[str]:
@@ -227,10 +244,6 @@ class Policy:
 
     def _page_refusals(self, page: ProjectPage) -> Iterator[str]:
         return (reason for each in self.filters if (reason := each.reject_page(page)) is not None)
-
-    @cached_property
-    def _allowed(self) -> AllowedPackages:
-        return self.of(AllowedPackages)
 
     @cached_property
     def _by_project(self) -> tuple[Filter, ...]:

@@ -10,6 +10,7 @@ from pypi_mirror.release_files import version_in
 from pypi_mirror.wording import count
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
 _NAMED_AT_MOST: Final = 12
@@ -33,6 +34,27 @@ def parsed(version: str) -> "Version | None":
     except ValueError:
         # InvalidVersion is one; so is what Python says of a number of thousands of digits.
         return None
+
+
+@lru_cache(maxsize=262_144)
+def contains(specifier: str, version: str) -> bool:
+    """Whether a specifier set (PEP 440) admits a version; prereleases are admitted like any release, and what
+    is outside PEP 440 by ``===`` alone.
+    """
+    return _specifier_set(specifier).contains(parsed(version) or version, prereleases=True)
+
+
+@lru_cache(maxsize=65_536)
+def _specifier_set(specifier: str) -> "SpecifierSet":
+    # Imported where it is needed: DAG files read the settings and decide nothing.
+    from packaging.specifiers import SpecifierSet
+
+    return SpecifierSet(specifier)
+
+
+def is_pin(specifier: str) -> bool:
+    """Whether it admits one version alone."""
+    return specifier.startswith("==") and not specifier.endswith(".*") and "," not in specifier
 
 
 def spellings(version: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Final
 
 from packaging.utils import NormalizedName
@@ -13,6 +13,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.demands.demand import Demand
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.policy.releases import contains, is_pin
 from pypi_mirror.release_files import version_in
 
 PACKAGES: Final = "[allowlist] packages"
@@ -24,13 +25,16 @@ class Root:
     """One rule for a project: releases by a specifier, or files by their digests (``sha256:…``).
 
     ``project`` can be a pattern. ``by`` is who asks, as messages name it: the option, or a file with its
-    line. With neither specifier nor digests, the whole project is meant.
+    line. With neither specifier nor digests, the whole project is meant. ``extras`` and ``marker`` (PEP 508)
+    decide over its dependencies.
     """
 
     project: NormalizedName
     specifier: str = ""
     hashes: frozenset[str] = frozenset()
     by: str = PACKAGES
+    extras: tuple[str, ...] = ()
+    marker: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -39,8 +43,7 @@ class Root:
     @property
     def is_pin(self) -> bool:
         """Whether it means one release alone, or files of it."""
-        is_exact = self.specifier.startswith("==") and not self.specifier.endswith(".*")
-        return bool(self.hashes) or (is_exact and "," not in self.specifier)
+        return bool(self.hashes) or is_pin(self.specifier)
 
     @property
     def rule(self) -> str:
@@ -56,7 +59,7 @@ class Root:
                 return True
             if {text.partition(":")[0] for text in self.hashes} & {algorithm for algorithm, _ in file.hashes}:
                 return False
-        return version is not None and (not self.specifier or _contains(self.specifier, version))
+        return version is not None and (not self.specifier or contains(self.specifier, version))
 
 
 class Roots:
@@ -73,20 +76,22 @@ class Roots:
         by_project: defaultdict[NormalizedName, list[Root]] = defaultdict(list)
         self._patterns: list[tuple[re.Pattern[str], Root]] = []
         for rule in packages:
-            root = Root(project=rule.project, specifier=rule.specifier)
+            root = Root(
+                project=rule.project, specifier=rule.specifier, extras=rule.extras, marker=rule.marker
+            )
             if rule.is_pattern:
                 self._patterns.append((re.compile(translate(rule.project)), root))
             else:
                 by_project[rule.project].append(root)
         for each in demands:
             by_project[each.project].append(
-                Root(project=each.project, by=each.place)
-                if all_releases
-                else Root(
+                Root(
                     project=each.project,
-                    specifier=each.specifier,
-                    hashes=frozenset(each.hashes),
+                    specifier="" if all_releases else each.specifier,
+                    hashes=frozenset() if all_releases else frozenset(each.hashes),
                     by=each.place,
+                    extras=each.extras,
+                    marker=each.marker,
                 )
             )
         self._by_project = dict(by_project)
@@ -174,7 +179,7 @@ class Roots:
         if version is None:
             return f"{where} asks for some releases of {project}, the filename has no version"
         for root in roots:
-            if root.hashes and (not root.specifier or _contains(root.specifier, version)):
+            if root.hashes and (not root.specifier or contains(root.specifier, version)):
                 return f"{root.by} asks for other files of {root.rule}, by their digests"
         return f"no rule for {project} in {where} admits version {version}"
 
@@ -182,12 +187,3 @@ class Roots:
         """Return which options have rules for ``project``."""
         options = (PACKAGES if root.by == PACKAGES else REQUIREMENTS for root in self.of(project))
         return " and ".join(dict.fromkeys(options)) or PACKAGES
-
-
-@lru_cache(maxsize=16_384)
-def _contains(specifier: str, version: str) -> bool:
-    """Prereleases match like any release; outside PEP 440 only ``===`` matches."""
-    # Imported where it is needed: DAG files read the settings and decide nothing.
-    from packaging.specifiers import SpecifierSet
-
-    return SpecifierSet(specifier, prereleases=True).contains(version)

@@ -31,6 +31,26 @@ def can_hold(marker: str, environments: Iterable[Environment]) -> bool:
     return not marker or not known or any(_value(marker, tuple(each.items())) is not False for each in known)
 
 
+class ServedMarkers:
+    """On which of the served machines markers can hold; machines are numbered as ``policy.machines`` does."""
+
+    def __init__(self, environments: Iterable[Environment]) -> None:
+        self._known: Final = [each for environment in environments for each in _variables(environment)] or [
+            {}
+        ]
+        self.machines: Final = lru_cache(maxsize=65_536)(self._machines)
+
+    def _machines(self, marker: str, extra: str) -> int:
+        """Return, as a bit for each, the machines on which ``marker`` can be true where ``extra`` is asked
+        for, empty for none.
+        """
+        return sum(
+            1 << number
+            for number, known in enumerate(self._known)
+            if not marker or _value(marker, (*known.items(), ("extra", extra))) is not False
+        )
+
+
 def _variables(environment: Environment) -> Iterator[Mapping[str, str]]:
     """What is known of each of its Pythons."""
     for major, minor in environment.pythons:
@@ -83,7 +103,7 @@ def _compared(text: str, names: list[str], known: Mapping[str, str]) -> bool | N
     from packaging.markers import Marker
 
     marker = Marker(text)
-    if names == ["python_full_version"]:
+    if names == ["python_full_version"] and "python_version" in known:
         versions = (f"{known['python_version']}.{patch}" for patch in _PATCHES)
         found = {marker.evaluate({"python_full_version": version}) for version in versions}
         return found.pop() if len(found) == 1 else None

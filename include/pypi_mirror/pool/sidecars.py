@@ -131,8 +131,19 @@ class Sidecars:
         if wanted is not None and _is_file(target) and sha256_of(target) == wanted:
             _require_metadata(Path(target).read_bytes(), target)
             return wanted, 0
-        url = f"{file.url}.metadata"
+        body = await self.download(file, hashes)
+        if body is None:
+            # Advertised and missing (it happens upstream): then we do not advertise it.
+            _remove_unlisted(target, listed=listed is not None)
+            return None, 0
+        self._before_write(len(body))
+        # With a digest to go by, the file would not have been fetched if this were in it.
+        (write_atomically if wanted is None else replace_atomically)(target, body)
+        return hashlib.sha256(body).hexdigest(), len(body)
 
+    async def download(self, file: RemoteFile, hashes: dict[str, str]) -> bytes | None:
+        """The core metadata of ``file`` that upstream announces with ``hashes``, None where it has none."""
+        url = f"{file.url}.metadata"
         addresses = self._sources.of(url, tuple(hashes.items()))
 
         async def fetch(after: MirrorError | None) -> bytes | None:
@@ -147,15 +158,9 @@ class Sidecars:
             return await self._sources.first(addresses, download)
 
         body = await self._retries.run(addresses[0], fetch)
-        if body is None:
-            # Advertised and missing (it happens upstream): then we do not advertise it.
-            _remove_unlisted(target, listed=listed is not None)
-            return None, 0
-        _require_metadata(body, url)
-        self._before_write(len(body))
-        # With a digest to go by, the file would not have been fetched if this were in it.
-        (write_atomically if wanted is None else replace_atomically)(target, body)
-        return hashlib.sha256(body).hexdigest(), len(body)
+        if body is not None:
+            _require_metadata(body, url)
+        return body
 
     async def _made(self, path: str, file: RemoteFile) -> str | None:
         """SHA-256 of the metadata that the wheel at ``path`` holds, now beside it; None without any."""

@@ -14,6 +14,7 @@ from pypi_mirror.planning.pause import is_edited, pause_of
 from pypi_mirror.planning.plan import WORTH_A_TASK
 from pypi_mirror.planning.removals import weigh_removals
 from pypi_mirror.planning.to_do import goes_on
+from pypi_mirror.runs.follow_dependencies import follow_dependencies
 from pypi_mirror.runs.read_pages import read_pages
 from pypi_mirror.wording import count
 
@@ -76,6 +77,7 @@ def partition_projects(
         run = mirror.ledger.runs.get(run_id)
     if read:
         read_pages(mirror, run_id, again=not listed)
+        follow_dependencies(mirror, run_id)
     limit = mirror.failure_limit(run_id)
     limit.recorded(decide_plan(mirror, run))
     if (reason := limit()) is not None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pypi_mirror.options import Option
 from pypi_mirror.policy import FILTERS
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.values import Settings
 
@@ -32,6 +33,21 @@ def page_fingerprint(settings: Settings) -> str:
         return value if option.decides_files is None else option.decides_files(value)
 
     return _digest([_decisive(settings, of_files, of_files=True), rendering_fingerprint(settings)])
+
+
+def closure_fingerprint(settings: Settings) -> str:
+    """Like ``page_fingerprint``, over all that decides what the allowlist requires."""
+    policy = settings.policy
+    options = {
+        option.place: option.texts(value_in(settings, option))
+        for option in OPTIONS
+        if option.owner is Dependencies
+    }
+    roots = sorted(
+        [root.rule, sorted(root.hashes), sorted(root.extras), root.marker]
+        for root in policy.allowed.roots.every
+    )
+    return _digest([page_fingerprint(settings), selection_fingerprint(settings), options, roots])
 
 
 def rendering_fingerprint(settings: Settings) -> str:

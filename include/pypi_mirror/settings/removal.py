@@ -44,6 +44,12 @@ class RemovalGuard:
         "It holds however few one run removes. What a person approved or named does not count.",
         default="5",
     )
+    undemanded_days: float = option(
+        parsers.number(0, 3650, "days"),
+        "Days that a dependency stays which nothing requires any more, 0 to 3650 (ten years).",
+        "See [dependencies]. Then it is removed like what a filter leaves out.",
+        default="30",
+    )
     approval_hours: float = option(
         parsers.number(0.01, 720, "hours"),
         "Hours that a run of Airflow waits for approval before it fails, 0.01 to 720 (30 days).",

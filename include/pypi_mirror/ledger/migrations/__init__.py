@@ -10,7 +10,7 @@ from pypi_mirror.ledger.connection import shown_address
 from pypi_mirror.ledger.lease import holder_in
 from pypi_mirror.ledger.tables import metadata
 
-HEAD: Final = "0014"
+HEAD: Final = "0015"
 
 # As Alembic makes it.
 VERSION: Final = Table(

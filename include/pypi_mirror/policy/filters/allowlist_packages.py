@@ -1,10 +1,11 @@
 """``[allowlist]``: the only projects to mirror, or only some releases or files of them."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from packaging.utils import NormalizedName
 
@@ -14,12 +15,19 @@ from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
-from pypi_mirror.policy.filter import ALLOWLIST, Filter, Stage
+from pypi_mirror.policy.demanded import NOTHING_DEMANDED, Demanded, ReleaseDemand
+from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
-from pypi_mirror.policy.releases import name_some
+from pypi_mirror.policy.machines import Machines
+from pypi_mirror.policy.releases import name_some, parsed
 from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
 from pypi_mirror.policy.served_markers import can_hold
+from pypi_mirror.release_files import version_in
 from pypi_mirror.wording import count
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +39,10 @@ class AllowedPackages(Filter):
     candidates. Where a lock file has digests, keeps the files that have them. A file whose version cannot be
     told is left out, for nothing shows that it was asked for.
 
-    ``demands`` is what the requirement files say, None where nobody read them yet.
+    ``demands`` is what the requirement files say, None where nobody read them yet. ``demanded`` is what was
+    found that all of these require: of such a project it lets in the releases that a requirement admits, for
+    the machines that need them. Where these are pre-releases alone, the newest final release stays beside
+    them: installers choose by whether there are any (PEP 440).
     """
 
     section: ClassVar = ALLOWLIST
@@ -42,8 +53,8 @@ class AllowedPackages(Filter):
         "The only projects to mirror, one a line; with versions (example>=2), only those releases.",
         "Names may be spelled in any way (Foo.Bar is foo-bar); * stands for any part of a name. Versions are "
         "PEP 440 specifiers; several lines for a project add up, and prereleases match like any other. A "
-        "marker (; sys_platform == 'win32') leaves a line out where no environment needs it. Dependencies "
-        "are not added by themselves, so extras add nothing. Without this list and without requirements, "
+        "marker (; sys_platform == 'win32') leaves a line out where no environment needs it. Extras "
+        "(example[tests]) decide what [dependencies] follows. Without this list and without requirements, "
         "everything upstream has is mirrored.",
         format=format_package,
         many=True,
@@ -78,10 +89,16 @@ class AllowedPackages(Filter):
         decides=False,
     )
     demands: tuple[Demand, ...] | None = None
+    demanded: Demanded = field(default=NOTHING_DEMANDED, repr=False)
+    dependencies: Dependencies = field(default_factory=Dependencies, repr=False)
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        return replace(self, environments=served_by(others))
+        return replace(
+            self,
+            environments=served_by(others),
+            dependencies=find(Dependencies, others) or Dependencies(),
+        )
 
     @property
     def projects(self) -> frozenset[NormalizedName]:
@@ -99,6 +116,9 @@ class AllowedPackages(Filter):
     def reject_project(self, project: NormalizedName) -> str | None:
         if not (self.packages or self.requirements) or self.roots.of(project):
             return None
+        if project in self.demanded:
+            stops = self.dependencies.stops_at(project)
+            return f"[dependencies] stop-at lists {project}" if stops else None
         if not self.requirements:
             return f"{PACKAGES} does not list {project}"
         return f"no file of {REQUIREMENTS} asks for {project}" + (
@@ -109,13 +129,35 @@ class AllowedPackages(Filter):
         """Return why a ``project`` is mirrored that no filter rejects."""
         if not (self.packages or self.requirements):
             return f"{PACKAGES} is empty, which lets every project in"
-        root = self.roots.of(project)[0]
+        root = next(iter(self.roots.of(project)), None)
+        if root is None:
+            return f"what [allowlist] names requires {project}"
         return f"{PACKAGES} lists {root.project}" if root.by == PACKAGES else f"{root.by} asks for {project}"
 
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
+        reasons = dict(super().reject_files(project, files, context))
+        if reasons and project in self.demanded and self.is_partial(project):
+            for witness in self._witnesses(project, files, reasons):
+                del reasons[witness.filename]
+        return reasons
+
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
-        if not self.roots.is_partial(project) or self.admitted_by(project, file) is not None:
+        if not self.is_partial(project):
             return None
-        return self.roots.rejection(project, file)
+        if self.admitted_by(project, file) is not None or self.is_required(project, file):
+            return None
+        if not self.roots.of(project):
+            return f"nothing here requires this file of {project} for a machine that is served"
+        required = ", nor does anything here require it" if project in self.demanded else ""
+        return f"{self.roots.rejection(project, file)}{required}"
+
+    def is_partial(self, project: NormalizedName) -> bool:
+        """Whether only some files of ``project`` are meant."""
+        if project in self.demanded and self.dependencies.is_whole(project):
+            return False
+        return self.roots.is_partial(project) or (project in self.demanded and not self.roots.of(project))
 
     def setting_for(self, project: NormalizedName) -> str:
         return self.roots.sources(project)
@@ -123,6 +165,34 @@ class AllowedPackages(Filter):
     def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
         """Return the rule that asks for the file, None where no rule has to or does."""
         return next(self.roots.admitting(project, file), None)
+
+    def is_required(self, project: NormalizedName, file: RemoteFile) -> bool:
+        """Whether the file meets a requirement of another project, on a machine that can use it."""
+        return next(self.requiring(project, file), None) is not None
+
+    def requiring(self, project: NormalizedName, file: RemoteFile) -> Iterator[ReleaseDemand]:
+        """Yield the demands of other projects that the file meets."""
+        if project in self.demanded:
+            yield from self.demanded.admitting(project, file, self.machines.bits(file))
+
+    @cached_property
+    def machines(self) -> Machines:
+        return Machines(self.environments)
+
+    def _witnesses(
+        self, project: NormalizedName, files: Sequence[RemoteFile], reasons: Mapping[str, str]
+    ) -> Sequence[RemoteFile]:
+        """The files of the newest final release, where of those that are kept none is final."""
+        finals: defaultdict[Version, list[RemoteFile]] = defaultdict(list)
+        for file in files:
+            version = parsed(version_in(project, file.filename) or "")
+            if version is None or version.is_prerelease:
+                continue
+            if file.filename not in reasons:
+                return ()
+            if file.yanked is None and self.machines.that_use(file):
+                finals[version].append(file)
+        return finals[max(finals)] if finals and len(reasons) < len(files) else ()
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
         # Names and their versions in packages are options.

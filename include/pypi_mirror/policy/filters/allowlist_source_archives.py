@@ -11,7 +11,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.policy.filenames import is_source_archive
-from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage
+from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.filters.platform_sdists import FOR_ALL
@@ -37,12 +37,13 @@ class LockedSourceArchives(Filter):
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
-        return replace(self, environments=served_by(others))
+        allowed = None if self.allowed is None else find(AllowedPackages, others)
+        return replace(self, environments=served_by(others), allowed=allowed)
 
     def reject_files(
         self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
     ) -> Mapping[str, str]:
-        if self.allowed is None or not self.allowed.roots.is_partial(project):
+        if self.allowed is None or not self.allowed.is_partial(project):
             return {}
         with_wheel: defaultdict[Release | None, set[int]] = defaultdict(set)
         for file in files:
@@ -55,7 +56,8 @@ class LockedSourceArchives(Filter):
             roots = list(self.allowed.roots.admitting(project, file))
             served = with_wheel[release_in(project, file.filename)]
             is_replaced = bool(served) and self._machines.that_use(file) <= served
-            if is_replaced and roots and all(root.hashes for root in roots):
+            by_digest = bool(roots) and all(root.hashes for root in roots)
+            if is_replaced and by_digest and not self.allowed.is_required(project, file):
                 reasons[file.filename] = (
                     f"every served machine has a wheel of {roots[0].rule} among the files that "
                     f"{roots[0].by} asks for"

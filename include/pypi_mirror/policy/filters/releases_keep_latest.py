@@ -93,6 +93,8 @@ class NewestReleases(Filter):
             for release in (release_in(project, file.filename),)
         ]
         kept = self._kept(releases, number)
+        for required in self._required(project, releases):
+            kept |= self._kept(required, number)
         newest = max((each for each in kept if each is not None), default=None)
         reason = f"{self.setting_for(project)} keeps the newest {count(number, 'release')}"
         return {
@@ -116,6 +118,19 @@ class NewestReleases(Filter):
 
     def setting_for(self, project: NormalizedName) -> str:
         return f"[releases] {'keep-latest-package' if project in self._numbers else 'keep-latest'}"
+
+    def _required(
+        self, project: NormalizedName, releases: Sequence[tuple[RemoteFile, Release | None]]
+    ) -> Iterator[list[tuple[RemoteFile, Release | None]]]:
+        """What each requirement of other projects admits: of that, the newest are kept, too."""
+        if self.allowed is None or project not in self.allowed.demanded:
+            return
+        met = [
+            (each, {demand.specifier for demand in self.allowed.requiring(project, each[0])})
+            for each in releases
+        ]
+        for specifier in {demand.specifier for demand in self.allowed.demanded.of(project)}:
+            yield [each for each, specifiers in met if specifier in specifiers]
 
     def _is_pinned(self, project: NormalizedName, file: RemoteFile) -> bool:
         return self.allowed is not None and self.allowed.roots.is_pinned(project, file)

@@ -1,0 +1,219 @@
+"""What a project requires: upstream's page, decided, and the core metadata of the releases that are kept."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.demands.core_metadata import CoreMetadata, parse_core_metadata
+from pypi_mirror.errors import UpstreamError, UpstreamUnavailable
+from pypi_mirror.fetching.deciding import Before, Decider
+from pypi_mirror.fetching.page_reader import PageReader
+from pypi_mirror.ledger.dependencies import FollowedProject, Lack, ToFollow
+from pypi_mirror.ledger.page_reads import PageRead
+from pypi_mirror.model import PlannedProject, ProjectPage, RemoteFile
+from pypi_mirror.policy import Decision, Policy
+from pypi_mirror.policy.demanded import ReleaseDemand, admits
+from pypi_mirror.policy.releases import Release, release_in
+from pypi_mirror.policy.required import Required, Requirements, Wanted
+from pypi_mirror.pool.sidecars import Sidecars
+from pypi_mirror.pool.wheel_metadata import wheel_metadata
+from pypi_mirror.release_files import WHEEL, version_in
+from pypi_mirror.wording import count
+
+# As large as the core metadata of a wheel may be that upstream has none of beside it.
+_MAX_DOCUMENT: Final = 32 * 1024**2
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """What has to be known of a project to follow it."""
+
+    before: Before
+    to_follow: ToFollow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DependenciesRead(PageRead):
+    """A project's page, and what it requires."""
+
+    required: FollowedProject
+
+
+class DependencyReader:
+    """Follows projects; ``stored`` gives what is known of metadata by its key, ``web`` holds the pool."""
+
+    def __init__(
+        self,
+        pages: PageReader,
+        decider: Decider,
+        policy: Policy,
+        sidecars: Sidecars,
+        stored: Callable[[Iterable[bytes]], Mapping[bytes, CoreMetadata]],
+        *,
+        web: Path,
+    ) -> None:
+        self._pages = pages
+        self._decider = decider
+        self._policy = policy
+        self._requirements = Requirements(policy.allowed)
+        self._sidecars = sidecars
+        self._stored = stored
+        self._web = web
+
+    async def read(self, planned: PlannedProject, known: Following) -> DependenciesRead:
+        """Find what the project requires; raises MirrorError where its page cannot be read, or upstream does
+        not answer for its metadata.
+        """
+        before, to_follow = known.before, known.to_follow
+        rejected = self._policy.rejection_reason(planned.project)
+        if rejected is not None:
+            lacks = tuple(Lack(what, rejected) for what in _described(planned.project, to_follow.demands))
+            return DependenciesRead(
+                planned=planned,
+                entry=None,
+                confirmed=None,
+                required=FollowedProject(
+                    followed=to_follow,
+                    entry=b"" if before.entry is None else before.entry.digest,
+                    edges={},
+                    lacks=lacks,
+                ),
+            )
+        reading = await self._pages.read(planned, before.project, before.entry)
+        page = reading.page()
+        found, fetched, lacks = Required(), dict[bytes, CoreMetadata](), tuple[Lack, ...]()
+        if page is None:
+            reason = f"upstream has no project {planned.project}"
+            lacks = tuple(Lack(what, reason) for what in _described(planned.project, to_follow.demands))
+        else:
+            decision = self._decider.decide(page, before, reading.seen)
+            kept = (*decision.kept, *(each.file for each in decision.held))
+            wanted = self._requirements.wanted(planned.project, kept, to_follow.demands)
+            others = _others(page, kept, wanted)
+            metadata, fetched = await self._metadata(before, wanted, others)
+            found = self._requirements.required(planned.project, wanted, metadata.get, others)
+            lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(found))
+        return DependenciesRead(
+            planned=planned,
+            entry=reading.entry,
+            confirmed=reading.confirmed,
+            seen=reading.seen,
+            required=FollowedProject(
+                followed=to_follow,
+                entry=reading.digest,
+                edges=found.edges,
+                lacks=lacks,
+                metadata=fetched,
+            ),
+        )
+
+    async def _metadata(
+        self,
+        before: Before,
+        wanted: Mapping[Release, Wanted],
+        others: Mapping[Release, Sequence[RemoteFile]],
+    ) -> tuple[Mapping[RemoteFile, CoreMetadata], dict[bytes, CoreMetadata]]:
+        """What is known of the files of each release, and what of it is new."""
+        files = {file: key for file in _to_read(wanted, others) if (key := _key(file)) is not None}
+        known = dict(self._stored(set(files.values())))
+        missing = {key: file for file, key in files.items() if key not in known}
+        bodies = await asyncio.gather(*(self._document(before, file) for file in missing.values()))
+        fetched = {
+            key: parse_core_metadata(body)
+            for key, body in zip(missing, bodies, strict=True)
+            if body is not None
+        }
+        known |= fetched
+        return {file: known[key] for file, key in files.items() if key in known}, fetched
+
+    async def _document(self, before: Before, file: RemoteFile) -> bytes | None:
+        """The core metadata of ``file``: upstream's, or of the wheel that is here; None without any."""
+        if file.core_metadata is not None:
+            try:
+                return await self._sidecars.download(file, dict(file.core_metadata))
+            except UpstreamUnavailable:
+                raise
+            except UpstreamError:
+                # It is not what upstream's page says; nobody can use it.
+                return None
+        known = before.files.get(file.filename) or before.held_file(file.filename)
+        if known is None or not file.filename.endswith(WHEEL):
+            return None
+        path = str(self._web / known.path)
+        return await asyncio.to_thread(wheel_metadata, path, file.filename, max_bytes=_MAX_DOCUMENT)
+
+
+def _key(file: RemoteFile) -> bytes | None:
+    """What tells its core metadata from others'."""
+    stated = dict(file.core_metadata or ()).get("sha256") or file.sha256
+    return None if stated is None else bytes.fromhex(stated)
+
+
+def _others(
+    page: ProjectPage, kept: Sequence[RemoteFile], wanted: Mapping[Release, Wanted]
+) -> Mapping[Release, Sequence[RemoteFile]]:
+    """Of each release of which no wheel is kept that says what it requires, one that does."""
+    names = {file.filename for file in kept}
+    silent = {
+        release
+        for release, each in wanted.items()
+        if not any(file.core_metadata is not None for file in each.files)
+    }
+    found: defaultdict[Release, list[RemoteFile]] = defaultdict(list)
+    for file in page.files if silent else ():
+        release = release_in(page.name, file.filename)
+        if release in silent and file.core_metadata is not None and file.filename not in names:
+            found[release].append(file)
+            silent.discard(release)
+    return found
+
+
+def _to_read(
+    wanted: Mapping[Release, Wanted], others: Mapping[Release, Sequence[RemoteFile]]
+) -> Iterator[RemoteFile]:
+    for release, each in wanted.items():
+        yield from each.files
+        yield from others.get(release, ())
+
+
+def _described(project: NormalizedName, demands: Sequence[ReleaseDemand]) -> list[str]:
+    return sorted({f"{project}{demand.specifier}" for demand in demands})
+
+
+def _unmet(
+    page: ProjectPage,
+    decision: Decision,
+    kept: Sequence[RemoteFile],
+    demands: Sequence[ReleaseDemand],
+) -> Iterator[Lack]:
+    """The demands that no file here meets."""
+    dropped = {each.file.filename: each.reason for each in decision.dropped}
+    for specifier in sorted({demand.specifier for demand in demands}):
+        if any(_meets(page.name, file, specifier) for file in kept):
+            continue
+        reasons = [
+            dropped.get(file.filename, "") for file in page.files if _meets(page.name, file, specifier)
+        ]
+        reason = next(filter(None, reasons), "upstream has no such release")
+        yield Lack(f"{page.name}{specifier}", reason)
+
+
+def _meets(project: NormalizedName, file: RemoteFile, specifier: str) -> bool:
+    version = version_in(project, file.filename)
+    return version is not None and admits(specifier, version, is_yanked=file.yanked is not None)
+
+
+def _said_of(found: Required) -> Iterator[Lack]:
+    if found.unknown:
+        named = ", ".join(found.unknown[:_NAMED])
+        more = f" and {count(len(found.unknown) - _NAMED, 'other')}" if len(found.unknown) > _NAMED else ""
+        yield Lack(f"{named}{more}", "nobody can tell what this requires without building it")
+    for remark in found.remarks:
+        text, _, reason = remark.rpartition(": ")
+        yield Lack(text, reason)

@@ -1,0 +1,405 @@
+"""What the allowlist requires: who demands what of whom, and how far that was followed."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from packaging.utils import NormalizedName
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
+
+from pypi_mirror.chunks import chunks
+from pypi_mirror.demands.core_metadata import CoreMetadata
+from pypi_mirror.ledger.lease import hold
+from pypi_mirror.ledger.reading import fetch, project_names, scalar
+from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, requirements, requires
+from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
+from pypi_mirror.policy.required import Edge
+
+_CHUNK: Final = 1_000
+_DIGEST: Final = 16
+
+
+class _Demand(NamedTuple):
+    """What is demanded of a project. ``machines`` decides, ``reached`` is what of it was found since
+    following began anew. It goes some time after ``undemanded_since``.
+    """
+
+    specifier: str
+    extra: str
+    machines: int
+    reached: int
+    undemanded_since: int | None = None
+
+
+class Lack(NamedTuple):
+    """Something that is required and is not here: ``what`` (``example>=2``), and why, as half a sentence."""
+
+    what: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToFollow:
+    """A project to follow: what was found to be demanded of it, and how often that had grown by then. It was
+    followed before where ``made_entry`` is not None.
+    """
+
+    project: NormalizedName
+    demands: tuple[ReleaseDemand, ...]
+    named: bool
+    grown: int
+    made_entry: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedProject:
+    """A project as it was followed: what it requires, from the catalogue's entry of this digest."""
+
+    followed: ToFollow
+    entry: bytes
+    edges: Mapping[NormalizedName, Sequence[Edge]]
+    lacks: tuple[Lack, ...]
+    metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequiredBy:
+    """That ``source`` requires ``target``."""
+
+    source: NormalizedName
+    target: NormalizedName
+    edges: tuple[Edge, ...]
+
+
+_DEMANDS: Final = msgspec.json.Decoder(list[_Demand])
+_EDGES: Final = msgspec.json.Decoder(tuple[Edge, ...])
+_METADATA: Final = msgspec.json.Decoder(CoreMetadata)
+_LACKS: Final = msgspec.json.Decoder(tuple[Lack, ...])
+
+
+class Dependencies:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def demanded(self) -> Demanded:
+        """All that decides over what others require."""
+        rows = fetch(self._engine, select(demands.c.project, demands.c.demands))
+        found = {
+            NormalizedName(project): tuple(
+                ReleaseDemand(each.specifier, each.extra, each.machines) for each in _DEMANDS.decode(body)
+            )
+            for project, body in rows
+        }
+        return Demanded({project: each for project, each in found.items() if each})
+
+    def begin(self, run_id: int) -> None:
+        """Follow everything anew; what was found before decides until that is done."""
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            connection.execute(update(demands).values(named=False, reached=False, grown=0, followed=None))
+            rows = connection.execute(select(demands.c.project, demands.c.demands)).all()
+            anew = [
+                {
+                    "project_": project,
+                    "demands_": _encode(each._replace(reached=0) for each in _DEMANDS.decode(body)),
+                }
+                for project, body in rows
+            ]
+            if anew:
+                connection.execute(_SET_DEMANDS, anew)
+
+    def name(self, run_id: int, projects: Iterable[NormalizedName]) -> None:
+        """The allowlist names these."""
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            for chunk in chunks(projects, _CHUNK):
+                rows = [{**_NEW_ROW, "project": project, "named": True, "reached": True} for project in chunk]
+                upsert(connection, demands, rows, keep_existing=True)
+                connection.execute(
+                    update(demands)
+                    .where(demands.c.project.in_(chunk), ~demands.c.named)
+                    .values(named=True, reached=True, followed=None)
+                )
+
+    def to_follow(self) -> list[NormalizedName]:
+        """The projects whose page, or what is demanded of them, has changed since they were followed."""
+        statement = (
+            select(demands.c.project)
+            .join(catalogue, catalogue.c.name == demands.c.project, isouter=True)
+            .where(
+                demands.c.reached,
+                or_(
+                    demands.c.followed.is_(None),
+                    demands.c.followed != demands.c.grown,
+                    and_(catalogue.c.digest.is_not(None), demands.c.made_entry != catalogue.c.digest),
+                ),
+            )
+            .order_by(demands.c.project)
+        )
+        return project_names(self._engine, statement)
+
+    def look_up(self, projects: Sequence[NormalizedName]) -> dict[NormalizedName, ToFollow]:
+        """What is known of each of a few hundred projects."""
+        rows = fetch(self._engine, select(demands).where(demands.c.project.in_(projects)))
+        return {
+            NormalizedName(row.project): ToFollow(
+                project=NormalizedName(row.project),
+                demands=tuple(
+                    ReleaseDemand(each.specifier, each.extra, each.reached)
+                    for each in _DEMANDS.decode(row.demands)
+                    if each.reached
+                ),
+                named=row.named,
+                grown=row.grown,
+                made_entry=row.made_entry,
+            )
+            for row in rows
+        }
+
+    def metadata(self, keys: Iterable[bytes]) -> dict[bytes, CoreMetadata]:
+        """What is known of the files, or documents, of these digests."""
+        found: dict[bytes, CoreMetadata] = {}
+        bodies: dict[bytes, CoreMetadata] = {}
+        for chunk in chunks(keys, _CHUNK):
+            statement = (
+                select(core_metadata.c.key, requires.c.digest, requires.c.body)
+                .join(requires, requires.c.digest == core_metadata.c.requires)
+                .where(core_metadata.c.key.in_(chunk))
+            )
+            for key, digest, body in fetch(self._engine, statement):
+                if digest not in bodies:
+                    bodies[digest] = _METADATA.decode(body)
+                found[key] = bodies[digest]
+        return found
+
+    def record(self, run_id: int, followed: Sequence[FollowedProject]) -> None:
+        """Note what these projects require, all of them or none.
+
+        Raises LeaseLost when another run has taken the mirror over.
+        """
+        if not followed:
+            return
+        grown: defaultdict[NormalizedName, dict[tuple[str, str], int]] = defaultdict(dict)
+        for each in followed:
+            for target, edges in each.edges.items():
+                of_target = grown[target]
+                for edge in edges:
+                    for extra in ("", *edge.extras):
+                        key = edge.specifier, extra
+                        of_target[key] = of_target.get(key, 0) | edge.machines
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            _write_metadata(connection, followed)
+            for chunk in chunks([each.followed.project for each in followed], _CHUNK):
+                connection.execute(delete(requirements).where(requirements.c.source.in_(chunk)))
+            upsert(
+                connection,
+                requirements,
+                [
+                    {"source": each.followed.project, "target": target, "edges": msgspec.json.encode(edges)}
+                    for each in followed
+                    for target, edges in each.edges.items()
+                ],
+            )
+            for each in followed:
+                connection.execute(
+                    update(demands)
+                    .where(demands.c.project == each.followed.project)
+                    .values(
+                        followed=each.followed.grown,
+                        made_entry=each.entry,
+                        lacks=msgspec.json.encode(each.lacks) if each.lacks else None,
+                    )
+                )
+            _demand(connection, grown)
+
+    def finish(self, run_id: int, *, now: int, keep: int) -> None:
+        """All was followed anew: what was not found again is undemanded, and goes when it was so for ``keep``
+        seconds.
+        """
+        with self._engine.begin() as connection:
+            hold(connection, run_id)
+            rows = connection.execute(
+                select(demands.c.project, demands.c.demands, demands.c.named, demands.c.changed)
+            ).all()
+            gone, left = [], []
+            for project, body, named, changed in rows:
+                before = _DEMANDS.decode(body)
+                after = [each for each in (_aged(each, now, keep) for each in before) if each is not None]
+                if not after and not named:
+                    gone.append(project)
+                if after != before:
+                    differs = _deciding(after) != _deciding(before)
+                    left.append(
+                        {"project": project, "demands": _encode(after), "changed": changed or differs}
+                    )
+            for row in left:
+                connection.execute(update(demands).where(demands.c.project == row.pop("project")).values(row))
+            unreached = select(demands.c.project).where(~demands.c.reached)
+            connection.execute(delete(requirements).where(requirements.c.source.in_(unreached)))
+            for chunk in chunks(gone, _CHUNK):
+                connection.execute(
+                    update(demands)
+                    .where(demands.c.project.in_(chunk))
+                    .values(changed=True, lacks=None, made_entry=None)
+                )
+
+    def changed(self) -> list[NormalizedName]:
+        """The projects that have to be decided again, since what is demanded of them has changed."""
+        statement = select(demands.c.project).where(demands.c.changed).order_by(demands.c.project)
+        return project_names(self._engine, statement)
+
+    def note_planned(self) -> None:
+        """All that ``changed`` gives is noted elsewhere."""
+        with self._engine.begin() as connection:
+            is_over = and_(
+                demands.c.changed, ~demands.c.reached, ~demands.c.named, demands.c.demands == _NONE
+            )
+            connection.execute(delete(demands).where(is_over))
+            connection.execute(update(demands).where(demands.c.changed).values(changed=False))
+
+    def lacks(self) -> list[tuple[NormalizedName, tuple[Lack, ...]]]:
+        """What is required and is not here, by project."""
+        statement = (
+            select(demands.c.project, demands.c.lacks)
+            .where(demands.c.reached, demands.c.lacks.is_not(None))
+            .order_by(demands.c.project)
+        )
+        return [(NormalizedName(name), _LACKS.decode(body)) for name, body in fetch(self._engine, statement)]
+
+    def count(self) -> tuple[int, int]:
+        """How many projects the allowlist names, and how many others they require."""
+        named = scalar(self._engine, select(func.count()).where(demands.c.reached, demands.c.named))
+        others = scalar(self._engine, select(func.count()).where(demands.c.reached, ~demands.c.named))
+        return named or 0, others or 0
+
+    def requiring(self, target: NormalizedName) -> list[RequiredBy]:
+        """Who requires ``target``."""
+        return self._edges(requirements.c.target == target)
+
+    def required_by(self, source: NormalizedName) -> list[RequiredBy]:
+        """What ``source`` requires."""
+        return self._edges(requirements.c.source == source)
+
+    def chain(self, target: NormalizedName) -> list[NormalizedName]:
+        """The shortest way from a project that the allowlist names to ``target``; empty without one."""
+        came_from: dict[NormalizedName, NormalizedName | None] = {target: None}
+        level = [target]
+        while level:
+            named = project_names(
+                self._engine,
+                select(demands.c.project).where(demands.c.project.in_(level), demands.c.named),
+            )
+            if named:
+                way = [min(named)]
+                while (following := came_from[way[-1]]) is not None:
+                    way.append(following)
+                return way
+            statement = select(requirements.c.source, requirements.c.target).where(
+                requirements.c.target.in_(level)
+            )
+            found = sorted(map(tuple, fetch(self._engine, statement)))
+            level = []
+            for source, following in found:
+                if source not in came_from:
+                    came_from[source] = following
+                    level.append(source)
+        return []
+
+    def _edges(self, condition: Any) -> list[RequiredBy]:
+        statement = (
+            select(requirements).where(condition).order_by(requirements.c.source, requirements.c.target)
+        )
+        return [
+            RequiredBy(source=source, target=target, edges=_EDGES.decode(edges))
+            for source, target, edges in fetch(self._engine, statement)
+        ]
+
+
+_SET_DEMANDS: Final = (
+    update(demands).where(demands.c.project == bindparam("project_")).values(demands=bindparam("demands_"))
+)
+_NONE: Final = b"[]"
+_NEW_ROW: Final[Mapping[str, Any]] = {
+    "project": "",
+    "demands": _NONE,
+    "named": False,
+    "reached": False,
+    "grown": 0,
+    "followed": None,
+    "made_entry": None,
+    "changed": False,
+    "lacks": None,
+}
+
+
+def _encode(found: Iterable[_Demand]) -> bytes:
+    return msgspec.json.encode(list(found))
+
+
+def _deciding(found: Iterable[_Demand]) -> list[tuple[str, str, int]]:
+    return [each[:3] for each in found]
+
+
+def _aged(demand: _Demand, now: int, keep: int) -> _Demand | None:
+    """The demand after all was followed anew, None where it is over."""
+    if demand.reached:
+        return demand._replace(machines=demand.reached, undemanded_since=None)
+    since = now if demand.undemanded_since is None else demand.undemanded_since
+    # A clock that was ahead has seen nothing later than now.
+    return demand._replace(undemanded_since=min(since, now)) if now - since < keep else None
+
+
+def _demand(connection: Connection, grown: Mapping[NormalizedName, Mapping[tuple[str, str], int]]) -> None:
+    """Add to what is demanded of each project: (specifier, extra) on machines."""
+    for chunk in chunks(sorted(grown), _CHUNK):
+        statement = select(demands).where(demands.c.project.in_(chunk))
+        before = {row.project: dict(row._mapping) for row in connection.execute(statement)}  # noqa: SLF001
+        rows = (
+            _grown(before.get(project) or {**_NEW_ROW, "project": project}, grown[project])
+            for project in chunk
+        )
+        upsert(connection, demands, [row for row in rows if row is not None])
+
+
+def _grown(row: dict[str, Any], added: Mapping[tuple[str, str], int]) -> dict[str, Any] | None:
+    """The row with what is demanded besides, None where nothing of it is new."""
+    found = {each[:2]: each for each in _DEMANDS.decode(row["demands"])}
+    is_new = decides = False
+    for key, machines in added.items():
+        before = found.get(key) or _Demand(*key, 0, 0)
+        after = before._replace(machines=before.machines | machines, reached=before.reached | machines)
+        is_new |= after.reached != before.reached
+        decides |= after.machines != before.machines
+        found[key] = after
+    if not is_new:
+        return None
+    return {
+        **row,
+        "demands": _encode(found.values()),
+        "reached": True,
+        "grown": row["grown"] + 1,
+        "changed": row["changed"] or decides,
+    }
+
+
+def _write_metadata(connection: Connection, followed: Sequence[FollowedProject]) -> None:
+    bodies: dict[bytes, bytes] = {}
+    keys: dict[bytes, bytes] = {}
+    for each in followed:
+        for key, stated in each.metadata.items():
+            body = msgspec.json.encode(stated)
+            digest = blake2b(body, digest_size=_DIGEST).digest()
+            bodies[digest] = body
+            keys[key] = digest
+    upsert(
+        connection,
+        requires,
+        [{"digest": digest, "body": body} for digest, body in bodies.items()],
+        keep_existing=True,
+    )
+    upsert(connection, core_metadata, [{"key": key, "requires": digest} for key, digest in keys.items()])

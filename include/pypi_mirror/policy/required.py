@@ -1,0 +1,219 @@
+"""What a project requires of others, as far as its own releases are wanted: following dependencies by a step.
+
+The dependencies of a mirror are the smallest set with: each release that is kept demands, of each project
+that it requires, all releases that the requirement admits. A release is wanted with some extras, on some
+machines; what it requires counts for these (PEP 508). So every solution of the allowlist on a served machine
+is in the set: whatever release is in it was demanded by another one that is in it, or by the allowlist.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.demands.core_metadata import CoreMetadata
+from pypi_mirror.model import RemoteFile
+from pypi_mirror.policy.demanded import ReleaseDemand, admits
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.machines import Machines
+from pypi_mirror.policy.releases import Release, release_in
+from pypi_mirror.policy.served_markers import ServedMarkers
+from pypi_mirror.release_files import WHEEL, version_in
+
+# A release without extras, as demands have it.
+BASE: Final = ""
+_Extras = dict[str, int]
+
+
+@dataclass(slots=True, kw_only=True)
+class Edge:
+    """That releases of one project require another one by the same words.
+
+    ``first`` to ``last``, by version, are ``releases`` that do; ``extra`` is one that has to be asked for,
+    empty where none has. ``machines`` has a bit for each machine that it counts on.
+    """
+
+    specifier: str
+    extras: tuple[str, ...]
+    marker: str
+    extra: str
+    machines: int = 0
+    first: str = ""
+    last: str = ""
+    releases: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Required:
+    """All that a project requires, by project; ``unknown`` are releases of which nobody can tell, and
+    ``remarks`` what of the metadata could not be read.
+    """
+
+    edges: Mapping[NormalizedName, Sequence[Edge]] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def demands(self) -> Iterator[tuple[NormalizedName, ReleaseDemand]]:
+        """Yield what it demands, some of it several times."""
+        for project, edges in self.edges.items():
+            for edge in edges:
+                for extra in (BASE, *edge.extras):
+                    yield project, ReleaseDemand(edge.specifier, extra, edge.machines)
+
+
+class Requirements:
+    """Finds what a project requires, under the allowlist ``allowed``."""
+
+    def __init__(self, allowed: AllowedPackages) -> None:
+        self._allowed = allowed
+        self._all_extras = allowed.dependencies.extras == "all"
+        self._machines = Machines(allowed.environments)
+        self._markers = ServedMarkers(allowed.environments)
+
+    def wanted(
+        self, project: NormalizedName, kept: Sequence[RemoteFile], demands: Sequence[ReleaseDemand]
+    ) -> "dict[Release, Wanted]":
+        """Return the releases of ``project`` whose dependencies count: those of ``kept`` that the allowlist
+        names or that meet a demand, on a machine that can use them.
+        """
+        found: dict[Release, Wanted] = {}
+        for file in kept:
+            release = release_in(project, file.filename)
+            machines = self._machines.bits(file)
+            if release is None or not machines:
+                continue
+            wanted = found.setdefault(
+                release, Wanted(version=version_in(project, file.filename) or "", extras={})
+            )
+            wanted.files.append(file)
+            self._add_roots(project, file, machines, wanted.extras)
+            for demand in demands:
+                on = demand.machines & machines
+                if on and admits(demand.specifier, wanted.version, is_yanked=file.yanked is not None):
+                    _add(wanted.extras, demand.extra, on)
+        return {release: wanted for release, wanted in found.items() if wanted.extras}
+
+    def required(
+        self,
+        project: NormalizedName,
+        wanted: "Mapping[Release, Wanted]",
+        metadata: Callable[[RemoteFile], CoreMetadata | None],
+        others: Mapping[Release, Sequence[RemoteFile]],
+    ) -> Required:
+        """Return what the ``wanted`` releases require; ``metadata`` is what is known of a file.
+
+        Where no wheel that is kept has metadata, that of ``others`` of the release says it.
+        """
+        edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]] = defaultdict(dict)
+        unknown: list[str] = []
+        remarks: dict[str, None] = {}
+        for release in sorted(wanted):
+            each = wanted[release]
+            stated = stated_by(each.files, metadata) or stated_by(others.get(release, ()), metadata)
+            if not stated:
+                unknown.append(each.version)
+            extras = self._with_own_extras(project, each.extras, stated)
+            for one in stated:
+                remarks.update(dict.fromkeys(one.remarks))
+                self._add_edges(project, each.version, extras, one, edges)
+        return Required(
+            edges={target: tuple(found.values()) for target, found in edges.items()},
+            unknown=tuple(unknown),
+            remarks=tuple(remarks),
+        )
+
+    def _add_roots(self, project: NormalizedName, file: RemoteFile, machines: int, extras: _Extras) -> None:
+        roots = self._allowed.roots
+        admitting = roots.of(project) if roots.whole(project) else roots.admitting(project, file)
+        for root in admitting:
+            on = machines & self._markers.machines(root.marker, BASE)
+            for extra in (BASE, *root.extras) if on else ():
+                _add(extras, extra, on)
+
+    def _with_own_extras(
+        self, project: NormalizedName, wanted: _Extras, stated: Sequence[CoreMetadata]
+    ) -> _Extras:
+        """The extras with those that they bring of the same release: ``all`` is often ``example[a,b]``."""
+        found = dict(wanted)
+        base = 0
+        for machines in wanted.values():
+            base |= machines
+        found[BASE] = base
+        for one in stated:
+            for extra in one.default_extras if not self._all_extras else one.extras:
+                _add(found, extra, base)
+        own = [each for one in stated for each in one.requires if each.project == project and each.extras]
+        is_growing = bool(own)
+        while is_growing:
+            is_growing = False
+            for each in own:
+                on = self._on(each.marker, found)
+                for extra in each.extras:
+                    is_growing |= _add(found, extra, on)
+        return found
+
+    def _on(self, marker: str, extras: _Extras) -> int:
+        """The machines on which a requirement with this marker counts, where ``extras`` are wanted."""
+        on = 0
+        for extra, machines in extras.items():
+            if machines & ~on:
+                on |= machines & self._markers.machines(marker, extra)
+        return on
+
+    def _add_edges(
+        self,
+        project: NormalizedName,
+        version: str,
+        extras: _Extras,
+        stated: CoreMetadata,
+        edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]],
+    ) -> None:
+        for each in stated.requires:
+            if each.project == project:
+                continue
+            on = self._on(each.marker, extras)
+            if not on:
+                continue
+            without = each.marker and not self._on(each.marker, {BASE: extras[BASE]})
+            extra = next((e for e in extras if self._on(each.marker, {e: extras[e]})), "") if without else ""
+            key = (each.specifier, *each.extras, each.marker)
+            edge = edges[each.project].setdefault(
+                key,
+                Edge(specifier=each.specifier, extras=each.extras, marker=each.marker, extra=extra),
+            )
+            if edge.last != version:
+                edge.releases += 1
+            edge.machines |= on
+            edge.first = edge.first or version
+            edge.last = version
+
+
+@dataclass(slots=True, kw_only=True)
+class Wanted:
+    """A release whose dependencies count: with which extras, each on which machines, and its files."""
+
+    version: str
+    extras: _Extras
+    files: list[RemoteFile] = field(default_factory=list)
+
+
+def stated_by(
+    files: Sequence[RemoteFile], metadata: Callable[[RemoteFile], CoreMetadata | None]
+) -> list[CoreMetadata]:
+    """Return what the files of a release say of its dependencies, each once.
+
+    Wheels say it. A source archive counts where there is none, and building it cannot change what it says.
+    """
+    found = {file.filename: metadata(file) for file in files}
+    wheels = [each for name, each in found.items() if each is not None and name.endswith(WHEEL)]
+    archives = [each for each in found.values() if each is not None and each.is_final]
+    return list(dict.fromkeys(wheels or archives))
+
+
+def _add(extras: _Extras, extra: str, machines: int) -> bool:
+    """Want ``extra`` on ``machines`` too; return whether that is news."""
+    before = extras.get(extra, 0)
+    extras[extra] = before | machines
+    return extras[extra] != before

@@ -1,0 +1,193 @@
+"""Between steps 2 and 3: what the allowlist requires is followed, and what changes by it planned."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final
+
+import msgspec
+from packaging.utils import NormalizedName
+
+from pypi_mirror.catalogue import EntryState
+from pypi_mirror.errors import RunStopped
+from pypi_mirror.facts.facts import Facts
+from pypi_mirror.facts.values import Closure
+from pypi_mirror.fetching.batch import Batch
+from pypi_mirror.fetching.dependency_reader import DependenciesRead, DependencyReader, Following
+from pypi_mirror.fetching.read_commit import ReadCommit
+from pypi_mirror.ledger.lease import LeaseKeeper
+from pypi_mirror.ledger.page_reads import PageRead
+from pypi_mirror.ledger.results import Failed
+from pypi_mirror.ledger.runs import Run
+from pypi_mirror.mirror import Mirror
+from pypi_mirror.model import Action, PlannedProject, RunKind
+from pypi_mirror.planning.bounds import choose_projects
+from pypi_mirror.planning.decide_plan import look_up
+from pypi_mirror.planning.plan import asked_for, removal
+from pypi_mirror.settings.fingerprint import closure_fingerprint
+
+log = logging.getLogger(__name__)
+
+# Seconds after which everything is followed anew, to find what nothing requires any more.
+_ANEW: Final = 86_400
+
+
+def follow_dependencies(
+    mirror: Mirror,
+    run_id: int,
+    *,
+    should_stop: Callable[[], str | None] = lambda: None,
+    on_followed: Callable[[int], None] = lambda _: None,
+) -> tuple[Failed, ...]:
+    """Find all that the allowlist requires, and plan what changes by it; return what could not be read.
+
+    Projects are followed in waves: what is demanded of a project decides which of its releases are kept, and
+    these demand others. Nothing is followed twice, by whatever run, before its page or the demands for it
+    change. Raises RunStopped, UpstreamDown and LeaseLost as ``read_pages`` does.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    if not mirror.policy.follows or run.request.kind is not RunKind.SYNC or mirror.scratch is not None:
+        return ()
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+    keep_lease()
+    closure = _begun(mirror, run)
+    failed: dict[NormalizedName, Failed] = {}
+    while names := [name for name in mirror.ledger.dependencies.to_follow() if name not in failed]:
+        log.info("following the dependencies of %d projects", len(names))
+        for each in asyncio.run(_follow(mirror, run, names, keep_lease, should_stop, on_followed)):
+            failed[each.planned.project] = each
+        mirror.reload_demands()
+    if not closure.complete and not failed:
+        guard = mirror.settings.guard
+        mirror.ledger.dependencies.finish(
+            run.id, now=int(mirror.clock()), keep=round(guard.undemanded_days * 86_400)
+        )
+        mirror.ledger.facts.put(Facts.closure.to(msgspec.structs.replace(closure, complete=True)))
+        mirror.reload_demands()
+    _plan(mirror, run)
+    return tuple(failed.values())
+
+
+def _begun(mirror: Mirror, run: Run) -> Closure:
+    """What was followed before, or a new beginning: where the rules have changed, and once a day, since what
+    is found in between only adds.
+    """
+    now = int(mirror.clock())
+    fingerprint = closure_fingerprint(mirror.resolved)
+    before = mirror.ledger.facts.closure
+    if (
+        before is None
+        or before.fingerprint != fingerprint
+        or (before.complete and not 0 <= now - before.began < _ANEW)
+    ):
+        mirror.ledger.dependencies.begin(run.id)
+        before = Closure(fingerprint=fingerprint, began=now)
+        mirror.ledger.facts.put(Facts.closure.to(before))
+    mirror.ledger.dependencies.name(run.id, _named(mirror))
+    return before
+
+
+def _named(mirror: Mirror) -> Iterator[NormalizedName]:
+    """The projects that the allowlist names, or that match its patterns and are known."""
+    roots = mirror.policy.allowed.roots
+    yield from sorted(name for name in roots.projects if mirror.policy.rejection_reason(name) is None)
+    if roots.has_patterns:
+        for known in mirror.ledger.projects.all():
+            if known.present and known.project not in roots.projects and roots.of(known.project):
+                yield known.project
+
+
+async def _follow(
+    mirror: Mirror,
+    run: Run,
+    names: Sequence[NormalizedName],
+    keep_lease: LeaseKeeper,
+    should_stop: Callable[[], str | None],
+    on_followed: Callable[[int], None],
+) -> list[Failed]:
+    failed: list[Failed] = []
+    limit = mirror.failure_limit(run.id)
+
+    def on_recorded(group: list[PageRead | Failed]) -> None:
+        lost = [each for each in group if isinstance(each, Failed)]
+        for each in lost:
+            log.warning("%s: what it requires cannot be read: %s", each.planned.project, each.reason)
+        failed.extend(lost)
+        limit.recorded(lost)
+        mirror.ledger.dependencies.record(
+            run.id, [each.required for each in group if isinstance(each, DependenciesRead)]
+        )
+        on_followed(len(group))
+
+    async with mirror.transport() as transport:
+        reader: DependencyReader = mirror.dependency_reader(transport, run)
+        await Batch(
+            work=reader.read,
+            look_up=lambda chunk: _known(mirror, chunk),
+            commit=ReadCommit(mirror.page_reads(run), on_recorded),
+            parallel=mirror.settings.workers,
+            should_stop=lambda: limit() or should_stop(),
+            on_failed=limit.failed,
+            keep_alive=keep_lease,
+            received=lambda: transport.received,
+        ).run(_to_read(mirror, names))
+    if (reason := limit()) is not None:
+        raise RunStopped(reason)
+    return failed
+
+
+def _to_read(mirror: Mirror, names: Sequence[NormalizedName]) -> list[PlannedProject]:
+    """What is asked of upstream for them: the page, where nobody has followed it."""
+    known = mirror.ledger.dependencies.look_up(names)
+    return [
+        PlannedProject(
+            project=name,
+            display_name=name,
+            action=Action.SYNC,
+            reason="its dependencies are followed",
+            unread=known[name].made_entry is None and not known[name].named,
+        )
+        for name in names
+    ]
+
+
+def _known(mirror: Mirror, planned: Sequence[PlannedProject]) -> list[Following]:
+    to_follow = mirror.ledger.dependencies.look_up([each.project for each in planned])
+    return [
+        Following(before=before, to_follow=to_follow[each.project])
+        for each, before in zip(planned, look_up(mirror, planned), strict=True)
+    ]
+
+
+def _plan(mirror: Mirror, run: Run) -> None:
+    """Plan the projects for which other demands decide now."""
+    changed = mirror.ledger.dependencies.changed()
+    if not changed:
+        return
+    mirror.ledger.plan.add(run.id, _planned(mirror, changed))
+    choose_projects(mirror, run)
+
+
+def _planned(mirror: Mirror, names: Sequence[NormalizedName]) -> Iterator[PlannedProject]:
+    known = mirror.ledger.projects.known(names)
+    entries = mirror.ledger.catalogue.entries(names, with_pages=False)
+    for name in names:
+        have, entry = known.get(name), entries.get(name)
+        refused = mirror.policy.rejection_reason(name)
+        if refused is not None:
+            if have is not None and have.present:
+                yield removal(have, refused)
+        elif have is not None and have.present:
+            yield replace(
+                asked_for(have, "what is required of it has changed"), serial=have.serial, unread=False
+            )
+        elif entry is not None and entry.state is EntryState.PAGE:
+            yield PlannedProject(
+                project=name,
+                display_name=name,
+                action=Action.SYNC,
+                reason="others require it",
+                serial=entry.serial,
+                unread=False,
+            )

@@ -1,0 +1,132 @@
+"""``[dependencies] follow = yes``: what the allowlist requires comes into the mirror, and goes again."""
+
+from dataclasses import replace
+
+from packaging.utils import NormalizedName
+
+from pypi_mirror.model import RunState
+from pypi_mirror.options.environments import parse_environment
+from pypi_mirror.options.packages import parse_package
+from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.settings.removal import RemovalGuard
+from tests.runs.bench import Bench, MakeBench
+from tests.warehouse import RemoveRelease, Upload, Wheel
+
+LINUX = "linux x86_64, CPython 3.11 to 3.12, glibc 2.28"
+
+
+def following(*packages: str, environments: tuple[str, ...] = (LINUX,), **options: object) -> Policy:
+    return Policy(
+        AllowedPackages(packages=tuple(map(parse_package, packages))),
+        Dependencies(follow="yes", **options),  # type: ignore[arg-type]
+        ServedEnvironments(environments=tuple(map(parse_environment, environments))),
+    )
+
+
+def wheel(name: str, version: str = "1.0", *requires: str, **fields: str) -> Upload:
+    return Upload(distribution=Wheel(name=name, version=version, requires_dist=requires, **fields))
+
+
+def mirrored(made: Bench) -> dict[str, list[str]]:
+    """The versions on our pages, by project."""
+    pages = {path.name for path in (made.web / "simple").iterdir() if path.is_dir()}
+    return {name: made.page(name)["versions"] for name in sorted(pages)}
+
+
+def test_what_is_required_comes_with_what_it_requires(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib>=2", "tool[fast]"),
+        wheel("lib", "1.0"),
+        wheel("lib", "2.0", "deep"),
+        wheel("tool", "1.0", "speed; extra == 'fast'", "slow; extra == 'slow'"),
+        wheel("speed"),
+        wheel("slow"),
+        wheel("deep", "1.0", "app"),
+        wheel("other"),
+        policy=following("app"),
+    )
+    assert made.sync().state is RunState.SUCCESS
+    assert mirrored(made) == {
+        "app": ["1.0"],
+        "deep": ["1.0"],
+        "lib": ["2.0"],
+        "speed": ["1.0"],
+        "tool": ["1.0"],
+    }
+    made.server.requests.reset()
+    made.sync()
+    assert made.server.requests.counts == {"xmlrpc": 1}
+
+
+def test_an_upload_brings_what_it_requires(bench: MakeBench) -> None:
+    made = bench(wheel("app", "1.0", "lib"), wheel("lib"), wheel("deep"), policy=following("app"))
+    made.sync()
+    made.server.requests.reset()
+    made.server.apply(wheel("lib", "1.1", "deep"))
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "deep": ["1.0"], "lib": ["1.0", "1.1"]}
+    assert made.server.requests.count("page") == 2
+
+
+def test_what_nothing_requires_any_more_goes_after_a_time(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("app", "2.0"),
+        wheel("lib", "1.0", "deep"),
+        wheel("deep", "1.0", "lib"),
+        policy=following("app"),
+        guard=RemovalGuard(undemanded_days=30),
+    )
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "deep", "lib"]
+    made.server.apply(RemoveRelease(project="app", version="1.0"))
+    made.sync()
+    assert made.page("app")["versions"] == ["2.0"]
+    made.clock.advance(days=2)
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "deep", "lib"]
+    made.clock.advance(days=29)
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "deep", "lib"]
+    made.clock.advance(days=1)
+    made.sync()
+    assert sorted(mirrored(made)) == ["app"]
+
+
+def test_markers_count_for_the_served_machines(bench: MakeBench) -> None:
+    made = bench(
+        wheel(
+            "app",
+            "1.0",
+            "here; sys_platform == 'linux'",
+            "there; sys_platform == 'win32'",
+            "old; python_version < '3.8'",
+            "new; python_version >= '3.12'",
+        ),
+        *(wheel(name) for name in ("here", "there", "old")),
+        wheel("new", "1.0", tags="cp311-cp311-manylinux_2_28_x86_64"),
+        wheel("new", "1.1", tags="cp312-cp312-manylinux_2_28_x86_64"),
+        policy=following("app"),
+    )
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "here": ["1.0"], "new": ["1.1"]}
+
+
+def test_another_root_brings_its_own(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib<2"),
+        wheel("web", "1.0", "lib>=2"),
+        wheel("lib", "1.0"),
+        wheel("lib", "2.0"),
+        policy=following("app"),
+    )
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0"]}
+    made.change(policy=following("app", "web"))
+    made.server.requests.reset()
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "2.0"], "web": ["1.0"]}
+    assert made.downloads() == ["lib-2.0-py3-none-any.whl", "web-1.0-py3-none-any.whl"]
