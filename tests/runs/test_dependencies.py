@@ -1,10 +1,10 @@
 """``[dependencies] follow = yes``: what the allowlist requires comes into the mirror, and goes again."""
 
-from dataclasses import replace
-
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.dependencies import dependencies
+from pypi_mirror.observing.explain import explain
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.policy import Policy
@@ -130,3 +130,47 @@ def test_another_root_brings_its_own(bench: MakeBench) -> None:
     made.sync()
     assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "2.0"], "web": ["1.0"]}
     assert made.downloads() == ["lib-2.0-py3-none-any.whl", "web-1.0-py3-none-any.whl"]
+
+
+def test_who_requires_it_is_said(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib[fast]<2; python_version < '4'"),
+        wheel("app", "1.1", "lib[fast]<2; python_version < '4'"),
+        wheel("lib", "1.0", "deep; extra == 'fast'"),
+        wheel("deep"),
+        policy=following("app"),
+    )
+    made.sync()
+    with made.open() as mirror:
+        found = explain(mirror, NormalizedName("deep"))
+        assert found.chain == ("app", "lib", "deep")
+        assert list(map(str, found.required_by)) == ['lib[fast] 1.0 requires deep; extra == "fast"']
+        found = explain(mirror, NormalizedName("lib"))
+        assert [(str(each), each.releases) for each in found.required_by] == [
+            ('app 1.0 to 1.1 requires lib[fast]<2; python_version < "4"', 2)
+        ]
+        assert [each.text for each in found.requires] == ['deep; extra == "fast"']
+
+
+def test_what_is_not_met_is_named_with_the_reason(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "gone", "lib>=2", "cut", "odd>=1.*", "win"),
+        wheel("lib", "1.0"),
+        wheel("cut"),
+        wheel("odd"),
+        wheel("win", tags="cp312-cp312-win_amd64"),
+        policy=following("app", stop_at=(parse_package("cut"),)),
+    )
+    assert made.sync().state is RunState.SUCCESS
+    assert mirrored(made) == {"app": ["1.0"], "lib": [], "odd": ["1.0"], "win": []}
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert (found.named, found.required) == (1, 5)
+    assert list(map(str, found.unmet)) == [
+        "odd>=1.*: its versions cannot be read, so that any will do",
+        "cut: [dependencies] stop-at lists cut",
+        "gone: upstream has no project gone",
+        "lib>=2: upstream has no such release",
+        "win: no machine that requires win can install this file",
+    ]

@@ -15,6 +15,8 @@ from pypi_mirror.observing.explain import Explanation, FileExplained, FileState,
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.wording import count, size
 
+# Requirements of others that are shown.
+_REQUIREMENTS: Final = 20
 # What is here of a file. The page in Airflow uses the same words.
 _STATES: Final = {
     FileState.LISTED: "listed",
@@ -85,8 +87,18 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
         print(line)
     if explained.files:
         print(_summary(explained))
+    _print_requirements(explained)
     if explained.backlog is not None:
         print(f"In the backlog: {explained.backlog}.")
+
+
+def _print_requirements(explained: Explanation) -> None:
+    if len(explained.chain) > 1:
+        print(f"Required by what [allowlist] names: {' > '.join(explained.chain)}.")
+    for each in explained.required_by[:_REQUIREMENTS]:
+        print(f"  {each}")
+    if (more := len(explained.required_by) - _REQUIREMENTS) > 0:
+        print(f"  and {more:,} more; --json has all")
 
 
 def _line(file: FileExplained, *, selected: bool) -> str:

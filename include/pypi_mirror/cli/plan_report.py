@@ -13,6 +13,7 @@ from pypi_mirror.ledger.results import Failed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import did_you_mean
+from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.observing.explain import FileState, explain
 from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.planning.unknown_names import unknown_names
@@ -23,6 +24,9 @@ from pypi_mirror.wording import count, size, some_of
 
 # Of a plan that downloads nothing, so many projects are looked at for why.
 _LOOKED_AT: Final = 100
+
+# Requirements that nothing meets which are shown.
+_UNMET: Final = 20
 
 
 def report_plan(
@@ -44,7 +48,11 @@ def report_plan(
     if as_json:
         found = msgspec.json.encode(
             _document(fetched, partition, projects, failed, unknown_names(mirror))
-            | {"unmet_rules": unmet_rules(mirror), "absent": absent}
+            | {
+                "unmet_rules": unmet_rules(mirror),
+                "absent": absent,
+                "dependencies": dependencies(mirror),
+            }
         )
         sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
     else:
@@ -55,8 +63,20 @@ def report_plan(
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
         for name in absent:
             warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
+    print_unmet_requirements(mirror)
     for text in lacking(mirror):
         print(f"warning: {text}", file=sys.stderr)
+
+
+def print_unmet_requirements(mirror: Mirror) -> None:
+    """Warn of what is required and is not here."""
+    found = dependencies(mirror)
+    if found is not None and found.unmet:
+        print(f"warning: {count(len(found.unmet), 'requirement')} not met here:", file=sys.stderr)
+        for each in found.unmet[:_UNMET]:
+            print(f"  {each}", file=sys.stderr)
+        if (more := len(found.unmet) - _UNMET) > 0:
+            print(f"  and {more:,} more; `pypi-mirror plan --json` has all", file=sys.stderr)
 
 
 def _removes(planned: PlannedProject) -> bool:

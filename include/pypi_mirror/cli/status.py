@@ -15,6 +15,7 @@ from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.cooldown import in_cooldown
 from pypi_mirror.planning.lacking import lacking
+from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.planning.pause import estimate
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left
@@ -58,6 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         refused = mirror.ledger.left_out.refused(limit=_SHOWN)
         silent = silent_losses(mirror)
         waiting = in_cooldown(mirror)
+        followed = dependencies(mirror)
         lost = status.last_run is None and any(map(mirror.pages.is_complete, mirror.pages.names()))
     if lost:
         warn(
@@ -75,6 +77,10 @@ def run(arguments: argparse.Namespace) -> int:
         if waiting.next_due_at is not None:
             what = f"{count(waiting.files, 'file')} of {count(waiting.projects, 'project')}"
             say(f"in cooldown     {what}, the next is due at {moment(waiting.next_due_at)}")
+        if followed is not None:
+            unmet_too = f"; {len(followed.unmet):,} requirements not met, see `pypi-mirror plan`"
+            said = f"{count(followed.required, 'project')} required by {followed.named:,} of [allowlist]"
+            say(f"dependencies    {said}{unmet_too if followed.unmet else ''}")
     return 1 if problems else 0
 
 

@@ -13,8 +13,7 @@ from typing import Final
 import msgspec
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
-from pypi_mirror.demands.demand import why_unserved
-from pypi_mirror.plain_text import plain
+from pypi_mirror.demands.demand import shown, why_unserved
 
 # More than any real release has; what is beyond is a mistake, or an attack.
 MOST_REQUIREMENTS: Final = 10_000
@@ -106,15 +105,15 @@ def _parse(text: str) -> tuple[Requires | None, str]:
     """The requirement, and what has to be said of it."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    shown = plain(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+    said = shown(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
     if len(text) > _LONGEST:
-        return None, f"{shown}: a requirement of {len(text):,} characters is not read"
+        return None, f"{said}: a requirement of {len(text):,} characters is not read"
     try:
         requirement = Requirement(text)
     except (InvalidRequirement, ValueError, RecursionError):
-        return _parse_loosely(text, shown)
+        return _parse_loosely(text, said)
     if requirement.url is not None:
-        return None, f"{shown}: {why_unserved(requirement.url)}"
+        return None, f"{said}: {why_unserved(requirement.url)}"
     return Requires(
         canonicalize_name(requirement.name),
         str(requirement.specifier),
@@ -123,21 +122,21 @@ def _parse(text: str) -> tuple[Requires | None, str]:
     ), ""
 
 
-def _parse_loosely(text: str, shown: str) -> tuple[Requires | None, str]:
+def _parse_loosely(text: str, said: str) -> tuple[Requires | None, str]:
     from packaging.markers import InvalidMarker, Marker
 
     found = _LOOSE.fullmatch(text)
     try:
         name = canonicalize_name(found["name"] if found is not None else "", validate=True)
     except InvalidName:
-        return None, f"{shown}: this is not a requirement (PEP 508)"
+        return None, f"{said}: this is not a requirement (PEP 508)"
     assert found is not None  # noqa: S101 - or the name were empty
     extras = [each.strip() for each in (found["extras"] or "").split(",")]
-    marker, said = "", "its versions cannot be read, so that any will do"
+    marker, why = "", "its versions cannot be read, so that any will do"
     if found["marker"] is not None:
         try:
             marker = str(Marker(found["marker"].strip()))
         except (InvalidMarker, ValueError, RecursionError):
-            said = "it cannot be read, so that it counts everywhere, in any version"
+            why = "it cannot be read, so that it counts everywhere, in any version"
     normalized = tuple(sorted(canonicalize_name(each) for each in extras if each))
-    return Requires(name, "", normalized, marker), f"{shown}: {said}"
+    return Requires(name, "", normalized, marker), f"{said}: {why}"

@@ -15,6 +15,7 @@ from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
+from pypi_mirror.observing.dependencies import Requirement, chain_to, required_by, requirements_of
 from pypi_mirror.policy import Context, Policy, Refusal
 from pypi_mirror.release_files import version_in
 
@@ -71,6 +72,7 @@ class Explanation:
     ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of the
     latter that are left out whatever the filters say, ``backlog`` is why the project is on the backlog, None
     while it is not. ``unmet`` are rules of [allowlist] that no file of upstream's page meets, with who asks.
+    Where dependencies are followed, ``chain`` is the shortest way to it from what [allowlist] names.
     """
 
     project: NormalizedName
@@ -87,6 +89,9 @@ class Explanation:
     refused: tuple[Refused, ...] = ()
     backlog: str | None = None
     unmet: tuple[str, ...] = ()
+    chain: tuple[NormalizedName, ...] = ()
+    required_by: tuple[Requirement, ...] = ()
+    requires: tuple[Requirement, ...] = ()
 
     @property
     def mirrored(self) -> int:
@@ -144,6 +149,9 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         unmet=()
         if page is None
         else tuple(f"{root.by} asks for {root.rule}" for root in mirror.policy.unmet(page)),
+        chain=chain_to(mirror, name),
+        required_by=required_by(mirror, name),
+        requires=requirements_of(mirror, name),
     )
 
 

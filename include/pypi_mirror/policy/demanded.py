@@ -9,6 +9,9 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.policy.releases import contains, is_pin
 from pypi_mirror.release_files import version_in
 
+# All bits of machines.
+EVERY_MACHINE: Final = -1
+
 
 class ReleaseDemand(NamedTuple):
     """Releases of one project that others require: those that ``specifier`` (PEP 440) admits, with ``extra``

@@ -30,6 +30,10 @@ def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -
     if least and most and least > most:
         message = f"min_versions ({least}) is more than max_versions ({most}); no project has such a number"
         found.append(("[versions_count_project_metadata] min_versions", message))
+    wanted = (values.get("[allowlist] packages"), values.get("[allowlist] requirements"))
+    if values.get("[dependencies] follow") == "yes" and not any(wanted):
+        message = "everything is mirrored; list in [allowlist] what is wanted, or set follow = no"
+        found.append(("[dependencies] follow", message))
     if values.get("[site] reload") == "watch" and values.get("[site] reload-command"):
         message = "is not used with reload = watch: `pypi-mirror nginx serve` reloads; remove one of the two"
         found.append(("[site] reload-command", message))
@@ -51,4 +55,9 @@ def find_idle(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> lis
         if values.get(key) and not values.get(needed):
             message = f"has no effect without {needed}"
             found.append(Mistake(line=lines.get(key), key=key, message=message))
+    if values.get("[dependencies] follow") == "no":
+        for name in ("extras", "stop-at", "whole"):
+            if (key := f"[dependencies] {name}") in lines:
+                message = "has no effect without [dependencies] follow = yes"
+                found.append(Mistake(line=lines.get(key), key=key, message=message))
     return found

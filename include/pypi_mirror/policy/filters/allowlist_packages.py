@@ -15,8 +15,8 @@ from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
-from pypi_mirror.policy.demanded import NOTHING_DEMANDED, Demanded, ReleaseDemand
 from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
+from pypi_mirror.policy.demanded import EVERY_MACHINE, NOTHING_DEMANDED, Demanded, ReleaseDemand
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
@@ -149,7 +149,9 @@ class AllowedPackages(Filter):
         if self.admitted_by(project, file) is not None or self.is_required(project, file):
             return None
         if not self.roots.of(project):
-            return f"nothing here requires this file of {project} for a machine that is served"
+            if next(self.demanded.admitting(project, file, EVERY_MACHINE), None) is not None:
+                return f"no machine that requires {project} can install this file"
+            return f"nothing here requires this release of {project}"
         required = ", nor does anything here require it" if project in self.demanded else ""
         return f"{self.roots.rejection(project, file)}{required}"
 
