@@ -11,9 +11,10 @@ from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from pypi_mirror.settings.removal import RemovalGuard
 from tests.runs.bench import Bench, MakeBench
-from tests.warehouse import RemoveRelease, Upload, Wheel
+from tests.warehouse import HTML_ONLY, Fault, RemoveRelease, Status, Upload, Wheel
 
 LINUX = "linux x86_64, CPython 3.11 to 3.12, glibc 2.28"
 
@@ -174,3 +175,67 @@ def test_what_is_not_met_is_named_with_the_reason(bench: MakeBench) -> None:
         "lib>=2: upstream has no such release",
         "win: no machine that requires win can install this file",
     ]
+
+
+def test_a_lost_ledger_removes_nothing_that_is_required(bench: MakeBench) -> None:
+    made = bench(wheel("app", "1.0", "lib"), wheel("lib"), policy=following("app"))
+    made.sync()
+    made.settings.ledger_path.unlink()  # type: ignore[union-attr]
+    rebuild_ledger(made.settings, clock=made.clock)
+    made.server.requests.reset()
+    assert made.sync().tally.projects_removed == 0
+    assert sorted(mirrored(made)) == ["app", "lib"]
+    assert made.downloads() == []
+
+
+def test_switched_off_what_was_only_required_goes(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib<2", "app2>=1"),
+        wheel("app2", "0.9"),
+        wheel("app2", "1.0"),
+        wheel("lib"),
+        policy=following("app", "app2<1"),
+    )
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "app2": ["0.9", "1.0"], "lib": ["1.0"]}
+    made.change(policy=Policy(AllowedPackages(packages=(parse_package("app"), parse_package("app2<1")))))
+    made.sync()
+    assert {name: found for name, found in mirrored(made).items() if found} == {
+        "app": ["1.0"],
+        "app2": ["0.9"],
+    }
+    made.change(policy=following("app", "app2<1"))
+    made.server.requests.reset()
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "app2": ["0.9", "1.0"], "lib": ["1.0"]}
+    assert made.downloads() == []
+
+
+def test_what_could_not_be_read_is_followed_by_the_next_run(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", "deep"),
+        wheel("deep"),
+        policy=following("app"),
+        faults=(Fault(path="/packages/*/lib-1.0-*.metadata", effect=Status(code=503), times=99),),
+    )
+    made.sync()
+    assert "lib" in made.backlog()
+    made.server.faults.clear()
+    made.clock.advance(days=1)
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "deep": ["1.0"], "lib": ["1.0"]}
+    assert made.backlog() == {}
+
+
+def test_metadata_comes_from_the_wheel_where_upstream_has_none(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", "deep"),
+        wheel("deep"),
+        policy=following("app"),
+        behaviour=HTML_ONLY,
+    )
+    for _ in range(3):
+        made.sync()
+    assert sorted(mirrored(made)) == ["app", "deep", "lib"]

@@ -109,6 +109,7 @@ class DependencyReader:
                 entry=reading.digest,
                 edges=found.edges,
                 lacks=lacks,
+                unknown=bool(found.unknown),
                 metadata=fetched,
             ),
         )

@@ -14,7 +14,7 @@ from pypi_mirror.chunks import chunks
 from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
-from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, requirements, requires
+from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, projects, requirements, requires
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
 from pypi_mirror.policy.required import Edge
@@ -57,12 +57,16 @@ class ToFollow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedProject:
-    """A project as it was followed: what it requires, from the catalogue's entry of this digest."""
+    """A project as it was followed: what it requires, from the catalogue's entry of this digest.
+
+    Of releases that are ``unknown`` nobody can tell before their files are here.
+    """
 
     followed: ToFollow
     entry: bytes
     edges: Mapping[NormalizedName, Sequence[Edge]]
     lacks: tuple[Lack, ...]
+    unknown: bool = False
     metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
 
 
@@ -112,11 +116,11 @@ class Dependencies:
             if anew:
                 connection.execute(_SET_DEMANDS, anew)
 
-    def name(self, run_id: int, projects: Iterable[NormalizedName]) -> None:
+    def name(self, run_id: int, names: Iterable[NormalizedName]) -> None:
         """The allowlist names these."""
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            for chunk in chunks(projects, _CHUNK):
+            for chunk in chunks(names, _CHUNK):
                 rows = [{**_NEW_ROW, "project": project, "named": True, "reached": True} for project in chunk]
                 upsert(connection, demands, rows, keep_existing=True)
                 connection.execute(
@@ -126,25 +130,29 @@ class Dependencies:
                 )
 
     def to_follow(self) -> list[NormalizedName]:
-        """The projects whose page, or what is demanded of them, has changed since they were followed."""
+        """The projects whose page, files, or what is demanded of them, has changed since they were followed,
+        as far as that can say more.
+        """
         statement = (
             select(demands.c.project)
             .join(catalogue, catalogue.c.name == demands.c.project, isouter=True)
+            .join(projects, projects.c.name == demands.c.project, isouter=True)
             .where(
                 demands.c.reached,
                 or_(
                     demands.c.followed.is_(None),
                     demands.c.followed != demands.c.grown,
-                    and_(catalogue.c.digest.is_not(None), demands.c.made_entry != catalogue.c.digest),
+                    demands.c.made_entry != catalogue.c.digest,
+                    demands.c.unknown_at <= projects.c.synced_at,
                 ),
             )
             .order_by(demands.c.project)
         )
         return project_names(self._engine, statement)
 
-    def look_up(self, projects: Sequence[NormalizedName]) -> dict[NormalizedName, ToFollow]:
+    def look_up(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, ToFollow]:
         """What is known of each of a few hundred projects."""
-        rows = fetch(self._engine, select(demands).where(demands.c.project.in_(projects)))
+        rows = fetch(self._engine, select(demands).where(demands.c.project.in_(names)))
         return {
             NormalizedName(row.project): ToFollow(
                 project=NormalizedName(row.project),
@@ -176,7 +184,7 @@ class Dependencies:
                 found[key] = bodies[digest]
         return found
 
-    def record(self, run_id: int, followed: Sequence[FollowedProject]) -> None:
+    def record(self, run_id: int, followed: Sequence[FollowedProject], *, now: int) -> None:
         """Note what these projects require, all of them or none.
 
         Raises LeaseLost when another run has taken the mirror over.
@@ -213,6 +221,7 @@ class Dependencies:
                         followed=each.followed.grown,
                         made_entry=each.entry,
                         lacks=msgspec.json.encode(each.lacks) if each.lacks else None,
+                        unknown_at=now if each.unknown else None,
                     )
                 )
             _demand(connection, grown)
@@ -334,6 +343,7 @@ _NEW_ROW: Final[Mapping[str, Any]] = {
     "made_entry": None,
     "changed": False,
     "lacks": None,
+    "unknown_at": None,
 }
 
 

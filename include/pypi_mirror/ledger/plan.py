@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 
 from pypi_mirror.catalogue import ENCODING, EntryState
+from pypi_mirror.chunks import chunks
 from pypi_mirror.errors import LossHeld
 from pypi_mirror.ledger.cutting import (
     LEFT,
@@ -122,6 +123,13 @@ class Plan:
         while chunk := [_row(run_id, project) for project in islice(remaining, _CHUNK)]:
             with self._engine.begin() as connection:
                 upsert(connection, plan, chunk, keep_existing=not replace)
+
+    def drop_removals(self, run_id: int, projects: Sequence[NormalizedName]) -> None:
+        """Forget that the plan removes ``projects``."""
+        removes = (plan.c.run_id == run_id, plan.c.action == Action.REMOVE.value)
+        with self._engine.begin() as connection:
+            for chunk in chunks(projects):
+                connection.execute(delete(plan).where(*removes, plan.c.project.in_(chunk)))
 
     def claim(self, run_id: int, projects: Sequence[NormalizedName], batch: int) -> None:
         """Put those of ``projects`` that were added, and are in no batch yet, into ``batch``."""

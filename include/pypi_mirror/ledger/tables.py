@@ -219,6 +219,8 @@ demands: Final = Table(
     Column("changed", Boolean, nullable=False),
     # JSON of what nothing here meets, and of what its metadata does not say.
     Column("lacks", LargeBinary),
+    # When it was followed, where files that are not here yet may say more of what it requires.
+    Column("unknown_at", BigInteger),
     Index(None, "reached", "changed"),
 )
 

@@ -116,7 +116,9 @@ async def _follow(
         failed.extend(lost)
         limit.recorded(lost)
         mirror.ledger.dependencies.record(
-            run.id, [each.required for each in group if isinstance(each, DependenciesRead)]
+            run.id,
+            [each.required for each in group if isinstance(each, DependenciesRead)],
+            now=int(mirror.clock()),
         )
         on_followed(len(group))
 
@@ -165,6 +167,9 @@ def _plan(mirror: Mirror, run: Run) -> None:
     changed = mirror.ledger.dependencies.changed()
     if not changed:
         return
+    # Before it was found that others require them, they looked like what no rule selects.
+    wanted = [name for name in changed if mirror.policy.rejection_reason(name) is None]
+    mirror.ledger.plan.drop_removals(run.id, wanted)
     mirror.ledger.plan.add(run.id, _planned(mirror, changed))
     choose_projects(mirror, run)
 

@@ -32,7 +32,6 @@ class Dependencies(Filter):
         "upstream. Cut it by keep-latest, constraints or stop-at. `pypi-mirror explain PROJECT` says who "
         "requires it.",
         default="no",
-        decides=False,
     )
     extras: str = option(
         choice("demanded", "all"),
@@ -48,7 +47,6 @@ class Dependencies(Filter):
         many=True,
         empty=True,
         example=("torch", "nvidia-*"),
-        decides=False,
     )
     whole: tuple[ReleaseRule, ...] = option(
         parse_project_pattern,
@@ -57,7 +55,6 @@ class Dependencies(Filter):
         many=True,
         empty=True,
         example=("setuptools", "wheel"),
-        decides=False,
     )
 
     @property

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("made_entry", sa.LargeBinary(16)),
         sa.Column("changed", sa.Boolean(), nullable=False),
         sa.Column("lacks", sa.LargeBinary()),
+        sa.Column("unknown_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("project", name=op.f("pk_demands")),
     )
     op.create_index(op.f("ix_demands_reached_changed"), "demands", ["reached", "changed"])
