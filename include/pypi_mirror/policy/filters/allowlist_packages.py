@@ -15,8 +15,8 @@ from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
-from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.demanded import EVERY_MACHINE, NOTHING_DEMANDED, Demanded, ReleaseDemand
+from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
