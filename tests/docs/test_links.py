@@ -19,6 +19,8 @@ LINKING = (
     ROOT / "deploy/README.md",
 )
 LONGEST_PAGE = 250
+# Of the page that has a line for each option: it is looked up, not read.
+LONGEST_REFERENCE = 300
 
 # What a browser is pointed at, and what is a path in the repository.
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -41,7 +43,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_no_page_is_longer_than_a_reader_bears(page: Path) -> None:
-    assert len(page.read_text().splitlines()) <= LONGEST_PAGE
+    assert len(page.read_text().splitlines()) <= (
+        LONGEST_REFERENCE if page.name == "options.md" else LONGEST_PAGE
+    )
 
 
 def test_the_readme_is_a_quickstart() -> None:
