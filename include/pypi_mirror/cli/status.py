@@ -14,8 +14,8 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.cooldown import in_cooldown
-from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.observing.dependencies import dependencies
+from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.planning.pause import estimate
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.planning.to_do import Left, left

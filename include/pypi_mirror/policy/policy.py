@@ -230,7 +230,7 @@ class Policy:
 
     def asked_by(self, project: NormalizedName) -> str:
         """Return the option, or the file and line, that names ``project``."""
-        return next((root.by for root in self._allowed.roots.of(project)), "")
+        return next((root.by for root in self.allowed.roots.of(project)), "")
 
     def asks_for(self, project: NormalizedName, rule: str, by: str) -> bool:
         """Whether ``[allowlist]`` has this rule for ``project``, which no filter rejects."""
