@@ -44,6 +44,7 @@ master = {master}
 
 [platform]
 exclude-filename = macosx|win32|win_amd64
+{platform}
 
 [site]
 port = {port}
@@ -203,6 +204,7 @@ def serving(
     nginx: Path | None = None,
     page_max_age: int = 0,
     mirror: str = "",
+    platform: str = "",
     site: str = "",
     behaviour: Behaviour = PYPI,
     events: Sequence[Event] | None = None,
@@ -210,7 +212,7 @@ def serving(
 ) -> Iterator[Site]:
     """The shop's index, or one that ``events`` fill, mirrored and served; upstream has another ``clock``.
 
-    ``mirror`` and ``site`` are further lines of these sections.
+    ``mirror``, ``platform`` and ``site`` are further lines of these sections.
 
     Pages may not be used without asking (``page_max_age`` 0), so that a client's second go is seen.
     """
@@ -224,6 +226,7 @@ def serving(
             port=free_port(),
             page_max_age=page_max_age,
             mirror=mirror,
+            platform=platform,
             site=f"nginx = {nginx}\n{site}" if nginx else site,
         )
         conf.write_text(text)

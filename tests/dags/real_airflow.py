@@ -74,6 +74,8 @@ retry-delay = 1
 [audit]
 cron = {minute} {hour} 1 * *
 
+{filters}
+
 [alerts]
 email-to = admin@example.com
 email-from = mirror@example.com
@@ -245,10 +247,11 @@ class RealAirflow:
         approvers: str = "",
         schedule: str = "",
         alerts: str = "",
+        filters: str = "",
     ) -> None:
         """Write the configuration of a mirror in ``directory``, which has no ledger yet.
 
-        ``schedule`` and ``alerts`` are further lines of those sections.
+        ``schedule`` and ``alerts`` are further lines of those sections, ``filters`` further sections.
         """
         self.conf.write_text(
             CONF.format(
@@ -262,6 +265,7 @@ class RealAirflow:
                 port=site_port or 8080,
                 schedule=schedule,
                 alerts=alerts,
+                filters=filters,
                 hour=self.daily_at.hour,
                 minute=self.daily_at.minute,
             )

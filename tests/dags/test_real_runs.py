@@ -2,7 +2,7 @@
 
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,21 +33,38 @@ from tests.dags.real_airflow import (
     pages,
     upstream_of,
 )
-from tests.warehouse import Delay, Fault, RemoveProject, Upload, Warehouse, Wheel, running
+from tests.warehouse import Delay, Fault, RemoveProject, Sdist, Upload, Warehouse, Wheel, running
 from tests.warehouse.faults import Instead
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 
+RULES = """\
+[allowlist]
+requirements = {requirements}
+[releases]
+keep-latest = 2
+released-within = 365 days
+[platform]
+sdists = needed
+"""
 BROKEN = Fault(path="/simple/broken/*", effect=Instead(body="{"), times=None)
 
 
 def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Path) -> None:
+    """And, of what upstream has, what a requirements file asks for and the rules for releases leave."""
+    long_ago = datetime.now(UTC) - timedelta(days=1000)
     warehouse = Warehouse(
+        *(Upload(distribution=Wheel(name="alpha", version=old), at=long_ago) for old in ("0.8", "0.9")),
         Upload(distribution=Wheel(name="alpha", requires_dist=("beta",))),
-        *(Upload(distribution=Wheel(name=name)) for name in ("beta", "gamma")),
+        *(Upload(distribution=Wheel(name=name)) for name in ("beta", "gamma", "unwanted")),
+        Upload(distribution=Sdist(name="beta")),
+        Upload(distribution=Wheel(name="gamma", version="2.0")),
     )
+    requirements = tmp_path / "requirements.txt"
+    requirements.write_text("alpha\nbeta\ngamma<2\n")
     with running(warehouse) as upstream:
-        airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port())
+        filters = RULES.format(requirements=requirements)
+        airflow.configure(tmp_path / "mirror", upstream.url, site_port=free_port(), filters=filters)
         settings = read_settings(airflow.conf)
         settings.web.mkdir(parents=True)
         nginx = nginx_service(airflow.stack.layout, settings)
@@ -70,6 +87,10 @@ def test_a_run_publishes_what_pip_can_install(airflow: RealAirflow, tmp_path: Pa
         "report": ["success"],
     }
     assert installed.packages == ("alpha 1.0", "beta 1.0")
+    pool = (path.name for path in (tmp_path / "mirror/web/packages").rglob("*.*") if path.is_file())
+    assert sorted(name for name in pool if name.endswith((".whl", ".gz"))) == [
+        f"{name}-1.0-py3-none-any.whl" for name in ("alpha", "beta", "gamma")
+    ]
     assert airflow.cursor() == warehouse.serial
     assert airflow.ledger_run(run_id).state is RunState.SUCCESS
     batches = [t for t in airflow.api.tasks(DAG_ID, run_id) if t.task_id == "download_projects"]

@@ -184,6 +184,34 @@ def test_why_files_are_here_or_not_without_asking_upstream(get: Any, mirror: Ben
     assert [refusal["setting"] for refusal in dropped["refusals"]] == ["[platform] exclude-filename"]
 
 
+def test_which_rule_of_the_file_as_it_is_now_decides(get: Any, mirror: Bench) -> None:
+    """As an administrator edits it and looks, before any sync."""
+    conf = mirror.settings.path
+    assert conf is not None
+    before = conf.read_text()
+    asked = conf.with_name("requirements.txt")
+    asked.write_text("good-0\ngood-1==1.0\n")
+    limit = "exclude-filename = macosx\nmax-file-size = 10 B\nsdists = none"
+    try:
+        conf.write_text(
+            before.replace("exclude-filename = macosx", limit) + f"[allowlist]\nrequirements = {asked}\n"
+        )
+        asked_for, other = (get(f"projects/{name}/explanation") for name in ("good-0", "good-2"))
+        pinned = get("projects/good-1/explanation")
+    finally:
+        conf.write_text(before)
+    assert (asked_for["selected"], other["selected"]) == (True, False)
+    assert "requirements.txt" in asked_for["why"]
+    wheel, mac = sorted(asked_for["files"], key=lambda file: len(file["refusals"]))
+    assert [each["setting"] for each in wheel["refusals"]] == ["[platform] max-file-size"]
+    assert [each["setting"] for each in mac["refusals"]] == [
+        "[platform] exclude-filename",
+        "[platform] max-file-size",
+    ]
+    (newer,) = (file for file in pinned["files"] if file["filename"] == HELD)
+    assert newer["refusals"][0]["setting"] == "[allowlist] requirements"
+
+
 def test_of_a_page_that_was_not_read_the_command_that_reads_it_is_named(get: Any, mirror: Bench) -> None:
     shown = get("projects/Unheard_of/explanation")
     assert (shown["found"], shown["read_at"], shown["files"]) == (None, None, [])
