@@ -136,7 +136,7 @@ def test_a_project_is_found_and_each_of_its_files_explained(browser: Browser) ->
     browser.button("Explain every file").click()
     browser.reads(WINDOWS_WHEEL)
     row = next(row.text for row in browser.all("tbody tr") if WINDOWS_WHEEL in row.text)
-    assert "dropped" in row
+    assert "left out" in row
     assert "[blocklist] platforms" in row
     browser.screenshot("project")
 

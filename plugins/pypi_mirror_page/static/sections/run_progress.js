@@ -114,8 +114,8 @@ const sentence = (run) => {
   }
   if (run.phase === "deciding") return `The filters are applied to ${count(run.planned, "project")}; nothing is downloaded yet.`;
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";
-  const speed = run.bytes_a_second === null ? "" : `, ${speed(run.bytes_a_second)}`;
-  return `${of(run.done + run.failed, run.planned, "project")}${failed}; ${of(run.files, run.planned_files, "file")}, ${bytes(run)} downloaded${speed}; `
+  const rate = run.bytes_a_second === null ? "" : `, ${speed(run.bytes_a_second)}`;
+  return `${of(run.done + run.failed, run.planned, "project")}${failed}; ${of(run.files, run.planned_files, "file")}, ${bytes(run)} downloaded${rate}; `
     + `${of(run.batches_done, run.batches, "batch", "batches")} done`;
 };
 
