@@ -250,7 +250,7 @@ def test_a_cooldown_is_lifted_with_a_reason(browser: Browser, scene: Scene) -> N
     browser.settle()
     browser.reads(held)
     browser.reads("in 6 days")
-    assert not browser.button("Lift selected").is_enabled()
+    assert not browser.button("Lift cooldown of selected").is_enabled()
     browser.one("#held").send_keys("flask")
     browser.reads("No file in cooldown has “flask” in its name or project.")
     browser.go("projects/requests")
@@ -265,7 +265,7 @@ def test_a_cooldown_is_lifted_with_a_reason(browser: Browser, scene: Scene) -> N
     browser.settle()
     browser.one(f'[aria-label="Select {held}"]').click()
     browser.screenshot("cooldown")
-    browser.button("Lift 1 selected").click()
+    browser.button("Lift cooldown of 1 selected").click()
     browser.reads("Lift the cooldown of 1 file?", "dialog")
     for reason in ("", "  "):
         browser.one("#answer").send_keys(reason)

@@ -113,7 +113,7 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     err = capsys.readouterr().err
     found = re.search(r"`pypi-mirror sync -c \S+ --approve ([0-9a-f]{12})`", err)
     assert found is not None
-    assert "60 % of the mirror's projects" in err
+    assert "60% of the mirror's projects" in err
     assert has_page(conf, "p02")
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
@@ -124,7 +124,7 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
     published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
     assert (published["plan"], published["projects"], published["files"]) == (found[1], 6, 6)
-    assert published["exceeded"][0].startswith("60 % of the mirror's projects")
+    assert published["exceeded"][0].startswith("60% of the mirror's projects")
     assert main(["plan", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^remove p02: upstream: remove project \(loses its page, 1 file, ", out, re.MULTILINE)

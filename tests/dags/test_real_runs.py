@@ -250,7 +250,7 @@ def test_a_plan_that_removes_much_awaits_approval(airflow: RealAirflow, tmp_path
         rejected, question = _asked(airflow)
         assert [user["id"] for user in question["assigned_users"]] == ["ada", ADMINISTRATOR]
         assert "1 project, 1 file" in question["subject"]
-        assert "25 % of the mirror's projects" in question["body"]
+        assert "25% of the mirror's projects" in question["body"]
         assert "alpha: 1 file, upstream: remove project" in question["body"]
         assert _expiry(airflow) == 0, "a run that waits for hours does not hold the lease"
         _answer(airflow, rejected, "Reject")

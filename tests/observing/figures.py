@@ -50,7 +50,7 @@ OVERVIEW = Overview(
         touched=501,
         files=502,
         bytes=503,
-        exceeded=("1 % of the projects",),
+        exceeded=("1% of the projects",),
         examples=(
             PlannedRemoval(project=canonicalize_name("old"), reason="gone", whole=True, files=2, bytes=3),
         ),

@@ -188,7 +188,7 @@ def test_a_paused_dag_is_told() -> None:
     [
         (
             replace(WAITING, grace_days=7),
-            "Removed files stay on the disk for 7 days and can come back until then.",
+            "Removed files stay on the disk for 7 days.",
         ),
         (
             replace(WAITING, grace_days=None),
@@ -201,5 +201,5 @@ def test_approvals_say_how_long_files_can_come_back(waiting: Any, words: str) ->
 
 
 def test_a_run_that_nobody_answered_is_over() -> None:
-    assert "without an answer the run fails after 24 hours" in judged(ASKING).worst.advice
+    assert "After 24 hours the run fails" in judged(ASKING).worst.advice
     assert "Its run has ended" in judged({"waiting": WAITING, **FAILED}).worst.advice

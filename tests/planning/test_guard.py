@@ -30,20 +30,20 @@ def removals(**figures: int) -> Lost:
         (
             removals(projects=101),
             replace(BIG, projects=10_000),
-            ["1.01 % of the mirror's projects, [removal] max-percent is 1"],
+            ["1.01% of the mirror's projects, [removal] max-percent is 1"],
         ),
         (
             removals(files=10_001),
             BIG,
-            ["1 % of the mirror's files, [removal] max-percent is 1"],
+            ["1% of the mirror's files, [removal] max-percent is 1"],
         ),
         (removals(bytes=10**10), BIG, []),
         (
             removals(bytes=2 * 10**10),
             BIG,
-            ["2 % of the mirror's bytes, [removal] max-percent is 1"],
+            ["2% of the mirror's bytes, [removal] max-percent is 1"],
         ),
-        (removals(projects=9), Totals(), ["100 % of the mirror's projects, [removal] max-percent is 1"]),
+        (removals(projects=9), Totals(), ["100% of the mirror's projects, [removal] max-percent is 1"]),
     ],
 )
 def test_each_limit_by_itself(found: Lost, totals: Totals, words: list[str]) -> None:

@@ -72,7 +72,7 @@ def test_projects_that_upstream_removed_wait_together_with_what_is_new(synced: B
     )
     held = held_back(synced)
     assert f"the plan {held.plan} would remove 6 projects, 6 files" in str(held)
-    assert "30 % of the mirror's projects, [removal] max-percent is 1" in str(held)
+    assert "30% of the mirror's projects, [removal] max-percent is 1" in str(held)
     assert f"pypi-mirror sync --approve {held.plan}" in str(held)
     assert held_back(synced).plan == held.plan, "the same removals are the same plan"
     synced.server.apply(Upload(distribution=Wheel(name="another")))

@@ -119,7 +119,7 @@ def test_an_upstream_whose_pages_lost_half_of_their_files_leaves_all_pages(synce
     assert tree(synced) == before
     reason = synced.backlog()["p00"]
     assert "upstream's page lost 2 files" in reason
-    assert "30 projects are affected, more than [removal] allows (50 % of the run's files" in reason
+    assert "30 projects are affected, more than [removal] allows (50% of the run's files" in reason
     assert "of the run's projects" not in reason
     audit(synced)
 
@@ -185,7 +185,7 @@ def test_what_was_held_back_goes_on_counting_while_it_waits(synced: Bench) -> No
     outcome = synced.sync()
     assert {failure.project for failure in outcome.known_failures} == set(NAMES[:3])
     assert (
-        "10 projects are affected, more than [removal] allows (100 % of the run's projects"
+        "10 projects are affected, more than [removal] allows (100% of the run's projects"
         in synced.backlog()["p00"]
     )
 

@@ -133,11 +133,11 @@ def awaiting_approval(seen: Overview) -> Finding | None:
     if waiting.grace_days is None:
         kept = "Removed files stay on the disk: [mirror] delete-packages is off."
     else:
-        kept = f"Removed files stay on the disk for {waiting.grace_days:g} days and can come back until then."
+        kept = f"Removed files stay on the disk for {waiting.grace_days:g} days."
     if seen.running == waiting.run:
         then = (
-            "Nothing is downloaded or removed until somebody answers; without an answer the run fails after "
-            f"{waiting.approval_hours:g} hours and removes nothing."
+            "Nothing happens until somebody answers. "
+            f"After {waiting.approval_hours:g} hours the run fails and removes nothing."
         )
     else:
         then = "Its run has ended and nothing was removed; the next run asks again."

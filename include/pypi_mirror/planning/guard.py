@@ -154,7 +154,7 @@ def _exceeded(removed: Removed, totals: Totals, limits: RemovalGuard, *, whose: 
     ):
         if part * 100 > limits.max_percent * whole:
             share = min(100.0, part * 100 / max(whole, 1))
-            over.append(f"{share:.3g} % of {whose} {noun}, [removal] max-percent is {limits.max_percent:g}")
+            over.append(f"{share:.3g}% of {whose} {noun}, [removal] max-percent is {limits.max_percent:g}")
     return over
 
 

@@ -17,11 +17,11 @@ export const cooldown = (context) => {
   let chosen = new Map(), searched = null, timer = null, turn = 0;
 
   const field = el("input", { type: "search", id: "held", autocomplete: "off", spellcheck: "false", maxlength: "255", placeholder: "Any part of a project or file" });
-  const liftChosen = actionButton("Lift selected", () => lift([...chosen.values()]), { allowed, kind: "main", ready: () => chosen.size > 0 });
+  const liftChosen = actionButton("Lift cooldown of selected", () => lift([...chosen.values()]), { allowed, kind: "main", ready: () => chosen.size > 0 });
 
   const follow = () => {
     liftChosen.disabled = !allowed || chosen.size === 0;
-    liftChosen.textContent = chosen.size === 0 ? "Lift selected" : `Lift ${number(chosen.size)} selected`;
+    liftChosen.textContent = chosen.size === 0 ? "Lift cooldown of selected" : `Lift cooldown of ${number(chosen.size)} selected`;
   };
 
   const choose = (item, yes) => {
@@ -54,7 +54,7 @@ export const cooldown = (context) => {
     const reason = await asked({
       title: `Lift the cooldown of ${count(items.length, "file")}?`,
       words: [`${items.slice(0, 3).map((item) => item.filename).join(", ")}${items.length > 3 ? ` and ${number(items.length - 3)} more` : ""}: clients can install them as soon as a run has listed them, before their cooldown is over.`],
-      field: "Reason (kept in Airflow’s audit log)", most: MOST_REASON, label: "Lift",
+      field: "Reason (kept in Airflow’s audit log)", most: MOST_REASON, label: "Lift cooldown",
     });
     if (reason === null) return;
     await report(outcome, context.announce, async () => {
@@ -96,7 +96,7 @@ const columns = ({ choose, lift, allowed }) => [
   ["Size", (item) => (item.size === null ? "–" : size(item.size)), "number"],
   ["Listed from", (item) => time(item.due_at), "when"],
   ["State", (item) => heldState(item), "text"],
-  [el("span", { class: "unseen" }, "Action"), (item) => item.lifted_at === null && actionButton("Lift", () => lift([item]), { allowed, name: `Lift the cooldown of ${item.filename}` })],
+  [el("span", { class: "unseen" }, "Action"), (item) => item.lifted_at === null && actionButton("Lift cooldown", () => lift([item]), { allowed, name: `Lift the cooldown of ${item.filename}` })],
 ];
 
 /** How long a file waits, or who has lifted its cooldown. */

@@ -129,7 +129,7 @@ const showFigures = (place, state) => {
       state.dropped_files > 0 && `${size(state.dropped_bytes)}, ${percent(saved)} of these projects' bytes`),
     figure("Behind upstream", lag === null ? "unknown" : lag === 0 ? "up to date" : duration(lag), events(state)),
     figure("Serial", state.cursor === null ? "none yet" : number(state.cursor),
-      state.upstream_serial === null ? "upstream states none" : `upstream is at ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
+      state.upstream_serial === null ? "upstream states none" : `upstream's newest event is ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
     figure("Backlog", count(state.backlog, "project"), state.parked > 0 ? `${number(state.parked)} of them parked` : state.backlog > 0 && "retried automatically"),
     state.cooldown.files > 0 && figure("In cooldown", el("a", { href: "#cooldown" }, count(state.cooldown.files, "file")), ["the next ", due(state.cooldown.next_due_at, "is due")]),
     figure("Removed, still on disk", count(state.tombstones.count, "file"), state.tombstones.count > 0 && size(state.tombstones.bytes)),

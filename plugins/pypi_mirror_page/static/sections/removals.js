@@ -114,7 +114,8 @@ const kept = ({ grace_days: days }) => days === null ? "The files stay on the di
 const waitingCard = (context, waiting, approval, finding, answer) => {
   const allowed = context.me.may_approve;
   return el("div", { class: "card block" },
-    el("p", null, el("strong", null, `${finding.headline}. `), finding.advice),
+    el("p", null, el("strong", null, `${finding.headline}.`)),
+    el("p", null, finding.advice),
     el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run_name, "sync", waiting.started_at), ` takes ${count(waiting.projects, "whole project")} off the mirror. It exceeds what runs may remove without approval:`),
     el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
     approval === null
