@@ -118,7 +118,7 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert main(["status", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(
-        rf"\napproval        plan {found[1]}, awaiting approval, would remove 6 projects, 6 files \(.* 60 %",
+        rf"\napproval        plan {found[1]}, awaiting approval, would remove 6 projects, 6 files \(.* 60%",
         out,
     )
     assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
