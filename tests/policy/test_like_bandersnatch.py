@@ -4,6 +4,7 @@
 """
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.settings.read import read_settings
+from tests.bandersnatch import Bandersnatch, bandersnatch
 from tests.policy.bandersnatch.projects import projects
+
+__all__ = ["bandersnatch"]
 
 RECORDED = Path(__file__).parent / "bandersnatch"
 DECISIONS = json.loads((RECORDED / "decisions.json").read_text())
@@ -78,3 +82,13 @@ def test_each_recorded_configuration_leaves_something_and_takes_something() -> N
     for name, decisions in DECISIONS.items():
         both = set("".join(decisions.values()))
         assert both == ({"+"} if name == "nothing" else {"+", "-"}), name
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=lambda path: path.stem)
+def test_the_recording_is_what_bandersnatch_keeps(bandersnatch: Bandersnatch, configuration: Path) -> None:
+    python = bandersnatch.program.with_name("python")
+    done = subprocess.run(
+        [python, RECORDED / "record.py", configuration], check=True, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout) == DECISIONS[configuration.stem]

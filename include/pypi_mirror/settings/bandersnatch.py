@@ -309,8 +309,10 @@ OPTIONS: Final = (
         verdict=Verdict.REFUSED,
         meant="projects whose metadata match regular expressions",
         note=(
-            "what is mirrored is decided by simple pages, which have no metadata of projects; list the "
-            "projects under [allowlist] packages, where names may be patterns"
+            "what is mirrored is decided by simple pages, which have no metadata of projects, with json = "
+            "true, too. Instead of info.name use patterns under [allowlist] packages or [filter_regex] "
+            "packages. For other fields have a script write the names of the projects to a file, and name "
+            "that in [allowlist] requirements: each run reads it again"
         ),
     ),
     BandersnatchOption(
