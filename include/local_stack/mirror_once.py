@@ -150,7 +150,7 @@ def _print(
 def _changes(run: Run, outcome: Outcome) -> str:
     tally = outcome.tally
     done = (
-        f"{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)}), "
+        f"{count(tally.files_downloaded, 'file')} downloaded ({size(tally.bytes_downloaded)} with metadata), "
         f"{count(tally.projects_done, 'project')} synced, {tally.projects_removed:,} removed"
     )
     if run.state is RunState.PAUSED:

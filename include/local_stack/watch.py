@@ -23,7 +23,10 @@ SILENCE = 120.0
 FINISHED = ("success", "failed")
 RETRIED = "up_for_retry"
 UNDER_WAY = ("running", RETRIED, "up_for_reschedule", "awaiting_input")
+BEFORE_TASKS: Final = "Airflow starts the first task"
 BETWEEN_TASKS: Final = "Airflow starts the next task"
+# Of these it is said how far they are.
+_COUNTED: Final = ("read_pages", "download_projects")
 # What each task of the DAG does.
 DOES: Final = {
     "fetch_changelog": "finds out what has changed upstream",
@@ -64,7 +67,7 @@ class View:
 
     def _figures(self) -> list[str]:
         run = self.run
-        if run is None or run.phase not in (Phase.READING, Phase.FETCHING) or not self._share()[1]:
+        if run is None or not self._share()[1] or not any(each.startswith(_COUNTED) for each in self.tasks):
             return []
         failed = [f"{run.failed:,} failed"] if run.failed else []
         left = [] if run.seconds_left is None else [f"about {duration(run.seconds_left)} left"]
@@ -147,7 +150,7 @@ class _Observer:
         self._holder = holder
         self._started = self._heard = time.monotonic()
         self._state = "queued"
-        self._tasks: tuple[str, ...] = ()
+        self._tasks: tuple[str, ...] = (BEFORE_TASKS,)
         self._failures: dict[Task, str] = {}
 
     def __call__(self) -> tuple[str, View]:
@@ -155,7 +158,8 @@ class _Observer:
         try:
             self._state = self._api.run_state(self._dag_id, self._run_id)
             running = self._api.tasks(self._dag_id, self._run_id, states=UNDER_WAY)
-            self._tasks = tuple(dict.fromkeys(self._described(t) for t in running))
+            if running or self._tasks != (BEFORE_TASKS,):
+                self._tasks = tuple(dict.fromkeys(self._described(t) for t in running))
             self._heard = now
         except AirflowSilent:
             if now - self._heard > SILENCE:

@@ -158,22 +158,26 @@ def test_a_dead_part_of_the_stack_ends_the_watch() -> None:
 @pytest.mark.parametrize(
     ("seen", "said"),
     [
-        (None, "fetch_changelog"),
-        (progress(0, planned=0), "fetch_changelog"),
-        (progress(10, size=2000), "fetch_changelog; 10 of 40 projects, 10 of 40 files, 2.00 kB of 10.0 kB"),
+        (None, "download_projects"),
+        (progress(0, planned=0), "download_projects"),
+        (progress(10, size=2000), "download_projects; 10 of 40 projects, 10 of 40 files, 2.00 kB of 10.0 kB"),
         (
             replace(progress(40, size=12_000), bytes_a_second=1_000.0, seconds_left=65),
-            "fetch_changelog; 40 projects, 40 files, 12.0 kB, 1.00 kB/s, about 1 minute left",
+            "download_projects; 40 projects, 40 files, 12.0 kB, 1.00 kB/s, about 1 minute left",
         ),
         (
             replace(progress(0), phase=Phase.READING, pages=1_200, pages_read=3, failed=1, seconds_left=7),
-            "fetch_changelog; 3 of 1,200 pages, 1 failed, about 7 seconds left",
+            "download_projects; 3 of 1,200 pages, 1 failed, about 7 seconds left",
         ),
-        (replace(progress(40), phase=Phase.PUBLISHING), "fetch_changelog"),
     ],
 )
 def test_a_line_says_what_there_is_to_say(seen: RunProgress | None, said: str) -> None:
-    assert View(tasks=("fetch_changelog",), run=seen, elapsed=5).line() == f"0:05  {said}"
+    assert View(tasks=("download_projects",), run=seen, elapsed=5).line() == f"0:05  {said}"
+
+
+def test_how_far_it_is_is_said_of_tasks_that_take_long() -> None:
+    view = View(tasks=("rebuild_index",), run=progress(40), elapsed=5)
+    assert view.line() == "0:05  rebuild_index"
 
 
 def test_it_is_said_what_each_task_of_the_dag_does() -> None:
