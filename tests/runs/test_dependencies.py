@@ -14,7 +14,7 @@ from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from pypi_mirror.settings.removal import RemovalGuard
 from tests.runs.bench import Bench, MakeBench
-from tests.warehouse import HTML_ONLY, Fault, RemoveRelease, Status, Upload, Wheel
+from tests.warehouse import HTML_ONLY, Fault, RemoveRelease, Sdist, Status, Upload, Wheel
 
 LINUX = "linux x86_64, CPython 3.11 to 3.12, glibc 2.28"
 
@@ -228,14 +228,34 @@ def test_what_could_not_be_read_is_followed_by_the_next_run(bench: MakeBench) ->
     assert made.backlog() == {}
 
 
-def test_metadata_comes_from_the_wheel_where_upstream_has_none(bench: MakeBench) -> None:
+def test_metadata_comes_from_the_end_of_the_wheel_where_upstream_has_none(bench: MakeBench) -> None:
+    large = Wheel(name="lib", version="1.0", requires_dist=("deep",), size=1_000_000)
     made = bench(
         wheel("app", "1.0", "lib"),
-        wheel("lib", "1.0", "deep"),
+        Upload(distribution=large),
         wheel("deep"),
         policy=following("app"),
         behaviour=HTML_ONLY,
     )
-    for _ in range(3):
-        made.sync()
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "deep", "lib"]
+    # Of each wheel the end, and then the wheel.
+    assert made.server.requests.bytes_sent < 1_300_000
+
+
+def test_a_source_archive_says_it_once_it_is_here(bench: MakeBench) -> None:
+    archive = Sdist(name="lib", version="1.0", requires_dist=("deep",), metadata_version="2.2")
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        Upload(distribution=archive),
+        wheel("deep"),
+        policy=following("app"),
+    )
+    made.sync()
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert [each.what for each in found.unmet] == ["1.0"]
+    made.sync()
+    made.sync()
     assert sorted(mirrored(made)) == ["app", "deep", "lib"]

@@ -64,6 +64,7 @@ class Generated(Distribution, frozen=True, kw_only=True):
     description: str = ""
     extra: tuple[tuple[str, str], ...] = ()
     size: int = 0
+    metadata_version: str = "2.1"
 
     @property
     def module(self) -> str:
@@ -71,7 +72,11 @@ class Generated(Distribution, frozen=True, kw_only=True):
         return canonicalize_name(self.name).replace("-", "_")
 
     def core_metadata(self) -> bytes:
-        lines = ["Metadata-Version: 2.1", f"Name: {self.name}", f"Version: {self.version}"]
+        lines = [
+            f"Metadata-Version: {self.metadata_version}",
+            f"Name: {self.name}",
+            f"Version: {self.version}",
+        ]
         if self.summary is not None:
             lines.append(f"Summary: {self.summary}")
         if self.requires_python is not None:

@@ -20,6 +20,7 @@ from pypi_mirror.policy import Decision, Policy
 from pypi_mirror.policy.demanded import ReleaseDemand, admits
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.required import Required, Requirements, Wanted
+from pypi_mirror.pool.sdist_metadata import sdist_metadata
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL, version_in
@@ -134,7 +135,9 @@ class DependencyReader:
         return {file: known[key] for file, key in files.items() if key in known}, fetched
 
     async def _document(self, before: Before, file: RemoteFile) -> bytes | None:
-        """The core metadata of ``file``: upstream's, or of the wheel that is here; None without any."""
+        """The core metadata of ``file``: upstream's, or that in the file, if it is here or a wheel; None
+        without any.
+        """
         if file.core_metadata is not None:
             try:
                 return await self._sidecars.download(file, dict(file.core_metadata))
@@ -144,10 +147,11 @@ class DependencyReader:
                 # It is not what upstream's page says; nobody can use it.
                 return None
         known = before.files.get(file.filename) or before.held_file(file.filename)
-        if known is None or not file.filename.endswith(WHEEL):
-            return None
-        path = str(self._web / known.path)
-        return await asyncio.to_thread(wheel_metadata, path, file.filename, max_bytes=_MAX_DOCUMENT)
+        if known is not None:
+            path = str(self._web / known.path)
+            read = wheel_metadata if file.filename.endswith(WHEEL) else sdist_metadata
+            return await asyncio.to_thread(read, path, file.filename, max_bytes=_MAX_DOCUMENT)
+        return await self._sidecars.from_tail(file) if file.filename.endswith(WHEEL) else None
 
 
 def _key(file: RemoteFile) -> bytes | None:

@@ -25,10 +25,10 @@ from pypi_mirror.errors import (
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.model import Refused, RemoteFile
 from pypi_mirror.pool.sources import Sources
-from pypi_mirror.pool.wheel_metadata import wheel_metadata
+from pypi_mirror.pool.wheel_metadata import BytesMissing, WheelTail, metadata_in, wheel_metadata
 from pypi_mirror.release_files import WHEEL
 from pypi_mirror.transport.answers import failure
-from pypi_mirror.transport.messages import Request, Transport
+from pypi_mirror.transport.messages import Request, Response, Transport
 from pypi_mirror.transport.patience import WRONG_BYTES
 from pypi_mirror.transport.retries import NO_CACHE, Retries
 
@@ -38,6 +38,11 @@ _MAX_DOCUMENT: Final = 32 * 1024**2
 _METADATA: Final = re.compile(
     rb"(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?Metadata-Version:[ \t]*\d", re.IGNORECASE
 )
+# Of a wheel's end: the first part that is asked for, and the most. The list of members of the largest wheels
+# has 2 MB.
+_TAIL: Final = 64 * 1024
+_MAX_TAIL: Final = 4 * 1024**2
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,15})-([0-9]{1,15})/([0-9]{1,15})")
 # Bytes of one name in a directory.
 _LONGEST_NAME: Final = 255
 _ACCEPT_PROVENANCE: Final = "Accept: application/vnd.pypi.integrity.v1+json, application/json;q=0.5"
@@ -162,6 +167,37 @@ class Sidecars:
             _require_metadata(body, url)
         return body
 
+    async def from_tail(self, file: RemoteFile) -> bytes | None:
+        """The core metadata in a wheel of upstream's, of which only the end is downloaded; None where that is
+        too large, has none, or upstream sends no parts.
+        """
+        start: int | None = None
+        while True:
+            ranged = f"bytes=-{_TAIL}" if start is None else f"bytes={start}-"
+
+            async def fetch(_after: MirrorError | None, ranged: str = ranged) -> Response:
+                request = Request(url=file.url, headers=(f"Range: {ranged}",), max_bytes=_MAX_TAIL)
+                answer = await self._transport.get(request)
+                if answer.status in (200, 206, 404, 410, 416):
+                    return answer
+                raise failure(file.url, answer.status, answer.retry_after)
+
+            try:
+                answer = await self._retries.run(file.url, fetch)
+            except UpstreamMalformed:
+                # It is larger than what was asked for: the whole wheel.
+                return None
+            size = len(answer.body) if answer.status == 200 else _whole_size(answer)
+            if size is None:
+                return None
+            tail = WheelTail(answer.body, size)
+            try:
+                return await asyncio.to_thread(metadata_in, tail, file.filename, max_bytes=_MAX_DOCUMENT)
+            except BytesMissing as missing:
+                if size - missing.start > _MAX_TAIL or missing.start >= (size if start is None else start):
+                    return None
+                start = missing.start
+
     async def _made(self, path: str, file: RemoteFile) -> str | None:
         """SHA-256 of the metadata that the wheel at ``path`` holds, now beside it; None without any."""
         if not file.filename.endswith(WHEEL):
@@ -253,6 +289,15 @@ def _remove_unlisted(path: str, *, listed: bool) -> None:
     """
     if not listed:
         remove_file(path)
+
+
+def _whole_size(answer: Response) -> int | None:
+    """The size of the file that the answer has the end of, None where it has another part of it."""
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if answer.status != 206 or found is None:
+        return None
+    first, last, size = map(int, found.groups())
+    return size if last == size - 1 and size - first == len(answer.body) else None
 
 
 def _is_file(path: str) -> bool:

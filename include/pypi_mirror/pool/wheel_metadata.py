@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from email.parser import BytesHeaderParser
-from typing import Final
+from typing import BinaryIO, Final
 
 from packaging.utils import InvalidName, canonicalize_name, canonicalize_version
 
@@ -31,13 +31,55 @@ def wheel_metadata(path: str, filename: str, *, max_bytes: int) -> bytes | None:
     whatever upstream made of it: nothing that it says about its own size is believed. Raises OSError when the
     disk fails.
     """
+    with _BoundedFile(path) as file:
+        return metadata_in(file, filename, max_bytes=max_bytes)
+
+
+def metadata_in(file: BinaryIO, filename: str, *, max_bytes: int) -> bytes | None:
+    """The same of an open wheel."""
     try:
-        with _BoundedFile(path) as file, zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(file) as archive:
             member = _metadata_member(archive, filename)
             content = None if member is None else _content(archive, member, max_bytes)
     except _UNREADABLE:
         return None
     return content if content is not None and _describes(content, filename) else None
+
+
+class BytesMissing(Exception):
+    """A wheel of which only the end is known has what is looked for at ``start`` or before its end."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__(start)
+        self.start = start
+
+
+class WheelTail(io.BytesIO):
+    """The end of a wheel of ``size`` bytes: zip archives have their list of members there."""
+
+    def __init__(self, tail: bytes, size: int) -> None:
+        super().__init__(tail)
+        self._before = size - len(tail)
+        self._size = size
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}
+        if (at := base[whence] + offset) < 0:
+            raise zipfile.BadZipFile("a member lies outside the archive")
+        self._at = at
+        return at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._at < self._before:
+            raise BytesMissing(self._at)
+        super().seek(self._at - self._before)
+        found = super().read(size)
+        self._at += len(found)
+        return found
 
 
 def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes | None:
