@@ -1,5 +1,7 @@
 """``[dependencies] follow = yes``: what the allowlist requires comes into the mirror, and goes again."""
 
+from pathlib import Path
+
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RunState
@@ -259,3 +261,21 @@ def test_a_source_archive_says_it_once_it_is_here(bench: MakeBench) -> None:
     made.sync()
     made.sync()
     assert sorted(mirrored(made)) == ["app", "deep", "lib"]
+
+
+def test_constraints_cut_what_is_required(bench: MakeBench, tmp_path: Path) -> None:
+    (tmp_path / "constraints.txt").write_text("lib==1.1\n")
+    policy = following("app", constraints=(str(tmp_path / "constraints.txt"),))
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", "old"),
+        wheel("lib", "1.1", "new"),
+        wheel("old"),
+        wheel("new"),
+        policy=policy,
+    )
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "lib": ["1.1"], "new": ["1.0"]}
+    (tmp_path / "constraints.txt").write_text("lib<2\n")
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "1.1"], "new": ["1.0"], "old": ["1.0"]}

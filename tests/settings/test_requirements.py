@@ -6,6 +6,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.errors import ConfigurationError
+from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerprint
 from pypi_mirror.settings.read import read_settings
@@ -198,3 +199,45 @@ def test_as_bandersnatch_reads_them(plugins: str, releases: str, tmp_path: Path)
 def test_a_list_of_plugins_without_them_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="does not have project_requirements or project_requ"):
         settings(tmp_path, "[plugins]\nenabled =\n  exclude_platform\n[allowlist]\nrequirements = a.txt\n")
+
+
+def test_constraints_admit_releases_and_name_no_project(tmp_path: Path) -> None:
+    limits = write(
+        tmp_path / "limits.txt",
+        "lib<2\nlib!=1.5\nOther==1.0\nold<1; python_version < '3'\nfree\n-c more.txt\n",
+    )
+    write(tmp_path / "more.txt", "deep==3")
+    found = settings(
+        tmp_path,
+        "[allowlist]\npackages =\n  lib\n  other\n  old\n[dependencies]\nconstraints = *.txt\n"
+        "[platform]\nenvironments = linux x86_64, CPython 3.12, glibc 2.28\n",
+    )
+    policy = with_requirements(found).policy
+    assert policy.named_projects == {"lib", "other", "old"}
+
+    def kept(name: str, *versions: str) -> list[str]:
+        files = tuple(RemoteFile(filename=f"{name}-{each}.tar.gz", url="") for each in versions)
+        page = ProjectPage(name=canonicalize_name(name), serial=None, etag=None, files=files)
+        return [
+            file.filename.removeprefix(f"{name}-").removesuffix(".tar.gz")
+            for file in policy.decide(page).kept
+        ]
+
+    assert kept("lib", "1.0", "1.5", "1.9rc1", "2.0") == ["1.0", "1.9rc1"]
+    assert kept("other", "1.0", "1.1") == ["1.0"]
+    assert kept("old", "0.9", "2.0") == ["0.9", "2.0"]
+    before = page_fingerprint(with_requirements(found))
+    limits.write_text("lib<3")
+    assert page_fingerprint(with_requirements(found)) != before
+
+
+def test_bad_constraints_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "bad.txt", "lib >> 2\n")
+    found = settings(
+        tmp_path, "[allowlist]\npackages = lib\n[dependencies]\nconstraints =\n  bad.txt\n  no*\n"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        with_requirements(found)
+    assert {mistake.key for mistake in caught.value.mistakes} == {"[dependencies] constraints"}
+    assert "no file matches" in str(caught.value)
+    assert "bad.txt:1" in str(caught.value)

@@ -40,6 +40,10 @@ class ServedMarkers:
         ]
         self.machines: Final = lru_cache(maxsize=65_536)(self._machines)
 
+    def hold_everywhere(self, marker: str) -> bool:
+        """Return whether ``marker`` is true on every served machine."""
+        return not marker or all(_value(marker, tuple(known.items())) for known in self._known)
+
     def _machines(self, marker: str, extra: str) -> int:
         """Return, as a bit for each, the machines on which ``marker`` can be true where ``extra`` is asked
         for, empty for none.

@@ -1,6 +1,6 @@
 """``[allowlist] requirements``: the files that it names, found, read, and put into the policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -11,8 +11,10 @@ from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.plain_text import plain_address
 from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filter import Filter
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.allowlist_source_archives import LockedSourceArchives
+from pypi_mirror.policy.filters.dependencies_follow import CONSTRAINTS, Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.roots import REQUIREMENTS
 from pypi_mirror.policy.served_markers import can_hold
@@ -52,63 +54,79 @@ _last: list[_Read] = []
 
 
 def with_requirements(settings: Settings) -> Settings:
-    """Return ``settings`` with what the files of ``[allowlist] requirements`` ask for in their policy.
+    """Return ``settings`` with what the files of ``[allowlist] requirements`` and of ``[dependencies]
+    constraints`` say in their policy.
 
     Files that did not change since the last call are not read again, and the same object is returned.
     Raises ConfigurationError, with every mistake of every file.
     """
-    allowed = settings.policy.of(AllowedPackages)
-    if not allowed.requirements or allowed.demands is not None:
-        return settings
-    return _read(settings, allowed).resolved
+    allowed, dependencies = settings.policy.of(AllowedPackages), settings.policy.of(Dependencies)
+    wanted = allowed.requirements and allowed.demands is None
+    limited = dependencies.constraints and dependencies.ceilings is None
+    return _read(settings, allowed, dependencies).resolved if wanted or limited else settings
 
 
 def read_requirements(settings: Settings) -> Requirements:
     """Return what the files of ``[allowlist] requirements`` say; raises ConfigurationError."""
-    allowed = settings.policy.of(AllowedPackages)
-    return _read(settings, allowed).requirements if allowed.requirements else Requirements()
+    allowed, dependencies = settings.policy.of(AllowedPackages), settings.policy.of(Dependencies)
+    if not allowed.requirements:
+        return Requirements()
+    return _read(settings, allowed, dependencies).requirements
 
 
-def _read(settings: Settings, allowed: AllowedPackages) -> _Read:
-    found, mistakes = _find(settings, allowed)
+def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependencies) -> _Read:
+    base = allowed.requirements_path or (settings.path or Path()).absolute().parent
+    sources = {REQUIREMENTS: allowed.requirements, CONSTRAINTS: dependencies.constraints}
+    mistakes: list[Mistake] = []
+    found = {key: _find(base, key, patterns, mistakes) for key, patterns in sources.items()}
+    files = tuple(path for paths in found.values() for path in paths)
     for last in _last:
-        if (last.settings, last.found) == (settings, found) and last.is_current:
+        if (last.settings, last.found) == (settings, files) and last.is_current:
             return last
-    read: list[Demands] = []
-    for path in found:
-        try:
-            read.append(read_demands(path))
-        except BadDemands as error:
-            mistakes += error.mistakes
-            continue
-        if not read[-1].demands:
-            mistakes.append(f"{path}: {_why_empty(read[-1])}")
+    read = {key: [*_read_all(paths, key, mistakes)] for key, paths in found.items()}
     environments = settings.policy.of(ServedEnvironments).environments
-    requirements = _joined(read, settings.master, environments)
-    if not mistakes and not requirements.demands and not allowed.packages:
-        mistakes.append("none of what the files name can be mirrored, and without it everything would be")
+    requirements = _joined(read[REQUIREMENTS], settings.master, environments)
+    if allowed.requirements and not mistakes and not requirements.demands and not allowed.packages:
+        message = "none of what the files name can be mirrored, and without it everything would be"
+        mistakes.append(Mistake(line=None, key=REQUIREMENTS, message=message))
     if mistakes:
-        raise ConfigurationError(
-            settings.path or Path("mirror.conf"),
-            [Mistake(line=None, key=REQUIREMENTS, message=message) for message in dict.fromkeys(mistakes)],
-        )
-    resolved = replace(settings, policy=_policy(settings.policy, allowed, requirements))
-    _last[:] = [_Read(settings, found, requirements, resolved)]
+        raise ConfigurationError(settings.path or Path("mirror.conf"), list(dict.fromkeys(mistakes)))
+    limits = read[CONSTRAINTS]
+    requirements = replace(
+        requirements, files=(*requirements.files, *(file for each in limits for file in each.files))
+    )
+    ceilings = tuple(demand for each in limits for demand in each.demands if demand.specifier)
+    resolved = replace(settings, policy=_policy(settings.policy, requirements, ceilings))
+    _last[:] = [_Read(settings, files, requirements, resolved)]
     return _last[0]
 
 
-def _policy(policy: Policy, allowed: AllowedPackages, requirements: Requirements) -> Policy:
-    resolved = replace(allowed, demands=requirements.demands)
-    others = (each for each in policy.filters if not isinstance(each, AllowedPackages))
-    return Policy(*others, resolved, LockedSourceArchives(allowed=resolved))
+def _read_all(paths: Sequence[Path], key: str, mistakes: list[Mistake]) -> Iterator[Demands]:
+    for path in paths:
+        try:
+            read = read_demands(path)
+        except BadDemands as error:
+            mistakes += (Mistake(line=None, key=key, message=message) for message in error.mistakes)
+            continue
+        if not read.demands:
+            mistakes.append(Mistake(line=None, key=key, message=f"{path}: {_why_empty(read)}"))
+        yield read
 
 
-def _find(settings: Settings, allowed: AllowedPackages) -> tuple[tuple[Path, ...], list[str]]:
-    """Return the files, each once, and the patterns that match none."""
-    base = allowed.requirements_path or (settings.path or Path()).absolute().parent
+def _policy(policy: Policy, requirements: Requirements, ceilings: tuple[Demand, ...]) -> Policy:
+    allowed, dependencies = policy.of(AllowedPackages), policy.of(Dependencies)
+    others = (each for each in policy.filters if not isinstance(each, AllowedPackages | Dependencies))
+    added: list[Filter] = [replace(dependencies, ceilings=ceilings)]
+    if allowed.requirements:
+        allowed = replace(allowed, demands=requirements.demands)
+        added.append(LockedSourceArchives(allowed=allowed))
+    return Policy(*others, allowed, *added)
+
+
+def _find(base: Path, key: str, patterns: Sequence[str], mistakes: list[Mistake]) -> tuple[Path, ...]:
+    """Return the files, each once; patterns that match none are ``mistakes``."""
     found: dict[Path, None] = {}
-    mistakes: list[str] = []
-    for pattern in allowed.requirements:
+    for pattern in patterns:
         path = base / Path(pattern).expanduser()
         if path.is_file() or not _GLOB & set(pattern):
             found[path] = None
@@ -117,12 +135,14 @@ def _find(settings: Settings, allowed: AllowedPackages) -> tuple[tuple[Path, ...
             matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
             files = sorted(file for file in matches if file.is_file())
         except ValueError as error:
-            mistakes.append(f"{pattern} is not a pattern of files: {error}")
+            message = f"{pattern} is not a pattern of files: {error}"
+            mistakes.append(Mistake(line=None, key=key, message=message))
             continue
         found.update(dict.fromkeys(files))
         if not files:
-            mistakes.append(f"no file matches {path}; correct the pattern, or remove the line")
-    return tuple(found), mistakes
+            message = f"no file matches {path}; correct the pattern, or remove the line"
+            mistakes.append(Mistake(line=None, key=key, message=message))
+    return tuple(found)
 
 
 def _why_empty(demands: Demands) -> str:

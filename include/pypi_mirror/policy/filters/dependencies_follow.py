@@ -1,17 +1,27 @@
 """``[dependencies]``: what projects of the allowlist require is mirrored too."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Final, Self
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.demands.demand import Demand
+from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
+from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, parse_project_pattern
-from pypi_mirror.options.parsers import choice
+from pypi_mirror.options.parsers import choice, parse_text
 from pypi_mirror.policy.filter import DEPENDENCIES, Filter, Stage
+from pypi_mirror.policy.filters.platform_environments import served_by
+from pypi_mirror.policy.releases import contains
 from pypi_mirror.policy.roots import Roots
+from pypi_mirror.policy.served_markers import ServedMarkers
+from pypi_mirror.release_files import version_in
+
+CONSTRAINTS: Final = "[dependencies] constraints"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +67,38 @@ class Dependencies(Filter):
         example=("setuptools", "wheel"),
     )
 
+    constraints: tuple[str, ...] = option(
+        parse_text,
+        "Files of versions that are admitted at all (requirements.txt, lock files), one a line; * as in "
+        "[allowlist] requirements.",
+        "They name no project to mirror: of those that are mirrored anyway, only the releases stay that the "
+        "files admit. Paths begin where those of requirements do, and the files are read again by every run.",
+        many=True,
+        empty=True,
+        example=("constraints-3.12.txt",),
+        decides=False,
+    )
+    ceilings: tuple[Demand, ...] | None = field(default=None, repr=False)
+    environments: tuple[Environment, ...] = field(default=(), repr=False)
+
+    def beside(self, others: Sequence[Filter]) -> Self:
+        return replace(self, environments=served_by(others))
+
+    def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
+        ceilings = self._ceilings.get(project)
+        version = version_in(project, file.filename) if ceilings else None
+        if ceilings is None or version is None:
+            return None
+        for ceiling in ceilings:
+            if not contains(ceiling.specifier, version):
+                return f"{ceiling.place} admits {project}{ceiling.specifier} alone"
+        return None
+
+    def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
+        ceilings = self.ceilings or ()
+        texts = sorted({f"{each.project}{each.specifier}; {each.marker}" for each in ceilings})
+        return {CONSTRAINTS: texts} if texts else {}
+
     @property
     def follows(self) -> bool:
         return self.follow == "yes"
@@ -74,7 +116,19 @@ class Dependencies(Filter):
 
     @property
     def takes_part(self) -> bool:
-        return self.follows
+        return self.follows or bool(self.constraints)
+
+    @cached_property
+    def _ceilings(self) -> Mapping[NormalizedName, Sequence[Demand]]:
+        """Those that hold on all machines: what one of them may have, all keep."""
+        if self.constraints and self.ceilings is None:
+            raise ValueError(f"the files of {CONSTRAINTS} were not read; see settings.requirements")
+        markers = ServedMarkers(self.environments)
+        found: defaultdict[NormalizedName, list[Demand]] = defaultdict(list)
+        for each in self.ceilings or ():
+            if markers.hold_everywhere(each.marker):
+                found[each.project].append(each)
+        return found
 
     @cached_property
     def _stops(self) -> Roots:
