@@ -58,7 +58,7 @@ const reads = (run) => run.phase === "reading" && run.pages > 0;
 const share = (run) => reads(run) ? (run.pages_read + run.failed) / run.pages
   : run.planned === 0 ? 0 : (run.done + run.failed) / run.planned;
 
-const left = (run) => run.seconds_left === null ? "time left unknown until something is done" : `${duration(run.seconds_left)} left`;
+const left = (run) => run.seconds_left === null ? "time left unknown until the first project is done" : `${duration(run.seconds_left)} left`;
 
 /** What the run is at, in a few words. */
 const stage = (run) => ({
