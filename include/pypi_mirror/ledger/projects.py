@@ -162,7 +162,7 @@ class Projects:
         return [KnownProject(*row) for row in fetch(self._engine, statement)]
 
     def changing(self, planned_at: int, limit: int) -> list[KnownProject]:
-        """Up to ``limit`` projects of whose pages the time alone takes files by ``planned_at``, by name.
+        """Up to ``limit`` projects of whose pages the time alone takes files by ``planned_at``, by that time.
 
         Those of the backlog and those left to do wait for the run that does them.
         """
@@ -170,7 +170,7 @@ class Projects:
         statement = (
             select(*KNOWN_PROJECT)
             .where(projects.c.changes_at <= planned_at, *others)
-            .order_by(projects.c.name)
+            .order_by(projects.c.changes_at, projects.c.name)
             .limit(limit)
         )
         return [KnownProject(*row) for row in fetch(self._engine, statement)]
