@@ -17,6 +17,8 @@ from bench.airflow_runs import GOALS as AIRFLOW_GOALS
 from bench.airflow_runs import run_airflow
 from bench.capacity import write_capacity
 from bench.cases import Goal, sync_cases
+from bench.closure import GOALS as CLOSURE_GOALS
+from bench.closure import run_closure
 from bench.deciding import DUE_GOALS, FILTER_GOALS, run_due, run_filter_change
 from bench.document import verdict_line, write_documents
 from bench.flames import flame_graph
@@ -48,7 +50,7 @@ _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHIJKLNO"
+_LETTERS = "ABCDEFGHIJKLMNO"
 # Of those, the ones in which bandersnatch takes its turn.
 _COMPARED = "ABCDEFGJ"
 
@@ -133,6 +135,7 @@ def _others(tools: dict[str, Tool]) -> Iterator[tuple[str, str, "_Runner", tuple
         yield "J", f"serving {client}", partial(run_serving, tools, client=client), SERVING_GOALS
     yield "K", "many machines", partial(run_machines, partial(install_celery, _HOME)), ()
     yield "L", "a run without work in Airflow", run_airflow, AIRFLOW_GOALS
+    yield "M", "dependencies", run_closure, CLOSURE_GOALS
     yield "N", "a filter changes", run_filter_change, FILTER_GOALS
     yield "O", "files end their cooldown", run_due, DUE_GOALS
 

@@ -24,8 +24,8 @@ _DESCRIPTION = "What this project is for, how to install it, and an example or t
 class Catalogue:
     """``projects`` projects of ``files`` wheels, each of ``filler`` random bytes, with ``.metadata`` or not.
 
-    With ``closure`` each project needs two others, so that the first one needs all of them. ``uploaded`` is
-    the upload time of every file (RFC 3339).
+    With ``closure`` each project needs two others, so that the first one needs all of them; with ``requires``
+    each release needs so many of all, by versions. ``uploaded`` is the upload time of every file (RFC 3339).
     """
 
     projects: int
@@ -33,6 +33,7 @@ class Catalogue:
     filler: int
     metadata: bool = True
     closure: bool = False
+    requires: int = 0
     uploaded: str = _UPLOADED
 
 
@@ -147,6 +148,7 @@ class StaticTree:
         self._counts[name] = count
         number = int(name.rpartition("-")[2])
         needed = (2 * number + 1, 2 * number + 2) if self.catalogue.closure else ()
+        requires = tuple(_name(n) for n in needed if n < self.catalogue.projects)
         files = [
             ReleaseFile(
                 project=name,
@@ -154,7 +156,7 @@ class StaticTree:
                 filler=self.catalogue.filler,
                 has_metadata=self.catalogue.metadata,
                 uploaded=self.catalogue.uploaded,
-                requires=tuple(_name(n) for n in needed if n < self.catalogue.projects),
+                requires=requires or tuple(self._requirements(number, n)),
             )
             for n in range(count)
         ]
@@ -163,6 +165,13 @@ class StaticTree:
         self._write(f"simple/{name}/index.json", _dump(_page(name, self.serial, files)))
         self._write(f"pypi/{name}/json", _dump(_legacy(name, self.serial, files)))
         return files[-1].version
+
+    def _requirements(self, project: int, release: int) -> Iterator[str]:
+        """Few projects are required by most others, and what a release requires changes now and then."""
+        chosen = random.Random(f"{project} {release // 6}")  # noqa: S311 - the same in every process
+        for _ in range(self.catalogue.requires):
+            other = int(chosen.random() ** 3 * self.catalogue.projects)
+            yield f"{_name(other)}>=1.{chosen.randrange(self.catalogue.files)}"
 
     def _write_file(self, file: ReleaseFile) -> None:
         self._write(file.path, file.content)
