@@ -291,7 +291,7 @@ def _machine(cost: Costs) -> str:
         ]
         for size in SIZES
     ]
-    return table(["mirror", "files", "pages and root index", "inodes", "database", "memory"], rows) + (
+    return table(["mirror", "files", "pages and list of projects", "inodes", "database", "memory"], rows) + (
         "\nMemory is that of the processes of a sync: it grows with the number of batches at once, not with\n"
         "the mirror. An ext4 file system made with its defaults has an inode for each 16 KiB; the mirrors\n"
         f"above need one for each {_bytes(min(size.bytes / inodes(size) for size in SIZES))} or more.\n"
