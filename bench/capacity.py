@@ -95,7 +95,7 @@ _ASSUMPTIONS = (
     ("processes (batches at once), a processor each", f"{_PROCESSES}", "assumed: a small server"),
     ("requests at once in each", f"{_AT_ONCE}", "the default of `[mirror] workers`"),
     ("of the wire that files get", f"{_OPTIMISM:.0%}", "assumed: headers, TLS, and others on the wire"),
-    ("root index, compressed, bytes a project", f"{_INDEX_COMPRESSED}", "assumed: names hardly compress"),
+    ("list of all projects, compressed, bytes a project", f"{_INDEX_COMPRESSED}", "assumed: names hardly compress"),
 )
 
 
@@ -308,10 +308,10 @@ def _serving(cost: Costs) -> str:
         )
     return (
         f"A client that resolves the closure of case J asks {cost.resolve_requests:,.0f} times and is sent "
-        f"{_bytes(cost.resolve_bytes)},\nbefore the files that it installs. The root index of everything is "
+        f"{_bytes(cost.resolve_bytes)},\nbefore the files that it installs. The list of all projects is "
         f"{_bytes(SIZES[0].projects * cost.index)} as JSON,\n{_bytes(index)} compressed; installers never "
         "ask for it, other mirrors and search tools do.\n\n"
-        + table(["wire", "resolutions a second", "root indexes a second", "one root index"], rows)
+        + table(["wire", "resolutions a second", "lists a second", "one list of all projects"], rows)
     )
 
 
@@ -323,7 +323,7 @@ def _measured(cost: Costs) -> str:
         ("database for a file", f"{cost.file_row:,.0f} bytes", "I"),
         ("database for a project and its place in a plan", f"{cost.project_row:,.0f} bytes", "I"),
         ("pages on disk for a file, its project's share included", f"{cost.pages:,.0f} bytes", "A"),
-        ("root index for a project, not compressed", f"{cost.index:,.0f} bytes", "G"),
+        ("list of all projects for each, not compressed", f"{cost.index:,.0f} bytes", "G"),
         ("peak memory of a sync in two processes", _bytes(cost.memory), "A"),
     )
     return table(["what", "value", "case"], rows)
