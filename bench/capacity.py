@@ -95,7 +95,11 @@ _ASSUMPTIONS = (
     ("processes (batches at once), a processor each", f"{_PROCESSES}", "assumed: a small server"),
     ("requests at once in each", f"{_AT_ONCE}", "the default of `[mirror] workers`"),
     ("of the wire that files get", f"{_OPTIMISM:.0%}", "assumed: headers, TLS, and others on the wire"),
-    ("list of all projects, compressed, bytes a project", f"{_INDEX_COMPRESSED}", "assumed: names hardly compress"),
+    (
+        "list of all projects, compressed, bytes a project",
+        f"{_INDEX_COMPRESSED}",
+        "assumed: names hardly compress",
+    ),
 )
 
 

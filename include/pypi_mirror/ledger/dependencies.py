@@ -104,30 +104,42 @@ class Dependencies:
         """Follow everything anew; what was found before decides until that is done."""
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            connection.execute(update(demands).values(named=False, reached=False, grown=0, followed=None))
+            connection.execute(
+                update(demands).values(named=False, rules=None, reached=False, grown=0, followed=None)
+            )
             rows = connection.execute(select(demands.c.project, demands.c.demands)).all()
-            anew = [
+            without = [
                 {
                     "project_": project,
                     "demands_": _encode(each._replace(reached=0) for each in _DEMANDS.decode(body)),
                 }
                 for project, body in rows
             ]
-            if anew:
-                connection.execute(_SET_DEMANDS, anew)
+            if without:
+                connection.execute(_SET_DEMANDS, without)
 
-    def name(self, run_id: int, names: Iterable[NormalizedName]) -> None:
-        """The allowlist names these."""
+    def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
+        """The allowlist names these projects and no others, by ``rules`` of these digests.
+
+        What those that it names no more have required is found to be undemanded when all is followed anew.
+        """
+        before = dict(
+            map(tuple, fetch(self._engine, select(demands.c.project, demands.c.rules).where(demands.c.named)))
+        )
+        if before == rules:
+            return
+        new = [name for name in rules if before.get(name) != rules[name]]
+        gone = [name for name in before if name not in rules]
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            for chunk in chunks(names, _CHUNK):
-                rows = [{**_NEW_ROW, "project": project, "named": True, "reached": True} for project in chunk]
-                upsert(connection, demands, rows, keep_existing=True)
+            for chunk in chunks(gone, _CHUNK):
                 connection.execute(
-                    update(demands)
-                    .where(demands.c.project.in_(chunk), ~demands.c.named)
-                    .values(named=True, reached=True, followed=None)
+                    update(demands).where(demands.c.project.in_(chunk)).values(named=False, rules=None)
                 )
+            for chunk in chunks(new, _CHUNK):
+                rows = [{**_NEW_ROW, "project": project} for project in chunk]
+                upsert(connection, demands, rows, keep_existing=True)
+                connection.execute(_NAME, [{"project_": name, "rules_": rules[name]} for name in chunk])
 
     def to_follow(self) -> list[NormalizedName]:
         """The projects whose page, files, or what is demanded of them, has changed since they were followed,
@@ -332,11 +344,17 @@ class Dependencies:
 _SET_DEMANDS: Final = (
     update(demands).where(demands.c.project == bindparam("project_")).values(demands=bindparam("demands_"))
 )
+_NAME: Final = (
+    update(demands)
+    .where(demands.c.project == bindparam("project_"))
+    .values(named=True, reached=True, followed=None, rules=bindparam("rules_"))
+)
 _NONE: Final = b"[]"
 _NEW_ROW: Final[Mapping[str, Any]] = {
     "project": "",
     "demands": _NONE,
     "named": False,
+    "rules": None,
     "reached": False,
     "grown": 0,
     "followed": None,

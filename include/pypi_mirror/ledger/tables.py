@@ -206,8 +206,9 @@ demands: Final = Table(
     Column("project", _Name, primary_key=True),
     # JSON of what is demanded: dependencies._Demand.
     Column("demands", LargeBinary, nullable=False),
-    # The allowlist names it.
+    # The allowlist names it, by rules of this digest.
     Column("named", Boolean, nullable=False),
+    Column("rules", LargeBinary(16)),
     # Found since following began anew; else it goes after a time.
     Column("reached", Boolean, nullable=False),
     # How often the demands have grown, and how often they had when they were followed last.

@@ -25,7 +25,7 @@ from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.planning.bounds import choose_projects
 from pypi_mirror.planning.decide_plan import look_up
 from pypi_mirror.planning.plan import asked_for, removal
-from pypi_mirror.settings.fingerprint import closure_fingerprint
+from pypi_mirror.settings.fingerprint import closure_fingerprint, rules_digest
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +70,8 @@ def follow_dependencies(
 
 
 def _begun(mirror: Mirror, run: Run) -> Closure:
-    """What was followed before, or a new beginning: where the rules have changed, and once a day, since what
-    is found in between only adds.
+    """What was followed before, or a new beginning: where filters have changed, and once a day, since what is
+    found in between only adds.
     """
     now = int(mirror.clock())
     fingerprint = closure_fingerprint(mirror.resolved)
@@ -88,14 +88,17 @@ def _begun(mirror: Mirror, run: Run) -> Closure:
     return before
 
 
-def _named(mirror: Mirror) -> Iterator[NormalizedName]:
-    """The projects that the allowlist names, or that match its patterns and are known."""
+def _named(mirror: Mirror) -> dict[NormalizedName, bytes]:
+    """The projects that the allowlist names, or that match its patterns and are known, and what names its
+    rules for each.
+    """
     roots = mirror.policy.allowed.roots
-    yield from sorted(name for name in roots.projects if mirror.policy.rejection_reason(name) is None)
+    names = {name for name in roots.projects if mirror.policy.rejection_reason(name) is None}
     if roots.has_patterns:
         for known in mirror.ledger.projects.all():
-            if known.present and known.project not in roots.projects and roots.of(known.project):
-                yield known.project
+            if known.present and roots.of(known.project):
+                names.add(known.project)
+    return {name: rules_digest(roots.of(name)) for name in names}
 
 
 async def _follow(

@@ -2,12 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pypi_mirror.options import Option
 from pypi_mirror.policy import FILTERS
-from pypi_mirror.policy.filters.dependencies_follow import Dependencies
+from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.roots import Root
 from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.values import Settings
 
@@ -36,18 +37,20 @@ def page_fingerprint(settings: Settings) -> str:
 
 
 def closure_fingerprint(settings: Settings) -> str:
-    """Like ``page_fingerprint``, over all that decides what the allowlist requires."""
-    policy = settings.policy
+    """Like ``page_fingerprint``, over all that decides what a project requires, but for the allowlist."""
+    others = [each for each in settings.policy.filters if not isinstance(each, AllowedPackages)]
     options = {
         option.place: option.texts(value_in(settings, option))
         for option in OPTIONS
-        if option.owner is Dependencies
+        if option.owner in FILTERS and option.owner is not AllowedPackages
     }
-    roots = sorted(
-        [root.rule, sorted(root.hashes), sorted(root.extras), root.marker]
-        for root in policy.allowed.roots.every
-    )
-    return _digest([page_fingerprint(settings), selection_fingerprint(settings), options, roots])
+    return _digest([options, [each.inputs(of_files=True) for each in others]])
+
+
+def rules_digest(roots: Iterable[Root]) -> bytes:
+    """Names the rules of the allowlist for one project."""
+    rules = sorted((root.rule, *sorted(root.hashes), "", *sorted(root.extras), root.marker) for root in roots)
+    return hashlib.blake2b(json.dumps(rules).encode(), digest_size=16).digest()
 
 
 def rendering_fingerprint(settings: Settings) -> str:

@@ -30,6 +30,7 @@ def upgrade() -> None:
         sa.Column("project", NAME, nullable=False),
         sa.Column("demands", sa.LargeBinary(), nullable=False),
         sa.Column("named", sa.Boolean(), nullable=False),
+        sa.Column("rules", sa.LargeBinary(16)),
         sa.Column("reached", sa.Boolean(), nullable=False),
         sa.Column("grown", sa.Integer(), nullable=False),
         sa.Column("followed", sa.Integer()),
