@@ -104,9 +104,8 @@ class Dependencies:
         """Follow everything anew; what was found before decides until that is done."""
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            connection.execute(
-                update(demands).values(named=False, rules=None, reached=False, grown=0, followed=None)
-            )
+            anew = {"named": False, "rules": None, "reached": False, "grown": 0, "followed": None}
+            connection.execute(update(demands).values(anew))
             rows = connection.execute(select(demands.c.project, demands.c.demands)).all()
             without = [
                 {
@@ -185,15 +184,11 @@ class Dependencies:
         found: dict[bytes, CoreMetadata] = {}
         bodies: dict[bytes, CoreMetadata] = {}
         for chunk in chunks(keys, _CHUNK):
-            statement = (
-                select(core_metadata.c.key, requires.c.digest, requires.c.body)
-                .join(requires, requires.c.digest == core_metadata.c.requires)
-                .where(core_metadata.c.key.in_(chunk))
-            )
-            for key, digest, body in fetch(self._engine, statement):
-                if digest not in bodies:
-                    bodies[digest] = _METADATA.decode(body)
-                found[key] = bodies[digest]
+            with self._engine.connect().execution_options(reading=True) as connection:
+                for key, digest, body in connection.execute(_STATED, {"keys": chunk}):
+                    if digest not in bodies:
+                        bodies[digest] = _METADATA.decode(body)
+                    found[key] = bodies[digest]
         return found
 
     def record(self, run_id: int, followed: Sequence[FollowedProject], *, now: int) -> None:
@@ -343,6 +338,11 @@ class Dependencies:
 
 _SET_DEMANDS: Final = (
     update(demands).where(demands.c.project == bindparam("project_")).values(demands=bindparam("demands_"))
+)
+_STATED: Final = (
+    select(core_metadata.c.key, requires.c.digest, requires.c.body)
+    .join(requires, requires.c.digest == core_metadata.c.requires)
+    .where(core_metadata.c.key.in_(bindparam("keys", expanding=True)))
 )
 _NAME: Final = (
     update(demands)
