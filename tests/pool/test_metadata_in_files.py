@@ -47,7 +47,9 @@ def test_the_end_of_a_wheel_is_enough_or_says_what_is_missing(known: int, metada
     assert len(starts) <= 5
 
 
-@pytest.mark.parametrize("tail", [b"", b"PK", b"x" * 1000, wheel(metadata_first=False)[:-30]])
+@pytest.mark.parametrize(
+    "tail", [b"", b"PK", b"x" * 1000, wheel(metadata_first=False)[:-30]], ids=["empty", "PK", "x", "cut"]
+)
 def test_what_is_no_wheel_has_none(tail: bytes) -> None:
     try:
         assert metadata_in(WheelTail(tail, len(tail)), "a-1-py3-none-any.whl", max_bytes=MAX) is None
@@ -107,6 +109,7 @@ def test_the_stand_ins_source_archives_have_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [b"", b"text", tar(("a-1/x", b"y" * 5000))[:-20], zipped(("a-1/x", b""))[:-5], b"\x1f\x8b\x08" * 9],
+    ids=["empty", "text", "cut tar", "cut zip", "no gzip"],
 )
 def test_a_damaged_source_archive_has_none(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a-1.tar.gz"
