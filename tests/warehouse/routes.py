@@ -34,6 +34,7 @@ from tests.warehouse.requests import Request
 from tests.warehouse.state import Warehouse
 from tests.warehouse.xmlrpc import XmlRpc
 
+_WAY = b'<p>The stand-in upstream. <a href="/simple/">Its projects</a></p>'
 SIMPLE = "/simple/"
 BESIDE = ("/packages/", "/pypi", "/integrity/")
 NO_LOGIN = answer(401, b"text/plain", b"log in", ((b"WWW-Authenticate", b'Basic realm="index"'),))
@@ -80,8 +81,8 @@ class Routes:
             return "unexpected", NOT_FOUND
         match first:
             case "" if not rest:
-                # For a person who looks what is there; no client has a reason to ask.
-                return "unexpected", self._moved("/simple/")
+                # No index is here, and a person who looks finds the way to the one there is.
+                return "unexpected", answer(404, b"text/html", _WAY)
             case "simple":
                 return self._simple(request, rest)
             case "packages":

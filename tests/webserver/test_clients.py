@@ -2,6 +2,7 @@
 
 import configparser
 import dataclasses
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -65,11 +66,13 @@ def test_pdm_and_pipenv_check_certificates_where_there_are_any(scheme: str, veri
 def test_shells_dockerfiles_and_ci_have_the_same_variables() -> None:
     given = settings("http://h.example:81/p")
     variables = dict(clients.environment(given))
-    shell = [line.removeprefix("export ") for line in clients.shell_lines(given).splitlines()]
-    docker = [line.removeprefix("ENV ") for line in clients.dockerfile_lines(given).splitlines()]
-    assert dict(line.split("=", 1) for line in shell) == variables
+    texts = {each.name: each.text for each in clients.snippets(given)}
+    shell = dict(line.split("=", 1) for line in shlex.split(texts["Shell"]) if line != "export")
+    docker = [line.removeprefix("ENV ") for line in texts["Dockerfile"].splitlines()]
+    assert shell == variables
     assert dict(line.split("=", 1) for line in docker) == variables
-    assert yaml.safe_load(clients.ci_variables(given, "env")) == {"env": variables}
+    assert yaml.safe_load(texts["GitHub Actions"]) == {"env": variables}
+    assert yaml.safe_load(texts["GitLab CI"]) == {"variables": variables}
 
 
 def test_environment_variables() -> None:
