@@ -4,14 +4,13 @@ Parsing is tolerant and lives at the edges (``upstream/``); whatever has one of 
 Sizes are bytes, times are UTC, digests are lower-case hexadecimal, serials count upstream's events.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """One row of upstream's changelog; ``name`` is the display name, ``timestamp`` is in seconds."""
 
     serial: int
@@ -22,8 +21,7 @@ class Event:
     action: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectStatus:
+class ProjectStatus(Struct, frozen=True, kw_only=True):
     """PEP 792: ``active``, ``archived``, ``quarantined`` or ``deprecated``, with upstream's reason."""
 
     status: str = "active"
@@ -35,8 +33,7 @@ class ProjectStatus:
 Extra = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Refused(Struct, frozen=True, kw_only=True):
     """A part of upstream's page that is left out because it is invalid or unsafe; its project goes on.
 
     ``filename`` is printable text: upstream's name, or a description where there is no usable name. It is
@@ -57,8 +54,7 @@ class Refused:
         return f"{named or 'the page'}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RemoteFile:
+class RemoteFile(Struct, frozen=True, kw_only=True):
     """A file as a project page announces it (PEP 503, 592, 658/714, 691, 700, 740).
 
     ``yanked`` is None for a file that is not yanked and the reason, maybe empty, for one that is.
@@ -83,8 +79,7 @@ class RemoteFile:
         return dict(self.hashes).get("sha256")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectPage:
+class ProjectPage(Struct, frozen=True, kw_only=True):
     """The PEP 691 document of one project, whatever format it came in.
 
     ``serial`` is the highest upstream serial the page shows (body or header), None where upstream has none.
@@ -109,8 +104,7 @@ def path_of(location: bytes, filename: str) -> str:
     return f"packages/{digest[:2]}/{digest[2:4]}/{digest[4:]}/{filename}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PooledFile:
+class PooledFile(Struct, frozen=True, kw_only=True):
     """A file that is in the pool, verified: what a page may list.
 
     ``path`` is relative to ``web/`` (``packages/aa/bb/<60 hex>/<filename>``). ``metadata_sha256`` is that of
@@ -129,8 +123,7 @@ class PooledFile:
         return self.provenance_sha256 is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MirroredPage:
+class MirroredPage(Struct, frozen=True, kw_only=True):
     """What our own page of a project shows: upstream's page after the filters, over pooled files."""
 
     name: NormalizedName
@@ -142,8 +135,7 @@ class MirroredPage:
     meta_extra: Extra = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IndexEntry:
+class IndexEntry(Struct, frozen=True, kw_only=True):
     """A project in a root index; ``name`` is the display name, ``serial`` None where there is none."""
 
     name: str
@@ -183,8 +175,7 @@ class PlanState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedProject:
+class PlannedProject(Struct, frozen=True, kw_only=True):
     """A row of the plan.
 
     ``serial`` is the serial the project's page must have reached, None where upstream has no serials;
@@ -216,8 +207,7 @@ class PlannedProject:
     loses_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Loss:
+class Loss(Struct, frozen=True, kw_only=True):
     """What readers would lose by a project's new page and nothing has announced.
 
     ``project`` says that upstream has no page any more, or one without any file.
@@ -228,8 +218,7 @@ class Loss:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class Tally(Struct, frozen=True, kw_only=True):
     """Counts of what was done; adds up over projects, batches and runs."""
 
     projects_done: int = 0
@@ -242,11 +231,10 @@ class Tally:
     bytes_dropped: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
-        return Tally(**{f: getattr(self, f) + getattr(other, f) for f in self.__dataclass_fields__})
+        return Tally(**{f: getattr(self, f) + getattr(other, f) for f in self.__struct_fields__})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """A project that is not as upstream has it: ``error`` is the error's class, ``reason`` its sentence.
 
     ``files`` are the names of files that could not be downloaded where the page was published all the same,

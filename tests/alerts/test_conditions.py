@@ -1,9 +1,9 @@
 """The words of every condition, as golden text: who changes them sees what people will read."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.alerts.conditions import (

@@ -1,9 +1,8 @@
 """What people are notified of, and how often."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.alerts.conditions import Condition, Parked, projects_parked, run_failed

@@ -1,9 +1,9 @@
 """Each rule: when its condition holds, and when it does not."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.alerts.conditions import Parked, approval_needed

@@ -1,11 +1,11 @@
 """What the catalogue keeps of a page is the page, in few bytes."""
 
 import os
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import decode_page, encode_page

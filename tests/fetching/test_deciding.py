@@ -1,11 +1,11 @@
 """What a project's next page takes and loses, by upstream's page, policy and what the mirror has."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.fetching.deciding import Before, Decider, Work

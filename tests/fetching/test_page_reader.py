@@ -3,10 +3,10 @@
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, Entry, EntryState, decode_page, encode_page

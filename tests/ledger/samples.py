@@ -2,9 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.projects import KnownProject

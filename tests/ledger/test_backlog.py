@@ -1,8 +1,7 @@
 """The backlog: attempts, delays, parking, and what an entry waits for."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.ledger.backlog import PARKED_AFTER, BacklogEntry
 from pypi_mirror.ledger.results import Synced

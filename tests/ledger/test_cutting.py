@@ -1,13 +1,13 @@
 """A plan cut in turns, as far as bounds allow."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pypi_mirror.ledger.cutting import CutTurn
 from pypi_mirror.ledger.page_reads import PageReads

@@ -1,6 +1,6 @@
 """Files in cooldown as the ledger keeps them."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from pypi_mirror.ledger.held_files import HeldRow, HeldTotals, note_seen, replace_held
 from pypi_mirror.ledger.projects import KnownFile

@@ -1,9 +1,9 @@
 """The plan of a run in the ledger: batches, what is left of them, and how far it is."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.ledger.cutting import Cut
 from pypi_mirror.ledger.plan import BatchSize

@@ -1,9 +1,9 @@
 """Which pages a plan needs that the catalogue has not, what is read of them, and what is decided by it."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.catalogue import ENCODING, Entry, EntryState
 from pypi_mirror.errors import LeaseLost

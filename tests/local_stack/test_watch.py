@@ -1,11 +1,11 @@
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from local_stack import watch as watching

@@ -1,8 +1,8 @@
 """A mirror with every figure: what metrics are made from, in tests."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.ledger.runs import Outcome, Run, RunRequest, RunTotals

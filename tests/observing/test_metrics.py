@@ -1,10 +1,10 @@
 """The figures as Prometheus' own library reads them, from values and from a mirror."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client.core import Metric
 from prometheus_client.openmetrics import parser
 

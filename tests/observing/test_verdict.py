@@ -1,10 +1,10 @@
 """What is said of a mirror first: a table over its states."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.errors import Mistake
 from pypi_mirror.model import RunState

@@ -3,10 +3,10 @@
 import gzip
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk.writing import TEMPORARY_PREFIX, StagedFile

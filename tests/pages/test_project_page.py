@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,6 +9,7 @@ import pypi_simple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pypi_mirror.model import MirroredPage, PooledFile, ProjectStatus, RemoteFile
 from pypi_mirror.pages.links import PoolLinks

@@ -1,9 +1,10 @@
 """The guard's two weightings: what waits for a person, and what is withheld because nothing announced it."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.losses import Lost
@@ -55,7 +56,7 @@ def test_a_small_mirror_can_remove_a_few_whatever_their_size() -> None:
     few = removals(projects=5, files=90, bytes=990, touched=5)
     assert weigh_announced(few, GUARD, held=held) == []
     assert len(weigh_announced(replace(few, touched=6), GUARD, held=held)) == 3
-    assert weigh_announced(replace(few, touched=1), replace(GUARD, always_allowed=0), held=held)
+    assert weigh_announced(replace(few, touched=1), dataclasses.replace(GUARD, always_allowed=0), held=held)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_both_weightings_have_the_budget_of_a_week(
     projects: int, lately: int | None, held: int, is_over: bool
 ) -> None:
     lost, totals = removals(projects=projects), Totals(projects=held)
-    lenient = replace(GUARD, max_percent=100)
+    lenient = dataclasses.replace(GUARD, max_percent=100)
     said = weigh_announced(lost, lenient, held=totals, lately=lately)
     assert bool(said) is is_over
     if lately is not None:

@@ -1,11 +1,11 @@
 """Which projects a run looks at and why, held to naive implementations of the same rules."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownProject

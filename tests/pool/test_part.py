@@ -5,10 +5,10 @@ import errno
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import FileBusy, MirrorError

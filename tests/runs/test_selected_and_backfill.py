@@ -1,8 +1,7 @@
 """Projects asked for by name, backfills of an interval, dry runs: none of them moves the cursor."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.publishing.site import mirror_status

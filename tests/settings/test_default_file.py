@@ -128,5 +128,5 @@ def test_reading_settings_imports_nothing_heavy(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=include, timeout=60
     )
 
-    heavy = {"airflow", "jinja2", "zoneinfo", "pycurl", "pypi_simple", "requests", "sqlalchemy", "msgspec"}
+    heavy = {"airflow", "jinja2", "zoneinfo", "pycurl", "pypi_simple", "requests", "sqlalchemy"}
     assert heavy.isdisjoint(done.stdout.split())

@@ -2,13 +2,13 @@
 
 import json
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed

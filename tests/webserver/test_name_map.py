@@ -1,6 +1,5 @@
 """The name map: which names get a line, and that every spelling leads to the normalized name."""
 
-import dataclasses
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.model import IndexEntry
@@ -192,7 +192,5 @@ def _variables(path: Path, spelling: str) -> dict[str, str]:
         included.append(Rule(pattern=found[1].strip('"'), value=found[2], exact=True))
     maps = spelling_maps(path)
     assert [each.include for each in maps if each.include] == [path]
-    whole = [
-        dataclasses.replace(each, rules=(*included, *each.rules)) if each.include else each for each in maps
-    ]
+    whole = [replace(each, rules=(*included, *each.rules)) if each.include else each for each in maps]
     return evaluate(whole, {"mirror_spelling": spelling})

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.settings.values import Settings, Site
@@ -85,7 +86,7 @@ def test_every_answer_shows_the_fingerprint() -> None:
         rendered(changed(port=8081)),
         rendered(changed(page_max_age=61)),
         rendered(can=PLAIN),
-        rendered(names=dataclasses.replace(NAMES, digest=b"other")),
+        rendered(names=replace(NAMES, digest=b"other")),
     ],
     ids=["port", "max-age", "capabilities", "names"],
 )
@@ -99,7 +100,7 @@ def test_rendering_is_repeatable() -> None:
 
 def test_the_hash_table_grows_with_the_names() -> None:
     assert "map_hash_max_size 300000;" in rendered().text
-    assert "map_hash_max_size 2048;" in rendered(names=dataclasses.replace(NAMES, lines=1)).text
+    assert "map_hash_max_size 2048;" in rendered(names=replace(NAMES, lines=1)).text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.model import RunState
@@ -150,14 +151,14 @@ def test_a_mirror_that_never_ran_says_so() -> None:
     ],
 )
 def test_the_state_of_the_last_run_by_page_and_script_alike(state: RunState, words: str) -> None:
-    page = read(status=dataclasses.replace(STATUS, last_run=state))
+    page = read(status=replace(STATUS, last_run=state))
     assert words in page.words
     assert f'{state.value}: "{words}"' in page.inline["script"]
 
 
 def test_a_paused_mirror_says_when_it_goes_on() -> None:
     until = datetime(2026, 11, 22, 21, 0, tzinfo=UTC)
-    page = read(status=dataclasses.replace(STATUS, last_run=RunState.PAUSED, paused_until=until))
+    page = read(status=replace(STATUS, last_run=RunState.PAUSED, paused_until=until))
     assert page.figures["paused"] == "Downloads resume at 2026-11-22 21:00 UTC."
     assert "`Downloads resume at ${minutes(status.paused_until)}.`" in page.inline["script"]
     assert "paused" not in read().figures
@@ -203,7 +204,7 @@ def test_files_are_written_only_when_they_change(tmp_path: Path) -> None:
     names = ("index.html", "mirror.json", "pip.conf", "uv.toml", "poetry.toml")
     assert write_site_files(settings, STATUS) == names
     assert write_site_files(settings, STATUS) == ()
-    assert write_site_files(settings, dataclasses.replace(STATUS, files=1)) == ("index.html", "mirror.json")
+    assert write_site_files(settings, replace(STATUS, files=1)) == ("index.html", "mirror.json")
     assert (tmp_path / "web" / "pip.conf").read_text() == pip_conf(settings)
 
 
@@ -239,7 +240,7 @@ def test_mirror_json() -> None:
 
 
 def test_mirror_json_of_a_first_sync_in_parts_that_fills_the_disk() -> None:
-    status = dataclasses.replace(
+    status = replace(
         STATUS,
         lag_seconds=90,
         upstream_silent_since=datetime(2026, 11, 22, 13, 5, tzinfo=UTC),
@@ -265,7 +266,7 @@ def test_the_script_reads_fields_that_mirror_json_has() -> None:
     ("cursor", "upstream", "behind"), [(5, 9, 4), (9, 9, 0), (9, 5, 0), (None, 9, None), (9, None, None)]
 )
 def test_events_behind(cursor: int | None, upstream: int | None, behind: int | None) -> None:
-    assert dataclasses.replace(STATUS, cursor=cursor, upstream_serial=upstream).events_behind == behind
+    assert replace(STATUS, cursor=cursor, upstream_serial=upstream).events_behind == behind
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ Keys are stable: the runbook, silencers and programs behind the webhook use them
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.run_label import shown_label
@@ -33,8 +33,7 @@ ENDED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """Something that lasts.
 
     ``title`` says in half a line what is wrong, ``details`` in lines what is known of it, ``advice`` in
@@ -110,8 +109,7 @@ def approval_needed(*, label: str, plan: str, removes: str, exceeded: Sequence[s
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
+class Parked(Struct, frozen=True, kw_only=True):
     """A project that failed so often that it is retried rarely; ``error`` is the class of its last error."""
 
     project: NormalizedName
@@ -134,8 +132,7 @@ def projects_parked(projects: Sequence[Parked]) -> Condition:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replaced:
+class Replaced(Struct, frozen=True, kw_only=True):
     """Upstream offers other bytes under the name of a file that the mirror has."""
 
     project: NormalizedName

@@ -4,11 +4,11 @@ Pure; times are seconds since 1970. A message that was not delivered stays in ``
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pypi_mirror.alerts.conditions import ENDED, Condition
@@ -56,8 +56,7 @@ class NotificationState(
     pending: tuple[PendingMessage, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notification:
+class Notification(Struct, frozen=True, kw_only=True):
     """What people are to be notified of. ``condition`` is None when it ended; ``title`` is then its last."""
 
     key: str

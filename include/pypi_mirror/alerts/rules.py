@@ -1,8 +1,9 @@
 """Which conditions hold: pure, from an observation, the limits of ``[alerts]`` and earlier notifications."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final, TypedDict
+
+from msgspec import Struct
 
 from pypi_mirror.alerts.conditions import (
     AUDIT_FAILED,
@@ -27,8 +28,7 @@ OUTAGE: Final = 3600
 REPORTED_BY_RUN: Final = 300
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndedRun:
+class EndedRun(Struct, frozen=True, kw_only=True):
     """The newest run that has ended; a paused one has not failed."""
 
     label: str
@@ -37,14 +37,12 @@ class EndedRun:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningRun:
+class RunningRun(Struct, frozen=True, kw_only=True):
     label: str
     started_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObservedDisk:
+class ObservedDisk(Struct, frozen=True, kw_only=True):
     """The pool's disk, in bytes, and when only ``reserve`` will be left; None where it does not fill up."""
 
     path: str
@@ -54,8 +52,7 @@ class ObservedDisk:
     bytes_a_day: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(Struct, frozen=True, kw_only=True):
     """The mirror at ``now``; times are seconds since 1970.
 
     ``lag_seconds`` is how long the mirror has been behind, None where that is unknown. ``unreachable_since``

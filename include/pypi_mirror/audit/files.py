@@ -4,8 +4,9 @@ import errno
 import hashlib
 import os
 import stat
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from pypi_mirror.audit.findings import Kind, ProjectCheck
 from pypi_mirror.ledger.projects import KnownFile

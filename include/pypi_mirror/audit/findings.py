@@ -1,11 +1,11 @@
 """What an audit finds: a fault, all of one project, and the report for people and programs."""
 
 import logging
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.projects import KnownProject
@@ -53,8 +53,7 @@ _WORDS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """One fault. ``path`` is relative to the mirror's directory; ``detail`` tells people what is wrong."""
 
     kind: Kind
@@ -68,8 +67,7 @@ class Finding:
         return f"{owner}{self.kind.words}: {self.path}{detail}"
 
 
-@dataclass(slots=True, kw_only=True)
-class ProjectCheck:
+class ProjectCheck(Struct, kw_only=True):
     """What a look at a project found.
 
     ``listed`` are the SHA-256 sums of the files that its page lists, by name, empty where it cannot be read.
@@ -115,8 +113,7 @@ class ProjectCheck:
         self.findings.append(Finding(kind=kind, path=path, project=self.known.project, detail=detail))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCoverage:
+class AuditCoverage(Struct, frozen=True, kw_only=True):
     """How far back audits reach, of the window of ``days``.
 
     ``oldest`` is when the project that was audited longest ago was (seconds since 1970; 0: never), None in an
@@ -133,8 +130,7 @@ class AuditCoverage:
     suffices: bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditReport:
+class AuditReport(Struct, frozen=True, kw_only=True):
     """What an audit looked at, found, and repaired.
 
     ``found`` counts by kind of fault; ``repaired`` and ``unrepaired`` add up to all of them but those
@@ -181,8 +177,7 @@ class AuditReport:
         return msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
 
 
-@dataclass(slots=True, kw_only=True)
-class Tallying:
+class Tallying(Struct, kw_only=True):
     """Counts while an audit runs; memory does not grow with what is found."""
 
     projects: int = 0
@@ -209,7 +204,7 @@ class Tallying:
             self.examples.append(finding)
 
     def report(self, *, dry_run: bool, coverage: AuditCoverage, reason: str | None) -> AuditReport:
-        counted = {field.name: getattr(self, field.name) for field in fields(self)}
+        counted = {name: getattr(self, name) for name in self.__struct_fields__}
         return AuditReport(
             **counted
             | {

@@ -8,9 +8,9 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.files import require_theirs
@@ -30,8 +30,7 @@ _SUFFIXES: Final = {".metadata": 1, ".provenance": 2}
 _BESIDE: Final = 2
 
 
-@dataclass(slots=True, kw_only=True)
-class Known:
+class Known(Struct, kw_only=True):
     """What rows account for, by path. ``clashes`` are found on the way.
 
     A path is held as its hash, with some bits of the file's digest and of what is beside it: 100 bytes a row.

@@ -5,10 +5,11 @@ import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.audit.files import require_theirs
 from pypi_mirror.audit.findings import Finding, Kind
@@ -33,8 +34,7 @@ _ROWS: Final = 600_000
 _DAY: Final = 24 * 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolParts:
+class PoolParts(Struct, frozen=True, kw_only=True):
     """The parts of the pool whose turn it is: ``count`` from ``first`` on, over the end to the beginning."""
 
     first: int

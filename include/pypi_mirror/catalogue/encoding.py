@@ -8,10 +8,10 @@ import hashlib
 import re
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import UnreadableEntry
@@ -66,8 +66,7 @@ _page_decoder: Final = msgspec.msgpack.Decoder(_Page)
 _body_decoder: Final = msgspec.msgpack.Decoder(_Body)
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedPage:
+class EncodedPage(Struct, frozen=True):
     """``digest`` is 16 bytes over all that the page says, its serial included, its ETag not."""
 
     body: bytes

@@ -1,8 +1,8 @@
 """One entry of the catalogue: what upstream last said of a project."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 
@@ -13,8 +13,7 @@ class EntryState(StrEnum):
     GONE = "gone"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(Struct, frozen=True, kw_only=True):
     """``serial`` is that of the page, None where upstream has none; ``announced`` the highest that an event,
     an index or a page has shown for the project: the entry is current when ``serial`` has reached it.
 

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from dataclasses import replace
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import NoProjectList, UpstreamError

@@ -7,8 +7,9 @@ which nothing changes is not behind, however far upstream's serial has run ahead
 
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import chain
+
+from msgspec.structs import replace
 
 from pypi_mirror.changes.upstream_index import upstream_index
 from pypi_mirror.errors import UpstreamError

@@ -4,10 +4,10 @@ import argparse
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from msgspec.structs import asdict
 from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.output import say

@@ -64,9 +64,9 @@ def _write_json(files: Iterable[CarriedFile]) -> None:
 
 def _write_csv(files: Iterable[CarriedFile]) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(CarriedFile.__dataclass_fields__)
+    writer.writerow(CarriedFile.__struct_fields__)
     for file in files:
-        fields = [getattr(file, name) for name in CarriedFile.__dataclass_fields__]
+        fields = [getattr(file, name) for name in CarriedFile.__struct_fields__]
         writer.writerow(["" if field is None else _as_text(field) for field in fields])
 
 

@@ -7,10 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.cli.configuration_warnings import print_warnings

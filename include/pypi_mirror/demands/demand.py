@@ -1,11 +1,11 @@
 """What is read: demands, constraints, and what of a file is no demand, each with its place."""
 
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 from urllib.parse import urlsplit
 
+from msgspec import Struct, field
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
 from pypi_mirror.plain_text import plain, plain_address
@@ -24,8 +24,7 @@ LOCAL: Final = "it comes from a local path, which no index serves"
 DIRECT: Final = "it comes from a direct URL, which no index serves"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(Struct, frozen=True, kw_only=True):
     """What one line wants of a project.
 
     ``specifier`` is a PEP 440 specifier set, empty for any release; of a lock file (``locked``) it is the
@@ -45,8 +44,7 @@ class Demand:
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Constraint:
+class Constraint(Struct, frozen=True, kw_only=True):
     """What a constraints file (``-c``) says of a project, whether anybody demands it or not."""
 
     project: NormalizedName
@@ -55,8 +53,7 @@ class Constraint:
     place: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remark:
+class Remark(Struct, frozen=True, kw_only=True):
     """A part of a file that is no demand, as it is written there, and why, as half a sentence."""
 
     text: str
@@ -67,8 +64,7 @@ class Remark:
         return f"{self.place}: {self.text}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadFile:
+class ReadFile(Struct, frozen=True, kw_only=True):
     """A file that was read; ``state`` is what ``state_of`` said of it then."""
 
     path: Path
@@ -84,8 +80,7 @@ def state_of(path: Path) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demands:
+class Demands(Struct, frozen=True, kw_only=True):
     """All of one file and of those that it includes.
 
     ``unserved`` is what an installer would take from elsewhere; ``ignored`` are options that decide nothing
@@ -107,8 +102,7 @@ class BadDemands(ValueError):
         super().__init__("\n".join(mistakes))
 
 
-@dataclass(slots=True, kw_only=True)
-class Found:
+class Found(Struct, kw_only=True):
     """What a reader has found so far in ``file``, as messages name it."""
 
     file: str

@@ -8,10 +8,10 @@ import json
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.demands.demand import Found
@@ -21,8 +21,7 @@ from pypi_mirror.demands.document import get, parse_json, parse_toml, tables
 _STRING: Final = re.compile(r'"((?:[^"\\\n]|\\.)*)"|\'([^\'\n]*)\'')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockedFile:
+class LockedFile(Struct, frozen=True, kw_only=True):
     """A file that a lock names. ``url`` is None in formats that name files alone (poetry.lock), ``sha256`` is
     None where the index stated none, ``filename`` is None where only a digest is there (Pipfile.lock).
     ``index`` is the address of the index that the lock says it is from, None where it does not say.
@@ -39,8 +38,7 @@ class LockedFile:
         return self.filename or f"sha256:{self.sha256}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockAddresses:
+class LockAddresses(Struct, frozen=True, kw_only=True):
     """What a lock file names: ``indexes`` are addresses of indexes, each once."""
 
     indexes: tuple[str, ...]

@@ -4,9 +4,10 @@ import codecs
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from pypi_mirror.demands import (
     pdm_lock,

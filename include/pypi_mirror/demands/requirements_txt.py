@@ -8,10 +8,11 @@ import optparse
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.demands.demand import (
@@ -76,8 +77,7 @@ def read(path: Path, text_of: Callable[[Path], str], environ: Mapping[str, str])
     return replace(demands, demands=tuple(_narrowed(demands.demands, demands.constraints)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(Struct, frozen=True):
     """A logical line: the number of its first line, and its text without comments as it is written."""
 
     number: int

@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.errors import DiskFull
 from pypi_mirror.options.disk_reserve import DiskReserve
@@ -18,8 +19,7 @@ _SECONDS: Final = 1.0
 _INODE_PERCENT: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class Room(Struct, frozen=True, kw_only=True):
     """Of one file system, for this user: bytes and inodes that are free, and in all.
 
     ``inodes`` is 0 on file systems that make them as they need them (btrfs, a tmpfs without limit).

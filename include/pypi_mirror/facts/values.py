@@ -1,16 +1,14 @@
 """Facts that are more than a number or a text. Times are seconds since 1970."""
 
-from dataclasses import dataclass, field
-
 import msgspec
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RunKind
 from pypi_mirror.wording import count, size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamState:
+class UpstreamState(Struct, frozen=True, kw_only=True):
     """What is known of upstream.
 
     ``serial`` is the newest upstream was seen at, ``asked_at`` when it last answered. ``missed_serial`` is
@@ -64,8 +62,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     is_full: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removals:
+class Removals(Struct, frozen=True, kw_only=True):
     """What the plan of a run removes.
 
     ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
@@ -90,8 +87,7 @@ class Removals:
         return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SilentLoss:
+class SilentLoss(Struct, frozen=True, kw_only=True):
     """What our page of a project lost since upstream's has it no more, without any event that says so.
 
     ``is_gone`` says that upstream has no page of it, or one without files. ``at`` is when the run ``run_id``
@@ -115,8 +111,7 @@ class SilentLoss:
         return f"{self.project}: {what}; no event announced it; the mirror's page follows upstream"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnmetRule:
+class UnmetRule(Struct, frozen=True, kw_only=True):
     """A ``rule`` of [allowlist] (``example==1.0``) that no file upstream meets; ``by`` is who asks."""
 
     project: NormalizedName

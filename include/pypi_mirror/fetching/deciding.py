@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry
@@ -20,8 +21,7 @@ from pypi_mirror.pool.layout import listed_place, location_of
 _DIGEST: Final = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Before:
+class Before(Struct, frozen=True, kw_only=True):
     """What the ledger has of a project; ``past`` are the SHA-256 sums of files it had, ``entry`` is the
     catalogue's, without its body where that is large. ``held`` are files in cooldown, ``as_of`` and
     ``planned_at`` the moments to decide for, as of ``Context``.
@@ -60,8 +60,7 @@ class Before:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class Work(Struct, frozen=True, kw_only=True):
     """What the next page of a project takes and loses.
 
     ``new_files`` are not in the mirror yet, ``new_bytes`` as far as the page states sizes and

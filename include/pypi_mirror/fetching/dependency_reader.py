@@ -3,10 +3,10 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.demands.core_metadata import CoreMetadata, parse_core_metadata
@@ -31,16 +31,14 @@ _MAX_DOCUMENT: Final = 32 * 1024**2
 _NAMED: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Following:
+class Following(Struct, frozen=True, kw_only=True):
     """What has to be known of a project to follow it."""
 
     before: Before
     to_follow: ToFollow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DependenciesRead(PageRead):
+class DependenciesRead(PageRead, frozen=True, kw_only=True):
     """A project's page, and what it requires."""
 
     required: FollowedProject

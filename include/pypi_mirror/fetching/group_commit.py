@@ -10,9 +10,10 @@ record of two groups; the next try finds their files.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
+
+from msgspec.structs import replace
 
 from pypi_mirror.disk.faults import said_of
 from pypi_mirror.disk.files import is_disk_fault

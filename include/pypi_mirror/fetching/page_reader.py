@@ -3,9 +3,10 @@
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, Entry, EntryState, decode_page, encode_page
@@ -25,8 +26,7 @@ _NONE_SEEN: Final[Mapping[str, int]] = {}
 _NOTHING: Final = b"\0" * 16
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What upstream has of a project by now.
 
     ``entry`` is to be written to the catalogue, or ``confirmed`` is, that its entry still holds; neither

@@ -7,11 +7,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Final
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.disk.files import is_disk_fault, served_size_of

@@ -1,9 +1,9 @@
 """What the audit reads and writes: whose turn it is, what it distrusts, and what no row accounts for."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import (
     Connection,
@@ -37,16 +37,14 @@ _THE_FILE: Final = and_(files.c.project_id == bindparam("id_"), files.c.filename
 _DELETE_FILE: Final = delete(files).where(_THE_FILE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditedFile:
+class AuditedFile(Struct, frozen=True, kw_only=True):
     """A row of ``files``, and when its bytes were last known to be right (seconds since 1970)."""
 
     file: KnownFile
     verified_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditedProject:
+class AuditedProject(Struct, frozen=True, kw_only=True):
     """A project whose turn it is. ``turn`` is its place in the order of turns; ``page_digest`` is None where
     nobody noted it; ``files`` are all its rows, tombstones too.
     """
@@ -57,8 +55,7 @@ class AuditedProject:
     files: tuple[AuditedFile, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(Struct, frozen=True, kw_only=True):
     """How far back the audit reaches. ``oldest`` is when the project whose turn is longest ago had it (0: it
     never had), None in an empty mirror; the ``covered`` ones had it within the window.
     """

@@ -7,9 +7,9 @@ caches, which is no failure; but the answer may be an old copy or a wrong one, s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, select, update
 
@@ -33,8 +33,7 @@ _THE_PROJECT: Final = backlog.c.project == bindparam("project_")
 _NOTHING: Final = {"serial": None, "exact": False, "announced": None, "gone": False}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BacklogEntry:
+class BacklogEntry(Struct, frozen=True, kw_only=True):
     """A project that is not current, and why. Times are seconds since 1970.
 
     ``exact`` says that ``serial`` is an event's; then ``announced`` is a higher one that upstream's root
@@ -62,8 +61,7 @@ class BacklogEntry:
     lagging: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncedPage:
+class SyncedPage(Struct, frozen=True, kw_only=True):
     """A project was synced, from a page of the serial ``reached`` (None where pages have no serials).
 
     ``announced`` is a serial that the page should have reached, as far as its sync can tell: an event's where

@@ -1,9 +1,9 @@
 """Upstream's project pages as last read: rows of one project each, with the page itself in a table beside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, case, delete, func, null, select, update
 
@@ -19,8 +19,7 @@ KEEP_UNSELECTED: Final = 90 * 86_400
 SMALL: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmed:
+class Confirmed(Struct, frozen=True, kw_only=True):
     """Upstream said that the page is still the one we have (304); serials are those that it showed."""
 
     project: NormalizedName

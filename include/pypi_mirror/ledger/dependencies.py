@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
 
@@ -42,8 +42,7 @@ class Lack(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToFollow:
+class ToFollow(Struct, frozen=True, kw_only=True):
     """A project to follow: what was found to be demanded of it, and how often that had grown by then. It was
     followed before where ``made_entry`` is not None.
     """
@@ -55,8 +54,7 @@ class ToFollow:
     made_entry: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FollowedProject:
+class FollowedProject(Struct, frozen=True, kw_only=True):
     """A project as it was followed: what it requires, from the catalogue's entry of this digest.
 
     Of releases that are ``unknown`` nobody can tell before their files are here.
@@ -70,8 +68,7 @@ class FollowedProject:
     metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequiredBy:
+class RequiredBy(Struct, frozen=True, kw_only=True):
     """That ``source`` requires ``target``."""
 
     source: NormalizedName

@@ -1,9 +1,9 @@
 """Files in cooldown: what upstream's pages have and ours do not list yet."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName, canonicalize_name
 from sqlalchemy import (
     ColumnElement,
@@ -25,8 +25,7 @@ from pypi_mirror.ledger.tables import backlog, held_files, to_do
 from pypi_mirror.ledger.writing import upsert
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldRow:
+class HeldRow(Struct, frozen=True, kw_only=True):
     """A file that waits, or may have to: its time began at ``since``, it is ``due_at``, None until it was
     decided. ``file`` is in the pool's ``.held``, None where it was not downloaded. ``lifted_by`` is who has
     lifted its cooldown and ``lifted_why`` the reason. Times are seconds since 1970.
@@ -46,8 +45,7 @@ class HeldRow:
         return self.lifted_at is not None or (self.due_at is not None and self.due_at <= as_of)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldTotals:
+class HeldTotals(Struct, frozen=True, kw_only=True):
     """How many files of how many projects wait, and when the next is due (seconds since 1970)."""
 
     files: int

@@ -1,8 +1,8 @@
 """What the mirror's pages lack of upstream's: files that could not be downloaded, and what was refused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Engine, and_, func, select
 
@@ -11,8 +11,7 @@ from pypi_mirror.ledger.tables import left_out, projects
 from pypi_mirror.model import Refused
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class LeftOut(Struct, frozen=True, kw_only=True):
     """A part of upstream's page of ``project`` that ours lacks.
 
     ``error`` is the error's class where it could not be downloaded and is tried again, None where it is
@@ -27,8 +26,7 @@ class LeftOut:
         return f"{self.project}: {self.part}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOutTotals:
+class LeftOutTotals(Struct, frozen=True, kw_only=True):
     """``projects`` lack something; ``files`` are refused files, ``fields`` refused values."""
 
     projects: int = 0

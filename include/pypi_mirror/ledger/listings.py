@@ -4,9 +4,9 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Row, Select, func, literal, or_, select, tuple_
 
@@ -19,8 +19,7 @@ from pypi_mirror.model import PlanState, RunKind
 AnyRow = Row[*tuple[Any, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedProject:
+class ListedProject(Struct, frozen=True, kw_only=True):
     """A row of ``projects``; ``synced_at`` is in seconds since 1970."""
 
     name: NormalizedName
@@ -34,8 +33,7 @@ class ListedProject:
     synced_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedTombstone:
+class ListedTombstone(Struct, frozen=True, kw_only=True):
     """A file that no page lists, and whose it was."""
 
     project_id: int
@@ -44,8 +42,7 @@ class ListedTombstone:
     removed_at: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchCounts:
+class BatchCounts(Struct, frozen=True, kw_only=True):
     """How far a batch is; ``first`` and ``last`` are names of its projects, in their order. ``files`` and
     ``bytes`` were downloaded.
     """
@@ -208,4 +205,4 @@ class Listings:
         return fetch(self._engine, statement)
 
 
-_PROJECT: Final = tuple(projects.c[field.name] for field in fields(ListedProject))
+_PROJECT: Final = tuple(projects.c[name] for name in ListedProject.__struct_fields__)

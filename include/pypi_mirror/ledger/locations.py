@@ -6,9 +6,9 @@ takes longer than that slice, whatever the table's size.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Engine, Select, bindparam, delete, func, select
 
@@ -27,8 +27,7 @@ _SLICE: Final = 5_000
 _NAMES_AT_ONCE: Final = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claimant:
+class Claimant(Struct, frozen=True, kw_only=True):
     """A project whose page lists a file at a place, and the SHA-256 that it lists."""
 
     project_id: int

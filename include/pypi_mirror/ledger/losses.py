@@ -1,8 +1,8 @@
 """What upstream's pages have lost that nothing announced, over a whole run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, bindparam, func, or_, select, update
 
@@ -15,8 +15,7 @@ from pypi_mirror.ledger.writing import for_each
 from pypi_mirror.model import Loss
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lost:
+class Lost(Struct, frozen=True, kw_only=True):
     """A sum of losses; ``touched`` counts the projects that lose their page or files."""
 
     touched: int

@@ -1,8 +1,8 @@
 """What a run has read of upstream's pages, recorded a group at a time in one transaction."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from msgspec import Struct, field
 from sqlalchemy import Engine, bindparam, update
 
 from pypi_mirror.catalogue import Entry
@@ -15,8 +15,7 @@ from pypi_mirror.ledger.tables import plan
 from pypi_mirror.model import PlannedProject, PlanState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PageRead:
+class PageRead(Struct, frozen=True, kw_only=True):
     """A project's page was read: ``entry`` is new, or ``confirmed`` says that the entry still holds; neither
     where it was read before. ``seen`` says since when new files count, by name.
     """

@@ -1,10 +1,10 @@
 """Projects and their files as the mirror holds them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
 from itertools import starmap
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, func, select, update
 
@@ -28,8 +28,7 @@ def is_listed(status: str) -> bool:
     return status not in _UNLISTED
 
 
-@dataclass(frozen=True, slots=True)
-class KnownProject:
+class KnownProject(Struct, frozen=True):
     """What the ledger says of a project; ``selection`` is the fingerprint it was last decided under, empty
     where nobody knows, and ``synced_at`` is in seconds since 1970. ``made_entry`` and ``made_decision`` name
     what its page was made from, None where it has to be made again. ``changes_at`` is when the time alone
@@ -58,8 +57,7 @@ class KnownProject:
         return self.status not in (REMOVING, REMOVED)
 
 
-@dataclass(frozen=True, slots=True)
-class KnownFile:
+class KnownFile(Struct, frozen=True):
     """A file in the pool; ``removed_at`` is set for a tombstone.
 
     ``stated`` is ``digests.remembered`` of what upstream states beside SHA-256.
@@ -85,13 +83,12 @@ class KnownFile:
 # Their columns in the order of their fields: rows are unpacked, not asked for names, since with a million of
 # them that takes half the time.
 KNOWN_PROJECT: Final = tuple(
-    projects.c["name" if f.name == "project" else f.name] for f in fields(KnownProject)
+    projects.c["name" if name == "project" else name] for name in KnownProject.__struct_fields__
 )
-KNOWN_FILE: Final = tuple(files.c[f.name] for f in fields(KnownFile))
+KNOWN_FILE: Final = tuple(files.c[name] for name in KnownFile.__struct_fields__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Totals:
+class Totals(Struct, frozen=True, kw_only=True):
     """What the mirror holds and what its filters left out."""
 
     projects: int = 0

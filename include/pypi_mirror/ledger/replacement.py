@@ -6,11 +6,11 @@ rows are made from what the tree holds.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import URL, Connection, Engine, bindparam, func, make_url, select, update
 
@@ -31,8 +31,7 @@ _COMPANIONS: Final = ("-wal", "-shm", "-journal")
 _SCHEMA: Final = "pypi_mirror_rebuilding"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class Condition(Struct, frozen=True, kw_only=True):
     """How a ledger is: ``present`` unless there is none or nothing in it, ``fault`` says what is wrong."""
 
     present: bool
@@ -76,8 +75,7 @@ def _has_tables(url: str) -> bool:
         engine.dispose()
 
 
-@dataclass(slots=True)
-class Replacement:
+class Replacement(Struct):
     """``url`` is where the new ledger is to be made, ``aside`` where the old one went in the end."""
 
     url: str
@@ -174,8 +172,7 @@ def _exchange(connection: Connection, engine: Engine, aside: str) -> str | None:
     return f"schema {aside}" if old else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestoredProject:
+class RestoredProject(Struct, frozen=True, kw_only=True):
     """What a project's page and the pool say of it; ``selection`` is empty where its page may be wrong.
 
     Times are seconds since 1970; ``verified_at`` is 0 where its files were not read.

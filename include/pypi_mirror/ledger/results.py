@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from msgspec import Struct, field
+from msgspec.structs import force_setattr
 from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
@@ -42,8 +43,7 @@ _NAMED: Final = 3
 _MOST_LEFT_OUT: Final = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FailedPart:
+class FailedPart(Struct, frozen=True, kw_only=True):
     """A part of a project that could not be downloaded, most often the file of the name ``part``.
 
     ``error`` is the error's class, ``reason`` its sentence. ``is_kept`` says that the page goes on listing
@@ -59,8 +59,7 @@ class FailedPart:
     is_unavailable: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Synced:
+class Synced(Struct, frozen=True, kw_only=True):
     """A project that was synced.
 
     ``page`` is what it shows from now on, None when nothing of it changed; ``page_digest`` is that of the
@@ -125,8 +124,7 @@ class Synced:
         return any(part.is_unavailable for part in self.failed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
+class Failed(Struct, frozen=True, kw_only=True):
     """A project that could not be synced, or not all of it; ``error`` is the error's class, ``reason`` its
     plain sentence. ``files`` are the parts that are missing where all else was published.
     """
@@ -138,7 +136,7 @@ class Failed:
 
     def __post_init__(self) -> None:
         # Not every error's words are ours: the system names files as upstream did.
-        object.__setattr__(self, "reason", plain(self.reason))
+        force_setattr(self, "reason", plain(self.reason))
 
     @property
     def failure(self) -> "Failed":
@@ -464,7 +462,7 @@ def _file_row(project_id: int, file: PooledFile, location: bytes, now: int) -> d
 def held_file(file: PooledFile, location: bytes) -> KnownFile:
     """What the ledger keeps of a file that waits."""
     row = _file_row(0, file, location, 0)
-    return KnownFile(**{name: row[name] for name in KnownFile.__dataclass_fields__})
+    return KnownFile(**{name: row[name] for name in KnownFile.__struct_fields__})
 
 
 def _paths(known: KnownFile) -> list[str]:

@@ -1,10 +1,10 @@
 """Runs: who asked for what, when, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 from sqlalchemy import JSON, BigInteger, ColumnElement, Engine, Row, cast, delete, func, select, update
 
@@ -19,8 +19,7 @@ from pypi_mirror.run_label import shown_label
 _ENDED: Final = (RunState.SUCCESS, RunState.FAILED, RunState.PAUSED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True, kw_only=True):
     """What a run is asked to do.
 
     ``label`` names the run for people and is unique (Airflow's run id; host and process for the command
@@ -42,8 +41,7 @@ class RunRequest:
     interval: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """What came of a finished run; ``reason`` says why it failed or paused, when it did.
 
     ``approved`` says that a person allowed what it removed.
@@ -56,8 +54,7 @@ class Outcome:
     approved: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class Run(Struct, frozen=True, kw_only=True):
     """A row of ``runs``; times are seconds since 1970. ``policy`` is the fingerprint of the settings under
     which its plan was made.
     """
@@ -74,8 +71,7 @@ class Run:
     policy: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunTotals:
+class RunTotals(Struct, frozen=True, kw_only=True):
     """All runs of a kind that ended in ``state``: how many, and what they downloaded."""
 
     kind: RunKind

@@ -1,9 +1,10 @@
 """Samples of the mirror's size, disk and lag, ever fewer the older they are."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
 from pypi_mirror.ledger.reading import fetch_as
@@ -19,8 +20,7 @@ _HOURLY: Final = 90 * _DAY
 EVERY: Final = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """The mirror at ``at``, in seconds since 1970. ``disk_used`` and ``disk_free`` are of the pool's file
     system, whoever fills it. ``lag_seconds`` is None where it could not be told.
 

@@ -5,9 +5,9 @@ decides about the rest as if it were new, and the cursor moves once nothing is l
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import (
     BigInteger,
@@ -49,8 +49,7 @@ _NOTHING_DONE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Amount:
+class Amount(Struct, frozen=True, kw_only=True):
     """How much is left. ``bytes`` are to be downloaded for all but the ``unread`` projects, of which nobody
     knows; a file without a stated size counts as a plan counts it.
     """

@@ -1,8 +1,8 @@
 """Bring the ledger to this program's schema, before anything else needs it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from sqlalchemy import Engine
 
 from pypi_mirror.clock import Clock, SystemClock
@@ -14,8 +14,7 @@ from pypi_mirror.ledger.store import refuse_newer
 from pypi_mirror.settings.values import Settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpgradedLedger:
+class UpgradedLedger(Struct, frozen=True, kw_only=True):
     """``before`` is the schema that was found, None where there is no ledger; ``after`` is this program's."""
 
     address: str

@@ -1,12 +1,12 @@
 """What the mirror carries: every file that a page lists, with its release's licence."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from email.message import Message
 from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.chunks import chunks
@@ -24,8 +24,7 @@ _NONE: Final = ("", "unknown", "none")
 _CLASSIFIER: Final = "License :: "
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarriedFile:
+class CarriedFile(Struct, frozen=True, kw_only=True):
     """A file that a page lists. ``version`` is None where its name has none, ``licence`` where the metadata
     of its release names none or is not here. ``path`` is relative to ``web/``, ``size`` in bytes.
     """

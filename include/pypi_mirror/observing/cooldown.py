@@ -1,10 +1,10 @@
 """Files in cooldown: how many wait, which, and until when, a page at a time."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.clock import utc, utc_or_none
@@ -16,8 +16,7 @@ from pypi_mirror.observing.paging import MOST, BadKey, Page, one_more, page_of, 
 _KEY: Final = re.compile(r"(\d{1,12})/([^/]{1,255})/([^/]{1,255})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldFile:
+class HeldFile(Struct, frozen=True, kw_only=True):
     """A file that no page lists before ``due_at``. ``size`` is None until it is downloaded.
 
     Where a person has lifted its cooldown, ``lifted_by`` says who and ``reason`` why: the next run lists it.
@@ -32,8 +31,7 @@ class HeldFile:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InCooldown:
+class InCooldown(Struct, frozen=True, kw_only=True):
     """How many files of how many projects wait, and when the next is due; None where none waits."""
 
     files: int

@@ -1,8 +1,9 @@
 """How much of the mirror the audits have looked at, and what they found."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.clock import utc, utc_or_none
 from pypi_mirror.facts.values import AuditFindings
@@ -17,8 +18,7 @@ _DAY: Final = 24 * 3600
 _SHOWN: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastAudit:
+class PastAudit(Struct, frozen=True, kw_only=True):
     """An audit: ``found`` counts faults by kind; None where that was not kept (one that died, or is old)."""
 
     name: RunName
@@ -31,8 +31,7 @@ class PastAudit:
     unrepaired: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class Coverage(Struct, frozen=True, kw_only=True):
     """How much was audited within ``days``. ``oldest`` is when the project that was audited longest ago was,
     None where some never were or the mirror is empty; ``never`` says which of the two.
 

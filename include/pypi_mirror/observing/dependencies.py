@@ -1,8 +1,8 @@
 """Who requires whom, and what is required and is not here, for people and for JSON."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.dependencies import RequiredBy
@@ -10,8 +10,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.policy.required import Edge
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requirement:
+class Requirement(Struct, frozen=True, kw_only=True):
     """That releases of ``project`` require ``text`` (``example[fast]>=2; python_version < "3.12"``): those
     from ``first`` to ``last`` by version, ``releases`` in number, with ``extra`` where it is not empty.
     """
@@ -29,8 +28,7 @@ class Requirement:
         return f"{self.project}{extra} {versions} requires {self.text}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmet:
+class Unmet(Struct, frozen=True, kw_only=True):
     """A requirement (``example>=2``) that nothing here meets, and why, as half a sentence."""
 
     project: NormalizedName
@@ -41,8 +39,7 @@ class Unmet:
         return f"{self.what}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dependencies:
+class Dependencies(Struct, frozen=True, kw_only=True):
     """How many projects the allowlist ``named``, how many these have ``required``, and what is ``unmet``."""
 
     named: int

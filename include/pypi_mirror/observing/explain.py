@@ -1,11 +1,13 @@
 """Why a project's files are here or not: upstream's page as last read, decided, beside the ledger."""
 
 import asyncio
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING, EntryState, decode_page
@@ -37,8 +39,7 @@ class FileState(StrEnum):
     ABSENT = "absent"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileExplained:
+class FileExplained(Struct, frozen=True, kw_only=True):
     """A file of upstream's page, or, with ``upstream`` false, one that only the ledger has.
 
     ``mirrored`` is the filters' verdict, ``refusals`` all that speaks against it, ``admitted_by`` the rule of
@@ -62,8 +63,7 @@ class FileExplained:
     locked_by: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+class Explanation(Struct, frozen=True, kw_only=True):
     """A project, and each of its files.
 
     ``selected`` says whether the filters let the project in, ``why`` by which setting. ``found`` says whether
@@ -175,10 +175,12 @@ def _page_as_read(mirror: Mirror, name: NormalizedName) -> tuple[ProjectPage | N
 
 async def _page(mirror: Mirror, name: NormalizedName, timeout: float) -> ProjectPage | None:
     """Upstream's page, None when it has none; asked once, for somebody waits for the answer."""
-    once = replace(
+    once = dataclasses.replace(
         mirror,
-        settings=replace(mirror.settings, timeout=min(timeout, mirror.settings.timeout)),
-        patience=replace(mirror.patience, attempts=1, stale_wait=0, missing_wait=0, outage_wait=0),
+        settings=dataclasses.replace(mirror.settings, timeout=min(timeout, mirror.settings.timeout)),
+        patience=dataclasses.replace(
+            mirror.patience, attempts=1, stale_wait=0, missing_wait=0, outage_wait=0
+        ),
     )
     async with asyncio.timeout(timeout), once.transport() as transport:
         answer = await once.project_pages(transport).fetch(name)

@@ -1,11 +1,12 @@
 """What happened: runs, samples of size and lag, and where the disk is heading."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import combinations
 from statistics import median
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.changes.upstream_state import lag_of
 from pypi_mirror.clock import utc, utc_or_none
@@ -29,8 +30,7 @@ _LEAST_SPAN: Final = _DAY
 _NEVER: Final = 10 * 365 * _DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forecast:
+class Forecast(Struct, frozen=True, kw_only=True):
     """By how many bytes a day the disk fills, and when only its reserve will be left at that pace.
 
     ``bytes_a_day`` is None with too few samples to tell, ``full_at`` also where the disk does not fill up
@@ -60,8 +60,7 @@ def forecast(used: Sequence[tuple[int, int]], *, room: int) -> Forecast:
     return Forecast(full_at=full_at, bytes_a_day=round(slope * _DAY))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastRun:
+class PastRun(Struct, frozen=True, kw_only=True):
     """A run and what came of it: ``projects`` were synced or removed, ``failed`` were not; ``files`` and
     ``bytes`` were downloaded. ``reason`` says why it failed or paused. ``finished_at`` is None under way.
     """
@@ -80,8 +79,7 @@ class PastRun:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SampleShown:
+class SampleShown(Struct, frozen=True, kw_only=True):
     """The mirror at one moment: what pages list, the pool's disk, and how long it had been behind."""
 
     at: datetime
@@ -94,8 +92,7 @@ class SampleShown:
     backlog: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """Runs newest first, samples oldest first."""
 
     runs: tuple[PastRun, ...]

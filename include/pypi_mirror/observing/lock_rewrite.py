@@ -5,10 +5,10 @@ copied tree, too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.demands import BadDemands, Demands, read_demands
@@ -24,8 +24,7 @@ from pypi_mirror.settings.values import Settings
 from pypi_mirror.wording import count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftAlone:
+class LeftAlone(Struct, frozen=True, kw_only=True):
     """Something in the lock file that keeps its address, and why, as half a sentence.
 
     ``setting`` is the filter that leaves the file out, None where it is something else.
@@ -36,8 +35,7 @@ class LeftAlone:
     setting: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rewritten:
+class Rewritten(Struct, frozen=True, kw_only=True):
     """``text`` is the new one; ``indexes`` and ``files`` count the addresses that changed, ``named`` the
     files that the mirror has and that the lock names without an address.
     """

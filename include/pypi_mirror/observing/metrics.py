@@ -5,9 +5,10 @@ knows is left out, and not 0. Nothing in it is secret: it says how much there is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from pypi_mirror import __version__
 from pypi_mirror.ledger.runs import Run, RunTotals
@@ -26,8 +27,7 @@ CONTENT_TYPE: Final = METRICS_TYPE
 _SECONDS_A_DAY: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Struct, frozen=True, kw_only=True):
     """All that the text is made from. ``last`` has the newest run of each kind that has ended."""
 
     overview: Overview

@@ -1,9 +1,9 @@
 """The mirror at a glance: how fresh, how full, what waits for a person."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.changes.upstream_state import lag_of, upstream_state
@@ -31,8 +31,7 @@ __all__ = ["Disk", "InCooldown", "Left", "Overview", "Tombstones", "Waiting", "o
 _EXAMPLES: Final = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedRemoval:
+class PlannedRemoval(Struct, frozen=True, kw_only=True):
     """What readers lose of a project, and why; ``whole`` says that its page goes."""
 
     project: NormalizedName
@@ -61,8 +60,7 @@ def _shown(row: AnyRow) -> PlannedRemoval:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
+class Waiting(Struct, frozen=True, kw_only=True):
     """A plan that waits for a person's approval: whose it is, what it removes, and which limits that exceeds.
 
     ``run`` is the label of its run, which began at ``started_at``. ``projects`` lose their page, ``touched``
@@ -85,16 +83,14 @@ class Waiting:
     approval_hours: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstones:
+class Tombstones(Struct, frozen=True, kw_only=True):
     """Files that no page lists and that are still on the disk."""
 
     count: int
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Disk:
+class Disk(Struct, frozen=True, kw_only=True):
     """The disk of the pool, in bytes: what this user may still write, and how much of it is kept free."""
 
     path: str
@@ -103,8 +99,7 @@ class Disk:
     reserve: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
+class Overview(Struct, frozen=True, kw_only=True):
     """How full and how fresh the mirror is at ``at``.
 
     ``cursor`` is the serial it is complete up to, ``upstream_serial`` the newest that upstream was seen at,

@@ -1,13 +1,16 @@
 """How answers are made: of the ledger's values, and of lists that are too long a page at a time."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from msgspec import Struct
 
 from pypi_mirror.errors import MirrorError
 
 T = TypeVar("T")
 S = TypeVar("S")
+Shown = TypeVar("Shown", bound=Struct)
 
 # Nobody is given more at once.
 MOST: Final = 200
@@ -29,9 +32,9 @@ class Page(Generic[T]):
     next: str | None
 
 
-def shown(kind: type[T], source: object, **others: object) -> T:
+def shown(kind: type[Shown], source: object, **others: object) -> Shown:
     """A ``kind`` whose fields are the attributes of ``source`` of the same names, but for ``others``."""
-    names = [field.name for field in fields(kind) if field.name not in others]  # type: ignore[arg-type]
+    names = [name for name in kind.__struct_fields__ if name not in others]
     return kind(**{name: getattr(source, name) for name in names}, **others)
 
 

@@ -1,11 +1,12 @@
 """How far the run under way is, how fast, and how long it will take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.clock import utc
 from pypi_mirror.errors import LedgerError
@@ -39,8 +40,7 @@ class Phase(StrEnum):
     AUDITING = "auditing"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchProgress:
+class BatchProgress(Struct, frozen=True, kw_only=True):
     """A batch of the plan; ``name`` says which stretch of the alphabet it holds."""
 
     number: int
@@ -50,8 +50,7 @@ class BatchProgress:
     failed: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunProgress:
+class RunProgress(Struct, frozen=True, kw_only=True):
     """The run under way. ``done`` and ``failed`` are projects of the ``planned``; ``files`` and ``bytes``
     were downloaded so far, of ``planned_files`` and ``planned_bytes``; upstream does not state the sizes of
     ``unsized_files`` of these, and the metadata beside them is not counted before. ``bytes_a_second`` and
@@ -205,8 +204,7 @@ def _awaiting(mirror: Mirror, run: Run) -> str | None:
     return None if removals is None or removals.run_id != run.id else removals.described()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Point:
+class _Point(Struct, frozen=True, kw_only=True):
     """How much was done at a moment, in seconds since 1970."""
 
     at: int
@@ -214,8 +212,7 @@ class _Point:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Speed:
+class _Speed(Struct, frozen=True, kw_only=True):
     """What is done in a second."""
 
     projects: float

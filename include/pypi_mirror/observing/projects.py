@@ -1,10 +1,10 @@
 """Projects: a search over all of them, one of them whole, and the backlog a page at a time."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.clock import utc, utc_or_none
@@ -27,8 +27,7 @@ _BEGINS: Final = "begins"
 _CONTAINS: Final = "contains"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Behind:
+class Behind(Struct, frozen=True, kw_only=True):
     """A project that is not current. ``error`` is the error's class, ``reason`` its sentence.
 
     ``lagging`` says that it did not fail: upstream announced ``serial``, and its page is older.
@@ -61,8 +60,7 @@ def shown_entry(row: AnyRow) -> Behind:
     return shown(Behind, row, **times)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectShown:
+class ProjectShown(Struct, frozen=True, kw_only=True):
     """A project as the mirror holds it.
 
     ``status`` is PEP 792's, or ``removing`` or ``removed`` of one that is gone and has tombstones left;
@@ -80,8 +78,7 @@ class ProjectShown:
     synced_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileShown:
+class FileShown(Struct, frozen=True, kw_only=True):
     """A file in the pool; ``path`` is relative to ``web/``, ``removed_at`` is set for a tombstone."""
 
     filename: str
@@ -95,8 +92,7 @@ class FileShown:
     removed_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventShown:
+class EventShown(Struct, frozen=True, kw_only=True):
     """An event of upstream's changelog."""
 
     serial: int
@@ -105,8 +101,7 @@ class EventShown:
     action: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProjectWhole:
+class ProjectWhole(Struct, frozen=True, kw_only=True):
     """All the ledger has of a project; ``held`` is None when that is no more than events or a failure.
 
     ``known`` is false of a name that neither the ledger nor the allow-list has; ``similar`` are then names

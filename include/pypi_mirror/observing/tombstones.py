@@ -1,10 +1,10 @@
 """Files that no page lists any more and that wait for the end of their grace period, a page at a time."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.clock import utc
@@ -17,8 +17,7 @@ _DAY: Final = 24 * 3600
 _KEY: Final = re.compile(r"(\d{1,12})/(\d{1,18})/([^/]{1,255})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tombstone:
+class Tombstone(Struct, frozen=True, kw_only=True):
     """``path`` is relative to ``web/``; ``deleted_at`` is when the grace period ends, None where files are
     kept (``delete-packages = false``, or a lock file names this one).
     """

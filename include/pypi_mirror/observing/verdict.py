@@ -4,10 +4,12 @@ Everything else that is true comes after it, and nothing is good while something
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview
@@ -25,8 +27,7 @@ class Tone(StrEnum):
     GOOD = "good"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class Finding(Struct, frozen=True, kw_only=True):
     """Something that is true of the mirror. ``advice`` says what it means and what to do, in sentences;
     ``see`` is the part of the page in Airflow that says more.
     """
@@ -38,8 +39,7 @@ class Finding:
     see: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Struct, frozen=True, kw_only=True):
     """``worst`` comes first, ``others`` after it, worse ones first."""
 
     worst: Finding

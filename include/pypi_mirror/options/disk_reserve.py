@@ -1,15 +1,15 @@
 """``disk-reserve``: how much room a sync leaves free, as a share of the disk or as a size."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.options.parsers import BadValue
 from pypi_mirror.options.sizes import format_size, parse_size
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DiskReserve:
+class DiskReserve(Struct, frozen=True, kw_only=True):
     """Room that a sync leaves free: ``percent`` of each disk's bytes and inodes, or a number of ``bytes``."""
 
     percent: float = 0.0

@@ -1,14 +1,14 @@
 """``download-window``: hours of all days (``22:00-06:00``) or of some (``sat,sun 00:00-24:00``)."""
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.options.parsers import BadValue, nearest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DownloadWindow:
+class DownloadWindow(Struct, frozen=True, kw_only=True):
     """Hours of some days in which files may be downloaded: minutes since midnight, ``days`` from 0, Monday.
 
     One whose ``end`` is not after its ``start`` ends on the day after the one it is named for.

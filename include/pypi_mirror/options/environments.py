@@ -7,16 +7,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeVar, cast
+
+from msgspec import Struct
 
 from pypi_mirror.options.parsers import BadValue, nearest
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
+class Environment(Struct, frozen=True, kw_only=True):
     """A kind of machine to serve: wheels that none of the environments can install are dropped.
 
     ``system`` is ``linux``, ``windows`` or ``macos``; ``machine`` the wheel tag's architecture

@@ -1,8 +1,9 @@
 """``exclude-newer``: a duration (``7 days``, ``P7D``), or a moment (``2026-11-01``, RFC 3339)."""
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.options.durations import format_duration, seconds_in
 from pypi_mirror.options.parsers import BadValue
@@ -10,8 +11,7 @@ from pypi_mirror.options.parsers import BadValue
 _LONGEST: Final = 3650 * 86_400
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExcludeNewer:
+class ExcludeNewer(Struct, frozen=True, kw_only=True):
     """Files are held for so many ``seconds``, or those uploaded ``before`` a moment (seconds since 1970) are
     mirrored and no others; the other one of the two is None.
     """

@@ -1,15 +1,15 @@
 """``max-failures``: how many projects of a run may fail, as a number or as a share of the plan."""
 
 import re
-from dataclasses import dataclass
 from math import ceil
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.options.parsers import BadValue
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxFailures:
+class MaxFailures(Struct, frozen=True, kw_only=True):
     """How many projects of a run may fail: ``projects``, or ``percent`` of those planned."""
 
     projects: int = 0

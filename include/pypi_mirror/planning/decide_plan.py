@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import Entry, EntryState, decode_page

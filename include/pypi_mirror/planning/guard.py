@@ -7,9 +7,9 @@ broken for all of them; beyond the limits those projects are withheld. Both shar
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import LossHeld
@@ -39,8 +39,7 @@ class Removed(Protocol):
     def bytes(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Losing:
+class Losing(Struct, frozen=True, kw_only=True):
     """A planned project whose page lost something that neither policy nor the plan explains.
 
     ``serial`` is that of our page. ``is_gone`` says that upstream has no page of it at all, ``is_kept`` that

@@ -1,11 +1,11 @@
 """Between steps 1 and 2: which projects the run looks at, as step 1 has found, and which it takes."""
 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
-from dataclasses import replace
 from itertools import islice, zip_longest
 from operator import attrgetter
 from typing import Final
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import ENCODING

@@ -5,10 +5,11 @@ What upstream says (events, a root index) meets what the ledger knows and what t
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.cutting import Cut
@@ -38,8 +39,7 @@ class ProjectPolicy(Protocol):
     def rejection_reason(self, project: NormalizedName) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class Candidate(Struct, frozen=True, kw_only=True):
     """A project that events speak of: the last one that can have changed its page decides."""
 
     project: NormalizedName

@@ -8,10 +8,10 @@ a digest of all that it removes: when upstream or the filters change that, it is
 import hashlib
 import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from pypi_mirror.errors import ApprovalRequired, LedgerError, MirrorBusy
 from pypi_mirror.facts.facts import Facts

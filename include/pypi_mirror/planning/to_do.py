@@ -6,8 +6,9 @@ to which that was noted. So nothing is compared twice with all of upstream, and 
 """
 
 import math
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.facts.fact import Change
 from pypi_mirror.facts.facts import Facts
@@ -20,8 +21,7 @@ from pypi_mirror.upstream.index_snapshot import has_snapshot, load_snapshot
 _LATEST: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """What is left to the runs to come.
 
     ``bytes`` are to be downloaded, by what pages state; projects whose page was not read yet count as those

@@ -5,9 +5,9 @@ says. An empty value is none.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
@@ -26,8 +26,7 @@ _INSTALLER_TYPES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MetadataRule:
+class MetadataRule(Struct, frozen=True, kw_only=True):
     """One line ``key = text``; ``key`` is a path with tags before it. The rules of a key belong together."""
 
     key: str

@@ -6,8 +6,9 @@ setuptools: ``NAME-VERSION.win-amd64-py3.9.exe``, ``NAME-VERSION-py2.7-macosx-10
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec import Struct
 
 from pypi_mirror.release_files import ARCHIVES, EGG, INSTALLERS, VARIANTS, WHEEL
 
@@ -20,8 +21,7 @@ class Kind(Enum):
     OTHER = auto()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filename:
+class Filename(Struct, frozen=True, kw_only=True):
     """``platforms`` are platform tags in the spelling of wheels, ``pythons`` python tags or ``pyX.Y``.
 
     Both are empty when the name does not say. Of a wheel they are the parts of its compressed tag sets.

@@ -1,10 +1,10 @@
 """What every filter is: a dataclass whose fields are its options, with the decision that they ask for."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import ClassVar, Self, TypeVar
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
@@ -51,8 +51,7 @@ class Stage(IntEnum):
     COUNTS = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
+class Context(Struct, frozen=True, kw_only=True):
     """What is known of a project beside upstream's page, by file name; times are seconds since 1970.
 
     ``as_of`` is the moment of the decision, by upstream's clock, ``planned_at`` that of the plan. What leaves
@@ -68,8 +67,7 @@ class Context:
     lifted: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """Why and until when a file waits, ``due`` None for one that is left out instead; ``since`` is when its
     time began.
     """

@@ -1,10 +1,11 @@
 """Which of the served machines can use a file, for rules that count what each of them is left with."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from typing import Final
+
+from msgspec.structs import replace
 
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.environments import Environment

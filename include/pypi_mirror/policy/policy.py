@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.model import ProjectPage, RemoteFile
@@ -18,16 +19,14 @@ from pypi_mirror.policy.roots import Root
 NOTHING_KNOWN: Final = Context()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DroppedFile:
+class DroppedFile(Struct, frozen=True, kw_only=True):
     """A file that is not mirrored; ``reason`` names the setting that says so."""
 
     file: RemoteFile
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldFile:
+class HeldFile(Struct, frozen=True, kw_only=True):
     """A file that is mirrored and not listed before ``due`` (seconds since 1970); ``since`` is when its time
     began, ``reason`` names the setting.
     """
@@ -38,8 +37,7 @@ class HeldFile:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(Struct, frozen=True, kw_only=True):
     """A rule that excludes a file: the setting (``[blocklist] platforms``), and half a sentence. One that
     ``holds`` it excludes it for a time.
     """
@@ -49,8 +47,7 @@ class Refusal:
     holds: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """Every file of a project page, in the page's order: ``kept`` is listed, ``held`` waits, the rest goes.
 
     ``rejected`` says why the whole project is not mirrored, by what its page says; None where it is.

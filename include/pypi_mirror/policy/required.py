@@ -8,9 +8,9 @@ is in the set: whatever release is in it was demanded by another one that is in 
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
+from msgspec import Struct, field
 from packaging.utils import NormalizedName
 
 from pypi_mirror.demands.core_metadata import CoreMetadata
@@ -27,8 +27,7 @@ BASE: Final = ""
 _Extras = dict[str, int]
 
 
-@dataclass(slots=True, kw_only=True)
-class Edge:
+class Edge(Struct, kw_only=True):
     """That releases of one project require another one by the same words.
 
     ``first`` to ``last``, by version, are ``releases`` that do; ``extra`` is one that has to be asked for,
@@ -45,8 +44,7 @@ class Edge:
     releases: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Required:
+class Required(Struct, frozen=True, kw_only=True):
     """All that a project requires, by project; ``unknown`` are releases of which nobody can tell, and
     ``remarks`` what of the metadata could not be read.
     """
@@ -190,8 +188,7 @@ class Requirements:
             edge.last = version
 
 
-@dataclass(slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, kw_only=True):
     """A release whose dependencies count: with which extras, each on which machines, and its files."""
 
     version: str

@@ -3,10 +3,11 @@
 import asyncio
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.digests import checkable, remembered
@@ -38,8 +39,7 @@ from pypi_mirror.transport.retries import Retries
 _SHA256: Final = "sha256"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acquired:
+class Acquired(Struct, frozen=True, kw_only=True):
     """A file that is in the pool now, at ``location``, and what it took.
 
     ``files_downloaded`` and ``bytes_downloaded`` are 0 when it was there. ``refused`` are documents beside it

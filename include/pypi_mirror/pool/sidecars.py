@@ -5,11 +5,11 @@ import hashlib
 import os
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from pypi_mirror.digests import checkable, hashers
 from pypi_mirror.disk.files import remove_file, sha256_of
@@ -58,8 +58,7 @@ class _Provenance(msgspec.Struct):
 _provenance_decoder = msgspec.json.Decoder(_Provenance)
 
 
-@dataclass(slots=True, kw_only=True)
-class Beside:
+class Beside(Struct, kw_only=True):
     """What is beside a file now, and what of upstream's is not.
 
     ``trouble`` is why a document could not be downloaded that may come with another try.

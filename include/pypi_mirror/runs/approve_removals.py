@@ -1,7 +1,8 @@
 """Between steps 3 and 4: a plan that removes too much waits for a person."""
 
 import logging
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.mirror import Mirror

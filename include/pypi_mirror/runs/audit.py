@@ -6,13 +6,15 @@ it was asked for longest ago: some changes come without an event (archiving, pro
 later).
 """
 
+import dataclasses
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.audit.events import behind_events, follow_events
@@ -64,8 +66,7 @@ _ORPHANS_NOTED_AT_ONCE: Final = 1_000
 _FINDINGS_KEPT: Final = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRequest:
+class AuditRequest(Struct, frozen=True, kw_only=True):
     """What an audit is asked for.
 
     ``label`` names its run. ``budget`` bytes are read at most (and one file at least), ``pages`` projects
@@ -91,7 +92,9 @@ def audit(mirror: Mirror, request: AuditRequest) -> AuditReport:
     pages where it was damaged.
     """
     # One project that cannot be repaired must not keep the others from it.
-    mirror = replace(mirror, settings=replace(mirror.settings, stop_on_error=False, max_failures=None))
+    mirror = dataclasses.replace(
+        mirror, settings=dataclasses.replace(mirror.settings, stop_on_error=False, max_failures=None)
+    )
     tally = Tallying()
     require_held(mirror, request.projects)
     if request.dry_run:

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pypi_mirror.changes.upstream_state import note_as_of
 from pypi_mirror.errors import RulesChanged, RunStopped
@@ -32,8 +34,7 @@ log = logging.getLogger(__name__)
 _PROJECTS_PER_WORKER = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatchResult:
+class BatchResult(Struct, frozen=True, kw_only=True):
     """What a batch has done, over all its tries, and the projects it could not bring up to date.
 
     ``waiting`` projects are left to a later run: the download window is closed.

@@ -4,8 +4,10 @@ The answer is kept where it outlives this process: events in the ledger, a root 
 """
 
 import logging
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pypi_mirror.changes.interval import compare_index, fetch_events, interval_of
 from pypi_mirror.changes.upstream_identity import (
@@ -40,8 +42,7 @@ log = logging.getLogger(__name__)
 Source = Literal["changelog", "index", "ledger"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
+class Fetched(Struct, frozen=True, kw_only=True):
     """``cursor_to`` is the serial the mirror will be complete up to when all of the plan is done.
 
     ``filters_changed`` says that the last complete run had other filters, or made other pages, so that all

@@ -1,7 +1,8 @@
 """The way back: the tree becomes bandersnatch's again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pypi_mirror.disk import bandersnatch_tree
 from pypi_mirror.errors import MirrorError
@@ -13,8 +14,7 @@ from pypi_mirror.runs.whole_mirror import whole_mirror
 from pypi_mirror.webserver.site_page import remove_site_files
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HandedOver:
+class HandedOver(Struct, frozen=True, kw_only=True):
     """``removed`` counts the files that bandersnatch would not have renewed, ``left`` the projects that it
     takes first; it goes on from ``serial``, from the beginning where that is None.
     """

@@ -1,8 +1,8 @@
 """What a person does about the backlog: have projects tried again now, or forgotten."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import MirrorError
@@ -11,8 +11,7 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.wording import some_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Forgotten:
+class Forgotten(Struct, frozen=True, kw_only=True):
     """A project taken off the backlog. ``selected`` says that the filters still ask for it; ``serial`` and
     ``files`` are those of the page that the mirror goes on serving, both None where it has none.
     """

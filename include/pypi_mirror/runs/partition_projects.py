@@ -1,6 +1,6 @@
 """Step 3: decide over the plan, weigh it, and cut it into batches."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.facts.facts import Facts
@@ -19,8 +19,7 @@ from pypi_mirror.runs.read_pages import read_pages
 from pypi_mirror.wording import count
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
+class Batch(Struct, frozen=True, kw_only=True):
     """A part of the plan; ``name`` tells people what it holds."""
 
     number: int
@@ -29,8 +28,7 @@ class Batch:
     new_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Partition:
+class Partition(Struct, frozen=True, kw_only=True):
     """The plan of a run in figures; ``projects`` counts removals too, and ``weighed`` says what they cost.
 
     ``left`` projects are planned besides and left to later runs: they are over the bound of this one, which

@@ -7,9 +7,10 @@ next watch delivers it; if two processes see the same thing, one of them sends i
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.alerts.conditions import PARKED, Condition, Parked, Replaced, approval_needed
 from pypi_mirror.alerts.notification_state import (
@@ -38,8 +39,7 @@ from pypi_mirror.wording import count, size
 _MOST_REPLACED: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(Struct, frozen=True, kw_only=True):
     """What a run reports itself: ``key`` is the alert that it starts, ``about`` names the run or plan."""
 
     key: str

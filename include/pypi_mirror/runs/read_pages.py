@@ -3,7 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.fetching.batch import Batch
@@ -24,8 +25,7 @@ _PAGES_PER_WORKER = 2
 _AT_ONCE = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PagesRead:
+class PagesRead(Struct, frozen=True, kw_only=True):
     """How many pages were asked for, and the projects that upstream gave none of that can be believed."""
 
     asked: int

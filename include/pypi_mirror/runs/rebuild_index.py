@@ -1,8 +1,9 @@
 """Step 5: publish. Root index and name map, then what was removed, then the cursor."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import Struct
 
 from pypi_mirror.disk.files import make_directories, remove_directory_if_empty, remove_file
 from pypi_mirror.disk.writing import sweep_leftovers, write_atomically
@@ -31,8 +32,7 @@ _DAY: Final = 24 * 3600
 _KEEP_EVENTS: Final = 90 * _DAY
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rebuilt:
+class Rebuilt(Struct, frozen=True, kw_only=True):
     """``changed`` says whether readers see another root index; ``strays`` counts pages removed of projects
     that the ledger does not hold, ``swept`` files deleted.
     """

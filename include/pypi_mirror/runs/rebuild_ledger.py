@@ -8,12 +8,13 @@ says under which filters it was made. Files that are there are not downloaded ag
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from packaging.utils import NormalizedName, canonicalize_name
 
 from pypi_mirror.chunks import chunks
@@ -53,8 +54,7 @@ _ANCHOR: Final = re.compile(r"<a [^>]*>([^<]*)</a>")
 _UNKNOWN: Final = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RebuiltLedger:
+class RebuiltLedger(Struct, frozen=True, kw_only=True):
     """``missing`` counts files that pages list and the pool does not hold as they say, ``unreadable`` pages
     that are none; the next run mends both. ``aside`` is where the old ledger went, None without one.
     """

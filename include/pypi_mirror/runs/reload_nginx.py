@@ -1,6 +1,6 @@
 """Step 6: have nginx serve what was published, and look at it as a client would."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.publishing.site import tidy_layout
@@ -8,8 +8,7 @@ from pypi_mirror.webserver.probe import Sample, probe
 from pypi_mirror.webserver.reload import reload_site
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reloaded:
+class Reloaded(Struct, frozen=True, kw_only=True):
     """``reloaded`` says whether nginx took up a new configuration, ``probed`` what was tried on the site."""
 
     reloaded: bool

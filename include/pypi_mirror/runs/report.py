@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import ConfigurationError
@@ -35,8 +35,7 @@ log = logging.getLogger(__name__)
 _REFUSED_SHOWN: Final = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(Struct, frozen=True, kw_only=True):
     """What came of a run.
 
     ``new_failures`` are projects that failed for the first time, ``known_failures`` those that were in the

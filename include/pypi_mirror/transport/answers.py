@@ -5,11 +5,12 @@ One set of rules for both ways to upstream, the bulk transport and the control c
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from pypi_mirror.errors import UpstreamError, UpstreamMalformed, UpstreamRefused, UpstreamUnavailable
 from pypi_mirror.plain_text import without_secrets
@@ -91,8 +92,7 @@ def redirect_target(url: str, location: str, *, allow_non_https: bool) -> str:
     return target
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lead:
+class Lead(Struct, frozen=True, kw_only=True):
     """By how many seconds a clock of ours is ahead of a server's: by ``least`` at least, ``most`` at most.
 
     The two differ for an answer out of a cache: some caches leave the Date of the time when they got it

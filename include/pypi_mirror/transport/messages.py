@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
 
+from msgspec import Struct
+
 from pypi_mirror.transport.answers import parse_retry_after
 
 # What a hundred pages and documents take is a tenth of it.
@@ -47,8 +49,7 @@ class Sink(Protocol):
     def write(self, chunk: bytes, /) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """A GET, or another ``method``; a POST has ``data``. ``max_bytes`` bounds the decoded body; a body that
     goes past it is cut off and refused.
 

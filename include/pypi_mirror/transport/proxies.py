@@ -3,15 +3,15 @@
 import ipaddress
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Struct, frozen=True):
     """``address`` is without user name and password, so that no message of libcurl's can show them."""
 
     address: str

@@ -1,12 +1,12 @@
 """Project pages from upstream: conditional requests, retries, stale, missing and removed pages."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 from urllib.parse import quote
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import (
@@ -45,15 +45,13 @@ class _Legacy(msgspec.Struct):
 _legacy_decoder = msgspec.json.Decoder(_Legacy)
 
 
-@dataclass(frozen=True, slots=True)
-class NotModified:
+class NotModified(Struct, frozen=True):
     """The page is the one whose ETag we sent; ``serial`` is what its headers say."""
 
     serial: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """Upstream has no such project."""
 
 

@@ -1,8 +1,10 @@
 """Upstream's root index: the list of all projects, with their serials where upstream has them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pypi_mirror.errors import NoProjectList, UpstreamError, UpstreamMalformed
 from pypi_mirror.model import IndexEntry
@@ -20,8 +22,7 @@ MAX_INDEX: Final = 128 * 1024 * 1024
 _NO_LIST: Final = frozenset({403, 404, 405, 410, 501})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RootIndex:
+class RootIndex(Struct, frozen=True, kw_only=True):
     """``serial`` is upstream's serial as of this body; ``body`` is of media type ``content_type``.
 
     ``highest`` is the highest serial that is believed, None for any; entries with a higher one have none.

@@ -10,10 +10,10 @@ A page is read as a stream of links, whose cost is counted: :mod:`pypi_mirror.up
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.digests import LENGTHS
@@ -64,8 +64,7 @@ _PLAIN_ADDRESS: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchor:
+class _Anchor(Struct, frozen=True):
     """A link to a file: its address, made absolute, and its ``data-`` attributes, empty where bare."""
 
     url: str

@@ -11,10 +11,10 @@ import re
 import reprlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import CutOff, UpstreamError, UpstreamMalformed
@@ -181,8 +181,7 @@ def parse_project_page(
     )
 
 
-@dataclass(slots=True, kw_only=True)
-class _Read:
+class _Read(Struct, kw_only=True):
     """What a page says, safe values only; ``refused`` is the rest."""
 
     meta: _Meta

@@ -14,8 +14,9 @@ Elements whose weight is malformed are ignored. Where nothing is acceptable, the
 upstream's is: PEP 691 lets a server do so, and the client can see the content type.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from pypi_mirror.settings.values import SimpleFormat
 
@@ -33,8 +34,7 @@ _WEIGHT = r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)"
 _NAMED, _BY_TYPE, _BY_ANY = "2", "1", "0"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(Struct, frozen=True, kw_only=True):
     """A line of a map. ``pattern`` is a regular expression or, if ``exact``, plain text.
 
     ``value`` may name variables, those that the pattern's named groups set among them. Groups are named
@@ -47,8 +47,7 @@ class Rule:
     ignore_case: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Map:
+class Map(Struct, frozen=True, kw_only=True):
     """``map "source" $target { … }``: plain texts first, then the first regular expression that matches.
 
     ``comment`` is for whoever reads the rendered file.

@@ -13,9 +13,9 @@ Display names are upstream's words: only names of the core metadata specificatio
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.disk.writing import AtomicFile
@@ -40,8 +40,7 @@ _SEPARATORS = re.compile(r"[._-]+")
 _BLOCK = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameMap:
+class NameMap(Struct, frozen=True, kw_only=True):
     """A written map: how many lines it has and the SHA-256 of its bytes, for a configuration to depend on."""
 
     path: Path

@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+
+from msgspec import Struct
 
 from pypi_mirror.errors import WebServerError
 from pypi_mirror.settings.values import Settings
@@ -17,8 +18,7 @@ _ADMINISTRATORS_PATH = ("/usr/sbin", "/usr/local/sbin", "/sbin")
 _PATIENCE = 20.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Capabilities:
+class Capabilities(Struct, frozen=True, kw_only=True):
     """What ``nginx -V`` says: the version, and whether it can serve precompressed pages."""
 
     version: tuple[int, ...]

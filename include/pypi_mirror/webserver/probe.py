@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import requests
 import urllib3
+from msgspec import Struct
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import WebServerError
@@ -33,8 +34,7 @@ _TYPES = {"index.v1_json": (JSON_TYPE,), "index.html": (V1_HTML_TYPE, HTML_TYPE)
 _ABSENT = "there-is-no-such-project-in-any-index"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Sample(Struct, frozen=True, kw_only=True):
     """A project to ask for. ``file`` is the path, relative to ``web/``, of one of its files, if it has one;
     ``metadata`` and ``provenance`` say what lies beside it."""
 

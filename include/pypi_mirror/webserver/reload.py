@@ -17,10 +17,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
+from msgspec import Struct
+from msgspec.structs import replace
 
 from pypi_mirror.disk.files import remove_file
 from pypi_mirror.disk.writing import write_atomically
@@ -146,8 +147,7 @@ def workers_user() -> str | None:
     return f"{pwd.getpwuid(0).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenSite:
+class WrittenSite(Struct, frozen=True, kw_only=True):
     """``fingerprint`` is that of the configuration now on disk. ``changed`` says whether it was written,
     ``reloaded`` whether the server was told to take it up.
     """

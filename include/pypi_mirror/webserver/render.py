@@ -8,9 +8,10 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.maps import HTML_TYPE, JSON_TYPE, V1_HTML_TYPE, negotiation
@@ -64,8 +65,7 @@ _ALLOWED = (
 _PAGE_CSP = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenderedSite:
+class RenderedSite(Struct, frozen=True, kw_only=True):
     """The site's configuration. ``fingerprint`` is what the live server shows as ``X-Mirror-Config``: it
     changes with the text and with the name map."""
 
@@ -73,8 +73,7 @@ class RenderedSite:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Runtime:
+class Runtime(Struct, frozen=True, kw_only=True):
     """Where an nginx of our own keeps its things: below ``folder``, but for ``access`` if that is set.
 
     With ``to_terminal`` its complaints go to its standard error and nowhere else.
@@ -113,8 +112,7 @@ class Runtime:
         return self.folder / "error.log"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Server:
+class _Server(Struct, frozen=True, kw_only=True):
     """A ``server`` block: ``prefix`` is the path of its pages, ``public`` that of redirects."""
 
     listen: tuple[str, ...]
@@ -128,8 +126,7 @@ class _Server:
         return self.prefix.replace(".", "\\\\.")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Variant:
+class _Variant(Struct, frozen=True, kw_only=True):
     name: str
     content_type: str
     csp: str = ""

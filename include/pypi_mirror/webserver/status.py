@@ -1,15 +1,14 @@
 """The mirror's status for people and monitors: ``web/mirror.json``."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
+from msgspec import Struct
 
 from pypi_mirror.model import RunState
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitingPlan:
+class WaitingPlan(Struct, frozen=True, kw_only=True):
     """A plan that waits for a person: what it would remove, and which limits that exceeds, in words."""
 
     plan: str
@@ -19,16 +18,14 @@ class WaitingPlan:
     exceeded: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftToDo:
+class LeftToDo(Struct, frozen=True, kw_only=True):
     """What syncs in parts have left to later ones; ``bytes`` is an estimate, None before there is any."""
 
     projects: int
     bytes: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unannounced:
+class Unannounced(Struct, frozen=True, kw_only=True):
     """What our page of a project lost because upstream's did, without any event; ``is_gone``: all of it."""
 
     project: str
@@ -38,8 +35,7 @@ class Unannounced:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MirrorStatus:
+class MirrorStatus(Struct, frozen=True, kw_only=True):
     """How full and how fresh the mirror is.
 
     ``cursor`` is the serial the mirror is complete up to, ``upstream_serial`` the newest one upstream was

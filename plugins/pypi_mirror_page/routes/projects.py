@@ -1,8 +1,7 @@
 """Projects: the search, one with its files, why each file is kept or left out, and syncing it now."""
 
-from dataclasses import replace
-
 from fastapi import APIRouter
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 from starlette.concurrency import run_in_threadpool
 

@@ -1,6 +1,5 @@
 """Who is logged in, and the state of the mirror: the verdict, the run under way, the past, audits."""
 
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
@@ -61,7 +60,7 @@ def _overview(source: MirrorSource, *, switched_off: bool) -> dict[str, Any]:
         seen = overview(mirror)
         hours = mirror.settings.alerts.stale_after
     judged = verdict(seen, stale_after=hours * 3600 if hours > 0 else None, switched_off=switched_off)
-    figures = {field.name: getattr(seen, field.name) for field in fields(seen)}
+    figures = {name: getattr(seen, name) for name in seen.__struct_fields__}
     return {**figures, "exists": True, "verdict": judged}
 
 

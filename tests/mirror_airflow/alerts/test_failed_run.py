@@ -1,10 +1,10 @@
 """What the message about a failed run names, and what it leaves out."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from mirror_airflow.alerts.failed_run import causes, failure_message, failures_to_report
