@@ -5,7 +5,7 @@ Nothing is created or upgraded here: only syncs do that.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Annotated
@@ -70,6 +70,9 @@ class MirrorSource:
         with self._lock:
             mirror = self._current().mirror
         _require_current(mirror)
+        if mirror.resolved.policy.follows:
+            # Each run finds more that decides.
+            mirror = replace(mirror)
         with named_disk_faults(mirror.disks):
             yield mirror
 

@@ -8,6 +8,7 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.ledger.runs import Outcome, Run, RunRequest, RunTotals
 from pypi_mirror.model import RunKind, RunState, Tally
 from pypi_mirror.observing.coverage import Coverage, PastAudit
+from pypi_mirror.observing.dependencies import DependencyCounts
 from pypi_mirror.observing.history import Forecast
 from pypi_mirror.observing.metrics import Observed
 from pypi_mirror.observing.overview import (
@@ -64,6 +65,7 @@ OVERVIEW = Overview(
     paused_until=None,
     clock_ahead=None,
     unknown_names=(),
+    dependencies=DependencyCounts(named=24, required=250, unmet=5),
 )
 PROGRESS = RunProgress(
     label="scheduled",

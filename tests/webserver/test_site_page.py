@@ -236,6 +236,7 @@ def test_mirror_json() -> None:
         "refused_files": 0,
         "refused_fields": 0,
         "silent_losses": [],
+        "dependencies": None,
     }
 
 

@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, or_, select, update
 
 from pypi_mirror.chunks import chunks
 from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.ledger.lease import hold
-from pypi_mirror.ledger.reading import fetch, project_names, scalar
+from pypi_mirror.ledger.reading import fetch, project_names
 from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, projects, requirements, requires
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
@@ -68,18 +68,8 @@ class FollowedProject(Struct, frozen=True, kw_only=True):
     metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
 
 
-class RequiredBy(Struct, frozen=True, kw_only=True):
-    """That ``source`` requires ``target``."""
-
-    source: NormalizedName
-    target: NormalizedName
-    edges: tuple[Edge, ...]
-
-
 _DEMANDS: Final = msgspec.json.Decoder(list[_Demand])
-_EDGES: Final = msgspec.json.Decoder(tuple[Edge, ...])
 _METADATA: Final = msgspec.json.Decoder(CoreMetadata)
-_LACKS: Final = msgspec.json.Decoder(tuple[Lack, ...])
 
 
 class Dependencies:
@@ -274,63 +264,6 @@ class Dependencies:
             )
             connection.execute(delete(demands).where(is_over))
             connection.execute(update(demands).where(demands.c.changed).values(changed=False))
-
-    def lacks(self) -> list[tuple[NormalizedName, tuple[Lack, ...]]]:
-        """What is required and is not here, by project."""
-        statement = (
-            select(demands.c.project, demands.c.lacks)
-            .where(demands.c.reached, demands.c.lacks.is_not(None))
-            .order_by(demands.c.project)
-        )
-        return [(NormalizedName(name), _LACKS.decode(body)) for name, body in fetch(self._engine, statement)]
-
-    def count(self) -> tuple[int, int]:
-        """How many projects the allowlist names, and how many others they require."""
-        named = scalar(self._engine, select(func.count()).where(demands.c.reached, demands.c.named))
-        others = scalar(self._engine, select(func.count()).where(demands.c.reached, ~demands.c.named))
-        return named or 0, others or 0
-
-    def requiring(self, target: NormalizedName) -> list[RequiredBy]:
-        """Who requires ``target``."""
-        return self._edges(requirements.c.target == target)
-
-    def required_by(self, source: NormalizedName) -> list[RequiredBy]:
-        """What ``source`` requires."""
-        return self._edges(requirements.c.source == source)
-
-    def chain(self, target: NormalizedName) -> list[NormalizedName]:
-        """The shortest way from a project that the allowlist names to ``target``; empty without one."""
-        came_from: dict[NormalizedName, NormalizedName | None] = {target: None}
-        level = [target]
-        while level:
-            named = project_names(
-                self._engine,
-                select(demands.c.project).where(demands.c.project.in_(level), demands.c.named),
-            )
-            if named:
-                way = [min(named)]
-                while (following := came_from[way[-1]]) is not None:
-                    way.append(following)
-                return way
-            statement = select(requirements.c.source, requirements.c.target).where(
-                requirements.c.target.in_(level)
-            )
-            found = sorted(map(tuple, fetch(self._engine, statement)))
-            level = []
-            for source, following in found:
-                if source not in came_from:
-                    came_from[source] = following
-                    level.append(source)
-        return []
-
-    def _edges(self, condition: Any) -> list[RequiredBy]:
-        statement = (
-            select(requirements).where(condition).order_by(requirements.c.source, requirements.c.target)
-        )
-        return [
-            RequiredBy(source=source, target=target, edges=_EDGES.decode(edges))
-            for source, target, edges in fetch(self._engine, statement)
-        ]
 
 
 _SET_DEMANDS: Final = (

@@ -15,6 +15,7 @@ from pypi_mirror.ledger.backlog import Backlog
 from pypi_mirror.ledger.catalogue import Catalogue
 from pypi_mirror.ledger.connection import create_engine, file_of, shown_address
 from pypi_mirror.ledger.dependencies import Dependencies
+from pypi_mirror.ledger.dependency_graph import DependencyGraph
 from pypi_mirror.ledger.events import Events
 from pypi_mirror.ledger.facts import FactTable, put_facts
 from pypi_mirror.ledger.held_files import HeldFiles
@@ -60,6 +61,7 @@ class Ledger:
         self.left_out = LeftOuts(engine)
         self.held_files = HeldFiles(engine)
         self.dependencies = Dependencies(engine)
+        self.dependency_graph = DependencyGraph(engine)
         self.lease = Lease(engine, clock)
         self.audits = Audits(engine, clock)
         self.locations = Locations(engine, clock)

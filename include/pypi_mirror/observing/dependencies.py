@@ -5,17 +5,20 @@ from collections.abc import Sequence
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pypi_mirror.ledger.dependencies import RequiredBy
+from pypi_mirror.ledger.dependency_graph import RequiredBy
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
 from pypi_mirror.policy.required import Edge
 
 
 class Requirement(Struct, frozen=True, kw_only=True):
-    """That releases of ``project`` require ``text`` (``example[fast]>=2; python_version < "3.12"``): those
-    from ``first`` to ``last`` by version, ``releases`` in number, with ``extra`` where it is not empty.
+    """That releases of ``project`` require ``text`` (``example[fast]>=2; python_version < "3.12"``) of
+    ``requires``: those from ``first`` to ``last`` by version, ``releases`` in number, with ``extra`` where it
+    is not empty.
     """
 
     project: NormalizedName
+    requires: NormalizedName
     text: str
     first: str
     last: str
@@ -47,40 +50,101 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     unmet: tuple[Unmet, ...]
 
 
+class DependencyCounts(Struct, frozen=True, kw_only=True):
+    """How many projects the allowlist names and these require, and how many requirements are unmet."""
+
+    named: int
+    required: int
+    unmet: int
+
+
 def dependencies(mirror: Mirror) -> Dependencies | None:
     """What was followed so far; None where dependencies are not followed."""
-    if not mirror.policy.follows:
+    if not _follows(mirror):
         return None
-    named, required = mirror.ledger.dependencies.count()
-    unmet = tuple(
-        Unmet(project=project, what=lack.what, reason=lack.reason)
-        for project, lacks in mirror.ledger.dependencies.lacks()
-        for lack in lacks
-    )
-    return Dependencies(named=named, required=required, unmet=unmet)
+    named, required = mirror.ledger.dependency_graph.count()
+    return Dependencies(named=named, required=required, unmet=_unmet(mirror))
+
+
+def count_dependencies(mirror: Mirror) -> DependencyCounts | None:
+    """The figures of ``dependencies``."""
+    found = dependencies(mirror)
+    if found is None:
+        return None
+    return DependencyCounts(named=found.named, required=found.required, unmet=len(found.unmet))
+
+
+def unmet_page(mirror: Mirror, after: str | None = None, limit: int = 50) -> Page[Unmet]:
+    """What is required and not here, by project; ``after`` is the ``next`` of the page before.
+
+    Raises BadKey for another ``after``.
+    """
+    if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 10):
+        raise BadKey(after)
+    begin = int(after or 0)
+    unmet = _unmet(mirror) if _follows(mirror) else ()
+    found = dict(enumerate(unmet[begin : begin + one_more(limit)], begin + 1))
+    return page_of(tuple(found.items()), limit, show=lambda each: each[1], key=lambda each: str(each[0]))
 
 
 def required_by(mirror: Mirror, project: NormalizedName) -> tuple[Requirement, ...]:
     """Who requires ``project``, by name."""
-    found = mirror.ledger.dependencies.requiring(project)
-    return _requirements(found) if mirror.policy.follows else ()
+    return _requirements(mirror.ledger.dependency_graph.requiring(project)) if _follows(mirror) else ()
 
 
 def requirements_of(mirror: Mirror, project: NormalizedName) -> tuple[Requirement, ...]:
     """What ``project`` requires."""
-    found = mirror.ledger.dependencies.required_by(project)
-    return _requirements(found) if mirror.policy.follows else ()
+    return _requirements(mirror.ledger.dependency_graph.required_by(project)) if _follows(mirror) else ()
+
+
+def required_by_page(
+    mirror: Mirror, project: NormalizedName, after: str | None = None, limit: int = 50
+) -> Page[tuple[Requirement, ...]]:
+    """Who requires ``project``, those after the project ``after``; an item is all that one of them says."""
+    found = mirror.ledger.dependency_graph.requiring(project, after=after, limit=one_more(limit))
+    return page_of(
+        found if _follows(mirror) else (),
+        limit,
+        show=lambda each: _requirements([each]),
+        key=lambda each: each.source,
+    )
+
+
+def requirements_page(
+    mirror: Mirror, project: NormalizedName, after: str | None = None, limit: int = 50
+) -> Page[tuple[Requirement, ...]]:
+    """What ``project`` requires, those after the project ``after``, as above."""
+    found = mirror.ledger.dependency_graph.required_by(project, after=after, limit=one_more(limit))
+    return page_of(
+        found if _follows(mirror) else (),
+        limit,
+        show=lambda each: _requirements([each]),
+        key=lambda each: each.target,
+    )
 
 
 def chain_to(mirror: Mirror, project: NormalizedName) -> tuple[NormalizedName, ...]:
     """The shortest way from what the allowlist names to ``project``."""
-    return tuple(mirror.ledger.dependencies.chain(project)) if mirror.policy.follows else ()
+    return tuple(mirror.ledger.dependency_graph.chain(project)) if _follows(mirror) else ()
+
+
+def _follows(mirror: Mirror) -> bool:
+    return mirror.resolved.policy.follows
+
+
+def _unmet(mirror: Mirror) -> tuple[Unmet, ...]:
+    return tuple(
+        Unmet(project=project, what=lack.what, reason=lack.reason)
+        for project, lacks in mirror.ledger.dependency_graph.lacks()
+        for lack in lacks
+    )
 
 
 def _requirements(found: Sequence[RequiredBy]) -> tuple[Requirement, ...]:
     return tuple(
         Requirement(
             project=each.source,
+            requires=each.target,
             text=_text(each.target, edge),
             first=edge.first,
             last=edge.last,

@@ -117,6 +117,11 @@ def _holdings(at: Overview) -> Iterator["Metric"]:
     yield _gauge(
         "held_due_timestamp_seconds", "When the next of them is due.", _time(at.cooldown.next_due_at)
     )
+    if at.dependencies is not None:
+        followed = at.dependencies
+        yield _gauge("named_projects", "Projects that [allowlist] names.", followed.named)
+        yield _gauge("required_projects", "Other projects that these require.", followed.required)
+        yield _gauge("unmet_requirements", "Requirements that nothing in the mirror meets.", followed.unmet)
     if at.left is not None:
         yield _gauge("left_projects", "Projects that syncs have still to do.", at.left.projects)
         yield _gauge("left_bytes", "An estimate of what they have still to download.", at.left.bytes)

@@ -16,6 +16,7 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.cooldown import InCooldown, in_cooldown
+from pypi_mirror.observing.dependencies import DependencyCounts, count_dependencies
 from pypi_mirror.observing.paging import Page, one_more, page_of, shown
 from pypi_mirror.observing.progress import run_under_way
 from pypi_mirror.observing.remembered import newest_run, remembered
@@ -108,7 +109,8 @@ class Overview(Struct, frozen=True, kw_only=True):
     the first complete sync; an upstream without serials). ``upstream_silent_since`` is since when upstream
     could not be asked. ``updated_at`` is when the last complete run ended, ``checked_at`` when upstream last
     said what is new. ``backlog`` counts projects that failed, ``parked`` those of them that failed too often.
-    ``cooldown`` counts the files that wait before pages list them.
+    ``cooldown`` counts the files that wait before pages list them. ``dependencies`` counts what was followed,
+    None where nothing is.
     ``running`` is the label of the run under way, ``left`` what syncs have still to do.
     ``unknown_names`` are those that [allowlist] packages asks for and upstream does not have, ``unmet_rules``
     its releases and files that upstream's pages lack. ``last_reason``
@@ -144,6 +146,7 @@ class Overview(Struct, frozen=True, kw_only=True):
     unmet_rules: tuple[UnmetRule, ...] = ()
     configuration_warnings: tuple[Mistake, ...] = ()
     last_reason: str | None = None
+    dependencies: DependencyCounts | None = None
 
 
 def overview(mirror: Mirror) -> Overview:
@@ -179,6 +182,9 @@ def overview(mirror: Mirror) -> Overview:
         parked=ledger.backlog.count_parked(),
         tombstones=Tombstones(count=number, bytes=size),
         cooldown=remembered(ledger.engine.url, "cooldown", lambda: in_cooldown(mirror), run),
+        dependencies=remembered(
+            ledger.engine.url, "dependencies", lambda: count_dependencies(mirror), run, mirror.selection
+        ),
         waiting=_waiting(mirror),
         disk=Disk(
             path=str(pool),

@@ -15,6 +15,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
 from pypi_mirror.observing.cooldown import HeldFile, held_of
+from pypi_mirror.observing.dependencies import chain_to
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
@@ -109,7 +110,9 @@ class ProjectWhole(Struct, frozen=True, kw_only=True):
     ``selected`` and ``why`` say whether the filters let it in and by which setting. ``left_out`` are parts of
     upstream's page that ours lacks: refused, or not downloaded. ``cooldown`` are files that no page lists
     yet, those due first, a page of them at most. ``events`` are the newest, newest first. ``unmet`` are rules
-    of [allowlist] that upstream's page does not meet.
+    of [allowlist] that upstream's page does not meet. ``chain`` is the shortest way to it from what
+    [allowlist] names, empty where dependencies are not followed. ``partial``: only releases of it that are
+    asked for are mirrored.
     """
 
     project: NormalizedName
@@ -124,6 +127,8 @@ class ProjectWhole(Struct, frozen=True, kw_only=True):
     unmet: tuple[UnmetRule, ...] = ()
     known: bool = True
     similar: tuple[str, ...] = ()
+    chain: tuple[NormalizedName, ...] = ()
+    partial: bool = False
 
 
 def project_page(
@@ -162,7 +167,8 @@ def project(
     entry = listings.entry(name)
     events = listings.events(name, _EVENTS)
     asked_for = name in mirror.policy.of(AllowedPackages).projects
-    known = held is not None or entry is not None or bool(events) or asked_for
+    chain = chain_to(mirror, name)
+    known = held is not None or entry is not None or bool(events) or asked_for or bool(chain)
     found = [] if held is None else listings.files(held[0], after, one_more(limit))
     return ProjectWhole(
         project=name,
@@ -176,6 +182,8 @@ def project(
         events=tuple(map(_event, events)),
         unmet=tuple(each for each in unmet_rules(mirror) if each.project == name),
         known=known,
+        chain=chain,
+        partial=mirror.policy.allowed.is_partial(name),
         similar=() if known else similar_names(mirror, name, most=_SIMILAR),
     )
 

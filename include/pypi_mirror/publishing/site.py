@@ -14,7 +14,14 @@ from pypi_mirror.observing.paging import shown
 from pypi_mirror.planning.removals import silent_losses
 from pypi_mirror.webserver.render import METRICS_NAME
 from pypi_mirror.webserver.site_page import write_client_files, write_site_files
-from pypi_mirror.webserver.status import LeftToDo, MirrorStatus, Unannounced, WaitingPlan, render_status
+from pypi_mirror.webserver.status import (
+    FollowedDependencies,
+    LeftToDo,
+    MirrorStatus,
+    Unannounced,
+    WaitingPlan,
+    render_status,
+)
 
 
 def mirror_status(mirror: Mirror) -> MirrorStatus:
@@ -25,6 +32,7 @@ def mirror_status(mirror: Mirror) -> MirrorStatus:
         seen,
         left=None if seen.left is None else shown(LeftToDo, seen.left),
         waiting=None if seen.waiting is None else shown(WaitingPlan, seen.waiting),
+        dependencies=None if seen.dependencies is None else shown(FollowedDependencies, seen.dependencies),
         held_files=seen.cooldown.files,
         disk_free=seen.disk.free,
         disk_full_at=disk_forecast(mirror).full_at,

@@ -25,6 +25,16 @@ class LeftToDo(Struct, frozen=True, kw_only=True):
     bytes: int | None
 
 
+class FollowedDependencies(Struct, frozen=True, kw_only=True):
+    """How many projects [allowlist] names, how many others these require, and how many requirements nothing
+    here meets.
+    """
+
+    named: int
+    required: int
+    unmet: int
+
+
 class Unannounced(Struct, frozen=True, kw_only=True):
     """What our page of a project lost because upstream's did, without any event; ``is_gone``: all of it."""
 
@@ -58,6 +68,7 @@ class MirrorStatus(Struct, frozen=True, kw_only=True):
     ``refused_files`` and ``refused_fields`` count files and values of upstream's pages that are left out
     because they are invalid or unsafe; ``silent_losses`` are what pages lost in the last seven days and no
     event announced.
+    ``dependencies`` is None where none are followed.
     """
 
     cursor: int | None
@@ -86,6 +97,7 @@ class MirrorStatus(Struct, frozen=True, kw_only=True):
     refused_files: int = 0
     refused_fields: int = 0
     silent_losses: tuple[Unannounced, ...] = ()
+    dependencies: FollowedDependencies | None = None
 
     @property
     def events_behind(self) -> int | None:

@@ -1,6 +1,16 @@
 """The addresses below ``/pypi-mirror``, a subject a module."""
 
-from pypi_mirror_page.routes import backlog, cooldown, page, projects, removals, runs, setup, state
+from pypi_mirror_page.routes import (
+    backlog,
+    cooldown,
+    dependencies,
+    page,
+    projects,
+    removals,
+    runs,
+    setup,
+    state,
+)
 
 ROUTERS = (
     page.router,
@@ -10,6 +20,7 @@ ROUTERS = (
     backlog.actions,
     cooldown.router,
     cooldown.actions,
+    dependencies.router,
     removals.router,
     projects.router,
     projects.actions,

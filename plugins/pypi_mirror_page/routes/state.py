@@ -30,14 +30,15 @@ Days = Annotated[float, Query(gt=0, le=3660)]
 
 @router.get("/me")
 def get_me(user: User, source: TheSource) -> Json:
-    """Who is logged in, and which buttons work for that person."""
+    """Who is logged in, which buttons work for that person, and whether dependencies are followed."""
     try:
-        approvers = source.settings().guard.approvers
+        settings = source.settings()
+        approvers, follows = settings.guard.approvers, settings.policy.follows
     except ConfigurationError:
         # Which the overview shows; nobody is asked for an approval meanwhile.
-        approvers = ()
+        approvers, follows = (), False
     may = {"may_act": may_act(user), "may_approve": may_approve(user, approvers)}
-    return Json({"name": user.get_name(), **may})
+    return Json({"name": user.get_name(), **may, "follows": follows})
 
 
 @router.get("/overview")

@@ -8,6 +8,7 @@ import { backlog } from "./sections/backlog.js";
 import { clients } from "./sections/clients.js";
 import { configuration } from "./sections/configuration.js";
 import { cooldown } from "./sections/cooldown.js";
+import { dependencies } from "./sections/dependencies.js";
 import { history } from "./sections/history.js";
 import { overview } from "./sections/overview.js";
 import { projects } from "./sections/projects.js";
@@ -21,7 +22,7 @@ const byId = (id) => document.getElementById(id);
 
 /** What every part of the page has: who is logged in, how to reach screen readers, and the last overview. */
 const context = {
-  me: { name: "", may_act: false, may_approve: false },
+  me: { name: "", may_act: false, may_approve: false, follows: false },
   latest: null,
   announce(words) { byId("said").textContent = words; },
   listeners: new Set(),
@@ -64,7 +65,7 @@ const introduce = async () => {
 
 followTheme();
 const introduced = await introduce();
-const parts = [overview, history, backlog, cooldown, removals, audit, projects, configuration, clients];
+const parts = [overview, history, backlog, cooldown, removals, audit, projects, ...(context.me.follows ? [dependencies] : []), configuration, clients];
 const poll = new Poll(() => look(tabs), () => EVERY);
 // Buttons depend on who is logged in: where that was unknown at the start, the page starts again.
 context.refresh = () => (introduced ? poll.now() : location.reload());

@@ -132,6 +132,8 @@ const showFigures = (place, state) => {
       state.upstream_serial === null ? "upstream states none" : `upstream's newest event is ${number(state.upstream_serial)}`, "Upstream's event number up to which the mirror is complete"),
     figure("Backlog", count(state.backlog, "project"), state.parked > 0 ? `${number(state.parked)} of them parked` : state.backlog > 0 && "retried automatically"),
     state.cooldown.files > 0 && figure("In cooldown", el("a", { href: "#cooldown" }, count(state.cooldown.files, "file")), ["the next ", due(state.cooldown.next_due_at, "is due")]),
+    state.dependencies !== null && figure("Required by others", el("a", { href: "#dependencies" }, count(state.dependencies.required, "project")),
+      state.dependencies.unmet > 0 && `${count(state.dependencies.unmet, "requirement")} not met`),
     figure("Removed, still on disk", count(state.tombstones.count, "file"), state.tombstones.count > 0 && size(state.tombstones.bytes)),
   ]);
 };

@@ -8,6 +8,7 @@ import { actionButton, report } from "../actions.js";
 import { empty, load } from "../loading.js";
 import { ago, count, number, size } from "../wording.js";
 import { heldState } from "./cooldown.js";
+import { chainTo, requirements } from "./dependencies.js";
 
 const PAGE = 100;
 const STATES = { listed: ["listed", "good"], held: ["in cooldown", "info"], tombstone: ["removed, on disk", "warn"], missing: ["not downloaded yet", "info"], absent: ["not on the mirror", null] };
@@ -33,7 +34,7 @@ export const showProject = (context, place, name) => {
     outcome, held, why);
   load(held, async () => {
     const project = await get(path, { limit: PAGE });
-    return project.known ? whole(project, path) : unknown(project);
+    return project.known ? whole(context, project, path) : unknown(project);
   });
 };
 
@@ -45,7 +46,7 @@ const unknown = ({ project, selected, why, similar }) =>
   empty(`The mirror does not have ${project}. `, didYouMean(similar),
     selected ? `The filters would let it in (${why}); upstream may not have it. “Sync now” asks upstream.` : `The filters leave it out: ${why}.`);
 
-const whole = (project, path) => {
+const whole = (context, project, path) => {
   const files = el("div", { class: "block" });
   let first = project.files;
   pagedTable(files, {
@@ -69,11 +70,14 @@ const whole = (project, path) => {
     el("div", { class: "two" },
       el("div", { class: "card block" }, el("h3", null, "On the mirror"), facts([
         ["Selected", [badge(project.selected ? "yes" : "no", project.selected ? "good" : "warn"), ` ${project.why}`]],
+        ["Required by way of", project.chain.length > 1 ? chainTo(project.chain) : null],
+        ["Releases", project.partial && project.selected ? "only those that [allowlist] or a requirement asks for" : null],
         ...(project.held === null ? [["On the disk", "nothing"]] : held(project.held)),
       ])),
       el("div", { class: "card block" }, el("h3", null, "Last events upstream"), events(project.events))),
     waiting(project),
     el("h3", null, "Files"), files,
+    context.me.follows && requirements(project.project),
   ];
 };
 
