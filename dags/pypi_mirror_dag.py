@@ -71,7 +71,8 @@ def pypi_mirror() -> None:
     def fetch_changelog() -> list[int]:
         """Begin the run, once no other run has the mirror, and ask upstream what changed.
 
-        Reads the pages if they are few; returns how many are left for the task read_pages.
+        Reads the pages, and follows dependencies, if they are few; returns how many pages are left for the
+        task read_pages.
         """
         from mirror_airflow.run_request import begin_run, read_short_list
 
@@ -83,13 +84,18 @@ def pypi_mirror() -> None:
 
     @task(map_index_template=TASK_NAME, execution_timeout=LONGEST_BATCH)
     def read_pages(run: int, pages: int) -> int:
-        """Read the pages of upstream that the plan needs, if they are many; return how many."""
-        from mirror_airflow.task_log import log_pages
-        from pypi_mirror.runs.read_pages import read_pages as step
+        """Read the pages of upstream that the plan needs, if they are many, and follow `[dependencies]`.
 
-        name_task(get_current_context(), count(pages, "page"))
+        Returns how many pages. A retry goes on where the try before ended.
+        """
+        from mirror_airflow.run_request import read_long_list
+        from mirror_airflow.task_log import log_dependencies, log_pages
+
+        name_task(get_current_context(), count(pages, "page") if pages else "dependencies")
         with task_mirror() as mirror:
-            return log_pages(step(mirror, run))
+            asked = log_pages(read_long_list(mirror, run))
+            log_dependencies(mirror)
+            return asked
 
     @task(trigger_rule="none_failed")
     def partition_projects(run: int) -> list[Batch]:

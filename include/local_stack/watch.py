@@ -30,7 +30,7 @@ _COUNTED: Final = ("read_pages", "download_projects")
 # What each task of the DAG does.
 DOES: Final = {
     "fetch_changelog": "finds out what has changed upstream",
-    "read_pages": "reads upstream's pages",
+    "read_pages": "reads upstream's pages, and follows dependencies",
     "partition_projects": "decides what to download and what to remove",
     "approve_removals": "checks how much the plan removes",
     "download_projects": "downloads files",
@@ -62,6 +62,8 @@ class View:
         run = self.run
         if run is None:
             return 0, 0
+        if run.phase is Phase.FOLLOWING:
+            return run.known - run.to_follow, run.known
         reads = run.phase is Phase.READING
         return (run.pages_read + run.failed, run.pages) if reads else (run.done + run.failed, run.planned)
 
@@ -71,6 +73,8 @@ class View:
             return []
         failed = [f"{run.failed:,} failed"] if run.failed else []
         left = [] if run.seconds_left is None else [f"about {duration(run.seconds_left)} left"]
+        if run.phase is Phase.FOLLOWING:
+            return [f"following dependencies: {count(run.known, 'project')} known, {run.to_follow:,} left"]
         if run.phase is Phase.READING:
             return [", ".join([f"{run.pages_read:,} of {count(run.pages, 'page')}", *failed, *left])]
         rate = [] if run.bytes_a_second is None else [speed(run.bytes_a_second)]

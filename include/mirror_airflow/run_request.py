@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
+from msgspec.structs import replace
 from packaging.utils import canonicalize_name
 
 from pypi_mirror.ledger.runs import RunRequest
@@ -12,7 +13,8 @@ from pypi_mirror.model import RunKind
 from pypi_mirror.planning.list_projects import list_projects
 from pypi_mirror.planning.removals import require_none_waits
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
-from pypi_mirror.runs.read_pages import read_pages
+from pypi_mirror.runs.follow_dependencies import begin_following, follow_dependencies
+from pypi_mirror.runs.read_pages import PagesRead, read_pages
 
 BACKFILL = "backfill"
 
@@ -66,12 +68,22 @@ def run_request(run: AirflowRun, params: Mapping[str, Any]) -> RunRequest:
 
 
 def read_short_list(mirror: Mirror, run: int) -> list[int]:
-    """Make the list of ``run``, and read it if it is short.
+    """Make the list of ``run``, and read it if it is short; so with the dependencies to follow.
 
-    Returns, for each task that has to read, how many pages: one for a long list, none for a short one.
+    Returns, for each task that has to read or follow, how many pages: one for a long list, none for a short
+    one.
     """
     pages = list_projects(mirror, run)
     if pages > SHORT:
         return [pages]
     read_pages(mirror, run)
+    if begin_following(mirror, run):
+        return [0]
+    follow_dependencies(mirror, run)
     return []
+
+
+def read_long_list(mirror: Mirror, run: int) -> PagesRead:
+    """Read the pages of ``run``, and follow dependencies."""
+    read = read_pages(mirror, run)
+    return replace(read, failed=(*read.failed, *follow_dependencies(mirror, run, again=False)))

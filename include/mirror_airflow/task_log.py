@@ -7,6 +7,7 @@ from itertools import islice
 from mirror_airflow.task_errors import RunFailed
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Failure, RunState, Tally
+from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.runs.download_projects import BatchResult
 from pypi_mirror.runs.partition_projects import Partition
 from pypi_mirror.runs.read_pages import PagesRead
@@ -58,6 +59,16 @@ def log_pages(read: PagesRead) -> int:
     for failed in islice(read.failed, MOST_LISTED):
         log.error("%s failed: %s: %s", failed.planned.project, failed.error, failed.reason)
     return read.asked
+
+
+def log_dependencies(mirror: Mirror) -> None:
+    """Log what was followed, and what of it nothing here meets."""
+    found = dependencies(mirror)
+    if found is None:
+        return
+    log.info("[allowlist] names %s, which require %d others", count(found.named, "project"), found.required)
+    for unmet in found.unmet[:MOST_LISTED]:
+        log.warning("not met here: %s", unmet)
 
 
 def log_batch(result: BatchResult) -> dict[str, int]:

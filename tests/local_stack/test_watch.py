@@ -199,3 +199,9 @@ def test_a_run_that_waits_for_another_says_for_which_and_until_when() -> None:
         "quarter past noon" in said
     )
     assert said.count("waiting for") == 1
+
+
+def test_while_dependencies_are_followed_it_says_how_many_are_known_and_left() -> None:
+    found = replace(progress(0), phase=Phase.FOLLOWING, known=812, to_follow=90)
+    view = View(tasks=("read_pages",), run=found, elapsed=3)
+    assert view.line() == "0:03  read_pages; following dependencies: 812 projects known, 90 left"

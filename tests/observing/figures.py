@@ -65,7 +65,7 @@ OVERVIEW = Overview(
     paused_until=None,
     clock_ahead=None,
     unknown_names=(),
-    dependencies=DependencyCounts(named=24, required=250, unmet=5),
+    dependencies=DependencyCounts(named=24, required=250, complete=True, unmet=5),
 )
 PROGRESS = RunProgress(
     label="scheduled",

@@ -25,6 +25,11 @@ from pypi_mirror.wording import count, size, some_of
 # Of a plan that downloads nothing, so many projects are looked at for why.
 _LOOKED_AT: Final = 100
 
+# Roots, filters or upstream's pages have changed since dependencies were followed.
+NOT_FOLLOWED: Final = (
+    "not all dependencies have been followed yet, so more projects may come: the next sync follows them; "
+    "`pypi-mirror sync --dry-run` does so without downloading anything"
+)
 # Requirements that nothing meets which are shown.
 _UNMET: Final = 20
 
@@ -69,8 +74,10 @@ def report_plan(
 
 
 def print_unmet_requirements(mirror: Mirror) -> None:
-    """Warn of what is required and is not here."""
+    """Warn of what is required and is not here, and where dependencies are still to be followed."""
     found = dependencies(mirror)
+    if found is not None and not found.complete:
+        warn(f"warning: {NOT_FOLLOWED}")
     if found is not None and found.unmet:
         print(f"warning: {count(len(found.unmet), 'requirement')} not met here:", file=sys.stderr)
         for each in found.unmet[:_UNMET]:

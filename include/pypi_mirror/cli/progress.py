@@ -18,6 +18,9 @@ from pypi_mirror.wording import count, duration, of, size
 _TENTHS: Final = 10
 _LEAST_BETWEEN: Final = 1.0
 _MOST_BETWEEN: Final = 30.0
+# Seconds between two looks at how far following dependencies is.
+_FOLLOWING_BETWEEN: Final = 10.0
+_FOLLOWING_REFRESH: Final = 0.5
 
 
 def show_progress(projects: int) -> AbstractContextManager[Callable[[Tally], None]]:
@@ -31,6 +34,18 @@ def show_reading(pages: int) -> Iterator[Callable[[int], None]]:
     bar = _bar("pages", pages, lambda _: "read") if sys.stderr.isatty() else _lines(_PageLines(pages))
     with bar as show:
         yield lambda read: show(Tally(projects_done=read))
+
+
+@contextmanager
+def show_following(progress: Callable[[], tuple[int, int]]) -> Iterator[Callable[[], None]]:
+    """Shows how far following dependencies is; call it whenever it went on. ``progress`` tells how many
+    projects are known, and how many of them are left.
+    """
+    following = _FollowingBar(progress) if sys.stderr.isatty() else FollowingLines(progress)
+    try:
+        yield following
+    finally:
+        following.end()
 
 
 @contextmanager
@@ -107,6 +122,52 @@ class _Lines:
 class _PageLines(_Lines):
     def _line(self, done: int) -> str:
         return f"{of(done, self._projects, 'page')} read"
+
+
+class FollowingLines:
+    """A line now and then: the number of projects grows while they are followed, so nobody knows the end."""
+
+    between = _FOLLOWING_BETWEEN
+
+    def __init__(self, progress: Callable[[], tuple[int, int]]) -> None:
+        self._progress = progress
+        self._said_at = time.monotonic()
+
+    def __call__(self) -> None:
+        if (now := time.monotonic()) - self._said_at >= self.between:
+            self._said_at = now
+            self.show(*self._progress())
+
+    def show(self, known: int, left: int) -> None:
+        print(f"following dependencies: {_known(known, left)}", file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Nothing is left to show."""
+
+
+class _FollowingBar(FollowingLines):
+    between = _FOLLOWING_REFRESH
+
+    def __init__(self, progress: Callable[[], tuple[int, int]]) -> None:
+        super().__init__(progress)
+        self._bar: Progress | None = None
+
+    def show(self, known: int, left: int) -> None:
+        if self._bar is None:
+            columns = TextColumn("dependencies"), BarColumn(), TextColumn("{task.fields[said]}")
+            self._bar = Progress(*columns, console=Console(stderr=True))
+            self._task = self._bar.add_task("follow", total=known, said="")
+            self._bar.start()
+        self._bar.update(self._task, total=known, completed=known - left, said=_known(known, left))
+
+    def end(self) -> None:
+        if self._bar is not None:
+            self.show(*self._progress())
+            self._bar.stop()
+
+
+def _known(known: int, left: int) -> str:
+    return f"{count(known, 'project')} known, {left:,} left"
 
 
 def _done(total: Tally) -> str:

@@ -78,9 +78,12 @@ def run(arguments: argparse.Namespace) -> int:
             what = f"{count(waiting.files, 'file')} of {count(waiting.projects, 'project')}"
             say(f"in cooldown     {what}, the next is due at {moment(waiting.next_due_at)}")
         if followed is not None:
-            unmet_too = f"; {len(followed.unmet):,} requirements not met, see `pypi-mirror plan`"
-            said = f"{count(followed.required, 'project')} required by {followed.named:,} of [allowlist]"
-            say(f"dependencies    {said}{unmet_too if followed.unmet else ''}")
+            said = [f"{count(followed.required, 'project')} required by {followed.named:,} of [allowlist]"]
+            if followed.unmet:
+                said += [f"{count(len(followed.unmet), 'requirement')} not met, see `pypi-mirror plan`"]
+            if not followed.complete:
+                said += ["not all followed yet, the next sync does"]
+            say(f"dependencies    {'; '.join(said)}")
     return 1 if problems else 0
 
 

@@ -41,6 +41,7 @@ from pypi_mirror.publishing.site import tidy_layout
 from pypi_mirror.runs.approve_removals import approve_removals
 from pypi_mirror.runs.download_projects import download_projects
 from pypi_mirror.runs.fetch_changelog import Fetched, fetch_changelog
+from pypi_mirror.runs.follow_dependencies import follow_dependencies
 from pypi_mirror.runs.partition_projects import Partition, partition_projects
 from pypi_mirror.runs.read_pages import PagesRead, read_pages, read_range
 from pypi_mirror.runs.rebuild_index import rebuild_index
@@ -223,7 +224,19 @@ def _most_processes(arguments: argparse.Namespace) -> int:
 
 
 def _read(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ...]:
-    """Read upstream's pages as ``read_pages`` does, many of them in ``processes``; returns what failed."""
+    """Read upstream's pages as ``read_pages`` does, many of them in ``processes``, and follow dependencies;
+    returns what failed.
+    """
+    failed = _read_pages(mirror, run_id, processes)
+    if not mirror.policy.follows:
+        return failed
+    from pypi_mirror.cli.progress import show_following
+
+    with show_following(mirror.ledger.dependencies.progress) as show:
+        return (*failed, *follow_dependencies(mirror, run_id, again=False, on_followed=lambda _: show()))
+
+
+def _read_pages(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ...]:
     pages = list_projects(mirror, run_id)
     if pages < _WORTH_SHOWING:
         return read_pages(mirror, run_id).failed

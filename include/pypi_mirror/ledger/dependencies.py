@@ -8,12 +8,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from msgspec import Struct, field
 from packaging.utils import NormalizedName
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, select, update
 
 from pypi_mirror.chunks import chunks
 from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.ledger.lease import hold
-from pypi_mirror.ledger.reading import fetch, project_names
+from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, projects, requirements, requires
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
@@ -104,14 +104,17 @@ class Dependencies:
             if without:
                 connection.execute(_SET_DEMANDS, without)
 
+    def named(self) -> dict[NormalizedName, bytes]:
+        """The projects that the allowlist names, as was noted, and the digests of its rules for each."""
+        statement = select(demands.c.project, demands.c.rules).where(demands.c.named)
+        return dict(map(tuple, fetch(self._engine, statement)))
+
     def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
         """The allowlist names these projects and no others, by ``rules`` of these digests.
 
         What those that it names no more have required is found to be undemanded when all is followed anew.
         """
-        before = dict(
-            map(tuple, fetch(self._engine, select(demands.c.project, demands.c.rules).where(demands.c.named)))
-        )
+        before = self.named()
         if before == rules:
             return
         new = [name for name in rules if before.get(name) != rules[name]]
@@ -131,22 +134,13 @@ class Dependencies:
         """The projects whose page, files, or what is demanded of them, has changed since they were followed,
         as far as that can say more.
         """
-        statement = (
-            select(demands.c.project)
-            .join(catalogue, catalogue.c.name == demands.c.project, isouter=True)
-            .join(projects, projects.c.name == demands.c.project, isouter=True)
-            .where(
-                demands.c.reached,
-                or_(
-                    demands.c.followed.is_(None),
-                    demands.c.followed != demands.c.grown,
-                    demands.c.made_entry != catalogue.c.digest,
-                    demands.c.unknown_at <= projects.c.synced_at,
-                ),
-            )
-            .order_by(demands.c.project)
-        )
-        return project_names(self._engine, statement)
+        return project_names(self._engine, _TO_FOLLOW.order_by(demands.c.project))
+
+    def progress(self) -> tuple[int, int]:
+        """How many projects are known to be named or required, and how many of them are left to follow."""
+        known = scalar(self._engine, select(func.count()).where(demands.c.reached))
+        left = scalar(self._engine, select(func.count()).select_from(_TO_FOLLOW.subquery()))
+        return known or 0, left or 0
 
     def look_up(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, ToFollow]:
         """What is known of each of a few hundred projects."""
@@ -278,6 +272,20 @@ _NAME: Final = (
     update(demands)
     .where(demands.c.project == bindparam("project_"))
     .values(named=True, reached=True, followed=None, rules=bindparam("rules_"))
+)
+_TO_FOLLOW: Final = (
+    select(demands.c.project)
+    .join(catalogue, catalogue.c.name == demands.c.project, isouter=True)
+    .join(projects, projects.c.name == demands.c.project, isouter=True)
+    .where(
+        demands.c.reached,
+        or_(
+            demands.c.followed.is_(None),
+            demands.c.followed != demands.c.grown,
+            demands.c.made_entry != catalogue.c.digest,
+            demands.c.unknown_at <= projects.c.synced_at,
+        ),
+    )
 )
 _NONE: Final = b"[]"
 _NEW_ROW: Final[Mapping[str, Any]] = {

@@ -7,7 +7,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.ledger.dependency_graph import RequiredBy
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of
+from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
+from pypi_mirror.planning.following import is_all_followed
 from pypi_mirror.policy.required import Edge
 
 
@@ -43,18 +44,24 @@ class Unmet(Struct, frozen=True, kw_only=True):
 
 
 class Dependencies(Struct, frozen=True, kw_only=True):
-    """How many projects the allowlist ``named``, how many these have ``required``, and what is ``unmet``."""
+    """How many projects the allowlist ``named``, how many these have ``required``, and what is ``unmet``;
+    ``complete`` says whether all was followed by the rules in force.
+    """
 
     named: int
     required: int
+    complete: bool
     unmet: tuple[Unmet, ...]
 
 
 class DependencyCounts(Struct, frozen=True, kw_only=True):
-    """How many projects the allowlist names and these require, and how many requirements are unmet."""
+    """How many projects the allowlist names and these require, and how many requirements are unmet, with
+    ``complete`` as above.
+    """
 
     named: int
     required: int
+    complete: bool
     unmet: int
 
 
@@ -63,7 +70,9 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
     if not _follows(mirror):
         return None
     named, required = mirror.ledger.dependency_graph.count()
-    return Dependencies(named=named, required=required, unmet=_unmet(mirror))
+    return Dependencies(
+        named=named, required=required, complete=is_all_followed(mirror), unmet=_unmet(mirror)
+    )
 
 
 def count_dependencies(mirror: Mirror) -> DependencyCounts | None:
@@ -71,7 +80,7 @@ def count_dependencies(mirror: Mirror) -> DependencyCounts | None:
     found = dependencies(mirror)
     if found is None:
         return None
-    return DependencyCounts(named=found.named, required=found.required, unmet=len(found.unmet))
+    return shown(DependencyCounts, found, unmet=len(found.unmet))
 
 
 def unmet_page(mirror: Mirror, after: str | None = None, limit: int = 50) -> Page[Unmet]:

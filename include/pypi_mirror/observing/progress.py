@@ -27,12 +27,14 @@ _NOTHING: Final = Reading(pages=0, read=0, failed=0)
 class Phase(StrEnum):
     """What a run is at. An audit has no other phase than its own.
 
-    ``READING``: upstream is asked what changed, then for the pages. ``DECIDING``: the plan is made of them.
+    ``READING``: upstream is asked what changed, then for the pages. ``FOLLOWING``: what these require is
+    followed, which finds more. ``DECIDING``: the plan is made of them.
     ``AWAITING_APPROVAL``: a person has to answer. ``FETCHING``: batches download. ``PUBLISHING``: all of them
     are done, and the root index is written.
     """
 
     READING = "reading"
+    FOLLOWING = "following"
     DECIDING = "deciding"
     AWAITING_APPROVAL = "awaiting-approval"
     FETCHING = "fetching"
@@ -60,6 +62,7 @@ class RunProgress(Struct, frozen=True, kw_only=True):
     Before there is a plan, upstream's pages are read: ``pages`` is how many it needs, ``pages_read`` how many
     of them were read, ``failed`` counts projects whose page could not be, and ``seconds_left`` is for the
     rest of the pages. ``pages`` is 0 where nothing is to read, and once all are read.
+    Then dependencies are followed: of ``known`` projects, which grow meanwhile, ``to_follow`` are left.
     While the run awaits approval, ``awaiting_approval`` says what its plan would remove; nothing is done
     meanwhile.
     """
@@ -81,6 +84,8 @@ class RunProgress(Struct, frozen=True, kw_only=True):
     batch_list: tuple[BatchProgress, ...]
     pages: int = 0
     pages_read: int = 0
+    known: int = 0
+    to_follow: int = 0
     awaiting_approval: str | None = None
     phase: Phase = Phase.READING
     planned_files: int = 0
@@ -125,6 +130,7 @@ def progress(mirror: Mirror) -> RunProgress | None:
     def add_up() -> tuple[PlanTotals, PlanTotals]:
         return mirror.ledger.plan.totals(run.id), mirror.ledger.plan.totals(run.id, PlanState.PENDING)
 
+    known, to_follow = _following(mirror, run)
     totals, pending = remembered(mirror.ledger.engine.url, "planned", add_up, run.id)
     awaiting = _awaiting(mirror, run)
     batched = sum(each.projects for each in counts)
@@ -153,14 +159,24 @@ def progress(mirror: Mirror) -> RunProgress | None:
         pages=reading.pages,
         pages_read=reading.read,
         awaiting_approval=awaiting,
-        phase=_phase(mirror, run, counts, pages, awaits=awaiting is not None),
+        known=known,
+        to_follow=to_follow,
+        phase=_phase(mirror, run, counts, pages, awaits=awaiting is not None, follows=to_follow > 0),
         planned_files=totals.files,
         planned_bytes=totals.bytes,
         unsized_files=totals.unsized_files,
     )
 
 
-def _phase(mirror: Mirror, run: Run, counts: Sequence[BatchCounts], pages: Reading, *, awaits: bool) -> Phase:
+def _phase(
+    mirror: Mirror,
+    run: Run,
+    counts: Sequence[BatchCounts],
+    pages: Reading,
+    *,
+    awaits: bool,
+    follows: bool,
+) -> Phase:
     if run.request.kind is RunKind.AUDIT:
         return Phase.AUDITING
     if awaits:
@@ -168,7 +184,7 @@ def _phase(mirror: Mirror, run: Run, counts: Sequence[BatchCounts], pages: Readi
     if not counts or pages.read + pages.failed < pages.pages:
         return Phase.READING
     if not any(each.done for each in counts) and not _is_weighed(mirror, run):
-        return Phase.DECIDING
+        return Phase.FOLLOWING if follows else Phase.DECIDING
     is_done = all(each.done + each.failed == each.projects for each in counts)
     return Phase.PUBLISHING if is_done else Phase.FETCHING
 
@@ -191,6 +207,13 @@ def _reading(mirror: Mirror, run: Run) -> Reading:
         return mirror.ledger.plan.reading(run.id, since=run.started_at - 1, now=int(mirror.clock()))
 
     return remembered(mirror.ledger.engine.url, "reading", count, run.id)
+
+
+def _following(mirror: Mirror, run: Run) -> tuple[int, int]:
+    """How many projects are known to be named or required, and how many of them are left to follow."""
+    if run.request.kind is not RunKind.SYNC or not mirror.resolved.policy.follows:
+        return 0, 0
+    return remembered(mirror.ledger.engine.url, "following", mirror.ledger.dependencies.progress, run.id)
 
 
 def _seconds_to_read(reading: Reading, seconds: int) -> int | None:

@@ -24,41 +24,49 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.planning.bounds import choose_projects
 from pypi_mirror.planning.decide_plan import look_up
+from pypi_mirror.planning.following import named_rules
 from pypi_mirror.planning.plan import asked_for, removal
-from pypi_mirror.settings.fingerprint import closure_fingerprint, rules_digest
+from pypi_mirror.settings.fingerprint import closure_fingerprint
+from pypi_mirror.wording import count
 
 log = logging.getLogger(__name__)
 
 # Seconds after which everything is followed anew, to find what nothing requires any more.
 _ANEW: Final = 86_400
+# So many projects that have changed require little that is new.
+_MANY: Final = 20
 
 
 def follow_dependencies(
     mirror: Mirror,
     run_id: int,
     *,
+    again: bool = True,
     should_stop: Callable[[], str | None] = lambda: None,
     on_followed: Callable[[int], None] = lambda _: None,
 ) -> tuple[Failed, ...]:
-    """Find all that the allowlist requires, and plan what changes by it; return what could not be read.
+    """Find all that the allowlist requires, and plan what changes by it; return what could not be read. What
+    failed earlier in this run is tried ``again`` or not.
 
     Projects are followed in waves: what is demanded of a project decides which of its releases are kept, and
     these demand others. Nothing is followed twice, by whatever run, before its page or the demands for it
     change. Raises RunStopped, UpstreamDown and LeaseLost as ``read_pages`` does.
     """
     run = mirror.ledger.runs.get(run_id)
-    if not mirror.policy.follows or run.request.kind is not RunKind.SYNC or mirror.scratch is not None:
+    if not _follows(mirror, run):
         return ()
     keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
     keep_lease()
     closure = _begun(mirror, run)
     failed: dict[NormalizedName, Failed] = {}
-    while names := [name for name in mirror.ledger.dependencies.to_follow() if name not in failed]:
-        log.info("following the dependencies of %d projects", len(names))
+    lost = set() if again else _failed_since(mirror, run)
+    while names := [name for name in mirror.ledger.dependencies.to_follow() if name not in lost]:
+        log.info("following the dependencies of %s", count(len(names), "project"))
         for each in asyncio.run(_follow(mirror, run, names, keep_lease, should_stop, on_followed)):
             failed[each.planned.project] = each
+        lost |= failed.keys()
         mirror.reload_demands()
-    if not closure.complete and not failed:
+    if not closure.complete and not lost:
         guard = mirror.settings.guard
         mirror.ledger.dependencies.finish(
             run.id, now=int(mirror.clock()), keep=round(guard.undemanded_days * 86_400)
@@ -67,6 +75,29 @@ def follow_dependencies(
         mirror.reload_demands()
     _plan(mirror, run)
     return tuple(failed.values())
+
+
+def begin_following(mirror: Mirror, run_id: int) -> bool:
+    """Begin as ``follow_dependencies`` does, and return whether the rest may take long: something is followed
+    for the first time or anew, or many projects have changed.
+    """
+    run = mirror.ledger.runs.get(run_id)
+    if not _follows(mirror, run):
+        return False
+    is_anew = not _begun(mirror, run).complete
+    left = mirror.ledger.dependencies.to_follow()
+    if is_anew or len(left) > _MANY:
+        return True
+    return any(each.made_entry is None for each in mirror.ledger.dependencies.look_up(left).values())
+
+
+def _follows(mirror: Mirror, run: Run) -> bool:
+    return mirror.policy.follows and run.request.kind is RunKind.SYNC and mirror.scratch is None
+
+
+def _failed_since(mirror: Mirror, run: Run) -> set[NormalizedName]:
+    """What could not be read since the run began."""
+    return {each.project for each in mirror.ledger.backlog.failed() if each.last_failed_at >= run.started_at}
 
 
 def _begun(mirror: Mirror, run: Run) -> Closure:
@@ -84,21 +115,8 @@ def _begun(mirror: Mirror, run: Run) -> Closure:
         mirror.ledger.dependencies.begin(run.id)
         before = Closure(fingerprint=fingerprint, began=now)
         mirror.ledger.facts.put(Facts.closure.to(before))
-    mirror.ledger.dependencies.name(run.id, _named(mirror))
+    mirror.ledger.dependencies.name(run.id, named_rules(mirror))
     return before
-
-
-def _named(mirror: Mirror) -> dict[NormalizedName, bytes]:
-    """The projects that the allowlist names, or that match its patterns and are known, and what names its
-    rules for each.
-    """
-    roots = mirror.policy.allowed.roots
-    names = {name for name in roots.projects if mirror.policy.rejection_reason(name) is None}
-    if roots.has_patterns:
-        for known in mirror.ledger.projects.all():
-            if known.present and roots.of(known.project):
-                names.add(known.project)
-    return {name: rules_digest(roots.of(name)) for name in names}
 
 
 async def _follow(

@@ -58,8 +58,8 @@ def partition_projects(
 
     The projects are those that ``list_projects`` has found, which this does too unless they are ``listed`` by
     the rules in force.
-    Pages that are not read yet are read, unless ``read`` is off: then the plan says nothing of their
-    projects.
+    Pages that are not read yet are read, and dependencies followed, unless ``read`` is off: then the plan
+    says nothing of their projects.
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
     ``at_least`` as many batches of ``smallest`` projects or more.
 
@@ -75,7 +75,7 @@ def partition_projects(
         run = mirror.ledger.runs.get(run_id)
     if read:
         read_pages(mirror, run_id, again=not listed)
-        follow_dependencies(mirror, run_id)
+        follow_dependencies(mirror, run_id, again=not listed)
     limit = mirror.failure_limit(run_id)
     limit.recorded(decide_plan(mirror, run))
     if (reason := limit()) is not None:

@@ -27,11 +27,12 @@ class LeftToDo(Struct, frozen=True, kw_only=True):
 
 class FollowedDependencies(Struct, frozen=True, kw_only=True):
     """How many projects [allowlist] names, how many others these require, and how many requirements nothing
-    here meets.
+    here meets; ``complete`` says whether all was followed by the rules in force.
     """
 
     named: int
     required: int
+    complete: bool
     unmet: int
 
 

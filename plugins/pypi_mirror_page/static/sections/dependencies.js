@@ -36,6 +36,7 @@ const known = (found) => {
   if (found === null) return el("p", { class: "note", "data-tone": "warn" }, "Dependencies are not followed any more: [dependencies] follow is not yes.");
   const { counts, branches } = found;
   return [
+    !counts.complete && el("p", { class: "note", "data-tone": "info" }, "Not all dependencies have been followed yet, so more projects may come: the next sync follows them."),
     facts([
       ["Named by [allowlist]", count(counts.named, "project")],
       ["Required by these", count(counts.required, "other project")],

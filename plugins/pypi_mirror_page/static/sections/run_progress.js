@@ -51,11 +51,13 @@ export const runProgress = (context, place) => {
   };
 };
 
-const PHASES = [["reading", "Reading"], ["deciding", "Deciding"], ["awaiting-approval", "Approval"], ["fetching", "Fetching"], ["publishing", "Publishing"]];
+const PHASES = [["reading", "Reading"], ["following", "Following dependencies"], ["deciding", "Deciding"], ["awaiting-approval", "Approval"], ["fetching", "Fetching"], ["publishing", "Publishing"]];
 
 const reads = (run) => run.phase === "reading" && run.pages > 0;
 
-const share = (run) => reads(run) ? (run.pages_read + run.failed) / run.pages
+const follows = (run) => run.phase === "following";
+
+const share = (run) => follows(run) ? (run.known - run.to_follow) / run.known : reads(run) ? (run.pages_read + run.failed) / run.pages
   : run.planned === 0 ? 0 : (run.done + run.failed) / run.planned;
 
 const left = (run) => run.seconds_left === null ? "time left unknown until the first project is done" : `${duration(run.seconds_left)} left`;
@@ -63,6 +65,7 @@ const left = (run) => run.seconds_left === null ? "time left unknown until the f
 /** What the run is at, in a few words. */
 const stage = (run) => ({
   reading: run.pages > 0 ? `Reading pages: ${percent(share(run))}, ${left(run)}` : "Finding out what has changed upstream",
+  following: `Following dependencies: ${count(run.known, "project")} known, ${number(run.to_follow)} left`,
   deciding: "Deciding what to download and what to remove",
   "awaiting-approval": `The plan would remove ${run.awaiting_approval}`,
   fetching: `${percent(share(run))} done, ${left(run)}`,
@@ -84,9 +87,9 @@ const render = (place, run) =>
       sentence(run) !== "" && el("p", { class: "muted" }, sentence(run))),
     run.phase === "fetching" && run.batch_list.length > 0 && batches(run, place.querySelector("details")?.open)]);
 
-/** Few runs need an approval. */
+/** Few runs need an approval, or follow dependencies. */
 const phases = (run) => {
-  const shown = PHASES.filter(([phase]) => phase !== "awaiting-approval" || phase === run.phase);
+  const shown = PHASES.filter(([phase]) => !["awaiting-approval", "following"].includes(phase) || phase === run.phase || (phase === "following" && run.known > 0));
   const at = shown.findIndex(([phase]) => phase === run.phase);
   return el("ol", { class: "phases" }, shown.map(([, words], index) =>
     el("li", { class: index < at ? "past" : null, "aria-current": index === at ? "step" : null }, words)));
@@ -112,6 +115,7 @@ const sentence = (run) => {
     const unreadable = run.failed > 0 ? `, ${number(run.failed)} could not be read` : "";
     return `${number(run.pages_read)} of ${count(run.pages, "page")} read${unreadable}`;
   }
+  if (follows(run)) return "What is required can require more; nothing is downloaded yet.";
   if (run.phase === "deciding") return `The filters are applied to ${count(run.planned, "project")}; nothing is downloaded yet.`;
   const failed = run.failed > 0 ? `, ${number(run.failed)} of them failed` : "";
   const rate = run.bytes_a_second === null ? "" : `, ${speed(run.bytes_a_second)}`;
