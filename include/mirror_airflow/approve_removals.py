@@ -68,7 +68,7 @@ class ApproveRemovals(ApprovalOperator):
             except ApprovalRequired as held:
                 plan = held.plan
             removals = removals_of(mirror, self.run)
-            self.subject = f"Remove {removals.described()}?"
+            self.subject = f"{removals.would().capitalize()}?"
             self.body = _body(mirror, removals)
             mirror.ledger.lease.release(mirror.ledger.runs.get(self.run).request.label)
         # After Airflow has the question, so that the link leads to it.
@@ -130,7 +130,7 @@ def _body(mirror: "Mirror", removals: "Removals") -> str:
         "approved. Another sync makes it void, and asks again."
     )
     limits = [f"- {limit}" for limit in removals.exceeded]
-    lines = [f"The plan `{removals.plan}` would remove {removals.described()} from the pages:", *limits, ""]
+    lines = [f"The plan `{removals.plan}` would {removals.would()}:", *limits, ""]
     lines += [note, "", "```"]
     for planned in islice(mirror.ledger.plan.losing(removals.run_id), MOST_LISTED):
         reason = " ".join(planned.reason.split()).replace("`", "'")

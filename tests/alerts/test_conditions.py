@@ -74,7 +74,7 @@ EVERY: tuple[tuple[Condition, tuple[str, ...]], ...] = (
         ("a run has taken longer than 1.5 hours: scheduled__1", "started at 2023-11-14 22:13 UTC"),
     ),
     (
-        approval_needed(label="scheduled__1", plan="abc", removes="6 projects, 9 files (2 kB)",
+        approval_needed(label="scheduled__1", plan="abc", would="remove 6 projects, 9 files (2 kB)",
                         exceeded=("6 projects, 5 are allowed",)),
         ("a plan is awaiting approval to remove 6 projects, 9 files (2 kB)",
          "limit: 6 projects, 5 are allowed"),

@@ -24,7 +24,9 @@ HOUR, DAY = 3600, 86_400
 DISK = ObservedDisk(path="/srv/pypi", free=500, reserve=100)
 GOOD = EndedRun(label="good", failed=False, finished_at=NOW - 2 * HOUR, reason="no reason was recorded")
 BAD = EndedRun(label="bad", failed=True, finished_at=NOW - HOUR, reason="1 of 4 projects failed")
-WAITING = approval_needed(label="held", plan="abc", removes="6 projects", exceeded=("6 projects, 5 allowed",))
+WAITING = approval_needed(
+    label="held", plan="abc", would="remove 6 projects", exceeded=("6 projects, 5 allowed",)
+)
 
 
 def observed(**changes: Any) -> Observation:

@@ -57,6 +57,7 @@ OVERVIEW = Overview(
         ),
         grace_days=7,
         approval_hours=24,
+        would="remove 501 projects, 502 files (503 bytes)",
     ),
     disk=Disk(path="/srv", total=10**14, free=10**12, reserve=10**12 // 2),
     running="scheduled",

@@ -70,7 +70,7 @@ STATES: tuple[tuple[dict[str, Any], str, str, tuple[str, ...]], ...] = (
     (
         ASKING,
         "warn",
-        "Awaiting approval to remove 502 files (503 bytes) of 501 projects",
+        "Awaiting approval to remove 501 projects, 502 files (503 bytes)",
         ("awaiting-approval",),
     ),
     ({**ASKING, "lag_seconds": 3 * DAY}, "bad", "Awaiting approval", ("awaiting-approval", "stale")),

@@ -355,7 +355,7 @@ def test_a_run_that_is_awaiting_approval_says_so_and_not_that_it_is_under_way(sy
         partition = partition_projects(mirror, run_id)
         seen = progress(mirror)
         assert seen is not None
-        assert seen.awaiting_approval == partition.weighed.described()
+        assert seen.awaiting_approval == partition.weighed.would()
         assert seen.phase == "awaiting-approval"
         approve_removals(mirror, run_id, approved=partition.weighed.plan, by="Ada")
         seen = progress(mirror)

@@ -245,7 +245,7 @@ def test_while_it_is_at_work_no_run_starts(tmp_path: Path) -> None:
     bandersnatch_tree.require_stopped(tmp_path)
     (tmp_path / "todo").write_text("7\nalpha 5")
 
-    with pytest.raises(MirrorError, match="wrote todo 0 s ago"):
+    with pytest.raises(MirrorError, match="wrote todo 0 seconds ago"):
         bandersnatch_tree.require_stopped(tmp_path)
 
     os.utime(tmp_path / "todo", (time.time() - 3600, time.time() - 3600))

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
 from packaging.utils import NormalizedName
 
+from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.observing.explain import explain
+from pypi_mirror.observing.overview import overview
+from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.policy import Policy
@@ -279,3 +283,39 @@ def test_constraints_cut_what_is_required(bench: MakeBench, tmp_path: Path) -> N
     (tmp_path / "constraints.txt").write_text("lib<2\n")
     made.sync()
     assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "1.1"], "new": ["1.0"], "old": ["1.0"]}
+
+
+def test_more_than_is_allowed_awaits_approval(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("web", "1.0", "one", "two", "lib"),
+        *(wheel(name) for name in ("lib", "one", "two")),
+        policy=following("app", approve_beyond_projects=1),
+    )
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "lib"]
+    made.change(policy=following("app", "web", approve_beyond_projects=1))
+    with pytest.raises(
+        ApprovalRequired, match=r"would add 2 required projects .*approve-beyond-projects"
+    ) as first:
+        made.sync()
+    assert sorted(mirrored(made)) == ["app", "lib"]
+    with made.open() as mirror:
+        found = awaiting_approval(overview(mirror))
+    assert found is not None
+    assert "add 2 required projects" in found.headline
+    assert "Removed files" not in found.advice
+    with pytest.raises(ApprovalRequired) as again:
+        made.sync()
+    assert again.value.plan == first.value.plan
+    made.sync(approved=first.value.plan)
+    assert sorted(mirrored(made)) == ["app", "lib", "one", "two", "web"]
+    made.server.apply(wheel("one", "1.1"))
+    assert made.sync().state is RunState.SUCCESS
+
+
+def test_gigabytes_of_required_files_await_approval(bench: MakeBench) -> None:
+    large = Upload(distribution=Wheel(name="lib", version="1.0", size=2_000_000))
+    made = bench(wheel("app", "1.0", "lib"), large, policy=following("app", approve_beyond_gigabytes=0.001))
+    with pytest.raises(ApprovalRequired, match=r"2.00 MB of required files, 1.00 MB allowed"):
+        made.sync()

@@ -68,7 +68,7 @@ class ApprovalNotifier(BaseNotifier):
         needed = approval_needed(
             label=run_id,
             plan=self.removals.plan,
-            removes=self.removals.described(),
+            would=self.removals.would(),
             exceeded=self.removals.exceeded,
         )
         message = Message(

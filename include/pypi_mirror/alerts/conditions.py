@@ -94,15 +94,15 @@ def run_overdue(*, label: str, started_at: int, hours: float) -> Condition:
     )
 
 
-def approval_needed(*, label: str, plan: str, removes: str, exceeded: Sequence[str]) -> Condition:
-    """The plan of a run would remove so much, and is awaiting approval."""
+def approval_needed(*, label: str, plan: str, would: str, exceeded: Sequence[str]) -> Condition:
+    """The plan of a run ``would`` do so much (``remove 3 projects …``), and is awaiting approval."""
     return Condition(
         key="approval-needed",
-        title=f"a plan is awaiting approval to remove {removes}",
+        title=f"a plan is awaiting approval to {would}",
         details=tuple(f"limit: {limit}" for limit in exceeded),
         advice="Answer it in Airflow under Required Actions of the run (task approve_removals). If that run "
         "has ended, the next one asks again. Until then nothing is removed and nothing is synced. The "
-        "limits are in [removal].",
+        "limits are in [removal] and [dependencies].",
         # A plan that was rejected needs another answer in a later run.
         about=(f"{plan} of {label}",),
         label=label,

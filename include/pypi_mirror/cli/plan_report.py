@@ -212,9 +212,9 @@ def _print_not_downloaded(mirror: Mirror, projects: Sequence[PlannedProject]) ->
 
 
 def _print_removals(removals: Removals) -> None:
-    if not removals.touched:
+    if not removals.plan:
         return
-    print(f"Plan {removals.plan} removes {removals.described()}.")
+    print(f"Plan {removals.plan} would {removals.would()}.")
     if removals.exceeded:
         print(f"It needs approval: {'; '.join(removals.exceeded)}.")
         say(f"`pypi-mirror sync --approve {removals.plan}` runs it.")

@@ -158,9 +158,8 @@ def _print(
         print(f"disk            {size(status.disk_free)} free{until}")
     if (waiting := status.waiting) is not None:
         print(
-            f"approval        plan {waiting.plan}, awaiting approval, would remove "
-            f"{count(waiting.projects, 'project')}, {count(waiting.files, 'file')} "
-            f"({size(waiting.bytes)}): {'; '.join(waiting.exceeded)}"
+            f"approval        plan {waiting.plan}, awaiting approval, would {waiting.would}: "
+            f"{'; '.join(waiting.exceeded)}"
         )
         approve = f"`pypi-mirror sync --approve {waiting.plan}` runs it"
         say(f"                `pypi-mirror plan` lists it, {approve}")

@@ -63,9 +63,9 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Removals(Struct, frozen=True, kw_only=True):
-    """What the plan of a run removes.
+    """What the plan of a run removes, and, where that needs approval too, what it adds for others.
 
-    ``plan`` is its id, empty when it removes nothing. ``touched`` counts the projects that lose their page or
+    ``plan`` is its id, empty where there is neither. ``touched`` counts the projects that lose their page or
     files. ``exceeded`` says in words which limits it is over; without any, it needs no approval. ``approved``
     says that it had it: from ``approved_by``, at ``approved_at``.
     """
@@ -81,9 +81,19 @@ class Removals(Struct, frozen=True, kw_only=True):
     approved: bool = False
     approved_by: str = ""
     approved_at: int | None = None
+    added_projects: int = 0
+    added_bytes: int = 0
+
+    def would(self) -> str:
+        """``remove 12 projects, 340 files (1.2 GB) and add 40 required projects (2 GB)``."""
+        removes = f"remove {self.described()}" if self.touched else ""
+        new = self.added_projects
+        required = "1 required project" if new == 1 else f"{new:,} required projects"
+        adds = f"add {required} ({size(self.added_bytes)})" if self.added_projects else ""
+        return " and ".join(filter(None, (removes, adds)))
 
     def described(self) -> str:
-        """``12 projects, 340 files (1.2 GB)``."""
+        """What it removes: ``12 projects, 340 files (1.2 GB)``."""
         return f"{count(self.projects, 'project')}, {count(self.files, 'file')} ({size(self.bytes)})"
 
 

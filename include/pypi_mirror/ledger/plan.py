@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     false,
     func,
     or_,
@@ -35,8 +36,8 @@ from pypi_mirror.ledger.cutting import (
     cut_whole,
 )
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
-from pypi_mirror.ledger.reading import stream
-from pypi_mirror.ledger.tables import backlog, catalogue, plan, projects, to_do
+from pypi_mirror.ledger.reading import count_of, stream, total
+from pypi_mirror.ledger.tables import backlog, catalogue, demands, plan, projects, to_do
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
@@ -366,6 +367,28 @@ class Plan:
             )
         for row in stream(self._engine, statement):
             yield _planned(row)
+
+    def added_for_others(self, run_id: int, *, besides_approved: bool = False) -> tuple[int, int]:
+        """How many projects come into the mirror only since others require them, and the bytes of all new
+        files that are only required, as far as they are stated.
+
+        With ``besides_approved`` without those that an earlier run has left after a person's approval.
+        """
+        is_new = ~exists().where(
+            projects.c.name == plan.c.project, projects.c.status.not_in((REMOVING, REMOVED))
+        )
+        statement = (
+            select(count_of(is_new), total(plan.c.new_bytes))
+            .join(demands, demands.c.project == plan.c.project)
+            .where(plan.c.run_id == run_id, plan.c.action == Action.SYNC.value, ~demands.c.named)
+        )
+        if besides_approved:
+            statement = statement.where(
+                ~exists().where(to_do.c.project == plan.c.project, to_do.c.approved_in.is_not(None))
+            )
+        with self._engine.connect().execution_options(reading=True) as connection:
+            new, bytes_ = connection.execute(statement).one()
+        return new, bytes_
 
     def note_decided(self, run_id: int, decided: Iterable[PlannedProject]) -> None:
         """Set what each of ``decided`` takes and loses."""

@@ -67,7 +67,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     ``run`` is the label of its run, which began at ``started_at``. ``projects`` lose their page, ``touched``
     their page or some of their files; ``examples`` are the first of them. Removed files stay on the disk for
     ``grace_days``, None where they are never deleted. Without an answer the run fails after
-    ``approval_hours``.
+    ``approval_hours``. ``would`` says all that it does, in words; it may only add, beyond the limits of
+    [dependencies].
     """
 
     plan: str
@@ -82,6 +83,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     examples: tuple[PlannedRemoval, ...]
     grace_days: float | None
     approval_hours: float
+    would: str
 
 
 class Tombstones(Struct, frozen=True, kw_only=True):
@@ -218,6 +220,7 @@ def _waiting(mirror: Mirror) -> Waiting | None:
         examples=removals_waiting(mirror, limit=_EXAMPLES).items,
         grace_days=mirror.settings.grace_days if mirror.settings.delete_packages else None,
         approval_hours=mirror.settings.guard.approval_hours,
+        would=removals.would(),
     )
 
 

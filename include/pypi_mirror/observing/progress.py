@@ -224,7 +224,7 @@ def _seconds_to_read(reading: Reading, seconds: int) -> int | None:
 
 def _awaiting(mirror: Mirror, run: Run) -> str | None:
     removals = waiting_for_approval(mirror)
-    return None if removals is None or removals.run_id != run.id else removals.described()
+    return None if removals is None or removals.run_id != run.id else removals.would()
 
 
 class _Point(Struct, frozen=True, kw_only=True):

@@ -125,27 +125,28 @@ def _has_failed(seen: Overview) -> bool:
 
 
 def awaiting_approval(seen: Overview) -> Finding | None:
-    """What a plan would remove that nobody has approved yet; None without one."""
+    """What a plan would remove, or add, that nobody has approved yet; None without one."""
     waiting = seen.waiting
     if waiting is None:
         return None
-    what = f"{count(waiting.files, 'file')} ({size(waiting.bytes)}) of {count(waiting.touched, 'project')}"
-    if waiting.grace_days is None:
+    if not waiting.touched:
+        kept = ""
+    elif waiting.grace_days is None:
         kept = "Removed files stay on the disk: [mirror] delete-packages is off."
     else:
         kept = f"Removed files stay on the disk for {waiting.grace_days:g} days."
     if seen.running == waiting.run:
         then = (
             "Nothing happens until somebody answers. "
-            f"After {waiting.approval_hours:g} hours the run fails and removes nothing."
+            f"After {waiting.approval_hours:g} hours the run fails and nothing changes."
         )
     else:
-        then = "Its run has ended and nothing was removed; the next run asks again."
+        then = "Its run has ended and nothing was changed; the next run asks again."
     return Finding(
         state="awaiting-approval",
         tone=Tone.WARN,
-        headline=f"Awaiting approval to remove {what}",
-        advice=f"{then} {kept}",
+        headline=f"Awaiting approval to {waiting.would}",
+        advice=f"{then} {kept}".strip(),
         see="removals",
     )
 

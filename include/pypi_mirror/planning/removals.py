@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from pypi_mirror.errors import ApprovalRequired, LedgerError, MirrorBusy
@@ -21,7 +22,8 @@ from pypi_mirror.ledger.runs import Run
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import PlannedProject, RunKind, RunState
 from pypi_mirror.planning.guard import WEEK, weigh_announced
-from pypi_mirror.wording import moment_of
+from pypi_mirror.policy.filters.dependencies_follow import APPROVE_BEYOND, Dependencies
+from pypi_mirror.wording import moment_of, size
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +57,11 @@ def weigh_removals(
 def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: bool = False) -> Removals:
     kind = mirror.ledger.runs.get(run_id).request.kind
     losing = mirror.ledger.plan.losing(run_id, besides_approved=besides_approved)
-    removals = _added_up(run_id, kind, losing)
+    added = _added(mirror, run_id, besides_approved=besides_approved)
+    removals = _added_up(run_id, kind, losing, added=mirror.selection if added else "")
+    if added:
+        new, bytes_ = added.projects, added.bytes
+        removals = replace(removals, exceeded=added.exceeded, added_projects=new, added_bytes=bytes_)
     if not removals.touched:
         return removals
     held = mirror.ledger.projects.totals()
@@ -67,7 +73,31 @@ def _weighed(mirror: Mirror, run_id: int, *, pages: int = 0, besides_approved: b
         is_another=kind is RunKind.SYNC and mirror.ledger.facts.another_upstream is not None,
         is_adopted=mirror.ledger.facts.stated_serial is None and pages > held.projects,
     )
-    return replace(removals, exceeded=tuple(over))
+    return replace(removals, exceeded=(*over, *removals.exceeded))
+
+
+class _Added(Struct, frozen=True, kw_only=True):
+    """What a plan adds since others require it, and which limits of ``[dependencies]`` that exceeds."""
+
+    projects: int
+    bytes: int
+    exceeded: tuple[str, ...]
+
+
+def _added(mirror: Mirror, run_id: int, *, besides_approved: bool) -> _Added | None:
+    """None where that needs no approval."""
+    rules = mirror.policy.of(Dependencies)
+    most, largest = rules.approve_beyond_projects, rules.approve_beyond_gigabytes
+    if not mirror.policy.follows or (most is None and largest is None):
+        return None
+    projects, bytes_ = mirror.ledger.plan.added_for_others(run_id, besides_approved=besides_approved)
+    over = []
+    if most is not None and projects > most:
+        over.append(f"{projects:,} new required projects, {most:,} allowed ({APPROVE_BEYOND}-projects)")
+    if largest is not None and bytes_ > largest * 1e9:
+        allowed = f"{size(round(largest * 1e9))} allowed ({APPROVE_BEYOND}-gigabytes)"
+        over.append(f"{size(bytes_)} of required files, {allowed}")
+    return _Added(projects=projects, bytes=bytes_, exceeded=tuple(over)) if over else None
 
 
 def removed_lately(mirror: Mirror, run_id: int) -> int:
@@ -95,9 +125,9 @@ def require_approval(mirror: Mirror, run_id: int) -> None:
 
 
 def approval_required(removals: Removals, other: str = "") -> ApprovalRequired:
-    is_limit = any("[removal]" in each for each in removals.exceeded)
+    is_limit = any("[removal]" in each or APPROVE_BEYOND in each for each in removals.exceeded)
     return ApprovalRequired(
-        f"{other}the plan {removals.plan} would remove {removals.described()}: "
+        f"{other}the plan {removals.plan} would {removals.would()}: "
         f"{'; '.join(removals.exceeded)}. Nothing was done. `pypi-mirror plan` lists it; "
         f"if it is right, run `pypi-mirror sync --approve {removals.plan}`"
         f"{', or raise the limit' if is_limit else ''}",
@@ -162,8 +192,9 @@ def require_none_waits(mirror: Mirror) -> None:
         raise waiting
 
 
-def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> Removals:
-    digest = hashlib.sha256()
+def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject], *, added: str) -> Removals:
+    """``added`` names the rules under which the plan adds too much, empty where it does not."""
+    digest = hashlib.sha256(added.encode())
     projects = files = bytes_ = touched = 0
     for planned in losing:
         touched += 1
@@ -175,7 +206,7 @@ def _added_up(run_id: int, kind: RunKind, losing: Iterable[PlannedProject]) -> R
     return Removals(
         run_id=run_id,
         kind=kind,
-        plan=digest.hexdigest()[:12] if touched else "",
+        plan=digest.hexdigest()[:12] if touched or added else "",
         projects=projects,
         files=files,
         bytes=bytes_,

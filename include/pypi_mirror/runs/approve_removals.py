@@ -31,7 +31,7 @@ def approve_removals(
     if removals.plan == approved:
         removals = replace(removals, approved=True, approved_by=by, approved_at=int(mirror.clock()))
         note_removals(mirror, removals)
-        log.info("%s approved the plan %s: %s", by, removals.plan, removals.described())
+        log.info("%s approved the plan %s: %s", by, removals.plan, removals.would())
     if removals.approved:
         note_to_do(mirror, run, approved=True)
         return removals

@@ -34,7 +34,6 @@ from pypi_mirror.model import RunKind, RunState
 from pypi_mirror.observing.history import disk_forecast, take_sample
 from pypi_mirror.observing.overview import Overview, overview
 from pypi_mirror.publishing.site import write_metrics
-from pypi_mirror.wording import count, size
 
 _MOST_REPLACED: Final = 1000
 
@@ -170,8 +169,7 @@ def _waiting(seen: Overview) -> Condition | None:
     plan = seen.waiting
     if plan is None:
         return None
-    removes = f"{count(plan.projects, 'project')}, {count(plan.files, 'file')} ({size(plan.bytes)})"
-    return approval_needed(label=plan.run, plan=plan.plan, removes=removes, exceeded=plan.exceeded)
+    return approval_needed(label=plan.run, plan=plan.plan, would=plan.would, exceeded=plan.exceeded)
 
 
 def _ended(run: Run | None) -> EndedRun | None:

@@ -42,7 +42,9 @@ def closure_fingerprint(settings: Settings) -> str:
     options = {
         option.place: option.texts(value_in(settings, option))
         for option in OPTIONS
-        if option.owner in FILTERS and option.owner is not AllowedPackages
+        if option.owner in FILTERS
+        and option.owner is not AllowedPackages
+        and not option.key.startswith("approve-")
     }
     return _digest([options, [each.inputs(of_files=True) for each in others]])
 

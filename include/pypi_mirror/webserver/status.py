@@ -9,12 +9,15 @@ from pypi_mirror.model import RunState
 
 
 class WaitingPlan(Struct, frozen=True, kw_only=True):
-    """A plan that waits for a person: what it would remove, and which limits that exceeds, in words."""
+    """A plan that waits for a person: what it would remove, and, in words, all that it ``would`` do and which
+    limits that exceeds.
+    """
 
     plan: str
     projects: int
     files: int
     bytes: int
+    would: str
     exceeded: tuple[str, ...]
 
 

@@ -13,7 +13,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, parse_project_pattern
-from pypi_mirror.options.parsers import choice, parse_text
+from pypi_mirror.options.parsers import choice, integer, number, parse_text
 from pypi_mirror.policy.filter import DEPENDENCIES, Filter, Stage
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.releases import contains
@@ -22,6 +22,7 @@ from pypi_mirror.policy.served_markers import ServedMarkers
 from pypi_mirror.release_files import version_in
 
 CONSTRAINTS: Final = "[dependencies] constraints"
+APPROVE_BEYOND: Final = "[dependencies] approve-beyond"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +77,21 @@ class Dependencies(Filter):
         many=True,
         empty=True,
         example=("constraints-3.12.txt",),
+        decides=False,
+    )
+    approve_beyond_projects: int | None = option(
+        integer(0, 10_000_000),
+        "A sync that adds more required projects than this needs approval, 0 to 10000000; empty: none does.",
+        "As for removals: in Airflow under Required Actions, or by `pypi-mirror sync --approve PLAN`.",
+        empty=True,
+        example=("500",),
+        decides=False,
+    )
+    approve_beyond_gigabytes: float | None = option(
+        number(0.001, 1_000_000, "gigabytes"),
+        "The same for the gigabytes of new files that are only required, 0.001 to 1000000.",
+        empty=True,
+        example=("200",),
         decides=False,
     )
     ceilings: tuple[Demand, ...] | None = field(default=None, repr=False)

@@ -21,10 +21,10 @@ export const removals = (context) => {
   const answer = (approval, option, waiting) => async () => {
     const approves = option === approval.options[0];
     const sure = await confirmed({
-      title: approves ? `Remove ${extent(waiting)}?` : "Reject the plan?",
+      title: approves ? `${waiting.would[0].toUpperCase()}${waiting.would.slice(1)}?` : "Reject the plan?",
       words: approves
-        ? ["Clients no longer find them as soon as the run continues.", kept(waiting)]
-        : ["The run fails and nothing is removed. The next run makes a new plan."],
+        ? waiting.touched > 0 ? ["Clients no longer find what is removed as soon as the run continues.", kept(waiting)] : ["The run downloads it."]
+        : ["The run fails and nothing changes. The next run makes a new plan."],
       label: option, kind: approves ? "danger" : null,
     });
     if (!sure) return;
@@ -45,7 +45,7 @@ export const removals = (context) => {
       if (waiting === null) answered = null;
       const done = waiting !== null && waiting.run === answered?.run;
       show(plan, [waiting, approval, finding, done], () => {
-        if (waiting === null) return empty("No plan is awaiting approval. A run that would remove more than [removal] allows stops here until somebody decides.");
+        if (waiting === null) return empty("No plan is awaiting approval. A run that would remove more than [removal] allows, or add more than [dependencies] allows, stops here until somebody decides.");
         return done ? el("p", { class: "muted" }, answered.words) : waitingCard(context, waiting, approval, finding, answer);
       });
       list(done ? null : waiting);
@@ -72,7 +72,7 @@ export const removals = (context) => {
       caption: "What the plan would remove",
       columns: PLANNED,
       fetchPage: (after) => get("removals", { after, limit: PAGE }),
-      nothing: "The plan no longer removes anything.",
+      nothing: "The plan removes nothing.",
     });
   };
 
@@ -105,8 +105,6 @@ export const removals = (context) => {
   };
 };
 
-const extent = (waiting) => `${count(waiting.files, "file")} of ${count(waiting.touched, "project")} (${size(waiting.bytes)})`;
-
 const kept = ({ grace_days: days }) => days === null ? "The files stay on the disk: [mirror] delete-packages is off."
   : `The files stay on the disk for ${count(days, "day")} ([removal] grace-days) and come back without a download if upstream or the filters bring them back.`;
 
@@ -116,7 +114,7 @@ const waitingCard = (context, waiting, approval, finding, answer) => {
   return el("div", { class: "card block" },
     el("p", null, el("strong", null, `${finding.headline}.`)),
     el("p", null, finding.advice),
-    el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run_name, "sync", waiting.started_at), ` takes ${count(waiting.projects, "whole project")} off the mirror. It exceeds what runs may remove without approval:`),
+    el("p", { class: "words" }, `Plan ${waiting.plan} of the run `, runLink(waiting.run_name, "sync", waiting.started_at), " exceeds what runs may do without approval:"),
     el("ul", { class: "words" }, waiting.exceeded.map((limit) => el("li", null, limit))),
     approval === null
       ? el("p", { class: "note" }, "No run in Airflow is asking: it is about to ask, it was answered a moment ago, or it is a run of the command line (approve that with ", el("code", null, `pypi-mirror sync -c mirror.conf --approve ${waiting.plan}`), ").")

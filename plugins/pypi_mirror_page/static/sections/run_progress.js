@@ -67,7 +67,7 @@ const stage = (run) => ({
   reading: run.pages > 0 ? `Reading pages: ${percent(share(run))}, ${left(run)}` : "Finding out what has changed upstream",
   following: `Following dependencies: ${count(run.known, "project")} known, ${number(run.to_follow)} left`,
   deciding: "Deciding what to download and what to remove",
-  "awaiting-approval": `The plan would remove ${run.awaiting_approval}`,
+  "awaiting-approval": `The plan would ${run.awaiting_approval}`,
   fetching: `${percent(share(run))} done, ${left(run)}`,
   publishing: "Publishing the index of all projects",
   auditing: "Comparing files with their checksums and with upstream",
