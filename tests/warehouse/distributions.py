@@ -58,6 +58,7 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
 class Generated(Distribution, frozen=True, kw_only=True):
     """Base of what is built from its own fields; ``extra`` are further metadata headers, in order."""
 
+    metadata_version: str = "2.1"
     requires_python: str | None = None
     requires_dist: tuple[str, ...] = ()
     summary: str | None = None
@@ -216,9 +217,11 @@ def _record_digest(data: bytes) -> str:
 @lru_cache(maxsize=64)
 def _build_sdist(sdist: Sdist) -> bytes:
     root = f"{sdist.module}-{sdist.version}"
+    # What it requires is in PKG-INFO alone.
+    dynamic = 'dynamic = ["dependencies", "optional-dependencies"]\n' if sdist.requires_dist else ""
     pyproject = (
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
-        f'[project]\nname = "{sdist.name}"\nversion = "{sdist.version}"\n\n'
+        f'[project]\nname = "{sdist.name}"\nversion = "{sdist.version}"\n{dynamic}\n'
         f'[tool.setuptools]\npackages = ["{sdist.module}"]\n'
     )
     stream = io.BytesIO()

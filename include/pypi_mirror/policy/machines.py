@@ -15,13 +15,19 @@ from pypi_mirror.policy.served_tags import served_tags
 # Patch versions of a Python that a Requires-Python may name; the first and the last decide nearly always.
 _PATCHES: Final = (0, 99, *range(1, 40))
 
+# What of a specifier says how old a Python may be at most.
+_FLOORS: Final = frozenset({">=", ">", "~=", "==", "==="})
+
 
 class Machines:
     """Each Python of each environment is a machine, named by a number. Without environments there is one that
     can use every wheel and source archive.
+
+    With ``ignore_ceilings``, a Requires-Python that ends before a Python admits it: uv has it so, since such
+    ends are guesses.
     """
 
-    def __init__(self, environments: Iterable[Environment]) -> None:
+    def __init__(self, environments: Iterable[Environment], *, ignore_ceilings: bool = False) -> None:
         self._served = [
             (python, served_tags([replace(environment, pythons=(python,))]))
             for environment in environments
@@ -30,6 +36,7 @@ class Machines:
         self.all: Final = frozenset(range(len(self._served) or 1))
         self._by_tags = lru_cache(maxsize=65_536)(self._with_tags)
         self._by_python = lru_cache(maxsize=4_096)(self._with_python)
+        self._admits = _reaches if ignore_ceilings else _admits
 
     def that_use(self, file: RemoteFile) -> frozenset[int]:
         """Return the machines whose installers take ``file``; none for what no installer takes any more."""
@@ -62,7 +69,7 @@ class Machines:
         if not requires_python or not self._served:
             return self.all
         return frozenset(
-            number for number, (python, _) in enumerate(self._served) if _admits(requires_python, python)
+            number for number, (python, _) in enumerate(self._served) if self._admits(requires_python, python)
         )
 
 
@@ -84,3 +91,21 @@ def _admits(requires_python: str, python: tuple[int, int]) -> bool:
         return True
     major, minor = python
     return any(admitted.contains(f"{major}.{minor}.{patch}", prereleases=True) for patch in _PATCHES)
+
+
+@lru_cache(maxsize=16_384)
+def _reaches(requires_python: str, python: tuple[int, int]) -> bool:
+    """Whether ``python`` is not too old for it, whatever it says of newer ones."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import Version
+
+    try:
+        stated = SpecifierSet(requires_python)
+        lowest = [Version(each.version.removesuffix(".*")) for each in stated if each.operator in _FLOORS]
+    except InvalidSpecifier:
+        return True
+    except ValueError:
+        # What ``===`` compares as text.
+        return _admits(requires_python, python)
+    major, minor = python
+    return all(Version(f"{major}.{minor}.{_PATCHES[1]}") >= each for each in lowest)

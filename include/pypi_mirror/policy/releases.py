@@ -53,8 +53,9 @@ def _specifier_set(specifier: str) -> "SpecifierSet":
 
 
 def is_pin(specifier: str) -> bool:
-    """Whether it admits one version alone."""
-    return specifier.startswith("==") and not specifier.endswith(".*") and "," not in specifier
+    """Whether it admits one version alone, whatever else it says: ``==1.0,!=1.1``."""
+    clauses = map(str.strip, specifier.split(","))
+    return any(clause.startswith("==") and not clause.endswith(".*") for clause in clauses)
 
 
 def spellings(version: str) -> tuple[str, ...]:

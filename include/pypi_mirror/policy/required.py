@@ -17,7 +17,6 @@ from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.policy.demanded import ReleaseDemand, admits
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
-from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.served_markers import ServedMarkers
 from pypi_mirror.release_files import WHEEL, version_in
@@ -67,7 +66,7 @@ class Requirements:
     def __init__(self, allowed: AllowedPackages) -> None:
         self._allowed = allowed
         self._all_extras = allowed.dependencies.extras == "all"
-        self._machines = Machines(allowed.environments)
+        self._machines = allowed.machines
         self._markers = ServedMarkers(allowed.environments)
 
     def wanted(

@@ -1,11 +1,10 @@
 """``[allowlist]``: the only projects to mirror, or only some releases or files of them."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from packaging.utils import NormalizedName
 
@@ -20,14 +19,11 @@ from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
 from pypi_mirror.policy.machines import Machines
-from pypi_mirror.policy.releases import name_some, parsed
+from pypi_mirror.policy.releases import name_some
 from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
 from pypi_mirror.policy.served_markers import can_hold
-from pypi_mirror.release_files import version_in
+from pypi_mirror.policy.witness import is_prerelease, keep_witness
 from pypi_mirror.wording import count
-
-if TYPE_CHECKING:
-    from packaging.version import Version
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +37,9 @@ class AllowedPackages(Filter):
 
     ``demands`` is what the requirement files say, None where nobody read them yet. ``demanded`` is what was
     found that all of these require: of such a project it lets in the releases that a requirement admits, for
-    the machines that need them. Where these are pre-releases alone, the newest final release stays beside
-    them: installers choose by whether there are any (PEP 440).
+    the machines that need them. Installers take pre-releases where there is no final release (PEP 440), and
+    upstream's count: where pre-releases are kept, so are the yanked finals that a requirement admits; and
+    one final, whichever, where there were none.
     """
 
     section: ClassVar = ALLOWLIST
@@ -139,8 +136,7 @@ class AllowedPackages(Filter):
     ) -> Mapping[str, str]:
         reasons = dict(super().reject_files(project, files, context))
         if reasons and project in self.demanded and self.is_partial(project):
-            for witness in self._witnesses(project, files, reasons):
-                del reasons[witness.filename]
+            self._keep_finals(project, files, reasons)
         return reasons
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
@@ -179,22 +175,20 @@ class AllowedPackages(Filter):
 
     @cached_property
     def machines(self) -> Machines:
-        return Machines(self.environments)
+        return Machines(self.environments, ignore_ceilings=True)
 
-    def _witnesses(
-        self, project: NormalizedName, files: Sequence[RemoteFile], reasons: Mapping[str, str]
-    ) -> Sequence[RemoteFile]:
-        """The files of the newest final release, where of those that are kept none is final."""
-        finals: defaultdict[Version, list[RemoteFile]] = defaultdict(list)
+    def _keep_finals(
+        self, project: NormalizedName, files: Sequence[RemoteFile], reasons: dict[str, str]
+    ) -> None:
+        """Take finals out of ``reasons`` whose absence would have installers take pre-releases."""
+        if not any(file.filename not in reasons and is_prerelease(project, file) for file in files):
+            return
         for file in files:
-            version = parsed(version_in(project, file.filename) or "")
-            if version is None or version.is_prerelease:
-                continue
-            if file.filename not in reasons:
-                return ()
-            if file.yanked is None and self.machines.that_use(file):
-                finals[version].append(file)
-        return finals[max(finals)] if finals and len(reasons) < len(files) else ()
+            if file.yanked is not None and not is_prerelease(project, file):
+                would = replace(file, yanked=None)
+                if self.is_required(project, would):
+                    reasons.pop(file.filename, None)
+        keep_witness(project, files, reasons)
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:
         # Names and their versions in packages are options.

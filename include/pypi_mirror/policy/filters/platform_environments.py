@@ -1,10 +1,10 @@
 """``[platform] environments``: only what the configured machines can install."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import product
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from packaging.utils import NormalizedName
 
@@ -17,9 +17,11 @@ from pypi_mirror.options.environments import (
     parse_environment,
 )
 from pypi_mirror.policy.filenames import Kind, describe_other, split_tags, wheel_tags
-from pypi_mirror.policy.filter import PLATFORM, Filter, find
+from pypi_mirror.policy.filter import PLATFORM, Context, Filter, find
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.platform_words import SYSTEM_TAGS
 from pypi_mirror.policy.served_tags import ServedTags, served_tags
+from pypi_mirror.policy.witness import keep_witness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class ServedEnvironments(Filter):
     - Installers (``.exe``, ``.msi``, ``.dmg``, ``.rpm``, ``.deb``), and eggs and ``bdist_dumb`` archives with
       a platform in their name, stay when an environment is of that system; the machine and the Python
       are not compared, since these formats name them loosely.
+
+    - Where dependencies are followed, one final release stays beside pre-releases of a project.
 
     The rule about ``Requires-Python`` is the installer's: a wheel that its tags admit is kept.
     """
@@ -59,6 +63,20 @@ class ServedEnvironments(Filter):
             "macos arm64, CPython 3.11 to 3.12, macOS 14.0",
         ),
     )
+
+    follows: bool = field(default=False, repr=False)
+
+    def beside(self, others: Sequence[Filter]) -> Self:
+        dependencies = find(Dependencies, others)
+        return replace(self, follows=dependencies is not None and dependencies.follows)
+
+    def reject_files(
+        self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
+    ) -> Mapping[str, str]:
+        reasons = dict(super().reject_files(project, files, context))
+        if self.follows and reasons:
+            keep_witness(project, files, reasons)
+        return reasons
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         tags = wheel_tags(file.filename)
