@@ -58,7 +58,6 @@ class Distribution(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", 
 class Generated(Distribution, frozen=True, kw_only=True):
     """Base of what is built from its own fields; ``extra`` are further metadata headers, in order."""
 
-    metadata_version: str = "2.1"
     requires_python: str | None = None
     requires_dist: tuple[str, ...] = ()
     summary: str | None = None

@@ -35,13 +35,17 @@ class Demanded:
     def of(self, project: NormalizedName) -> Sequence[ReleaseDemand]:
         return self._by_project.get(project, ())
 
-    def admitting(self, project: NormalizedName, file: RemoteFile, machines: int) -> Iterator[ReleaseDemand]:
-        """Yield the demands that the file meets, which ``machines`` can use."""
+    def admitting(
+        self, project: NormalizedName, file: RemoteFile, machines: int, *, even_yanked: bool = False
+    ) -> Iterator[ReleaseDemand]:
+        """Yield the demands that the file meets, which ``machines`` can use; with ``even_yanked``, also those
+        that it would meet were it not yanked.
+        """
         demands = self.of(project)
         version = version_in(project, file.filename) if demands else None
         if version is None:
             return
-        is_yanked = file.yanked is not None
+        is_yanked = file.yanked is not None and not even_yanked
         for demand in demands:
             if demand.machines & machines and admits(demand.specifier, version, is_yanked=is_yanked):
                 yield demand

@@ -185,8 +185,8 @@ class AllowedPackages(Filter):
             return
         for file in files:
             if file.yanked is not None and not is_prerelease(project, file):
-                would = replace(file, yanked=None)
-                if self.is_required(project, would):
+                machines = self.machines.bits(file)
+                if any(self.demanded.admitting(project, file, machines, even_yanked=True)):
                     reasons.pop(file.filename, None)
         keep_witness(project, files, reasons)
 

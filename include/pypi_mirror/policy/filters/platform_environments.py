@@ -35,7 +35,6 @@ class ServedEnvironments(Filter):
     - Installers (``.exe``, ``.msi``, ``.dmg``, ``.rpm``, ``.deb``), and eggs and ``bdist_dumb`` archives with
       a platform in their name, stay when an environment is of that system; the machine and the Python
       are not compared, since these formats name them loosely.
-
     - Where dependencies are followed, one final release stays beside pre-releases of a project.
 
     The rule about ``Requires-Python`` is the installer's: a wheel that its tags admit is kept.
