@@ -18,7 +18,6 @@ from pypi_mirror.options.environments import (
 )
 from pypi_mirror.policy.filenames import Kind, describe_other, split_tags, wheel_tags
 from pypi_mirror.policy.filter import PLATFORM, Context, Filter, find
-from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.platform_words import SYSTEM_TAGS
 from pypi_mirror.policy.served_tags import ServedTags, served_tags
 from pypi_mirror.policy.witness import keep_witness
@@ -66,6 +65,9 @@ class ServedEnvironments(Filter):
     follows: bool = field(default=False, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
+        # It asks this module which environments are served.
+        from pypi_mirror.policy.filters.dependencies_follow import Dependencies
+
         dependencies = find(Dependencies, others)
         return replace(self, follows=dependencies is not None and dependencies.follows)
 
