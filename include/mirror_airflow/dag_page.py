@@ -10,7 +10,7 @@ STEPS = """
 | task | what it does |
 | --- | --- |
 | fetch_changelog | takes the mirror's lease, asks upstream what changed, reads the pages if they are few |
-| read_pages | reads upstream's pages if they are many, as in a first sync; otherwise skipped |
+| read_pages | reads upstream's pages and follows dependencies if they are many; otherwise skipped |
 | partition_projects | decides which files to download and to remove, and divides the plan into batches |
 | approve_removals | if the plan removes too much, waits for approval under Required Actions |
 | download_projects | for each batch: downloads and verifies files, writes the pages of its projects |

@@ -6,8 +6,10 @@ from typing import Any
 
 from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.plan_report import report_plan
+from pypi_mirror.cli.preview import package, preview
 from pypi_mirror.cli.sync import make_request, project_name
 from pypi_mirror.disk.writable import why_not_writable
+from pypi_mirror.errors import MirrorError
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.observing.asked_for_names import require_upstream
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
@@ -22,18 +24,31 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         examples=(
             "pypi-mirror plan            # from what was read before, without asking for pages",
             "pypi-mirror plan --json     # for programs",
+            "pypi-mirror plan --add jupyterlab --add 'torch>=2.8'     # what these would bring",
         ),
     )
     parser.add_argument("--recheck", action="store_true", help="as if every selected project had changed")
     parser.add_argument("--json", action="store_true", help="print the plan as one JSON object")
+    parser.add_argument(
+        "--add",
+        action="append",
+        type=package,
+        metavar="PACKAGE",
+        help="ask upstream what this line of [allowlist] packages would bring, with what it requires under "
+        "[dependencies]; several count together",
+    )
     parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="plan only these")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
+    if arguments.add and (arguments.projects or arguments.recheck):
+        raise MirrorError("--add is for projects that are not planned yet; leave out PROJECT and --recheck")
     settings = read_settings(arguments.config)
     print_warnings(settings)
+    if arguments.add:
+        return preview(settings, arguments.add, as_json=arguments.json)
     with open_to_plan(settings) as mirror:
         fetched = fetch_changelog(mirror, request)
         require_upstream(mirror, arguments.projects)

@@ -14,7 +14,17 @@ from pypi_mirror.chunks import chunks
 from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
-from pypi_mirror.ledger.tables import catalogue, core_metadata, demands, projects, requirements, requires
+from pypi_mirror.ledger.scratch import keep_apart
+from pypi_mirror.ledger.tables import (
+    catalogue,
+    catalogue_bodies,
+    core_metadata,
+    demands,
+    held_files,
+    projects,
+    requirements,
+    requires,
+)
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
 from pypi_mirror.policy.required import Edge
@@ -75,6 +85,17 @@ _METADATA: Final = msgspec.json.Decoder(CoreMetadata)
 class Dependencies:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def begin_apart(self) -> None:
+        """In the ledger of a plan: what is followed there begins with nothing, but for the metadata that is
+        known, and reads all pages.
+        """
+        with self._engine.begin() as connection:
+            keep_apart(
+                connection,
+                copied=(core_metadata, requires, held_files),
+                emptied=(demands, requirements, catalogue, catalogue_bodies),
+            )
 
     def demanded(self) -> Demanded:
         """All that decides over what others require."""

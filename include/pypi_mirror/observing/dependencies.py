@@ -70,9 +70,7 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
     if not _follows(mirror):
         return None
     named, required = mirror.ledger.dependency_graph.count()
-    return Dependencies(
-        named=named, required=required, complete=is_all_followed(mirror), unmet=_unmet(mirror)
-    )
+    return Dependencies(named=named, required=required, complete=is_all_followed(mirror), unmet=unmet(mirror))
 
 
 def count_dependencies(mirror: Mirror) -> DependencyCounts | None:
@@ -91,8 +89,8 @@ def unmet_page(mirror: Mirror, after: str | None = None, limit: int = 50) -> Pag
     if after is not None and not (after.isascii() and after.isdecimal() and len(after) < 10):
         raise BadKey(after)
     begin = int(after or 0)
-    unmet = _unmet(mirror) if _follows(mirror) else ()
-    found = dict(enumerate(unmet[begin : begin + one_more(limit)], begin + 1))
+    every = unmet(mirror) if _follows(mirror) else ()
+    found = dict(enumerate(every[begin : begin + one_more(limit)], begin + 1))
     return page_of(tuple(found.items()), limit, show=lambda each: each[1], key=lambda each: str(each[0]))
 
 
@@ -141,7 +139,8 @@ def _follows(mirror: Mirror) -> bool:
     return mirror.resolved.policy.follows
 
 
-def _unmet(mirror: Mirror) -> tuple[Unmet, ...]:
+def unmet(mirror: Mirror) -> tuple[Unmet, ...]:
+    """What is required and not here."""
     return tuple(
         Unmet(project=project, what=lack.what, reason=lack.reason)
         for project, lacks in mirror.ledger.dependency_graph.lacks()

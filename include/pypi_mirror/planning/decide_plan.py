@@ -103,6 +103,13 @@ def _decided(
             yield _decided_as(planned, work)
 
 
+def decided(mirror: Mirror, planned: Iterable[PlannedProject]) -> Iterator[PlannedProject]:
+    """``planned`` with what each comes to."""
+    for chunk in chunks(planned, _CHUNK):
+        for each, before in zip(chunk, look_up(mirror, chunk), strict=True):
+            yield _decided_as(each, _work(mirror, each, before)[1])
+
+
 def only_adding(mirror: Mirror, planned: Iterable[PlannedProject]) -> list[PlannedProject]:
     """Those of ``planned``, decided, that take nothing off the pages."""
     found = []

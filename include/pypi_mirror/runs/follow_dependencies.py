@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -55,18 +55,10 @@ def follow_dependencies(
     run = mirror.ledger.runs.get(run_id)
     if not _follows(mirror, run):
         return ()
-    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
-    keep_lease()
     closure = _begun(mirror, run)
-    failed: dict[NormalizedName, Failed] = {}
     lost = set() if again else _failed_since(mirror, run)
-    while names := [name for name in mirror.ledger.dependencies.to_follow() if name not in lost]:
-        log.info("following the dependencies of %s", count(len(names), "project"))
-        for each in asyncio.run(_follow(mirror, run, names, keep_lease, should_stop, on_followed)):
-            failed[each.planned.project] = each
-        lost |= failed.keys()
-        mirror.reload_demands()
-    if not closure.complete and not lost:
+    failed = follow_waves(mirror, run, lost, should_stop=should_stop, on_followed=on_followed)
+    if not (closure.complete or lost or failed):
         guard = mirror.settings.guard
         mirror.ledger.dependencies.finish(
             run.id, now=int(mirror.clock()), keep=round(guard.undemanded_days * 86_400)
@@ -74,6 +66,28 @@ def follow_dependencies(
         mirror.ledger.facts.put(Facts.closure.to(msgspec.structs.replace(closure, complete=True)))
         mirror.reload_demands()
     _plan(mirror, run)
+    return failed
+
+
+def follow_waves(
+    mirror: Mirror,
+    run: Run,
+    lost: Collection[NormalizedName] = (),
+    *,
+    should_stop: Callable[[], str | None] = lambda: None,
+    on_followed: Callable[[int], None] = lambda _: None,
+) -> tuple[Failed, ...]:
+    """Follow what is named, and what is found so, but for what is ``lost``; return what could not be read."""
+    keep_lease = LeaseKeeper(mirror.ledger.lease, run.request.label)
+    keep_lease()
+    failed: dict[NormalizedName, Failed] = {}
+    while names := [
+        name for name in mirror.ledger.dependencies.to_follow() if name not in lost and name not in failed
+    ]:
+        log.info("following the dependencies of %s", count(len(names), "project"))
+        for each in asyncio.run(_follow(mirror, run, names, keep_lease, should_stop, on_followed)):
+            failed[each.planned.project] = each
+        mirror.reload_demands()
     return tuple(failed.values())
 
 
