@@ -9,9 +9,6 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.policy.releases import contains, is_pin
 from pypi_mirror.release_files import version_in
 
-# All bits of machines.
-EVERY_MACHINE: Final = -1
-
 
 class ReleaseDemand(NamedTuple):
     """Releases of one project that others require: those that ``specifier`` (PEP 440) admits, with ``extra``
@@ -35,17 +32,13 @@ class Demanded:
     def of(self, project: NormalizedName) -> Sequence[ReleaseDemand]:
         return self._by_project.get(project, ())
 
-    def admitting(
-        self, project: NormalizedName, file: RemoteFile, machines: int, *, even_yanked: bool = False
-    ) -> Iterator[ReleaseDemand]:
-        """Yield the demands that the file meets, which ``machines`` can use; with ``even_yanked``, also those
-        that it would meet were it not yanked.
-        """
+    def admitting(self, project: NormalizedName, file: RemoteFile, machines: int) -> Iterator[ReleaseDemand]:
+        """Yield the demands that the file meets, which ``machines`` can use."""
         demands = self.of(project)
         version = version_in(project, file.filename) if demands else None
         if version is None:
             return
-        is_yanked = file.yanked is not None and not even_yanked
+        is_yanked = file.yanked is not None
         for demand in demands:
             if demand.machines & machines and admits(demand.specifier, version, is_yanked=is_yanked):
                 yield demand

@@ -52,6 +52,7 @@ def _specifier_set(specifier: str) -> "SpecifierSet":
     return SpecifierSet(specifier)
 
 
+@lru_cache(maxsize=65_536)
 def is_pin(specifier: str) -> bool:
     """Whether it admits one version alone, whatever else it says: ``==1.0,!=1.1``."""
     clauses = map(str.strip, specifier.split(","))

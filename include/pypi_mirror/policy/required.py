@@ -15,7 +15,8 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.model import RemoteFile
-from pypi_mirror.policy.demanded import ReleaseDemand, admits
+from pypi_mirror.policy.admitted import AdmittedReleases
+from pypi_mirror.policy.demanded import ReleaseDemand
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.served_markers import ServedMarkers
@@ -76,6 +77,7 @@ class Requirements:
         names or that meet a demand, on a machine that can use them.
         """
         found: dict[Release, Wanted] = {}
+        admitted = AdmittedReleases(project, kept, demands)
         for file in kept:
             release = release_in(project, file.filename)
             machines = self._machines.bits(file)
@@ -86,10 +88,9 @@ class Requirements:
             )
             wanted.files.append(file)
             self._add_roots(project, file, machines, wanted.extras)
-            for demand in demands:
-                on = demand.machines & machines
-                if on and admits(demand.specifier, wanted.version, is_yanked=file.yanked is not None):
-                    _add(wanted.extras, demand.extra, on)
+            for extra, wanting in admitted.of(file):
+                if on := wanting & machines:
+                    _add(wanted.extras, extra, on)
         return {release: wanted for release, wanted in found.items() if wanted.extras}
 
     def required(

@@ -14,7 +14,8 @@ from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import ReleaseRule, format_package, only_releases, parse_package
 from pypi_mirror.options.parsers import choice, parse_path, parse_text
-from pypi_mirror.policy.demanded import EVERY_MACHINE, NOTHING_DEMANDED, Demanded, ReleaseDemand
+from pypi_mirror.policy.admitted import AdmittedReleases
+from pypi_mirror.policy.demanded import NOTHING_DEMANDED, Demanded, ReleaseDemand
 from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
@@ -134,18 +135,30 @@ class AllowedPackages(Filter):
     def reject_files(
         self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
     ) -> Mapping[str, str]:
-        reasons = dict(super().reject_files(project, files, context))
-        if reasons and project in self.demanded and self.is_partial(project):
-            self._keep_finals(project, files, reasons)
+        if project not in self.demanded or not self.is_partial(project):
+            return super().reject_files(project, files, context)
+        admitted = AdmittedReleases(project, files, self.demanded.of(project))
+        reasons = {
+            file.filename: reason
+            for file in files
+            if (reason := self._reason(project, file, admitted.machines(file))) is not None
+        }
+        if reasons:
+            self._keep_finals(project, files, admitted, reasons)
         return reasons
 
     def reject_file(self, project: NormalizedName, file: RemoteFile) -> str | None:
         if not self.is_partial(project):
             return None
-        if self.admitted_by(project, file) is not None or self.is_required(project, file):
+        demands = self.demanded.of(project)
+        return self._reason(project, file, AdmittedReleases(project, [file], demands).machines(file))
+
+    def _reason(self, project: NormalizedName, file: RemoteFile, wanting: int) -> str | None:
+        """Why the file is left out of a partial project, which machines that are ``wanting`` require."""
+        if self.admitted_by(project, file) is not None or wanting & self.machines.bits(file):
             return None
         if not self.roots.of(project):
-            if next(self.demanded.admitting(project, file, EVERY_MACHINE), None) is not None:
+            if wanting:
                 return f"no machine that requires {project} can install this file"
             return f"nothing here requires this release of {project}"
         required = ", nor does anything here require it" if project in self.demanded else ""
@@ -178,16 +191,19 @@ class AllowedPackages(Filter):
         return Machines(self.environments, ignore_ceilings=True)
 
     def _keep_finals(
-        self, project: NormalizedName, files: Sequence[RemoteFile], reasons: dict[str, str]
+        self,
+        project: NormalizedName,
+        files: Sequence[RemoteFile],
+        admitted: AdmittedReleases,
+        reasons: dict[str, str],
     ) -> None:
         """Take finals out of ``reasons`` whose absence would have installers take pre-releases."""
         if not any(file.filename not in reasons and is_prerelease(project, file) for file in files):
             return
         for file in files:
-            if file.yanked is not None and not is_prerelease(project, file):
-                machines = self.machines.bits(file)
-                if any(self.demanded.admitting(project, file, machines, even_yanked=True)):
-                    reasons.pop(file.filename, None)
+            hides = file.yanked is not None and not is_prerelease(project, file)
+            if hides and admitted.machines(file, even_yanked=True) & self.machines.bits(file):
+                reasons.pop(file.filename, None)
         keep_witness(project, files, reasons)
 
     def inputs(self, *, of_files: bool) -> Mapping[str, Sequence[str]]:

@@ -13,6 +13,7 @@ from pypi_mirror.options import BadValue, option
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.options.packages import parse_project_name
 from pypi_mirror.options.parsers import integer
+from pypi_mirror.policy.admitted import AdmittedReleases
 from pypi_mirror.policy.filter import RELEASES, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.platform_environments import served_by
@@ -125,12 +126,11 @@ class NewestReleases(Filter):
         """What each requirement of other projects admits: of that, the newest are kept, too."""
         if self.allowed is None or project not in self.allowed.demanded:
             return
-        met = [
-            (each, {demand.specifier for demand in self.allowed.requiring(project, each[0])})
-            for each in releases
-        ]
-        for specifier in {demand.specifier for demand in self.allowed.demanded.of(project)}:
-            yield [each for each, specifiers in met if specifier in specifiers]
+        allowed = self.allowed
+        files = [file for file, _ in releases]
+        admitted = AdmittedReleases(project, files, allowed.demanded.of(project))
+        for met in admitted.by_specifier(allowed.machines.bits):
+            yield [each for each in releases if each[0].filename in met]
 
     def _is_pinned(self, project: NormalizedName, file: RemoteFile) -> bool:
         return self.allowed is not None and self.allowed.roots.is_pinned(project, file)
