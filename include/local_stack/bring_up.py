@@ -48,6 +48,19 @@ _TEXT = """\
 directory = mirror
 master = http://{loopback}:{upstream_port}
 
+# A few of the projects that the stand-in has; [dependencies] brings what they require, and not the others.
+[allowlist]
+packages =
+    flask
+    httpx
+    pydantic
+    requests
+    rich
+    yarl
+
+[dependencies]
+follow = yes
+
 [platform]
 environments =
     linux {machine}, CPython 3.11 to 3.13, glibc 2.28

@@ -29,6 +29,7 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.dependencies import Dependencies, dependencies
 from pypi_mirror.observing.progress import progress
 from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.settings.values import Settings
@@ -56,12 +57,12 @@ class Installed:
 def mirror_once(stack: Stack, options: Options, console: Console) -> None:
     """Run the DAG once and print what came of it; StackError when anything failed."""
     running = bring_up(stack, options, console, scheduled=False)
-    run, totals = _run(stack, running, console)
+    run, totals, followed = _run(stack, running, console)
     installed = _try_out(stack, running.settings, options, console)
-    _print(run, totals, installed, running.settings, console)
+    _print(run, totals, followed, installed, running.settings, console)
 
 
-def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]:
+def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals, Dependencies | None]:
     with open_mirror(running.settings) as mirror:
         run_id = running.api.trigger(DAG_ID, {})
         console.print(f"Airflow runs {DAG_ID}, {run_id}; its UI is at {running.airflow_url}")
@@ -85,7 +86,10 @@ def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals]
             )
         for text in lacking(mirror):
             console.print(f"warning: {text}", style="yellow")
-        return run, mirror.ledger.projects.totals()
+        followed = dependencies(mirror)
+        for unmet in () if followed is None else followed.unmet:
+            console.print(f"warning: not met here: {unmet}", style="yellow")
+        return run, mirror.ledger.projects.totals(), followed
 
 
 def _ended(mirror: Mirror, run_id: str) -> Run | None:
@@ -129,7 +133,12 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
 
 
 def _print(
-    run: Run, totals: Totals, installed: Installed | None, settings: Settings, console: Console
+    run: Run,
+    totals: Totals,
+    followed: Dependencies | None,
+    installed: Installed | None,
+    settings: Settings,
+    console: Console,
 ) -> None:
     held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {size(totals.bytes)}"
     left_out = f"{count(totals.dropped_files, 'file')} and saved {size(totals.dropped_bytes)}"
@@ -138,6 +147,9 @@ def _print(
         f"The filters left out {left_out}.",
         _changes(run, run.outcome or Outcome()),
     ]
+    if followed is not None:
+        named = f"[allowlist] names {count(followed.named, 'project')}"
+        lines.insert(1, f"{named}; {count(followed.required, 'other')} came because these require them.")
     if installed is not None:
         alone = "" if installed.dependencies else " (without dependencies, which the mirror lacks)"
         lines.append(f"pip installed from it: {', '.join(installed.packages)}{alone}.")

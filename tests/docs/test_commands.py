@@ -182,6 +182,26 @@ class Sandbox:
     def serve(self) -> None:
         self.cleanup.enter_context(NginxProcess(read_settings(self.home / "mirror.conf", {})))
 
+    def require_others(self) -> None:
+        """Upstream has projects that require others, and the mirror follows them."""
+        self.upstream.apply(
+            *(
+                Upload(distribution=Wheel(name=name, version=version, requires_dist=requires))
+                for name, version, requires in (
+                    ("flask", "3.1.2", ("werkzeug>=3.1", "jinja2>=3.1.2")),
+                    ("jinja2", "3.1.6", ("markupsafe>=2.0",)),
+                    ("werkzeug", "3.1.3", ("markupsafe>=2.1.1",)),
+                    ("markupsafe", "3.0.2", ()),
+                )
+            )
+        )
+        with (self.home / "mirror.conf").open("a") as conf:
+            conf.write("\n[dependencies]\nfollow = yes\n")
+
+    def name_flask(self) -> None:
+        conf = self.home / "mirror.conf"
+        conf.write_text(conf.read_text().replace("packages =\n", "packages =\n    flask\n", 1))
+
     def need_rsync(self) -> None:
         require(shutil.which("rsync"), "rsync")
 
@@ -200,6 +220,8 @@ HOOKS = {
     "a team's project": Sandbox.lock_a_project,
     "carry the team's disk inside": Sandbox.carry_inside,
     "serve the team's site": Sandbox.serve_team,
+    "projects that require others": Sandbox.require_others,
+    "name flask in the allowlist": Sandbox.name_flask,
     "needs rsync": Sandbox.need_rsync,
 }
 

@@ -3,8 +3,12 @@ from pathlib import Path
 import pytest
 
 from local_stack import samples
+from local_stack.bring_up import write_sample_conf
 from local_stack.errors import StackError
+from local_stack.layout import CHECKOUT, Layout
+from local_stack.mirror_once import SAMPLE_PACKAGE
 from local_stack.samples import Sample, fill, plan_downloads, read_samples
+from pypi_mirror.settings.read import read_settings
 
 TWO = (
     Sample(requirement="alpha==1.0", kinds=("any", "sdist")),
@@ -47,6 +51,14 @@ def test_the_list_is_readable_and_has_what_the_trial_installs() -> None:
     assert 30 <= len(listed) <= 45
     assert any(s.requirement.startswith("flask==") for s in listed)
     assert {kind for s in listed for kind in s.kinds} == {"any", "compiled", "sdist"}
+
+
+def test_the_sample_mirror_names_what_the_list_has_and_follows_what_that_requires(tmp_path: Path) -> None:
+    conf = write_sample_conf(Layout(CHECKOUT, var=tmp_path), upstream_port=1, site_port=2)
+    policy = read_settings(conf, {}).policy
+    assert policy.follows
+    listed = {each.requirement.partition("==")[0] for each in read_samples()}
+    assert SAMPLE_PACKAGE in policy.allowed.projects < listed
 
 
 @pytest.mark.parametrize("line", ["alpha any", "alpha==1.0", "alpha==1.0 every"])
