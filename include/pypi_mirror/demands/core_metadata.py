@@ -100,7 +100,7 @@ def _extras_in(markers: Iterator[str]) -> Iterator[str]:
             yield first or second
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _parse(text: str) -> tuple[Requires | None, str]:
     """The requirement, and what has to be said of it."""
     from packaging.requirements import InvalidRequirement, Requirement

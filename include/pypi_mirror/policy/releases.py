@@ -44,7 +44,7 @@ def contains(specifier: str, version: str) -> bool:
     return _specifier_set(specifier).contains(parsed(version) or version, prereleases=True)
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=16_384)
 def _specifier_set(specifier: str) -> "SpecifierSet":
     # Imported where it is needed: DAG files read the settings and decide nothing.
     from packaging.specifiers import SpecifierSet
