@@ -22,6 +22,9 @@ from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.served_markers import ServedMarkers
 from pypi_mirror.release_files import WHEEL, version_in
 
+# Different requirements of all releases of a project; real ones have some hundreds at most.
+MOST_EDGES: Final = 20_000
+_TOO_MANY: Final = f"it has over {MOST_EDGES:,} requirements, and no others are followed"
 # A release without extras, as demands have it.
 BASE: Final = ""
 _Extras = dict[str, int]
@@ -105,6 +108,7 @@ class Requirements:
         Where no wheel that is kept has metadata, that of ``others`` of the release says it.
         """
         edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]] = defaultdict(dict)
+        number = 0
         unknown: list[str] = []
         remarks: dict[str, None] = {}
         for release in sorted(wanted):
@@ -115,7 +119,10 @@ class Requirements:
             extras = self._with_own_extras(project, each.extras, stated)
             for one in stated:
                 remarks.update(dict.fromkeys(one.remarks))
-                self._add_edges(project, each.version, extras, one, edges)
+                if number >= MOST_EDGES:
+                    remarks[f"{project}: {_TOO_MANY}"] = None
+                    break
+                number += self._add_edges(project, each.version, extras, one, edges)
         return Required(
             edges={target: tuple(found.values()) for target, found in edges.items()},
             unknown=tuple(unknown),
@@ -167,7 +174,9 @@ class Requirements:
         extras: _Extras,
         stated: CoreMetadata,
         edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]],
-    ) -> None:
+    ) -> int:
+        """Add what a release requires; return how much of it no release before has."""
+        new = 0
         for each in stated.requires:
             if each.project == project:
                 continue
@@ -177,6 +186,7 @@ class Requirements:
             without = each.marker and not self._on(each.marker, {BASE: extras[BASE]})
             extra = next((e for e in extras if self._on(each.marker, {e: extras[e]})), "") if without else ""
             key = (each.specifier, *each.extras, each.marker)
+            new += key not in edges[each.project]
             edge = edges[each.project].setdefault(
                 key,
                 Edge(specifier=each.specifier, extras=each.extras, marker=each.marker, extra=extra),
@@ -186,6 +196,7 @@ class Requirements:
             edge.machines |= on
             edge.first = edge.first or version
             edge.last = version
+        return new
 
 
 class Wanted(Struct, kw_only=True):
