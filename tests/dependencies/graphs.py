@@ -61,10 +61,12 @@ class Graph:
     roots: tuple[str, ...]
 
 
-def make_graph(chance: random.Random, projects: int) -> Graph:
-    """Projects that require those after them, and some of those before."""
+def make_graph(chance: random.Random, projects: int, *, archives: bool = True) -> Graph:
+    """Projects that require those after them, and some of those before; without ``archives``, each release
+    has a wheel.
+    """
     versions = {f"p{number:03}-x": chance.choice(_HABITS) for number in range(projects)}
-    maker = _Maker(chance, versions)
+    maker = _Maker(chance, versions, archives=archives)
     names = tuple(versions)
     events = tuple(event for number in range(projects) for event in maker.project(number))
     roots = [names[0], *chance.sample(names[1:], min(len(names) - 1, chance.choice((0, 1, 1, 2))))]
@@ -72,11 +74,13 @@ def make_graph(chance: random.Random, projects: int) -> Graph:
 
 
 class _Maker:
-    def __init__(self, chance: random.Random, versions: dict[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self, chance: random.Random, versions: dict[str, tuple[str, ...]], *, archives: bool
+    ) -> None:
         self._chance = chance
         self._versions = versions
         self._names = list(versions)
-        self._has_archives = chance.random() < 0.2
+        self._has_archives = chance.random() < 0.2 and archives
 
     def project(self, number: int) -> Iterator[Event]:
         name = self._names[number]

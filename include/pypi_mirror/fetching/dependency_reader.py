@@ -94,7 +94,7 @@ class DependencyReader:
             decision = self._decider.decide(page, before, reading.seen)
             kept = (*decision.kept, *(each.file for each in decision.held))
             wanted = self._requirements.wanted(planned.project, kept, to_follow.demands)
-            others = _others(page, kept, wanted)
+            others = _others(page, wanted)
             metadata, fetched = await self._metadata(before, wanted, others)
             found = self._requirements.required(planned.project, wanted, metadata.get, others)
             lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(found))
@@ -158,11 +158,8 @@ def _key(file: RemoteFile) -> bytes | None:
     return None if stated is None else bytes.fromhex(stated)
 
 
-def _others(
-    page: ProjectPage, kept: Sequence[RemoteFile], wanted: Mapping[Release, Wanted]
-) -> Mapping[Release, Sequence[RemoteFile]]:
-    """Of each release of which no wheel is kept that says what it requires, one that does."""
-    names = {file.filename for file in kept}
+def _others(page: ProjectPage, wanted: Mapping[Release, Wanted]) -> Mapping[Release, Sequence[RemoteFile]]:
+    """Of each release of which no served machine has a wheel that says what it requires, one that does."""
     silent = {
         release
         for release, each in wanted.items()
@@ -171,7 +168,7 @@ def _others(
     found: defaultdict[Release, list[RemoteFile]] = defaultdict(list)
     for file in page.files if silent else ():
         release = release_in(page.name, file.filename)
-        if release in silent and file.core_metadata is not None and file.filename not in names:
+        if release in silent and file.core_metadata is not None:
             found[release].append(file)
             silent.discard(release)
     return found

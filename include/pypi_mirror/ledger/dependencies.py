@@ -112,7 +112,7 @@ class Dependencies:
         """Follow everything anew; what was found before decides until that is done."""
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            anew = {"named": False, "rules": None, "reached": False, "grown": 0, "followed": None}
+            anew = {"reached": demands.c.named, "grown": 0, "followed": None}
             connection.execute(update(demands).values(anew))
             rows = connection.execute(select(demands.c.project, demands.c.demands)).all()
             without = [
@@ -133,7 +133,8 @@ class Dependencies:
     def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
         """The allowlist names these projects and no others, by ``rules`` of these digests.
 
-        What those that it names no more have required is found to be undemanded when all is followed anew.
+        What those that it names no more have required is found to be undemanded when all is followed anew. Of
+        those that others require, too, its rules decide beside the demands: they are decided again.
         """
         before = self.named()
         if before == rules:
@@ -150,6 +151,12 @@ class Dependencies:
                 rows = [{**_NEW_ROW, "project": project} for project in chunk]
                 upsert(connection, demands, rows, keep_existing=True)
                 connection.execute(_NAME, [{"project_": name, "rules_": rules[name]} for name in chunk])
+            for chunk in chunks([*gone, *new], _CHUNK):
+                connection.execute(
+                    update(demands)
+                    .where(demands.c.project.in_(chunk), demands.c.demands != _NONE)
+                    .values(changed=True)
+                )
 
     def to_follow(self) -> list[NormalizedName]:
         """The projects whose page, files, or what is demanded of them, has changed since they were followed,

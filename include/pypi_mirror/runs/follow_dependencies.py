@@ -121,6 +121,7 @@ def _begun(mirror: Mirror, run: Run) -> Closure:
     now = int(mirror.clock())
     fingerprint = closure_fingerprint(mirror.resolved)
     before = mirror.ledger.facts.closure
+    mirror.ledger.dependencies.name(run.id, named_rules(mirror))
     if (
         before is None
         or before.fingerprint != fingerprint
@@ -129,7 +130,6 @@ def _begun(mirror: Mirror, run: Run) -> Closure:
         mirror.ledger.dependencies.begin(run.id)
         before = Closure(fingerprint=fingerprint, began=now)
         mirror.ledger.facts.put(Facts.closure.to(before))
-    mirror.ledger.dependencies.name(run.id, named_rules(mirror))
     return before
 
 

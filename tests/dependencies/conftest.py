@@ -1,0 +1,5 @@
+"""A bench for every test, as in ``tests/runs``."""
+
+from tests.runs.conftest import bench
+
+__all__ = ["bench"]
