@@ -40,6 +40,11 @@ def test_while_pages_are_read_the_overview_says_how_many(browser: Browser) -> No
 
 PHASES = (
     ({"phase": "reading", "pages": 0}, "Finding out what has changed upstream", "Reading"),
+    (
+        {"phase": "following", "known": 812, "to_follow": 90},
+        "Following dependencies: 812 projects known, 90 left",
+        "Following dependencies",
+    ),
     ({"phase": "deciding"}, "The filters are applied to 50 projects", "Deciding"),
     (
         {"phase": "fetching", "planned_files": 180, "planned_bytes": 18_000},
