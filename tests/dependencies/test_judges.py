@@ -1,4 +1,7 @@
-"""uv, pip and Poetry find through a mirror that follows dependencies what they find upstream."""
+"""uv, pip and Poetry find through a mirror that follows dependencies what they find upstream.
+
+``tests/torture/campaigns/resolvers.py`` asks more.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +21,7 @@ def agree(*judged: Judged) -> None:
     assert solved - sum(each.explained for each in judged) > asked / 3, "too few answers were compared"
 
 
-@pytest.mark.parametrize("first", range(0, 24, 4))
+@pytest.mark.parametrize("first", [0, 12])
 def test_uv_finds_the_same(first: int, tmp_path: Path) -> None:
     agree(*(judge(tmp_path / str(seed), seed, projects=18, number=12) for seed in range(first, first + 4)))
 

@@ -9,6 +9,7 @@ from tests.torture.campaigns import (
     random_kills,
     reader_hammer,
     request_faults,
+    resolvers,
 )
 
 CAMPAIGNS: tuple[Campaign, ...] = (
@@ -19,4 +20,5 @@ CAMPAIGNS: tuple[Campaign, ...] = (
     bad_disks.CAMPAIGN,
     planted_damage.CAMPAIGN,
     early_listing.CAMPAIGN,
+    resolvers.CAMPAIGN,
 )
