@@ -9,9 +9,11 @@ import pytest
 from packaging.utils import NormalizedName
 from sqlalchemy import insert, inspect
 
+from pypi_mirror.demands.core_metadata import parse_core_metadata
 from pypi_mirror.errors import MirrorBusy
 from pypi_mirror.ledger.backlog import add_failure
 from pypi_mirror.ledger.connection import create_engine
+from pypi_mirror.ledger.dependencies import FollowedProject
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.ledger.store import Ledger, reset_upstream
 from pypi_mirror.ledger.tables import catalogue, metadata, projects
@@ -159,3 +161,32 @@ def fill(ledger: Ledger) -> None:
             exact=True, gone=False, error="CutOff", reason="cut off",
         )  # fmt: skip
     ledger.facts.table.put({"cursor": "7"})
+
+
+def test_what_is_followed_in_it_begins_with_nothing_but_what_metadata_say(
+    ledger: Ledger, url: str, clock: Hands, tmp_path: Path
+) -> None:
+    fill(ledger)
+    known, other = NormalizedName("known"), NormalizedName("other")
+    ledger.lease.take("a run")
+    run = ledger.runs.begin(RunRequest(label="a run"))
+    ledger.dependencies.name(run.id, {known: b"r" * 16})
+    stated = {b"k" * 32: parse_core_metadata(b"Metadata-Version: 2.1\nRequires-Dist: example>=2\n")}
+    (followed,) = ledger.dependencies.look_up([known]).values()
+    ledger.dependencies.record(
+        run.id,
+        [FollowedProject(followed=followed, entry=b"", edges={}, lacks=(), metadata=stated)],
+        now=0,
+    )
+    before = rows(url)
+    (folder := tmp_path / "scratch").mkdir()
+    with Ledger.to_plan_with(url, clock, folder) as scratch:
+        scratch.lease.take("a plan")
+        run = scratch.runs.begin(RunRequest(label="a plan"))
+        scratch.dependencies.begin_apart()
+        assert scratch.dependencies.named() == {}
+        assert scratch.dependencies.metadata(stated) == stated
+        scratch.dependencies.name(run.id, {other: b"s" * 16})
+        assert scratch.dependencies.to_follow() == [other]
+    assert rows(url) == before
+    assert ledger.dependencies.named() == {known: b"r" * 16}
