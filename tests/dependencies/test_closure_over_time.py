@@ -12,6 +12,7 @@ from pypi_mirror.ledger.dependencies import Dependencies
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.runs import follow_dependencies
 from pypi_mirror.settings.removal import RemovalGuard
 from tests.dependencies.closure import Index, following
@@ -136,3 +137,19 @@ def test_a_wheel_that_no_machine_can_use_says_what_the_archive_beside_it_require
     )
     synced(made)
     assert sorted(mirrored(made)) == ["app", "lib"]
+
+
+def test_releases_of_which_nobody_can_tell_are_named(bench: MakeBench) -> None:
+    archives = (Sdist(name="lib", version=version) for version in ("1.0", "1.1"))
+    made = bench(
+        Upload(distribution=Wheel(name="app", requires_dist=("lib",))),
+        *(Upload(distribution=each) for each in archives),
+        policy=following("app"),
+    )
+    synced(made)
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert list(map(str, found.unmet)) == [
+        "lib 1.0, 1.1: nobody can tell what this requires without building it"
+    ]

@@ -97,7 +97,7 @@ class DependencyReader:
             others = _others(page, wanted)
             metadata, fetched = await self._metadata(before, wanted, others)
             found = self._requirements.required(planned.project, wanted, metadata.get, others)
-            lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(found))
+            lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(page.name, found))
         return DependenciesRead(
             planned=planned,
             entry=reading.entry,
@@ -209,11 +209,11 @@ def _meets(project: NormalizedName, file: RemoteFile, specifier: str) -> bool:
     return version is not None and admits(specifier, version, is_yanked=file.yanked is not None)
 
 
-def _said_of(found: Required) -> Iterator[Lack]:
+def _said_of(project: NormalizedName, found: Required) -> Iterator[Lack]:
     if found.unknown:
         named = ", ".join(found.unknown[:_NAMED])
         more = f" and {count(len(found.unknown) - _NAMED, 'other')}" if len(found.unknown) > _NAMED else ""
-        yield Lack(f"{named}{more}", "nobody can tell what this requires without building it")
+        yield Lack(f"{project} {named}{more}", "nobody can tell what this requires without building it")
     for remark in found.remarks:
         text, _, reason = remark.rpartition(": ")
         yield Lack(text, reason)
