@@ -59,4 +59,4 @@ def test_a_dry_run_says_that_it_does_not_count(tmp_path: Path) -> None:
         command.run("sync")
         tried = command.run("audit", "--all", "--dry-run").out
         assert "Verified within 30 days (this dry run not counted): " in tried
-        assert "\nVerified within 30 days: 100.0% of the projects, " in command.run("audit", "--all").out
+        assert "\nVerified within 30 days: 100% of the projects, " in command.run("audit", "--all").out

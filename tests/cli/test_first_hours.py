@@ -208,7 +208,7 @@ def test_a_piped_sync_says_how_far_it_is(tmp_path: Path) -> None:
             line = CommandLine.of(home, server, workers=2)
             said = line.run("sync", "--processes", processes)
         assert said.code == 0
-        lines = [text for text in said.err.splitlines() if " of 60 projects; " in text]
+        lines = [text for text in said.err.splitlines() if " of 60 projects done; " in text]
         assert 1 <= len(lines) <= 10, said.err
     with running(small().build()) as server:
         (home := tmp_path / "short").mkdir()
