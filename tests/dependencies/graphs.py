@@ -105,10 +105,12 @@ class _Maker:
         chance = self._chance
         shown = self._spelled(name)
         if is_awkward and self._has_archives and chance.random() < 0.4:
-            yield Upload(distribution=self._archive(shown, version, requires, python))
+            yield Upload(distribution=self._archive(shown, version, _readable(requires), python))
             return
         tags = chance.sample(_TAGS, chance.randint(1, 3)) if is_awkward else ["py3-none-any"]
         has_archive = is_awkward and chance.random() < 0.3
+        if has_archive:
+            requires = _readable(requires)
         for tag in tags:
             # Without the wheels of other machines an archive is asked for what it requires.
             differs = is_awkward and not has_archive and chance.random() < 0.2
@@ -205,3 +207,8 @@ class _Maker:
             if kind < 0.85
             else name.replace("-", self._chance.choice("._"))
         )
+
+
+def _readable(requires: tuple[str, ...]) -> tuple[str, ...]:
+    """What installers can read of it: an archive of which they cannot would be built, and here nothing is."""
+    return tuple(each for each in requires if not any(part in each for part in _MALFORMED))
