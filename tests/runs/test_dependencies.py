@@ -319,3 +319,17 @@ def test_gigabytes_of_required_files_await_approval(bench: MakeBench) -> None:
     made = bench(wheel("app", "1.0", "lib"), large, policy=following("app", approve_beyond_gigabytes=0.001))
     with pytest.raises(ApprovalRequired, match=r"2.00 MB of required files, 1.00 MB allowed"):
         made.sync()
+
+
+def test_of_a_whole_project_all_releases_come_with_what_they_require(bench: MakeBench) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib>=2"),
+        wheel("lib", "1.0", "old"),
+        wheel("lib", "2.0", "new"),
+        wheel("old"),
+        wheel("new"),
+        wheel("whole-but-not-required"),
+        policy=following("app", whole=(parse_package("lib"), parse_package("whole-but-not-required"))),
+    )
+    made.sync()
+    assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "2.0"], "new": ["1.0"], "old": ["1.0"]}

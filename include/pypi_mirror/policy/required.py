@@ -77,9 +77,12 @@ class Requirements:
         self, project: NormalizedName, kept: Sequence[RemoteFile], demands: Sequence[ReleaseDemand]
     ) -> "dict[Release, Wanted]":
         """Return the releases of ``project`` whose dependencies count: those of ``kept`` that the allowlist
-        names or that meet a demand, on a machine that can use them.
+        names or that meet a demand, on a machine that can use them. Of a project that is mirrored as a whole
+        once it is required, all do.
         """
         found: dict[Release, Wanted] = {}
+        if self._allowed.dependencies.is_whole(project):
+            demands = [each._replace(specifier="") for each in demands]
         admitted = AdmittedReleases(project, kept, demands)
         for file in kept:
             release = release_in(project, file.filename)
