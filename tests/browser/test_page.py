@@ -294,7 +294,7 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     # Who has the page open sees the plan and, as soon as the run asks, the buttons.
     browser.button("Approve")
     browser.follow("overview")
-    browser.reads("Awaiting approval to remove 1 file", ".headline")
+    browser.reads("Awaiting approval to remove 1 project, 1 file", ".headline")
     browser.reads("pillow: the whole project, 1 file", ".fresh")
     assert not browser.button("Sync now").is_enabled()
     assert "main" not in str(browser.button("Sync now").get_attribute("class"))
@@ -304,7 +304,7 @@ def test_a_removal_is_approved_and_the_run_watched_as_it_goes_on(browser: Browse
     browser.reads("pillow")
     browser.screenshot("approval")
     browser.button("Approve").click()
-    browser.reads("Remove 1 file of 1 project", "dialog")
+    browser.reads("Remove 1 project, 1 file", "dialog")
     browser.one('dialog button[value="no"]').click()
     assert (scene.directory / "web/simple/pillow/index.html").exists()
     scene.upstream.inject(Fault(path="/packages/*.whl", effect=Delay(seconds=2), times=None))

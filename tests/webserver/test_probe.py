@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from packaging.utils import canonicalize_name
 
@@ -163,7 +164,7 @@ def test_a_page_that_is_not_there_is_found(tmp_path: Path) -> None:
         with pytest.raises(WebServerError, match=r"/simple/other/ .*expected the status 200, got 404"):
             probe(settings, Sample(project=canonicalize_name("other")))
         with pytest.raises(WebServerError, match=r"no-such-file\.whl: the probe expected it on disk"):
-            probe(settings, dataclasses.replace(SAMPLE, file="packages/no-such-file.whl"))
+            probe(settings, msgspec.structs.replace(SAMPLE, file="packages/no-such-file.whl"))
 
 
 def test_a_server_with_another_configuration_is_waited_for_and_then_named(tmp_path: Path) -> None:
