@@ -128,7 +128,7 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert main(["plan", "-c", conf]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^remove p02: upstream: remove project \(loses its page, 1 file, ", out, re.MULTILINE)
-    assert f"\nPlan {found[1]} removes 6 projects, 6 files (" in out
+    assert f"\nPlan {found[1]} would remove 6 projects, 6 files (" in out
     assert f"\n`pypi-mirror sync -c {conf} --approve {found[1]}` runs it.\n" in out
     assert main(["sync", "-c", conf, "--approve", "0123456789ab", "--processes", "1"]) == 3
     assert "0123456789ab was approved, but that is another plan" in capsys.readouterr().err

@@ -261,7 +261,7 @@ def test_a_source_archive_says_it_once_it_is_here(bench: MakeBench) -> None:
     with made.open() as mirror:
         found = dependencies(mirror)
     assert found is not None
-    assert [each.what for each in found.unmet] == ["1.0"]
+    assert [each.what for each in found.unmet] == ["lib 1.0"]
     made.sync()
     made.sync()
     assert sorted(mirrored(made)) == ["app", "deep", "lib"]

@@ -196,7 +196,12 @@ def test_an_upstream_without_dates_and_stale_caches_do_not_put_the_clock_in_the_
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(660, "11 min"), (3 * 3600 + 125, "3 h 2 min"), (45 * DAY, "45 days"), (4000 * DAY, "4,000 days")],
+    [
+        (660, "11 minutes"),
+        (3 * 3600 + 125, "3 hours 2 minutes"),
+        (45 * DAY, "45 days"),
+        (4000 * DAY, "4,000 days"),
+    ],
 )
 def test_what_people_are_told(seconds: int, said: str) -> None:
     assert f"clock is {said} ahead of upstream's: set it" in clock_warning(seconds)
