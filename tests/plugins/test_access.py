@@ -87,7 +87,8 @@ def test_there_is_nothing_else(path: str, client: Client) -> None:
 @pytest.mark.parametrize(("role", "may"), [("viewer", False), ("user", True), ("op", True), ("admin", True)])
 def test_the_page_knows_which_buttons_work(role: str, may: bool, client: Client) -> None:
     answer = client(role).get(f"{PAGE}/api/me")
-    assert answer.json() == {"name": f"the {role}", "may_act": may, "may_approve": may}
+    found = {"name": f"the {role}", "may_act": may, "may_approve": may, "follows": False}
+    assert answer.json() == found
 
 
 @pytest.mark.parametrize(("approvers", "may"), [("boss other", True), ("other", False), ("", True)])
@@ -105,7 +106,7 @@ def test_who_may_approve_is_one_of_those_whom_the_configuration_names(
     boss = SimpleAuthManagerUser(username="boss", role="admin")
     login = {"Authorization": f"Bearer {get_auth_manager().generate_jwt(boss)}"}
     me = client().get(f"{PAGE}/api/me", headers=login).json()
-    assert me == {"name": "boss", "may_act": True, "may_approve": may}
+    assert me == {"name": "boss", "may_act": True, "may_approve": may, "follows": False}
 
 
 def test_every_answer_keeps_browsers_from_outside(client: Client) -> None:
