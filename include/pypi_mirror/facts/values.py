@@ -44,7 +44,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):
-    """How far dependencies were followed: anew from ``began`` on, under the rules that ``fingerprint`` names.
+    """How far dependencies are followed: again from ``began`` on, under rules that ``fingerprint`` names.
     What nothing requires any more is known once that is ``complete``.
     """
 

@@ -35,7 +35,7 @@ _DIGEST: Final = 16
 
 class _Demand(NamedTuple):
     """What is demanded of a project. ``machines`` decides, ``reached`` is what of it was found since
-    following began anew. It goes some time after ``undemanded_since``.
+    following began again. It goes some time after ``undemanded_since``.
     """
 
     specifier: str
@@ -109,11 +109,11 @@ class Dependencies:
         return Demanded({project: each for project, each in found.items() if each})
 
     def begin(self, run_id: int) -> None:
-        """Follow everything anew; what was found before decides until that is done."""
+        """Follow everything again; what was found before decides until that is done."""
         with self._engine.begin() as connection:
             hold(connection, run_id)
-            anew = {"reached": demands.c.named, "grown": 0, "followed": None}
-            connection.execute(update(demands).values(anew))
+            reset = {"reached": demands.c.named, "grown": 0, "followed": None}
+            connection.execute(update(demands).values(reset))
             rows = connection.execute(select(demands.c.project, demands.c.demands)).all()
             without = [
                 {
@@ -133,7 +133,7 @@ class Dependencies:
     def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
         """The allowlist names these projects and no others, by ``rules`` of these digests.
 
-        What those that it names no more have required is found to be undemanded when all is followed anew. Of
+        What those that it names no more have required is found undemanded when all is followed again. Of
         those that others require, too, its rules decide beside the demands: they are decided again.
         """
         before = self.named()
@@ -243,7 +243,7 @@ class Dependencies:
             _demand(connection, grown)
 
     def finish(self, run_id: int, *, now: int, keep: int) -> None:
-        """All was followed anew: what was not found again is undemanded, and goes when it was so for ``keep``
+        """All was followed again: what was not found is undemanded, and goes when it was so for ``keep``
         seconds.
         """
         with self._engine.begin() as connection:
@@ -340,7 +340,7 @@ def _deciding(found: Iterable[_Demand]) -> list[tuple[str, str, int]]:
 
 
 def _aged(demand: _Demand, now: int, keep: int) -> _Demand | None:
-    """The demand after all was followed anew, None where it is over."""
+    """The demand after all was followed again, None where it is over."""
     if demand.reached:
         return demand._replace(machines=demand.reached, undemanded_since=None)
     since = now if demand.undemanded_since is None else demand.undemanded_since

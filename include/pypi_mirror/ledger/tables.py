@@ -209,7 +209,7 @@ demands: Final = Table(
     # The allowlist names it, by rules of this digest.
     Column("named", Boolean, nullable=False),
     Column("rules", LargeBinary(16)),
-    # Found since following began anew; else it goes after a time.
+    # Found since following began again; else it goes after a time.
     Column("reached", Boolean, nullable=False),
     # How often the demands have grown, and how often they had when they were followed last.
     Column("grown", Integer, nullable=False),

@@ -31,7 +31,7 @@ from pypi_mirror.wording import count
 
 log = logging.getLogger(__name__)
 
-# Seconds after which everything is followed anew, to find what nothing requires any more.
+# Seconds after which everything is followed again, to find what nothing requires any more.
 _ANEW: Final = 86_400
 # So many projects that have changed require little that is new.
 _MANY: Final = 20
@@ -93,7 +93,7 @@ def follow_waves(
 
 def begin_following(mirror: Mirror, run_id: int) -> bool:
     """Begin as ``follow_dependencies`` does, and return whether the rest may take long: something is followed
-    for the first time or anew, or many projects have changed.
+    for the first time or again, or many projects have changed.
     """
     run = mirror.ledger.runs.get(run_id)
     if not _follows(mirror, run):
