@@ -1,4 +1,4 @@
-"""Numbers, sizes and times as people are told them, in Python and in browsers."""
+"""Numbers, sizes and times as people read them, in Python and in browsers."""
 
 import html
 import json

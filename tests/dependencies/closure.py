@@ -16,7 +16,7 @@ from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
-from pypi_mirror.policy.required import Requirements
+from pypi_mirror.policy.required import Requirements, edge_demands
 from tests.policies import page_of
 from tests.warehouse import Event, Upload, Yank
 
@@ -75,7 +75,7 @@ class Index:
                 kept[name] = list(deciding.decide(page).kept)
                 wanted = requirements.wanted(name, kept[name], demanded.get(name, ()))
                 required = requirements.required(name, wanted, lambda file: self.metadata[file.filename], {})
-                for target, demand in required.demands():
+                for target, demand in edge_demands(required.edges):
                     before = found[target].get(demand[:2], 0)
                     found[target][demand[:2]] = before | demand.machines
                     if found[target][demand[:2]] != before:

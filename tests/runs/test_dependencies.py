@@ -12,9 +12,11 @@ from pypi_mirror.observing.explain import explain
 from pypi_mirror.observing.overview import overview
 from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror.options.environments import parse_environment
+from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
@@ -333,3 +335,30 @@ def test_of_a_whole_project_all_releases_come_with_what_they_require(bench: Make
     )
     made.sync()
     assert mirrored(made) == {"app": ["1.0"], "lib": ["1.0", "2.0"], "new": ["1.0"], "old": ["1.0"]}
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_wheels_that_wait_or_are_lost_say_what_they_require(bench: MakeBench, lost: bool) -> None:
+    """An upstream without metadata beside its files, and a wheel that is held, or gone from the disk."""
+    followed = following("app")
+    waiting = Cooldown(exclude_newer=parse_exclude_newer("7 days"))
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", "deep"),
+        wheel("deep"),
+        policy=Policy(*followed.filters, *(() if lost else (waiting,))),
+        behaviour=HTML_ONLY,
+    )
+    made.sync()
+    assert {path.name for path in (made.web / "packages").rglob("*.whl")} >= {"lib-1.0-py3-none-any.whl"}
+    if lost:
+        for path in (made.web / "packages").rglob("*.whl"):
+            path.unlink()
+    # As if nobody had read what a file says yet.
+    with made.open() as mirror, mirror.ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM core_metadata")
+        connection.exec_driver_sql("DELETE FROM facts WHERE key = 'closure'")
+    made.sync()
+    assert made.backlog() == {}
+    with made.open() as mirror:
+        assert explain(mirror, NormalizedName("deep")).chain == ("app", "lib", "deep")

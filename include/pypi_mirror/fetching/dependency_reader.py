@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,7 @@ from pypi_mirror.policy import Decision, Policy
 from pypi_mirror.policy.demanded import ReleaseDemand, admits
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.required import Required, Requirements, Wanted
+from pypi_mirror.pool.held import HELD
 from pypi_mirror.pool.sdist_metadata import sdist_metadata
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
@@ -144,12 +146,20 @@ class DependencyReader:
             except UpstreamError:
                 # It is not what upstream's page says; nobody can use it.
                 return None
-        known = before.files.get(file.filename) or before.held_file(file.filename)
-        if known is not None:
-            path = str(self._web / known.path)
-            read = wheel_metadata if file.filename.endswith(WHEEL) else sdist_metadata
-            return await asyncio.to_thread(read, path, file.filename, max_bytes=_MAX_DOCUMENT)
-        return await self._sidecars.from_tail(file) if file.filename.endswith(WHEEL) else None
+        is_wheel = file.filename.endswith(WHEEL)
+        if (path := self._place(before, file)) is not None:
+            read = wheel_metadata if is_wheel else sdist_metadata
+            # The disk may have lost what the ledger knows; the batch downloads it again.
+            with suppress(FileNotFoundError):
+                return await asyncio.to_thread(read, path, file.filename, max_bytes=_MAX_DOCUMENT)
+        return await self._sidecars.from_tail(file) if is_wheel else None
+
+    def _place(self, before: Before, file: RemoteFile) -> str | None:
+        """Where the file is, as far as the ledger knows."""
+        if (known := before.files.get(file.filename)) is not None:
+            return str(self._web / known.path)
+        held = before.held_file(file.filename)
+        return None if held is None else str(self._web / HELD / held.path)
 
 
 def _key(file: RemoteFile) -> bytes | None:

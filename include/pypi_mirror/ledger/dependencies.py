@@ -27,7 +27,7 @@ from pypi_mirror.ledger.tables import (
 )
 from pypi_mirror.ledger.writing import upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
-from pypi_mirror.policy.required import Edge
+from pypi_mirror.policy.required import Edge, edge_demands
 
 _CHUNK: Final = 1_000
 _DIGEST: Final = 16
@@ -209,12 +209,9 @@ class Dependencies:
             return
         grown: defaultdict[NormalizedName, dict[tuple[str, str], int]] = defaultdict(dict)
         for each in followed:
-            for target, edges in each.edges.items():
-                of_target = grown[target]
-                for edge in edges:
-                    for extra in ("", *edge.extras):
-                        key = edge.specifier, extra
-                        of_target[key] = of_target.get(key, 0) | edge.machines
+            for target, demand in edge_demands(each.edges):
+                key = demand.specifier, demand.extra
+                grown[target][key] = grown[target].get(key, 0) | demand.machines
         with self._engine.begin() as connection:
             hold(connection, run_id)
             _write_metadata(connection, followed)

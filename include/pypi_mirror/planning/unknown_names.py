@@ -50,7 +50,7 @@ def unknown_names(mirror: Mirror) -> tuple[NormalizedName, ...]:
 
 
 def described(mirror: Mirror, names: Sequence[NormalizedName]) -> str:
-    """What people are told: which names, and where each stands."""
+    """The message: which names, and where each stands."""
     named = some_of([f"{name} ({mirror.policy.asked_by(name)})" for name in names], _NAMED)
     return f"upstream does not list {named}: mistyped, removed, or quarantined"
 

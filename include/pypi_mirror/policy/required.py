@@ -56,12 +56,15 @@ class Required(Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
-    def demands(self) -> Iterator[tuple[NormalizedName, ReleaseDemand]]:
-        """Yield what it demands, some of it several times."""
-        for project, edges in self.edges.items():
-            for edge in edges:
-                for extra in (BASE, *edge.extras):
-                    yield project, ReleaseDemand(edge.specifier, extra, edge.machines)
+
+def edge_demands(
+    edges: Mapping[NormalizedName, Sequence[Edge]],
+) -> Iterator[tuple[NormalizedName, ReleaseDemand]]:
+    """Yield what the edges demand of each project, some of it several times."""
+    for project, of_project in edges.items():
+        for edge in of_project:
+            for extra in (BASE, *edge.extras):
+                yield project, ReleaseDemand(edge.specifier, extra, edge.machines)
 
 
 class Requirements:

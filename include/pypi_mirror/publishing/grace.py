@@ -58,7 +58,7 @@ def note_clock(mirror: Mirror, lead: Lead | None) -> None:
 
 
 def clock_warning(ahead: int) -> str:
-    """What people are told about a clock that is ``ahead`` seconds ahead."""
+    """The warning about a clock that is ``ahead`` seconds ahead."""
     return (
         f"this machine's clock is {duration(ahead)} ahead of upstream's: set it. Until then nothing is "
         "deleted whose grace period has not ended by upstream's clock, too"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
 from pypi_mirror.catalogue import EntryState
+from pypi_mirror.chunks import chunks
 from pypi_mirror.errors import RunStopped
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.facts.values import Closure
@@ -176,16 +177,16 @@ async def _follow(
 
 def _to_read(mirror: Mirror, names: Sequence[NormalizedName]) -> list[PlannedProject]:
     """What is asked of upstream for them: the page, where nobody has followed it."""
-    known = mirror.ledger.dependencies.look_up(names)
     return [
         PlannedProject(
-            project=name,
-            display_name=name,
+            project=each.project,
+            display_name=each.project,
             action=Action.SYNC,
             reason="its dependencies are followed",
-            unread=known[name].made_entry is None and not known[name].named,
+            unread=each.made_entry is None and not each.named,
         )
-        for name in names
+        for chunk in chunks(names)
+        for each in mirror.ledger.dependencies.look_up(chunk).values()
     ]
 
 
@@ -205,7 +206,8 @@ def _plan(mirror: Mirror, run: Run) -> None:
     # Before it was found that others require them, they looked like what no rule selects.
     wanted = [name for name in changed if mirror.policy.rejection_reason(name) is None]
     mirror.ledger.plan.drop_removals(run.id, wanted)
-    mirror.ledger.plan.add(run.id, _planned(mirror, changed))
+    for chunk in chunks(changed):
+        mirror.ledger.plan.add(run.id, _planned(mirror, chunk))
     choose_projects(mirror, run)
 
 

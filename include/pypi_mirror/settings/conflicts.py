@@ -56,7 +56,7 @@ def find_idle(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> lis
             message = f"has no effect without {needed}"
             found.append(Mistake(line=lines.get(key), key=key, message=message))
     if values.get("[dependencies] follow") == "no":
-        for name in ("extras", "stop-at", "whole"):
+        for name in ("extras", "stop-at", "whole", "approve-beyond-projects", "approve-beyond-gigabytes"):
             if (key := f"[dependencies] {name}") in lines:
                 message = "has no effect without [dependencies] follow = yes"
                 found.append(Mistake(line=lines.get(key), key=key, message=message))

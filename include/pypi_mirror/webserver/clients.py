@@ -72,7 +72,7 @@ def _just_once(settings: Settings) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snippet:
-    """How one tool is told to use the mirror: ``text`` belongs into ``place``. ``download`` is the file of
+    """How one tool is configured for the mirror: ``text`` belongs into ``place``. ``download`` is the file of
     this text beside the site's front page, None where there is none.
     """
 

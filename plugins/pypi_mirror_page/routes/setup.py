@@ -38,7 +38,7 @@ def get_configuration(settings: TheSettings) -> Json:
 
 @router.get("/clients")
 def get_clients(settings: TheSettings) -> Json:
-    """The index's address and how tools are told to use it; ``served`` is false without a site."""
+    """The index's address and how tools are configured for it; ``served`` is false without a site."""
     found = {
         "index_url": index_url(settings),
         "served": settings.site.enabled,
