@@ -46,6 +46,8 @@ class Server:
         self.faults = Faults(*faults)
         self.routes = Routes(warehouse, behaviour, hosts or Hosts(site=self.url, files=self.url))
         self._app = App(self.routes, self.faults, self.requests, time.time)
+        self._running: threading.Thread | None = None
+        self._ended = threading.Event()
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 self._app,
@@ -75,11 +77,20 @@ class Server:
 
     def run(self) -> None:
         """Serves in this thread until ``stop``, or in the main thread SIGINT or SIGTERM."""
-        self._uvicorn.run(sockets=[self.socket])
+        self._running = threading.current_thread()
+        try:
+            self._uvicorn.run(sockets=[self.socket])
+        finally:
+            self._ended.set()
 
     def stop(self) -> None:
-        """Ends ``run``, from any thread, even before it began; open connections are cut."""
+        """Ends ``run``, even before it began; open connections are cut.
+
+        Returns when nothing is answered any more, unless it is called in the thread that serves.
+        """
         self._uvicorn.stop()
+        if self._running not in (None, threading.current_thread()):
+            self._ended.wait()
 
 
 @contextmanager
