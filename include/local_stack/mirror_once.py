@@ -108,7 +108,7 @@ def _why(api: AirflowApi, run_id: str) -> str:
     for task in failed:
         error = api.xcom(DAG_ID, run_id, task, ERROR_KEY)
         if error:
-            return f"{task.task_id}: {error}"
+            return f"{task.task_id}: {error['error']}: {error['reason']}"
     return f"{failed[0].task_id} ended without an error" if failed else "Airflow does not say why"
 
 

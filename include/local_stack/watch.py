@@ -184,11 +184,11 @@ class _Observer:
         if task.state != RETRIED:
             return f"{task.described()} {DOES.get(task.task_id, '')}".rstrip()
         if task not in self._failures:
-            words, again = (
+            error, again = (
                 self._api.xcom(self._dag_id, self._run_id, task, key) for key in (ERROR_KEY, NEXT_TRY_KEY)
             )
             when = f" at {datetime.fromisoformat(again).astimezone():%H:%M:%S}" if again else ""
-            why = f": {words}" if words else ""
+            why = f": {error['error']}: {error['reason']}" if error else ""
             self._failures[task] = f"{task.task_id} is retried{when}{why}"
         return self._failures[task]
 

@@ -41,7 +41,9 @@ def record_task_error(ti: TaskInstance) -> Iterator[None]:
     except (AirflowSkipException, AirflowRescheduleException):
         raise
     except Exception as error:
-        ti.xcom_push(key=ERROR_KEY, value=f"{type(error).__name__}: {error}"[:LONGEST_REASON])
+        ti.xcom_push(
+            key=ERROR_KEY, value={"error": type(error).__name__, "reason": str(error)[:LONGEST_REASON]}
+        )
         raise
 
 
@@ -58,5 +60,5 @@ def _failed_task(ti: TaskInstance, name: str) -> FailedTask:
     error = ti.xcom_pull(task_id if mapped else name, key=ERROR_KEY, map_indexes=int(index) if mapped else -1)
     return FailedTask(
         task=f"{task_id} [{index}]" if mapped else name,
-        reason=str(error or "ended without an error (killed?); see its log"),
+        **(error or {"reason": "ended without an error (killed?); see its log"}),
     )

@@ -201,7 +201,7 @@ def _notify_failed_watch(configuration: Configuration, error: Exception, context
         link=link_to_run(context["dag"].dag_id, context["run_id"]),
         run=context["run_id"],
         details=tuple(reason.splitlines()),
-        advice=advice_for((reason,)),
+        advice=advice_for((type(error).__name__,)),
     )
     try:
         send(message, configuration.alerts, context)

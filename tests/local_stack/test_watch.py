@@ -53,7 +53,7 @@ class Api:
     def __init__(self, states: Sequence[str | Exception], *, task: Task | None = None) -> None:
         self._states = list(states)
         self._task = task
-        self.xcoms: dict[str, str] = {}
+        self.xcoms: dict[str, Any] = {}
         self.asked = 0
 
     def run_state(self, dag_id: str, run_id: str) -> str:
@@ -69,7 +69,7 @@ class Api:
         one = Task(task_id="download_projects", map_index=0, state="running", name=None, try_number=1)
         return (one, one)
 
-    def xcom(self, dag_id: str, run_id: str, task: Task, key: str) -> str | None:
+    def xcom(self, dag_id: str, run_id: str, task: Task, key: str) -> Any:
         self.asked += 1
         return self.xcoms.get(key)
 
@@ -126,7 +126,10 @@ def test_a_task_that_is_tried_again_says_why_and_when() -> None:
     task = Task(task_id="fetch_changelog", map_index=-1, state="up_for_retry", name=None, try_number=1)
     api = Api(["running", "running", "running", "failed"], task=task)
     again = datetime(2026, 1, 2, 3, 4, 5).astimezone()
-    api.xcoms = {"error": "UpstreamUnavailable: refused", "next_try": again.isoformat()}
+    api.xcoms = {
+        "error": {"error": "UpstreamUnavailable", "reason": "refused"},
+        "next_try": again.isoformat(),
+    }
     _, shown = run(api, Ledger([None]))
     assert "fetch_changelog is retried at 03:04:05: UpstreamUnavailable: refused" in shown
     assert api.asked == 2, "once a failure, not once a second"

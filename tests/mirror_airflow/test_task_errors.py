@@ -14,7 +14,7 @@ class Ti:
 
     def __init__(self, states: dict[str, str | None] | None = None) -> None:
         self.states = states or {}
-        self.errors: dict[tuple[str, int], str] = {}
+        self.errors: dict[tuple[str, int], Any] = {}
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.errors[key, -1] = value
@@ -32,7 +32,7 @@ def test_the_error_that_ends_a_task_is_recorded_and_raised() -> None:
     ti = Ti()
     with pytest.raises(WebServerError), record_task_error(ti):
         raise WebServerError("nginx does not run")
-    assert ti.errors == {("error", -1): "WebServerError: nginx does not run"}
+    assert ti.errors == {("error", -1): {"error": "WebServerError", "reason": "nginx does not run"}}
 
 
 def test_a_skipped_task_records_no_error() -> None:
@@ -52,11 +52,14 @@ def test_failed_tasks_come_with_error_and_map_index() -> None:
             "report": None,
         }
     )
-    ti.errors["download_projects", 12] = "OSError: no space"
-    assert failed_tasks(ti) == (FailedTask(task="download_projects [12]", reason="OSError: no space"),)
+    ti.errors["download_projects", 12] = {"error": "OSError", "reason": "no space: /srv"}
+    assert failed_tasks(ti) == (
+        FailedTask(task="download_projects [12]", error="OSError", reason="no space: /srv"),
+    )
 
 
 def test_a_task_that_was_killed_is_named_too() -> None:
     (task,) = failed_tasks(Ti({"reload_nginx": "failed"}))
     assert task.task == "reload_nginx"
+    assert task.error is None
     assert "killed" in task.reason

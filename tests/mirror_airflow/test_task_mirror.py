@@ -93,7 +93,7 @@ def test_the_mirror_is_kept_until_the_next_try(configure: Callable[[str], Path],
         work("a run", failing(UpstreamUnavailable("refused", url=URL)))
     with open_mirror(read_settings(conf)) as mirror:
         assert SECONDS < kept_for(mirror) <= 2000 + SECONDS
-    assert "refused" in task.left["error"]
+    assert "refused" in task.left["error"]["reason"]
     assert datetime.fromisoformat(task.left["next_try"]) == NOON + timedelta(seconds=2000)
 
 
@@ -181,4 +181,4 @@ def test_a_run_that_is_not_to_wait_fails(configure: Callable[[str], Path], task:
     configure("when-busy = fail")
     with pytest.raises(MirrorBusy):
         work("another run", beginning)
-    assert "another run" in task.left["error"]
+    assert "another run" in task.left["error"]["reason"]

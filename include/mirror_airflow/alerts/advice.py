@@ -110,10 +110,9 @@ OTHER: Final = (
 )
 
 
-def advice_for(reasons: Iterable[str]) -> tuple[str, ...]:
-    """What to do about failures; each of ``reasons`` begins with its error's class and a colon."""
-    classes = (reason.partition(":")[0].strip() for reason in reasons)
-    return tuple(dict.fromkeys(BY_ERROR.get(name, OTHER) for name in classes))
+def advice_for(errors: Iterable[str | None]) -> tuple[str, ...]:
+    """What to do about failures, by the classes of their errors; None for what ended without one."""
+    return tuple(dict.fromkeys(OTHER if error is None else BY_ERROR.get(error, OTHER) for error in errors))
 
 
 def next_run(schedule: Schedule, now: datetime) -> str:

@@ -13,9 +13,9 @@ from mirror_airflow.alerts.message import MOST_LISTED, FailedProject, FailedTask
 from mirror_airflow.alerts.notify import notify
 from mirror_airflow.configuration import Configuration, load_configuration
 from mirror_airflow.links import link_to_run
-from mirror_airflow.task_errors import failed_tasks
+from mirror_airflow.task_errors import RunFailed, failed_tasks
 from pypi_mirror.alerts.conditions import RUN_FAILED, about_parked
-from pypi_mirror.errors import MirrorError
+from pypi_mirror.errors import MirrorError, RunStopped
 from pypi_mirror.ledger.backlog import BacklogEntry
 from pypi_mirror.mirror import open_mirror
 from pypi_mirror.model import RunState
@@ -26,10 +26,9 @@ from pypi_mirror.wording import count, moment_of, some_of
 
 log = logging.getLogger(__name__)
 
-# These errors of tasks follow from failed projects: where projects are named, they add nothing,
-CONSEQUENCES = ("RunStopped:", "RunFailed:")
-# except the first that says how many failures are too many, and that nothing was published.
-LIMIT = "RunStopped: max-failures"
+# These errors of tasks follow from failed projects: where projects are named, they add nothing but that the
+# run stopped early, which is advice.
+CONSEQUENCES = (RunStopped.__name__, RunFailed.__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +50,7 @@ def notify_failed_run(context: Context, *, label: str | None = None, alert: str 
     tasks = _tasks(context)
     settings = configuration.settings
     failures = Failures() if settings is None else _end_run(settings, label, tasks)
-    if failures.reported or failures.silenced:
-        tasks = causes(tasks)
-    if failures.silenced and not failures.reported and not tasks:
+    if failures.silenced and not failures.reported and not causes(tasks):
         log.info("only silenced or parked projects failed (%d): nobody is notified", failures.silenced)
         return
     message = failure_message(
@@ -63,6 +60,7 @@ def notify_failed_run(context: Context, *, label: str | None = None, alert: str 
         link=link_to_run(dag_id, run_id),
         projects=failures.reported,
         tasks=tasks,
+        about_projects=bool(failures.reported or failures.silenced),
         now=datetime.now(UTC),
     )
     log.error("%s", message.text())
@@ -77,11 +75,17 @@ def failure_message(
     link: str,
     projects: tuple[FailedProject, ...],
     tasks: tuple[FailedTask, ...],
+    about_projects: bool,
     now: datetime,
 ) -> Message:
-    """The message about a run that failed for ``projects`` and ``tasks``."""
+    """The message about a run that failed for ``projects`` and ``tasks``.
+
+    Where it is ``about_projects``, named or silenced, tasks that failed only because of them are left out.
+    """
+    stopped = {task.error for task in tasks} & {RunStopped.__name__}
+    tasks = causes(tasks) if about_projects else tasks
     title = _title(projects, tasks)
-    reasons = (*(p.error for p in projects), *(t.reason for t in tasks))
+    errors = (*(p.error for p in projects), *stopped, *(t.error for t in tasks))
     follows = (next_run(configuration.schedule, now),) if alert == RUN_FAILED else ()
     return Message(
         alert=alert,
@@ -93,14 +97,13 @@ def failure_message(
         projects=projects[:MOST_LISTED],
         unlisted=len(projects[MOST_LISTED:]),
         tasks=tasks,
-        advice=(*advice_for(reasons), *follows),
+        advice=(*advice_for(errors), *follows),
     )
 
 
 def causes(tasks: Sequence[FailedTask]) -> tuple[FailedTask, ...]:
     """``tasks`` without those that only failed because a project did."""
-    limit = next((t for t in tasks if t.reason.startswith(LIMIT)), None)
-    return tuple(t for t in tasks if t is limit or not t.reason.startswith(CONSEQUENCES))
+    return tuple(task for task in tasks if task.error not in CONSEQUENCES)
 
 
 def failures_to_report(
@@ -150,7 +153,7 @@ def _end_run(settings: Settings, label: str, tasks: tuple[FailedTask, ...]) -> F
             names = mirror.ledger.plan.failed(run.id)
             entries = mirror.ledger.backlog.of_run(run.id, names)
             if run.state is RunState.RUNNING:
-                fail_run(mirror, label, "; ".join(f"{t.task}: {t.reason}" for t in tasks))
+                fail_run(mirror, label, "; ".join(f"{t.task}: {t.why}" for t in tasks))
             return failures_to_report(entries, silenced=settings.alerts.silenced, known=known_parked(mirror))
     except MirrorError as error:
         log.error("the run cannot be ended in the ledger: %s", error)

@@ -13,7 +13,8 @@ import msgspec
 
 from pypi_mirror.settings.locate import name_used_file
 
-# XCom keys: the error of a failed task, and when it is retried, as an RFC 3339 time.
+# XCom keys: the error of a failed task, its class and what it says under these two names; and when it is
+# retried, as an RFC 3339 time.
 ERROR_KEY = "error"
 NEXT_TRY_KEY = "next_try"
 MOST_LISTED = 50
@@ -41,10 +42,15 @@ class FailedProject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedTask:
-    """A task that failed, by the name people see, and its error."""
+    """A task that failed, by the name people see: the class of its error, if it ended with one, and why."""
 
     task: str
+    error: str | None = None
     reason: str
+
+    @property
+    def why(self) -> str:
+        return self.reason if self.error is None else f"{self.error}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +106,7 @@ class Message:
         if self.unlisted:
             yield "and", f"{self.unlisted:,} more projects; see the backlog"
         for task in self.tasks[:MOST_LISTED]:
-            yield task.task, _one_line(task.reason)[:LONGEST_REASON]
+            yield task.task, _one_line(task.why)[:LONGEST_REASON]
         for line in self.details:
             yield "", _one_line(line)[:LONGEST_REASON]
 
@@ -141,7 +147,7 @@ class Message:
             "url": self.link,
             "projects": [{"project": p.project, "reason": f"{p.error}: {p.reason}"} for p in self.projects],
             "more_projects": self.unlisted,
-            "tasks": [{"task": t.task, "reason": t.reason} for t in self.tasks],
+            "tasks": [{"task": t.task, "reason": t.why} for t in self.tasks],
             "details": list(self.details),
             "advice": list(self.advice),
         }

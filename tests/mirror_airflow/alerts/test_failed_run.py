@@ -24,24 +24,28 @@ def stopped(most: int, option: str, *, by: str) -> FailedTask:
     limit = FailureLimit(most, lambda: 0, option=option)
     for _ in range(most + 1):
         limit.failed(Failed(planned=planned("alpha"), error="StalePage", reason="it is old"))
-    return FailedTask(task=by, reason=f"{RunStopped.__name__}: {limit()}")
+    return FailedTask(task=by, error=RunStopped.__name__, reason=str(limit()))
 
 
-OTHER = FailedTask(task="reload_nginx", reason="WebServerError: nginx does not run")
+OTHER = FailedTask(task="reload_nginx", error="WebServerError", reason="nginx does not run")
 
 
 def test_what_stop_on_error_stopped_adds_nothing_to_the_project() -> None:
     batch = stopped(0, "stop-on-error", by="download_projects [1]")
-    sibling = FailedTask(task="download_projects [2]", reason="RunStopped: another batch failed")
-    end = FailedTask(task="report", reason="RunFailed: 1 project failed")
+    sibling = FailedTask(task="download_projects [2]", error="RunStopped", reason="another batch failed")
+    end = FailedTask(task="report", error="RunFailed", reason="1 project failed")
     assert causes((batch, OTHER, sibling, end)) == (OTHER,)
 
 
 def test_that_failures_were_too_many_is_said_once() -> None:
     first, second = (stopped(2, "max-failures = 2", by=f"download_projects [{n}]") for n in (1, 2))
-    sibling = FailedTask(task="download_projects [0]", reason="RunStopped: another batch failed")
-    assert causes((sibling, first, OTHER, second)) == (first, OTHER)
-    assert "3 projects of this run have failed, 2 are tolerated; nothing is published" in first.reason
+    sibling = FailedTask(task="download_projects [0]", error="RunStopped", reason="another batch failed")
+    assert causes((sibling, first, OTHER, second)) == (OTHER,)
+    projects = failures_to_report((ENTRY, BETA), silenced=(), known=()).reported
+    message = said(projects=projects, tasks=(sibling, first, OTHER, second), about_projects=True)
+    assert message.tasks == (OTHER,)
+    assert message.text().count("published nothing") == 1
+    assert "The log of the task" not in message.text()
 
 
 ENTRY = BacklogEntry(
@@ -86,6 +90,7 @@ def said(**changes: Any) -> Message:
         "link": "http://airflow.example",
         "projects": (),
         "tasks": (),
+        "about_projects": False,
     }
     return failure_message(
         configuration(), **{**parts, **changes, "now": datetime(2026, 1, 1, 10, 30, tzinfo=UTC)}
