@@ -33,7 +33,6 @@ FIRST_SYNC = (ROOT / "docs/getting-started.md", "The first sync")
 # Programs of sh blocks: none of them can do here what the page has them do.
 ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export", "airflow"}
 TEAM = (ROOT / "docs/offline.md", "A team and its lock files")
-TEAM_NEEDS = ("requests", "urllib3", "idna", "certifi")
 NAMES = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
 
@@ -160,7 +159,7 @@ class Sandbox:
         project.mkdir()
         (project / "pyproject.toml").write_text(
             '[project]\nname = "shop"\nversion = "1"\nrequires-python = ">=3.11"\n'
-            f"dependencies = {[*TEAM_NEEDS]}\n"
+            'dependencies = ["requests"]\n'
         )
         uv = "uv --no-config --no-python-downloads --quiet --directory shop"
         index = f"--default-index {self.upstream.url}/simple"
@@ -183,7 +182,7 @@ class Sandbox:
         self.cleanup.enter_context(NginxProcess(read_settings(self.home / "mirror.conf", {})))
 
     def require_others(self) -> None:
-        """Upstream has projects that require others, and the mirror follows them."""
+        """Upstream gets more projects that require others."""
         self.upstream.apply(
             *(
                 Upload(distribution=Wheel(name=name, version=version, requires_dist=requires))
@@ -195,8 +194,6 @@ class Sandbox:
                 )
             )
         )
-        with (self.home / "mirror.conf").open("a") as conf:
-            conf.write("\n[dependencies]\nfollow = yes\n")
 
     def name_flask(self) -> None:
         conf = self.home / "mirror.conf"
@@ -234,9 +231,10 @@ def _free_port() -> int:
 
 
 def upstream() -> Warehouse:
-    """The projects of the page's allow-list, and releases and wheels that it leaves out."""
+    """What the page's allow-list names and requires, and releases and wheels that it leaves out."""
     return Warehouse(
-        *(Upload(distribution=Wheel(name=name, version="1.0")) for name in NAMES),
+        *(Upload(distribution=Wheel(name=name, version="1.0")) for name in NAMES[1:]),
+        Upload(distribution=Wheel(name=NAMES[0], version="1.0", requires_dist=NAMES[1:])),
         Upload(distribution=Wheel(name="pyyaml", version="5.4")),
         Upload(distribution=Wheel(name="pyyaml", version="6.0")),
         Upload(distribution=Wheel(name="pyyaml", version="6.0", tags="cp311-cp311-win_amd64")),
