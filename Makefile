@@ -121,9 +121,9 @@ lint: $(READY_DEV)  ## ruff, mypy, import rules and Airflow's own deprecations
 	$(VENV)/bin/ruff check --select AIR dags plugins
 
 .PHONY: bench
-bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1; needs nginx, curl)
+bench: $(READY_DEV)  ## measure against bandersnatch and curl (CASES=A,C REPEAT=3 SCALE=0.1 COMPARE=bench/results.json; needs nginx, curl)
 	@$(PY) -m bench $(if $(CASES),--cases '$(CASES)') --repeat '$(REPEAT)' --scale '$(SCALE)' \
-		$(BENCH_OUTPUT)
+		$(if $(COMPARE),--compare '$(COMPARE)') $(BENCH_OUTPUT)
 
 .PHONY: bench-docs
 bench-docs: $(READY_DEV)  ## make the figures of docs/ and README again from bench/results.json

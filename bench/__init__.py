@@ -1,4 +1,4 @@
-"""How fast the mirror is: ours, bandersnatch and ``curl -Z`` side by side over the same upstream.
+"""How fast the mirror is: ours, bandersnatch and a shell script side by side over the same upstream.
 
 ``make bench`` runs it. Only ratios between runs that followed each other on one machine mean anything.
 """

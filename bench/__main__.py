@@ -19,6 +19,7 @@ from bench.capacity import write_capacity
 from bench.cases import Goal, sync_cases
 from bench.closure import GOALS as CLOSURE_GOALS
 from bench.closure import run_closure
+from bench.compare import worse
 from bench.deciding import DUE_GOALS, FILTER_GOALS, run_due, run_filter_change
 from bench.document import verdict_line, write_documents
 from bench.flames import flame_graph
@@ -32,12 +33,13 @@ from bench.results import Results, read_results, write_results
 from bench.run_sync import Round, run_sync
 from bench.serving import CLIENTS, run_serving
 from bench.serving import GOALS as SERVING_GOALS
+from bench.startup import COMMANDS, run_startup, startup_goals
 from bench.steps import GOALS as STEPS_GOALS
 from bench.steps import run_steps
 from bench.summary import Summary, summarize
 from bench.tools import (
     Bandersnatch,
-    Curl,
+    Floor,
     Ours,
     Tool,
     install_bandersnatch,
@@ -50,7 +52,7 @@ _HOME = _ROOT / "var" / "bench"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - only for a directory of our own
 # The largest case at full size holds upstream's copy and all mirrors at once, and room to spare.
 _ROOM = 10 * 1024**3
-_LETTERS = "ABCDEFGHIJKLMNO"
+_LETTERS = "ABCDEFGHIJKLMNOQ"
 # Of those, the ones in which bandersnatch takes its turn.
 _COMPARED = "ABCDEFGJ"
 
@@ -80,8 +82,9 @@ def main() -> int:
 
 def _measure(arguments: argparse.Namespace, home: Path) -> None:
     """Run what was asked for; what is measured is written after each case."""
+    before = None if arguments.compare is None else read_results(arguments.compare)
     compares = any(letter in arguments.cases for letter in _COMPARED)
-    others = (Bandersnatch(install_bandersnatch(_HOME)), Curl()) if compares else ()
+    others = (Bandersnatch(install_bandersnatch(_HOME)), Floor()) if compares else ()
     tools: dict[str, Tool] = {tool.name: tool for tool in (Ours(), *others)}
     results = Results(machine=_machine(), scale=arguments.scale, cases=())
     for summary in _run(arguments, tools, home):
@@ -89,6 +92,8 @@ def _measure(arguments: argparse.Namespace, home: Path) -> None:
             _say(f"  {verdict_line(verdict)}")
         results = replace(results, cases=(*results.cases, summary))
         _write(arguments, results)
+    if before is not None:
+        _say("\n".join(worse(results, before)) or "nothing got worse by more than the noise")
     for profiled in _profiles(arguments, home):
         results = replace(results, profiles=(*results.profiles, profiled))
         _write(arguments, results)
@@ -138,6 +143,8 @@ def _others(tools: dict[str, Tool]) -> Iterator[tuple[str, str, "_Runner", tuple
     yield "M", "dependencies", run_closure, CLOSURE_GOALS
     yield "N", "a filter changes", run_filter_change, FILTER_GOALS
     yield "O", "files end their cooldown", run_due, DUE_GOALS
+    for command in COMMANDS:
+        yield "Q", f"the start of {command}", partial(run_startup, command=command), startup_goals(command)
 
 
 def _profiles(arguments: argparse.Namespace, home: Path) -> Iterator[Profile]:
@@ -166,6 +173,9 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--documents-only", action="store_true", help="make them again from the results that are there"
+    )
+    parser.add_argument(
+        "--compare", type=Path, metavar="FILE", help="results; what got worse since is printed"
     )
     parser.add_argument("--readme", type=Path, metavar="FILE", help="where one line is put between marks")
     parser.add_argument("--figures", type=Path, metavar="FILE", help="where its figures are put")

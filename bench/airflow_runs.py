@@ -27,7 +27,7 @@ from mirror_airflow.configuration import UNSCHEDULED_VARIABLE
 from pypi_mirror.settings.read import read_settings
 
 TITLE = "a run without work in Airflow, {projects} projects in the mirror"
-GOALS = (Goal(figure="ratio", to=None, at_most=1.5),)
+GOALS = (Goal(figure="ratio", to=None, at_most=0.7),)
 
 _DAG, _NOTHING = "pypi_mirror", "nothing"
 _RUNS_A_ROUND = 5

@@ -33,9 +33,9 @@ _METHOD = """\
 
 **What runs.** bandersnatch 8.2.0 in an environment of its own, pinned and hash-checked
 (`bench/requirements-bandersnatch.txt`), with 10 workers, the most that it allows, and nothing else changed;
-`curl --parallel --parallel-max 10`, which fetches the same addresses and neither lists, checks, renders nor
-remembers anything; ours with its default configuration. Each program is started for each run, and its
-start counts.
+*the floor*, which is what a good shell script costs: `curl --parallel --parallel-max 10` over the same
+addresses, then `sha256sum` over what it brought, without a list, a page or a ledger; ours with its default
+configuration. Each program is started for each run, and its start counts.
 
 **What they read.** One nginx worker serves a static tree, with the legacy JSON that bandersnatch reads and
 the pages that ours reads, made from the same seed; a changelog stands behind it. Everything is in memory
@@ -57,10 +57,13 @@ both trees hold the same files.
 up to date with upstream and served by nginx, and one of its shape whose tasks return at once. Its time is
 from the trigger to the run's success, by Airflow's own record.
 
+**Case Q** is what people wait for at a prompt: whole commands, over `python -c pass` with the same
+interpreter.
+
 **To repeat it:** `make bench`, on a machine that does nothing else; it needs nginx and curl, for case K
 also Redis and PostgreSQL, and Python 3.12 or later for bandersnatch (`BENCH_PYTHON=`).
 `make bench CASES=A,C REPEAT=1 SCALE=0.1` tries a part of it and leaves this page alone; what it finds is in
-`var/bench`.
+`var/bench`. With `COMPARE=bench/results.json` it prints what got worse by more than the noise.
 """
 
 
@@ -78,7 +81,7 @@ def documents(results: Results) -> dict[str, str]:
     files: dict[str, str] = {}
     parts = [_INTRODUCTION.format(machine=results.machine, scale=scale), f"## Goals\n\n{_goals(cases)}"]
     for other in sorted({ratio.to for s in cases for ratio in s.ratios}):
-        name = f"benchmark-{other}.svg"
+        name = f"benchmark-{other.split()[-1]}.svg"
         files[name] = plot(other, cases)
         parts.append(
             f"## Against {other}\n\n![Ratios to {other}, a row a case]({name})\n\n{_table(other, cases)}"
@@ -131,7 +134,7 @@ def verdict_line(verdict: Verdict) -> str:
 
 def _wish(verdict: Verdict) -> str:
     goal = verdict.goal
-    to = "" if goal.to is None else f" of {goal.to}'s"
+    to = "" if goal.to is None else f" of {goal.to}"
     return f"{_COLUMNS[goal.figure]} ≤ {_figure(verdict, goal.at_most)}{to}"
 
 

@@ -42,7 +42,7 @@ class Summary:
     verdicts: tuple[Verdict, ...]
 
 
-_OTHERS = ("bandersnatch", "curl")
+_OTHERS = ("bandersnatch", "the floor", "python")
 
 
 def summarize(letter: str, title: str, goals: Sequence[Goal], rounds: Sequence[Round]) -> Summary:

@@ -10,9 +10,12 @@ _SVG = "{http://www.w3.org/2000/svg}"
 
 
 def _plot(ours: float, at_most: float, title: str = "first sync") -> ElementTree.Element:
-    rounds = [{"ours": {"wall": ours}, "curl": {"wall": 1.0}}]
+    rounds = [{"ours": {"wall": ours}, "the floor": {"wall": 1.0}}]
     return ElementTree.fromstring(
-        plot("curl", [summarize("A", title, [Goal(figure="wall", to="curl", at_most=at_most)], rounds)])
+        plot(
+            "the floor",
+            [summarize("A", title, [Goal(figure="wall", to="the floor", at_most=at_most)], rounds)],
+        )
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.catalogue import Catalogue, StaticTree
 from bench.run_sync import check
-from bench.tools import Curl, Job
+from bench.tools import Floor, Job
 
 
 def _mirrored(tmp_path: Path) -> Job:
@@ -23,15 +23,15 @@ def _wheel(job: Job) -> Path:
 
 
 def test_a_complete_mirror_passes(tmp_path: Path) -> None:
-    check(_mirrored(tmp_path), Curl())
+    check(_mirrored(tmp_path), Floor())
 
 
 @pytest.mark.parametrize(
     ("harm", "complaint"),
     [
-        (lambda job: _wheel(job).unlink(), "curl left out 1 files, packages/"),
-        (lambda job: _wheel(job).write_bytes(b"other"), "curl has other bytes in packages/"),
-        (lambda job: _wheel(job).with_name("more").touch(), "curl has 1 files too many, packages/"),
+        (lambda job: _wheel(job).unlink(), "the floor left out 1 files, packages/"),
+        (lambda job: _wheel(job).write_bytes(b"other"), "the floor has other bytes in packages/"),
+        (lambda job: _wheel(job).with_name("more").touch(), "the floor has 1 files too many, packages/"),
         (lambda job: (job.web / "simple/project-000001/index.json").unlink(), "no page of project-000001"),
     ],
 )
@@ -41,4 +41,4 @@ def test_what_is_missing_or_wrong_is_named(
     job = _mirrored(tmp_path)
     harm(job)
     with pytest.raises(SystemExit, match=complaint):
-        check(job, Curl())
+        check(job, Floor())

@@ -6,7 +6,7 @@ import pytest
 
 from bench import tools
 from bench.catalogue import Catalogue, StaticTree
-from bench.tools import Bandersnatch, Curl, Job, Ours, find_python, install_celery
+from bench.tools import Bandersnatch, Floor, Job, Ours, find_python, install_celery
 from pypi_mirror.settings.read import read_settings
 
 
@@ -35,8 +35,8 @@ def test_bandersnatch_has_as_many_workers_as_it_allows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("release_files", "addresses"), [(True, 2 + 2 * 2), (False, 2)])
-def test_curl_is_given_every_address(tmp_path: Path, release_files: bool, addresses: int) -> None:
-    Curl().command(_job(tmp_path, release_files=release_files))
+def test_the_floor_is_given_every_address(tmp_path: Path, release_files: bool, addresses: int) -> None:
+    Floor().command(_job(tmp_path, release_files=release_files))
     assert (tmp_path / "mirror.curl").read_text().count("url = ") == addresses
 
 
