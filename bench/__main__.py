@@ -65,6 +65,8 @@ def main() -> int:
         _write_documents(arguments, read_results(arguments.results))
         return 0
     signal.signal(signal.SIGTERM, _interrupt)
+    # Ours runs from this checkout: compiled once, as what is installed is.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     home = Path(tempfile.mkdtemp(prefix="pypi-mirror-bench-", dir=_workplace()))
     home.chmod(0o755)  # an nginx that root started reads it as another user
     try:
