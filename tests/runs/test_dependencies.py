@@ -14,6 +14,7 @@ from pypi_mirror.observing.verdict import awaiting_approval
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.exclude_newer import parse_exclude_newer
 from pypi_mirror.options.packages import parse_package
+from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
@@ -362,3 +363,63 @@ def test_wheels_that_wait_or_are_lost_say_what_they_require(bench: MakeBench, lo
     assert made.backlog() == {}
     with made.open() as mirror:
         assert explain(mirror, NormalizedName("deep")).chain == ("app", "lib", "deep")
+
+
+def override(path: Path, *tables: str) -> Path:
+    """Write a file of overrides; each of ``tables`` is a name, a version or nothing, and what is required."""
+    text = "".join(
+        f'[[dependency-metadata]]\nname = "{name}"\n'
+        + (f'version = "{version}"\n' if version else "")
+        + f"requires-dist = [{', '.join(repr(each) for each in requires)}]\n"
+        for name, version, *requires in map(str.split, tables)
+    )
+    path.write_text(text.replace('version = "*"\n', ""))
+    return path
+
+
+def test_the_administrator_says_what_a_release_does_not(bench: MakeBench, tmp_path: Path) -> None:
+    said = override(tmp_path / "said.toml", "Lib 1.0.0 first", "lib * every", "lib 1 never")
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        Upload(distribution=Sdist(name="lib", version="1.0")),
+        Upload(distribution=Sdist(name="lib", version="2.0")),
+        *(wheel(name) for name in ("first", "every", "never", "other")),
+        policy=following("app", metadata=(str(said),)),
+    )
+    assert made.sync().state is RunState.SUCCESS
+    assert sorted(mirrored(made)) == ["app", "every", "first", "lib"]
+    with made.open() as mirror:
+        found = dependencies(mirror)
+        assert found is not None
+        assert found.unmet == ()
+        assert lacking(mirror) == ()
+    # A changed file is followed again, without a request but for what is new.
+    made.server.requests.reset()
+    override(said, "lib * other")
+    made.sync()
+    assert mirrored(made)["other"] == ["1.0"]
+    assert made.downloads() == ["other-1.0-py3-none-any.whl"]
+
+
+def test_overrides_win_over_what_wheels_say(bench: MakeBench, tmp_path: Path) -> None:
+    said = override(tmp_path / "said.toml", "lib * instead")
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", "deep"),
+        *(wheel(name) for name in ("deep", "instead")),
+        policy=following("app", metadata=(str(said),)),
+    )
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "instead", "lib"]
+
+
+def test_overrides_that_nothing_here_needs_are_named(bench: MakeBench, tmp_path: Path) -> None:
+    said = override(tmp_path / "said.toml", "lib 1.0", "lib 3.0", "gone *", "app * lib")
+    made = bench(wheel("app", "1.0", "lib"), wheel("lib"), policy=following("app", metadata=(str(said),)))
+    made.sync()
+    with made.open() as mirror:
+        (said_of_it,) = lacking(mirror)
+    assert said_of_it == (
+        f"[dependencies] metadata has no effect for lib 3.0 ({said}), gone ({said}): "
+        "no such release is here; correct it, or remove it"
+    )

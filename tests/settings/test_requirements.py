@@ -8,7 +8,7 @@ from packaging.utils import canonicalize_name
 from pypi_mirror.errors import ConfigurationError
 from pypi_mirror.model import ProjectPage, RemoteFile
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
-from pypi_mirror.settings.fingerprint import page_fingerprint, selection_fingerprint
+from pypi_mirror.settings.fingerprint import closure_fingerprint, page_fingerprint, selection_fingerprint
 from pypi_mirror.settings.read import read_settings
 from pypi_mirror.settings.requirements import read_requirements, with_requirements
 from pypi_mirror.settings.values import Settings
@@ -30,10 +30,10 @@ def projects(found: Settings) -> set[str]:
     return set(with_requirements(found).policy.of(AllowedPackages).projects)
 
 
-def mistakes(found: Settings) -> list[str]:
+def mistakes(found: Settings, key: str = "[allowlist] requirements") -> list[str]:
     with pytest.raises(ConfigurationError) as caught:
         with_requirements(found)
-    assert {mistake.key for mistake in caught.value.mistakes} == {"[allowlist] requirements"}
+    assert {mistake.key for mistake in caught.value.mistakes} == {key}
     return [mistake.message for mistake in caught.value.mistakes]
 
 
@@ -241,3 +241,64 @@ def test_bad_constraints_are_named(tmp_path: Path) -> None:
     assert {mistake.key for mistake in caught.value.mistakes} == {"[dependencies] constraints"}
     assert "no file matches" in str(caught.value)
     assert "bad.txt:1" in str(caught.value)
+
+
+def overriding(tmp_path: Path, *lines: str) -> Settings:
+    return settings(
+        tmp_path,
+        "\n".join(["[allowlist]", "packages = app", "[dependencies]", "follow = yes", *lines, ""]),
+    )
+
+
+def test_overrides_are_read_again_when_they_change(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "teams/pyproject.toml",
+        '[[tool.uv.dependency-metadata]]\nname = "lib"\nrequires-dist = ["deep"]',
+    )
+    found = overriding(tmp_path, "metadata = teams/*.toml")
+
+    def fingerprints() -> tuple[str, str, str]:
+        resolved = with_requirements(found)
+        return (
+            closure_fingerprint(resolved),
+            page_fingerprint(resolved),
+            selection_fingerprint(resolved),
+        )
+
+    first = fingerprints()
+    assert with_requirements(found) is with_requirements(found)
+    path.write_text(f"# a comment\n{path.read_text()}")
+    assert fingerprints() == first
+    path.write_text(path.read_text().replace("deep", "deep<2"))
+    after = fingerprints()
+    assert [one == two for one, two in zip(first, after, strict=True)] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "a.toml: cannot be read (No such file or directory)"),
+        ("[project]\nname = 'a'", "a.toml: has no [[tool.uv.dependency-metadata]] and no [[depend"),
+        ("name = ", "a.toml: is not TOML"),
+    ],
+)
+def test_mistakes_in_overrides_name_file_and_key(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        write(tmp_path / "a.toml", text)
+    (found,) = mistakes(overriding(tmp_path, "metadata = a.toml"), "[dependencies] metadata")
+    assert message in found
+
+
+def test_files_are_checked_where_the_allowlist_names_none(tmp_path: Path) -> None:
+    """As `config check` does it."""
+    with pytest.raises(ConfigurationError, match=r"no file matches .*\.toml"):
+        read_requirements(overriding(tmp_path, "metadata = *.toml"))
+
+
+def test_what_has_no_effect_without_following_is_named(tmp_path: Path) -> None:
+    text = "[allowlist]\npackages = app\n[dependencies]\nmetadata = a.toml\nconstraints = a.txt\nwhole = b\n"
+    found = settings(tmp_path, text).warnings
+    assert [(each.key, each.message) for each in found] == [
+        (f"[dependencies] {key}", "has no effect without [dependencies] follow = yes")
+        for key in ("metadata", "whole")
+    ]

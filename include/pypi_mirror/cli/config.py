@@ -9,9 +9,10 @@ from pypi_mirror.cli.configuration_warnings import print_check, print_comparison
 from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.first import read_first
+from pypi_mirror.policy.filters.dependencies_follow import METADATA, Dependencies
 from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.read import read_origin, read_settings
-from pypi_mirror.settings.requirements import Requirements, read_requirements
+from pypi_mirror.settings.requirements import Requirements, read_requirements, with_requirements
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.wording import count
 
@@ -47,6 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
     out = sys.stderr if arguments.all else sys.stdout
     if requirements.files:
         _print_requirements(requirements, out)
+    if overrides := with_requirements(settings).policy.of(Dependencies).overrides:
+        files = count(len({each.place for each in overrides}), "file")
+        print(f"{METADATA}: {count(len(overrides), 'override')} in {files}", file=out)
     print_check(settings, out)
     print(f"no mistakes in {arguments.config}", file=out)
     return 0

@@ -5,7 +5,7 @@ An unreadable specifier admits any version, an unreadable marker counts as true,
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.parser import BytesHeaderParser
 from functools import lru_cache
 from typing import Final
@@ -63,25 +63,40 @@ def parse_core_metadata(content: bytes) -> CoreMetadata:
     def texts(name: str) -> list[str]:
         return [" ".join(str(value).split()) for value in head.get_all(name, [])]
 
-    lines = texts("Requires-Dist")
+    dynamic = {value.lower() for value in texts("Dynamic")}
+    return make_core_metadata(
+        texts("Requires-Dist"),
+        texts("Provides-Extra"),
+        default_extras=texts("Default-Extra"),
+        is_final=_says_all(texts("Metadata-Version")) and "requires-dist" not in dynamic,
+    )
+
+
+def make_core_metadata(
+    requires_dist: Sequence[str],
+    provides_extra: Sequence[str] = (),
+    *,
+    default_extras: Sequence[str] = (),
+    is_final: bool = True,
+) -> CoreMetadata:
+    """Return what these fields say; of requirements that cannot be read, the remarks tell."""
     remarks: dict[str, None] = {}
-    if len(lines) > MOST_REQUIREMENTS:
-        remarks[f"it has {len(lines):,} requirements, of which {MOST_REQUIREMENTS:,} count"] = None
+    if len(requires_dist) > MOST_REQUIREMENTS:
+        remarks[f"it has {len(requires_dist):,} requirements, of which {MOST_REQUIREMENTS:,} count"] = None
     requires: dict[Requires, None] = {}
-    for line in lines[:MOST_REQUIREMENTS]:
+    for line in requires_dist[:MOST_REQUIREMENTS]:
         found, remark = _parse(line)
         if found is not None:
             requires[found] = None
         if remark:
             remarks[remark] = None
-    named = [*texts("Provides-Extra"), *_extras_in(each.marker for each in requires)]
-    dynamic = {value.lower() for value in texts("Dynamic")}
+    named = [*provides_extra, *_extras_in(each.marker for each in requires)]
     return CoreMetadata(
         requires=tuple(requires),
         extras=tuple(dict.fromkeys(map(canonicalize_name, named))),
-        default_extras=tuple(dict.fromkeys(map(canonicalize_name, texts("Default-Extra")))),
+        default_extras=tuple(dict.fromkeys(map(canonicalize_name, default_extras))),
         remarks=tuple(remarks),
-        is_final=_says_all(texts("Metadata-Version")) and "requires-dist" not in dynamic,
+        is_final=is_final,
     )
 
 

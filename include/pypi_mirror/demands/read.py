@@ -55,7 +55,7 @@ def read_demands(path: Path, environ: Mapping[str, str] = os.environ) -> Demands
     ``environ`` has the variables that requirement files may name (``${NAME}``). Raises BadDemands.
     """
     reader = reader_of(path.name)
-    files = _Files()
+    files = Files()
     if reader is None:
         demands = requirements_txt.read(path, files.text, environ)
     else:
@@ -75,7 +75,7 @@ def reader_of(name: str) -> Reader | None:
     return None
 
 
-class _Files:
+class Files:
     """Texts of files, bounded in size and number."""
 
     def __init__(self) -> None:

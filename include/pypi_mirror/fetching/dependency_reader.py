@@ -31,6 +31,8 @@ from pypi_mirror.wording import count
 # As large as the core metadata of a wheel may be that upstream has none of beside it.
 _MAX_DOCUMENT: Final = 32 * 1024**2
 _NAMED: Final = 5
+# Why requirements of releases are missed.
+UNKNOWN: Final = "nobody can tell what this requires without building it; say it in [dependencies] metadata"
 
 
 class Following(Struct, frozen=True, kw_only=True):
@@ -173,7 +175,7 @@ def _others(page: ProjectPage, wanted: Mapping[Release, Wanted]) -> Mapping[Rele
     silent = {
         release
         for release, each in wanted.items()
-        if not any(file.core_metadata is not None for file in each.files)
+        if each.override is None and not any(file.core_metadata is not None for file in each.files)
     }
     found: defaultdict[Release, list[RemoteFile]] = defaultdict(list)
     for file in page.files if silent else ():
@@ -188,7 +190,7 @@ def _to_read(
     wanted: Mapping[Release, Wanted], others: Mapping[Release, Sequence[RemoteFile]]
 ) -> Iterator[RemoteFile]:
     for release, each in wanted.items():
-        yield from each.files
+        yield from each.files if each.override is None else ()
         yield from others.get(release, ())
 
 
@@ -223,7 +225,7 @@ def _said_of(project: NormalizedName, found: Required) -> Iterator[Lack]:
     if found.unknown:
         named = ", ".join(found.unknown[:_NAMED])
         more = f" and {count(len(found.unknown) - _NAMED, 'other')}" if len(found.unknown) > _NAMED else ""
-        yield Lack(f"{project} {named}{more}", "nobody can tell what this requires without building it")
+        yield Lack(f"{project} {named}{more}", UNKNOWN)
     for remark in found.remarks:
         text, _, reason = remark.rpartition(": ")
         yield Lack(text, reason)

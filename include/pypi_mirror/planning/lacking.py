@@ -1,17 +1,19 @@
-"""What somebody asked for by name and upstream lacks, for people.
+"""What somebody asked for by name and upstream lacks, or the mirror, for people.
 
 It is a warning: the mirror is complete all the same, since it has all that upstream has.
 """
 
 from pypi_mirror.mirror import Mirror
-from pypi_mirror.planning import unknown_names, unmet_rules
+from pypi_mirror.planning import unknown_names, unmet_rules, unused_overrides
 
 
 def lacking(mirror: Mirror) -> tuple[str, ...]:
-    """Return a sentence for the projects, and one for the releases and files."""
+    """Return a sentence for the projects, for the releases and files, and for overrides of metadata."""
     said = []
     if projects := unknown_names.unknown_names(mirror):
         said.append(unknown_names.described(mirror, projects))
     if rules := unmet_rules.unmet_rules(mirror):
         said.append(unmet_rules.described(rules))
+    if overrides := unused_overrides.unused_overrides(mirror):
+        said.append(unused_overrides.described(overrides))
     return tuple(said)

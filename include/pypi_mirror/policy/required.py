@@ -93,7 +93,12 @@ class Requirements:
             if release is None or not machines:
                 continue
             wanted = found.setdefault(
-                release, Wanted(version=version_in(project, file.filename) or "", extras={})
+                release,
+                Wanted(
+                    version=version_in(project, file.filename) or "",
+                    extras={},
+                    override=self._allowed.dependencies.stated(project, release),
+                ),
             )
             wanted.files.append(file)
             self._add_roots(project, file, machines, wanted.extras)
@@ -119,7 +124,7 @@ class Requirements:
         remarks: dict[str, None] = {}
         for release in sorted(wanted):
             each = wanted[release]
-            stated = stated_by(each.files, metadata) or stated_by(others.get(release, ()), metadata)
+            stated = each.stated(metadata) or stated_by(others.get(release, ()), metadata)
             if not stated:
                 unknown.append(each.version)
             extras = self._with_own_extras(project, each.extras, stated)
@@ -206,11 +211,18 @@ class Requirements:
 
 
 class Wanted(Struct, kw_only=True):
-    """A release whose dependencies count: with which extras, each on which machines, and its files."""
+    """A release whose dependencies count: with which extras, each on which machines, and its files.
+
+    ``override`` is what counts instead of what the files say.
+    """
 
     version: str
     extras: _Extras
+    override: CoreMetadata | None = None
     files: list[RemoteFile] = field(default_factory=list)
+
+    def stated(self, metadata: Callable[[RemoteFile], CoreMetadata | None]) -> Sequence[CoreMetadata]:
+        return stated_by(self.files, metadata) if self.override is None else [self.override]
 
 
 def stated_by(

@@ -1,10 +1,13 @@
 """Options that are valid alone and conflict with each other."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from pypi_mirror.errors import Mistake
 from pypi_mirror.options.parsers import is_loopback
+
+# What has an effect where no dependencies are followed; of their section nothing else does.
+_WITHOUT_FOLLOWING: Final = ("[dependencies] follow", "[dependencies] constraints")
 
 
 def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
@@ -56,8 +59,8 @@ def find_idle(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> lis
             message = f"has no effect without {needed}"
             found.append(Mistake(line=lines.get(key), key=key, message=message))
     if values.get("[dependencies] follow") == "no":
-        for name in ("extras", "stop-at", "whole", "approve-beyond-projects", "approve-beyond-gigabytes"):
-            if (key := f"[dependencies] {name}") in lines:
+        for key in lines:
+            if key.startswith("[dependencies] ") and key not in _WITHOUT_FOLLOWING:
                 message = "has no effect without [dependencies] follow = yes"
                 found.append(Mistake(line=lines.get(key), key=key, message=message))
     return found

@@ -3,14 +3,20 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from pypi_mirror.options import Option
 from pypi_mirror.policy import FILTERS
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.roots import Root
 from pypi_mirror.settings.options import OPTIONS, value_in
 from pypi_mirror.settings.values import Settings
+
+# Limits decide over no requirement, and of files what they say does.
+_OF_NO_CLOSURE: Final = ("approve-beyond-projects", "approve-beyond-gigabytes", "constraints", "metadata")
 
 
 def selection_fingerprint(settings: Settings) -> str:
@@ -44,9 +50,11 @@ def closure_fingerprint(settings: Settings) -> str:
         for option in OPTIONS
         if option.owner in FILTERS
         and option.owner is not AllowedPackages
-        and not option.key.startswith("approve-")
+        and option.key not in _OF_NO_CLOSURE
     }
-    return _digest([options, [each.inputs(of_files=True) for each in others]])
+    overrides = settings.policy.of(Dependencies).overrides or ()
+    stated = [[str(each), msgspec.to_builtins(each.stated)] for each in overrides]
+    return _digest([options, [each.inputs(of_files=True) for each in others], stated])
 
 
 def rules_digest(roots: Iterable[Root]) -> bytes:

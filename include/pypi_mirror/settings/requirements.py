@@ -1,4 +1,6 @@
-"""``[allowlist] requirements``: the files that it names, found, read, and put into the policy."""
+"""``[allowlist] requirements``, ``[dependencies] constraints`` and ``metadata``: the files that they name,
+found, read, and put into the policy.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,6 +9,7 @@ from typing import Final
 
 from pypi_mirror.demands import BadDemands, Demand, Demands, Remark, read_demands
 from pypi_mirror.demands.demand import ReadFile, state_of
+from pypi_mirror.demands.overrides import Override, read_overrides
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.environments import Environment
 from pypi_mirror.plain_text import plain_address
@@ -14,7 +17,7 @@ from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filter import Filter
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.allowlist_source_archives import LockedSourceArchives
-from pypi_mirror.policy.filters.dependencies_follow import CONSTRAINTS, Dependencies
+from pypi_mirror.policy.filters.dependencies_follow import CONSTRAINTS, METADATA, Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.roots import REQUIREMENTS
 from pypi_mirror.policy.served_markers import can_hold
@@ -42,20 +45,21 @@ class _Read:
 
     settings: Settings
     found: tuple[Path, ...]
+    files: tuple[ReadFile, ...]
     requirements: Requirements
     resolved: Settings
 
     @property
     def is_current(self) -> bool:
-        return all(state_of(file.path) == file.state for file in self.requirements.files)
+        return all(state_of(file.path) == file.state for file in self.files)
 
 
 _last: list[_Read] = []
 
 
 def with_requirements(settings: Settings) -> Settings:
-    """Return ``settings`` with what the files of ``[allowlist] requirements`` and of ``[dependencies]
-    constraints`` say in their policy.
+    """Return ``settings`` with what the files of ``[allowlist] requirements``, ``[dependencies] constraints``
+    and ``[dependencies] metadata`` say in their policy.
 
     Files that did not change since the last call are not read again, and the same object is returned.
     Raises ConfigurationError, with every mistake of every file.
@@ -63,41 +67,47 @@ def with_requirements(settings: Settings) -> Settings:
     allowed, dependencies = settings.policy.of(AllowedPackages), settings.policy.of(Dependencies)
     wanted = allowed.requirements and allowed.demands is None
     limited = dependencies.constraints and dependencies.ceilings is None
-    return _read(settings, allowed, dependencies).resolved if wanted or limited else settings
+    stated = dependencies.metadata and dependencies.overrides is None
+    return _read(settings, allowed, dependencies).resolved if wanted or limited or stated else settings
 
 
 def read_requirements(settings: Settings) -> Requirements:
-    """Return what the files of ``[allowlist] requirements`` say; raises ConfigurationError."""
+    """Return what the files of ``[allowlist] requirements`` say; raises ConfigurationError as above."""
     allowed, dependencies = settings.policy.of(AllowedPackages), settings.policy.of(Dependencies)
-    if not allowed.requirements:
-        return Requirements()
     return _read(settings, allowed, dependencies).requirements
 
 
 def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependencies) -> _Read:
     base = allowed.requirements_path or (settings.path or Path()).absolute().parent
-    sources = {REQUIREMENTS: allowed.requirements, CONSTRAINTS: dependencies.constraints}
+    sources = {
+        REQUIREMENTS: allowed.requirements,
+        CONSTRAINTS: dependencies.constraints,
+        METADATA: dependencies.metadata,
+    }
     mistakes: list[Mistake] = []
     found = {key: _find(base, key, patterns, mistakes) for key, patterns in sources.items()}
     files = tuple(path for paths in found.values() for path in paths)
     for last in _last:
         if (last.settings, last.found) == (settings, files) and last.is_current:
             return last
-    read = {key: [*_read_all(paths, key, mistakes)] for key, paths in found.items()}
+    wanted = [*_read_all(found[REQUIREMENTS], REQUIREMENTS, mistakes)]
+    limits = [*_read_all(found[CONSTRAINTS], CONSTRAINTS, mistakes)]
+    stated = [*_read_overrides(found[METADATA], mistakes)]
     environments = settings.policy.of(ServedEnvironments).environments
-    requirements = _joined(read[REQUIREMENTS], settings.master, environments)
+    requirements = _joined(wanted, settings.master, environments)
     if allowed.requirements and not mistakes and not requirements.demands and not allowed.packages:
         message = "none of what the files name can be mirrored, and without it everything would be"
         mistakes.append(Mistake(line=None, key=REQUIREMENTS, message=message))
     if mistakes:
         raise ConfigurationError(settings.path or Path("mirror.conf"), list(dict.fromkeys(mistakes)))
-    limits = read[CONSTRAINTS]
-    requirements = replace(
-        requirements, files=(*requirements.files, *(file for each in limits for file in each.files))
+    dependencies = replace(
+        dependencies,
+        ceilings=tuple(demand for each in limits for demand in each.demands if demand.specifier),
+        overrides=tuple(override for overrides, _ in stated for override in overrides),
     )
-    ceilings = tuple(demand for each in limits for demand in each.demands if demand.specifier)
-    resolved = replace(settings, policy=_policy(settings.policy, requirements, ceilings))
-    _last[:] = [_Read(settings, files, requirements, resolved)]
+    resolved = replace(settings, policy=_policy(settings.policy, requirements, dependencies))
+    read = (*(file for each in (*wanted, *limits) for file in each.files), *(file for _, file in stated))
+    _last[:] = [_Read(settings, files, read, requirements, resolved)]
     return _last[0]
 
 
@@ -113,10 +123,20 @@ def _read_all(paths: Sequence[Path], key: str, mistakes: list[Mistake]) -> Itera
         yield read
 
 
-def _policy(policy: Policy, requirements: Requirements, ceilings: tuple[Demand, ...]) -> Policy:
-    allowed, dependencies = policy.of(AllowedPackages), policy.of(Dependencies)
+def _read_overrides(
+    paths: Sequence[Path], mistakes: list[Mistake]
+) -> Iterator[tuple[tuple[Override, ...], ReadFile]]:
+    for path in paths:
+        try:
+            yield read_overrides(path)
+        except BadDemands as error:
+            mistakes += (Mistake(line=None, key=METADATA, message=message) for message in error.mistakes)
+
+
+def _policy(policy: Policy, requirements: Requirements, dependencies: Dependencies) -> Policy:
+    allowed = policy.of(AllowedPackages)
     others = (each for each in policy.filters if not isinstance(each, AllowedPackages | Dependencies))
-    added: list[Filter] = [replace(dependencies, ceilings=ceilings)]
+    added: list[Filter] = [dependencies]
     if allowed.requirements:
         allowed = replace(allowed, demands=requirements.demands)
         added.append(LockedSourceArchives(allowed=allowed))

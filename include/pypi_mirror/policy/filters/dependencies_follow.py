@@ -8,7 +8,9 @@ from typing import ClassVar, Final, Self
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.demands.core_metadata import CoreMetadata
 from pypi_mirror.demands.demand import Demand
+from pypi_mirror.demands.overrides import Override
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.options import option
 from pypi_mirror.options.environments import Environment
@@ -16,12 +18,13 @@ from pypi_mirror.options.packages import ReleaseRule, format_package, parse_proj
 from pypi_mirror.options.parsers import choice, integer, number, parse_text
 from pypi_mirror.policy.filter import DEPENDENCIES, Filter, Stage
 from pypi_mirror.policy.filters.platform_environments import served_by
-from pypi_mirror.policy.releases import contains
+from pypi_mirror.policy.releases import Release, contains, release_of
 from pypi_mirror.policy.roots import Roots
 from pypi_mirror.policy.served_markers import ServedMarkers
 from pypi_mirror.release_files import version_in
 
 CONSTRAINTS: Final = "[dependencies] constraints"
+METADATA: Final = "[dependencies] metadata"
 APPROVE_BEYOND: Final = "[dependencies] approve-beyond"
 
 
@@ -29,7 +32,8 @@ APPROVE_BEYOND: Final = "[dependencies] approve-beyond"
 class Dependencies(Filter):
     """Says how dependencies are followed; ``AllowedPackages`` lets in what is found so.
 
-    ``ceilings`` are what the constraints files say, None where nobody read them yet.
+    ``ceilings`` are what the constraints files say and ``overrides`` what those of metadata do, None where
+    nobody read them yet.
     """
 
     section: ClassVar = DEPENDENCIES
@@ -79,6 +83,18 @@ class Dependencies(Filter):
         example=("constraints-3.12.txt",),
         decides=False,
     )
+    metadata: tuple[str, ...] = option(
+        parse_text,
+        "Files that say what releases require where these do not, one a line; * as in [allowlist] "
+        "requirements.",
+        "TOML in the format of uv: [[tool.uv.dependency-metadata]], as in pyproject.toml, or "
+        "[[dependency-metadata]]. As for uv, what they say counts instead of what the release says itself. "
+        "Paths begin where those of requirements do, and the files are read again by every run.",
+        many=True,
+        empty=True,
+        example=("pyproject.toml",),
+        decides=False,
+    )
     approve_beyond_projects: int | None = option(
         integer(0, 10_000_000),
         "A sync that adds more required projects than this needs approval, 0 to 10000000; empty: none does.",
@@ -95,6 +111,7 @@ class Dependencies(Filter):
         decides=False,
     )
     ceilings: tuple[Demand, ...] | None = field(default=None, repr=False)
+    overrides: tuple[Override, ...] | None = field(default=None, repr=False)
     environments: tuple[Environment, ...] = field(default=(), repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
@@ -114,6 +131,14 @@ class Dependencies(Filter):
         ceilings = self.ceilings or ()
         texts = sorted({f"{each.project}{each.specifier}; {each.marker}" for each in ceilings})
         return {CONSTRAINTS: texts} if texts else {}
+
+    def stated(self, project: NormalizedName, release: Release) -> CoreMetadata | None:
+        """Return what the overrides say of a release, None without one.
+
+        As uv has it: that of its version comes before one of all versions, and the first counts.
+        """
+        found = self._overrides.get(project, {})
+        return found.get(release) or found.get(None)
 
     @property
     def follows(self) -> bool:
@@ -144,6 +169,16 @@ class Dependencies(Filter):
         for each in self.ceilings or ():
             if markers.hold_everywhere(each.marker):
                 found[each.project].append(each)
+        return found
+
+    @cached_property
+    def _overrides(self) -> Mapping[NormalizedName, Mapping[Release | None, CoreMetadata]]:
+        if self.metadata and self.overrides is None:
+            raise ValueError(f"the files of {METADATA} were not read; see settings.requirements")
+        found: defaultdict[NormalizedName, dict[Release | None, CoreMetadata]] = defaultdict(dict)
+        for each in self.overrides or ():
+            release = None if each.version is None else release_of(each.version)
+            found[each.project].setdefault(release, each.stated)
         return found
 
     @cached_property
