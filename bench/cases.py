@@ -14,12 +14,14 @@ FIGURES = ("wall", "cpu", "memory", "written", "requests", "bytes")
 class Goal:
     """Ours over ``to`` in ``figure`` is to be ``at_most`` this, at the median of the pairs.
 
-    With ``to`` None it is our own figure that is bounded, in seconds, bytes or requests.
+    With ``to`` None it is our own figure that is bounded, in seconds, bytes or requests: of the whole case,
+    or of that part of it.
     """
 
     figure: str
     to: str | None
     at_most: float
+    part: str = "ours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

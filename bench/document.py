@@ -135,7 +135,8 @@ def verdict_line(verdict: Verdict) -> str:
 def _wish(verdict: Verdict) -> str:
     goal = verdict.goal
     to = "" if goal.to is None else f" of {goal.to}"
-    return f"{_COLUMNS[goal.figure]} ≤ {_figure(verdict, goal.at_most)}{to}"
+    part = "" if goal.part == "ours" else f"{goal.part}: "
+    return f"{part}{_COLUMNS[goal.figure]} ≤ {_figure(verdict, goal.at_most)}{to}"
 
 
 def _figure(verdict: Verdict, value: float) -> str:
@@ -163,6 +164,7 @@ _OWN: Mapping[str, tuple[str, Callable[[float], str]]] = {
     "requests": ("requests", "{:,.0f}".format),
     "bound": ("the wire alone, s", "{:.2f}".format),
     "busy": ("processors busy", "{:.0%}".format),
+    "projects": ("projects", "{:,.0f}".format),
     "wire": ("of it the wire's relay, of one processor", "{:.0%}".format),
 }
 
@@ -184,7 +186,7 @@ def _own_figures(summary: Summary) -> str:
 
 
 # What a case's goals are about, where it is made of parts.
-_WHOLE = {"H": "**all steps**", "I": "**the slowest question**"}
+_WHOLE = {"H": "**all steps**", "I": "**the slowest question**", "M": "**first sync**"}
 _SEVERAL = """
 *The wire alone* is the time that the requests would take if every worker always had as many of them under way
 as `[mirror] workers` allows and nothing cost anything. *Processors busy* is of this whole machine: workers,

@@ -76,5 +76,5 @@ def _ratio(figure: str, other: str, rounds: Sequence[Round]) -> Ratio:
 
 def _reached(goal: Goal, ratios: Sequence[Ratio], rounds: Sequence[Round]) -> float:
     if goal.to is None:
-        return statistics.median(r["ours"][goal.figure] for r in rounds)
+        return statistics.median(r[goal.part][goal.figure] for r in rounds)
     return next(ratio.median for ratio in ratios if (ratio.figure, ratio.to) == (goal.figure, goal.to))
