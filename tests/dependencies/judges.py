@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -34,7 +35,11 @@ from tests.webserver.sites import free_port
 _PATIENCE: Final = 120
 # The one that pip runs on, as ``_SERVED`` has it.
 _THIS_MACHINE: Final = ("3.11", "x86_64-manylinux_2_28")
-_UNKNOWN: Final = "nobody can tell what this requires"
+# The platform of who locks for all of them.
+EVERYWHERE: Final = "all platforms"
+# Why a mirror may have another answer: what of a project it cannot have as upstream has it.
+_CUTS: Final = ("nobody can tell what this requires",)
+_NAMES: Final = re.compile(r"\bp\d{3}-x\b")
 # What is served, and the machines of it, as uv names them.
 _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] = (
     (
@@ -52,8 +57,8 @@ _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] 
             ("3.11", "x86_64-manylinux_2_28"),
             ("3.12", "x86_64-pc-windows-msvc"),
             ("3.9", "aarch64-apple-darwin"),
-            ("3.11", ""),
-            ("3.12", ""),
+            ("3.11", EVERYWHERE),
+            ("3.12", EVERYWHERE),
         ),
     ),
 )
@@ -61,7 +66,7 @@ _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A resolution to ask for; without a ``platform`` it is for all of them."""
+    """A resolution to ask for."""
 
     requirements: tuple[str, ...]
     constraints: tuple[str, ...] = ()
@@ -71,7 +76,7 @@ class Question:
     platform: str
 
     def options(self) -> list[str]:
-        where = ["--python-platform", self.platform] if self.platform else ["--universal"]
+        where = ["--universal"] if self.platform == EVERYWHERE else ["--python-platform", self.platform]
         return [
             *where,
             f"--python-version={self.python}",
@@ -86,6 +91,11 @@ class Answer:
 
     found: tuple[str, ...] | None
     said: str
+
+    @property
+    def concerns(self) -> set[str]:
+        """The projects of the solution, or those by which there is none."""
+        return set(_NAMES.findall(self.said if self.found is None else " ".join(self.found)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +137,16 @@ class Case:
     machines: tuple[tuple[str, str], ...]
 
 
-def make_case(seed: int, projects: int) -> Case:
+def make_case(seed: int, projects: int, markers: str = "environments") -> Case:
+    """A case by ``seed``; with the ``markers`` any, others lock for all platforms."""
     chance = random.Random(seed)
     graph = make_graph(chance, projects)
     environments, machines = chance.choice(_SERVED)
+    if markers == "any":
+        machines += tuple((python, EVERYWHERE) for python in sorted({python for python, _ in machines}))
     policy = Policy(
         AllowedPackages(packages=tuple(map(parse_package, graph.roots))),
-        Dependencies(follow="yes"),
+        Dependencies(follow="yes", markers=markers),
         ServedEnvironments(environments=tuple(map(parse_environment, environments))),
     )
     return Case(seed=seed, graph=graph, policy=policy, machines=machines)
@@ -171,17 +184,25 @@ def mirrored(directory: Path, case: Case) -> Iterator[Bench]:
 
 
 def judge(
-    directory: Path, seed: int, *, projects: int, number: int, judges: Sequence["MakeResolver"] | None = None
+    directory: Path,
+    seed: int,
+    *,
+    projects: int,
+    number: int,
+    judges: Sequence["MakeResolver"] | None = None,
+    markers: str = "environments",
 ) -> Judged:
     """Ask ``number`` questions about a graph of ``projects``, upstream and the mirror; each of ``judges``, by
     default uv, is asked those that it can answer.
     """
-    case = make_case(seed, projects)
+    case = make_case(seed, projects, markers)
     judged = Judged(differences=[])
     with mirrored(directory / "mirror", case) as made, ThreadPoolExecutor(2) as both:
         with made.open() as mirror:
             found = dependencies(mirror)
-        unmet = tuple(map(str, found.unmet)) if found is not None else ()
+        assert found is not None
+        unmet = tuple(map(str, found.unmet))
+        cut = {each.project for each in found.unmet if each.reason.startswith(_CUTS)}
         indexes = f"{made.server.url}/simple/", f"{made.settings.site.public_url}/simple/"
         for make in judges or (Uv,):
             pair = [make(index=index, home=directory / f"home-{n}") for n, index in enumerate(indexes)]
@@ -191,7 +212,7 @@ def judge(
                 judged.solved += upstream.found is not None
                 if upstream.found == here.found:
                     continue
-                if any(_UNKNOWN in each for each in unmet):
+                if cut & (upstream.concerns | here.concerns):
                     judged.explained += 1
                 else:
                     judged.differences.append(
@@ -278,7 +299,8 @@ class Poetry:
     home: Path
 
     def answers(self, question: Question) -> bool:
-        return not question.platform and question.resolution == "highest" and not question.constraints
+        is_plain = question.resolution == "highest" and not question.constraints
+        return question.platform == EVERYWHERE and is_plain
 
     def __call__(self, question: Question) -> Answer:
         project = self.home / "project"

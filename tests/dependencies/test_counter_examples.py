@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pypi_mirror.policy import Policy
+from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from tests.dependencies.closure import LINUX, Index, following
 from tests.warehouse import Event, Sdist, Upload, Wheel, Yank
 
@@ -19,6 +20,8 @@ def yanked(name: str, version: str, *requires: str) -> tuple[Event, Event]:
 
 
 WINDOWS = "cp312-cp312-win_amd64"
+GLIBC = "manylinux_2_28_x86_64"
+ANY = {"markers": "any"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,10 +33,12 @@ class Example:
     roots: tuple[str, ...] = ("app",)
     environments: tuple[str, ...] = (LINUX,)
     options: dict[str, str] = field(default_factory=dict)
+    latest: int | None = None
 
     @property
     def policy(self) -> Policy:
-        return following(*self.roots, environments=self.environments, **self.options)
+        policy = following(*self.roots, environments=self.environments, **self.options)
+        return Policy(*policy.filters, NewestReleases(keep_latest=self.latest))
 
 
 PRE_RELEASES = {
@@ -169,6 +174,58 @@ MACHINES = {
         kept={"a": ["1.0"], "b": ["1.0"]},
     ),
 }
+FOREIGN = {
+    "requirements of other machines count": Example(
+        index=(
+            wheel("app", "1.0", "win; sys_platform == 'win32'", "old; python_version < '3.9'"),
+            wheel("win", "1.0", "deep", tags=WINDOWS),
+            wheel("old", "1.0", requires_python="<3.9"),
+            wheel("deep"),
+        ),
+        options=ANY,
+        kept={"deep": ["1.0"], "old": ["1.0"], "win": ["1.0"]},
+    ),
+    "a release is seen that no environment can install": Example(
+        index=(
+            wheel("app", "1.0", "lib"),
+            wheel("lib", "1.0"),
+            wheel("lib", "2.0", "deep", tags=WINDOWS),
+            wheel("deep"),
+        ),
+        options=ANY,
+        kept={"deep": ["1.0"], "lib": ["1.0", "2.0"]},
+    ),
+    "a release for later Pythons is seen": Example(
+        index=(
+            wheel("app", "1.0", "lib"),
+            wheel("lib", "1.0"),
+            wheel("lib", "2.0", requires_python=">=3.14"),
+        ),
+        options=ANY,
+        kept={"lib": ["1.0", "2.0"]},
+    ),
+    "a root is seen by those releases, too": Example(
+        index=(wheel("app", "1.0"), wheel("app", "2.0", "lib", tags=WINDOWS), wheel("lib")),
+        options=ANY,
+        kept={"lib": ["1.0"]},
+    ),
+    "a root of other machines counts": Example(
+        roots=("app", "win; sys_platform == 'win32'"),
+        index=(wheel("app"), wheel("win", "1.0", "lib", tags=WINDOWS), wheel("lib")),
+        options=ANY,
+        kept={"lib": ["1.0"], "win": ["1.0"]},
+    ),
+    "the newest releases are also counted for other machines": Example(
+        index=(
+            wheel("app", "1.0", "lib"),
+            *(wheel("lib", version, tags=WINDOWS) for version in ("3.0", "4.0")),
+            *(wheel("lib", version) for version in ("1.0", "2.0")),
+        ),
+        options=ANY,
+        latest=1,
+        kept={"lib": ["2.0", "4.0"]},
+    ),
+}
 EXTRAS = {
     "an extra can be made of others of the same release": Example(
         roots=("app[All]",),
@@ -295,10 +352,18 @@ GRAPHS = {
         kept={"a": ["1.0"]},
     ),
 }
-EXAMPLES = PRE_RELEASES | MACHINES | EXTRAS | SPECIFIERS | GRAPHS
+EXAMPLES = PRE_RELEASES | MACHINES | FOREIGN | EXTRAS | SPECIFIERS | GRAPHS
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)
 def test_what_is_kept(example: Example) -> None:
     found = Index(*example.index).versions(example.policy)
     assert {name: each for name, each in found.items() if name != "app"} == example.kept
+
+
+def test_one_file_is_enough_of_a_release_that_others_alone_require() -> None:
+    tags = ("py2-none-any", WINDOWS, f"cp312-cp312-{GLIBC}", "cp27-cp27m-win_amd64")
+    index = Index(
+        wheel("app", "1.0", "lib; sys_platform == 'win32'"), *(wheel("lib", tags=each) for each in tags)
+    )
+    assert index.kept(following("app", markers="any"))["lib"] == [f"lib-1.0-cp312-cp312-{GLIBC}.whl"]

@@ -21,9 +21,14 @@ def agree(*judged: Judged) -> None:
     assert solved - sum(each.explained for each in judged) > asked / 3, "too few answers were compared"
 
 
-@pytest.mark.parametrize("first", [0, 12])
-def test_uv_finds_the_same(first: int, tmp_path: Path) -> None:
-    agree(*(judge(tmp_path / str(seed), seed, projects=18, number=12) for seed in range(first, first + 4)))
+@pytest.mark.parametrize(("markers", "first"), [("environments", 0), ("any", 12)])
+def test_uv_finds_the_same(markers: str, first: int, tmp_path: Path) -> None:
+    agree(
+        *(
+            judge(tmp_path / str(seed), seed, projects=18, number=12, markers=markers)
+            for seed in range(first, first + 4)
+        )
+    )
 
 
 @pytest.mark.parametrize("seed", [1000, 1001])

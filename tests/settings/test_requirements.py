@@ -107,6 +107,18 @@ def test_markers_of_machines_that_are_not_served(tmp_path: Path) -> None:
     ]
 
 
+def test_markers_count_where_dependencies_are_followed_for_all_machines(tmp_path: Path) -> None:
+    write(tmp_path / "a.txt", "foo\nbar; sys_platform == 'win32'")
+    found = settings(
+        tmp_path,
+        "[allowlist]\nrequirements = a.txt\n"
+        "[dependencies]\nfollow = yes\nmarkers = any\n"
+        "[platform]\nenvironments = linux x86_64, CPython 3.12, glibc 2.28\n",
+    )
+    assert projects(found) == {"foo", "bar"}
+    assert read_requirements(found).ignored == ()
+
+
 def uv_lock(*indexes: str) -> str:
     packages = (
         f'[[package]]\nname = "p{number}"\nversion = "1"\nsource = {{ registry = "{index}" }}\n'

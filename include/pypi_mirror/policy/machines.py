@@ -24,16 +24,21 @@ class Machines:
     can use every wheel and source archive.
 
     With ``ignore_ceilings``, a Requires-Python that ends before a Python admits it: uv has it so, since such
-    ends are guesses.
+    ends are guesses. With ``foreign``, one machine more stands for all that are not served: it can use every
+    file as if there were no environments, and ``foreign`` is its bit.
     """
 
-    def __init__(self, environments: Iterable[Environment], *, ignore_ceilings: bool = False) -> None:
+    def __init__(
+        self, environments: Iterable[Environment], *, ignore_ceilings: bool = False, foreign: bool = False
+    ) -> None:
         self._served = [
             (python, served_tags([replace(environment, pythons=(python,))]))
             for environment in environments
             for python in environment.pythons
         ]
         self.all: Final = frozenset(range(len(self._served) or 1))
+        self.foreign: Final = 1 << len(self._served) if foreign and self._served else 0
+        self._others: Final = frozenset({len(self._served)} if self.foreign else ())
         self._by_tags = lru_cache(maxsize=65_536)(self._with_tags)
         self._by_python = lru_cache(maxsize=4_096)(self._with_python)
         self._admits = _reaches if ignore_ceilings else _admits
@@ -42,10 +47,12 @@ class Machines:
         """Return the machines whose installers take ``file``; none for what no installer takes any more."""
         tags = wheel_tags(file.filename)
         if tags is None:
-            usable = self.all if is_source_archive(file.filename) else frozenset[int]()
+            if not is_source_archive(file.filename):
+                return frozenset()
+            usable = self.all
         else:
             usable = self._by_tags(tags)
-        return usable & self._by_python(file.requires_python) if usable else usable
+        return (usable & self._by_python(file.requires_python) if usable else usable) | self._others
 
     def bits(self, file: RemoteFile) -> int:
         """Return ``that_use`` as a number with a bit for each."""

@@ -74,7 +74,7 @@ class Requirements:
         self._allowed = allowed
         self._all_extras = allowed.dependencies.extras == "all"
         self._machines = allowed.machines
-        self._markers = ServedMarkers(allowed.environments)
+        self._markers = ServedMarkers(allowed.environments, foreign=allowed.dependencies.for_all_machines)
 
     def wanted(
         self, project: NormalizedName, kept: Sequence[RemoteFile], demands: Sequence[ReleaseDemand]

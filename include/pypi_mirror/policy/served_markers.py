@@ -32,12 +32,13 @@ def can_hold(marker: str, environments: Iterable[Environment]) -> bool:
 
 
 class ServedMarkers:
-    """On which of the served machines markers can hold; machines are numbered as ``policy.machines`` does."""
+    """On which of the served machines markers can hold; machines are numbered as ``policy.machines`` does.
+    On that of all others, which ``foreign`` adds, every marker can.
+    """
 
-    def __init__(self, environments: Iterable[Environment]) -> None:
-        self._known: Final = [each for environment in environments for each in _variables(environment)] or [
-            {}
-        ]
+    def __init__(self, environments: Iterable[Environment], *, foreign: bool = False) -> None:
+        served = [each for environment in environments for each in _variables(environment)]
+        self._known: Final[list[Mapping[str, str]]] = served if served and not foreign else [*served, {}]
         self.machines: Final = lru_cache(maxsize=65_536)(self._machines)
 
     def hold_everywhere(self, marker: str) -> bool:

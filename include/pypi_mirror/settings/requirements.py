@@ -93,7 +93,8 @@ def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependenci
     wanted = [*_read_all(found[REQUIREMENTS], REQUIREMENTS, mistakes)]
     limits = [*_read_all(found[CONSTRAINTS], CONSTRAINTS, mistakes)]
     stated = [*_read_overrides(found[METADATA], mistakes)]
-    environments = settings.policy.of(ServedEnvironments).environments
+    served = settings.policy.of(ServedEnvironments).environments
+    environments = () if dependencies.for_all_machines else served
     requirements = _joined(wanted, settings.master, environments)
     if allowed.requirements and not mistakes and not requirements.demands and not allowed.packages:
         message = "none of what the files name can be mirrored, and without it everything would be"

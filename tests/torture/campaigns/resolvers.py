@@ -25,7 +25,14 @@ def _run(scratch: Path, goal: int, chance: random.Random) -> Outcome:
         seed = chance.randrange(1_000_000)
         projects = chance.choices(list(_SIZES), list(_SIZES.values()))[0]
         directory = scratch / str(seed)
-        judged = judge(directory, seed, projects=projects, number=_QUESTIONS, judges=_judges(chance))
+        judged = judge(
+            directory,
+            seed,
+            projects=projects,
+            number=_QUESTIONS,
+            judges=_judges(chance),
+            markers=chance.choice(("environments", "any")),
+        )
         shutil.rmtree(directory)
         graphs += 1
         asked += judged.asked

@@ -19,6 +19,7 @@ from pypi_mirror.policy.demanded import NOTHING_DEMANDED, Demanded, ReleaseDeman
 from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import served_by
+from pypi_mirror.policy.foreign import keep_for_others, oldest_python
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import name_some
 from pypi_mirror.policy.roots import PACKAGES, REQUIREMENTS, Root, Roots
@@ -99,6 +100,11 @@ class AllowedPackages(Filter):
         )
 
     @property
+    def marker_environments(self) -> tuple[Environment, ...]:
+        """The environments that markers of the allowlist are about; none where every marker counts."""
+        return () if self.dependencies.for_all_machines else self.environments
+
+    @property
     def projects(self) -> frozenset[NormalizedName]:
         """The projects that are named, not those that patterns match."""
         return self.roots.projects
@@ -108,7 +114,7 @@ class AllowedPackages(Filter):
         if self.requirements and self.demands is None:
             raise ValueError("the files of [allowlist] requirements were not read; see settings.requirements")
         all_releases = self.requirements_releases == "all"
-        packages = (rule for rule in self.packages if can_hold(rule.marker, self.environments))
+        packages = (rule for rule in self.packages if can_hold(rule.marker, self.marker_environments))
         return Roots(packages, self.demands or (), all_releases=all_releases)
 
     def reject_project(self, project: NormalizedName) -> str | None:
@@ -143,6 +149,13 @@ class AllowedPackages(Filter):
             for file in files
             if (reason := self._reason(project, file, admitted.machines(file))) is not None
         }
+        if reasons and self.machines.foreign:
+            wanted = [
+                file
+                for file in files
+                if file.filename not in reasons or admitted.machines(file) & self.machines.foreign
+            ]
+            keep_for_others(project, wanted, reasons, oldest_python(self.environments))
         if reasons:
             self._keep_finals(project, files, admitted, reasons)
         return reasons
@@ -155,8 +168,10 @@ class AllowedPackages(Filter):
 
     def _reason(self, project: NormalizedName, file: RemoteFile, wanting: int) -> str | None:
         """Why the file is left out of a partial project, which machines that are ``wanting`` require."""
-        if self.admitted_by(project, file) is not None or wanting & self.machines.bits(file):
+        if self.admitted_by(project, file) is not None or wanting & self._served(file):
             return None
+        if wanting & self.machines.foreign:
+            return "[dependencies] markers = any keeps other files of this release for other machines"
         if not self.roots.of(project):
             if wanting:
                 return f"no machine that requires {project} can install this file"
@@ -188,7 +203,11 @@ class AllowedPackages(Filter):
 
     @cached_property
     def machines(self) -> Machines:
-        return Machines(self.environments, ignore_ceilings=True)
+        return Machines(self.environments, ignore_ceilings=True, foreign=self.dependencies.for_all_machines)
+
+    def _served(self, file: RemoteFile) -> int:
+        """The served machines that can use the file."""
+        return self.machines.bits(file) & ~self.machines.foreign
 
     def _keep_finals(
         self,

@@ -54,6 +54,14 @@ class Dependencies(Filter):
         default="demanded",
         decides=False,
     )
+    markers: str = option(
+        choice("environments", "any"),
+        "On which machines requirements count: those of [platform] environments, or any.",
+        "With any, also what only other systems and Pythons require, and a file of each release even if no "
+        "environment can install it: then tools that lock for all platforms (uv lock, uv pip compile "
+        "--universal, Poetry) find what they find upstream. Without environments, it is always so.",
+        default="environments",
+    )
     stop_at: tuple[ReleaseRule, ...] = option(
         parse_project_pattern,
         "Projects that are not mirrored only because others require them, one a line; * as in [allowlist].",
@@ -144,6 +152,11 @@ class Dependencies(Filter):
     def follows(self) -> bool:
         return self.follow == "yes"
 
+    @property
+    def for_all_machines(self) -> bool:
+        """Whether releases are kept, and followed, for all machines beside those that are served."""
+        return self.follows and self.markers == "any"
+
     def stops_at(self, project: NormalizedName) -> bool:
         """Whether ``project`` is not mirrored for others alone."""
         return self._stops.whole(project) is not None
@@ -164,7 +177,7 @@ class Dependencies(Filter):
         """Those that hold on all machines: what one of them may have, all keep."""
         if self.constraints and self.ceilings is None:
             raise ValueError(f"the files of {CONSTRAINTS} were not read; see settings.requirements")
-        markers = ServedMarkers(self.environments)
+        markers = ServedMarkers(self.environments, foreign=self.for_all_machines)
         found: defaultdict[NormalizedName, list[Demand]] = defaultdict(list)
         for each in self.ceilings or ():
             if markers.hold_everywhere(each.marker):

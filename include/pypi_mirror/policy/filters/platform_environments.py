@@ -18,6 +18,7 @@ from pypi_mirror.options.environments import (
 )
 from pypi_mirror.policy.filenames import Kind, describe_other, split_tags, wheel_tags
 from pypi_mirror.policy.filter import PLATFORM, Context, Filter, find
+from pypi_mirror.policy.foreign import keep_for_others, oldest_python
 from pypi_mirror.policy.platform_words import SYSTEM_TAGS
 from pypi_mirror.policy.served_tags import ServedTags, served_tags
 from pypi_mirror.policy.witness import keep_witness
@@ -34,7 +35,8 @@ class ServedEnvironments(Filter):
     - Installers (``.exe``, ``.msi``, ``.dmg``, ``.rpm``, ``.deb``), and eggs and ``bdist_dumb`` archives with
       a platform in their name, stay when an environment is of that system; the machine and the Python
       are not compared, since these formats name them loosely.
-    - Where dependencies are followed, one final release stays beside pre-releases of a project.
+    - Where dependencies are followed, one final release stays beside pre-releases of a project; and where
+      they are for all machines, a file of each release.
 
     The rule about ``Requires-Python`` is the installer's: a wheel that its tags admit is kept.
     """
@@ -63,18 +65,21 @@ class ServedEnvironments(Filter):
     )
 
     follows: bool = field(default=False, repr=False)
+    for_all_machines: bool = field(default=False, repr=False)
 
     def beside(self, others: Sequence[Filter]) -> Self:
         # It asks this module which environments are served.
         from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 
-        dependencies = find(Dependencies, others)
-        return replace(self, follows=dependencies is not None and dependencies.follows)
+        dependencies = find(Dependencies, others) or Dependencies()
+        return replace(self, follows=dependencies.follows, for_all_machines=dependencies.for_all_machines)
 
     def reject_files(
         self, project: NormalizedName, files: Sequence[RemoteFile], context: Context
     ) -> Mapping[str, str]:
         reasons = dict(super().reject_files(project, files, context))
+        if self.for_all_machines:
+            keep_for_others(project, files, reasons, oldest_python(self.environments))
         if self.follows and reasons:
             keep_witness(project, files, reasons)
         return reasons

@@ -141,7 +141,8 @@ class NewestReleases(Filter):
 
     @cached_property
     def _machines(self) -> Machines:
-        return Machines(self.environments)
+        foreign = self.allowed is not None and self.allowed.dependencies.for_all_machines
+        return Machines(self.environments, foreign=foreign)
 
     def _kept(
         self, releases: Sequence[tuple[RemoteFile, Release | None]], number: int
