@@ -137,6 +137,12 @@ docs: $(DOCS_READY)  ## make a site of README and docs/ in build/site, and check
 	@$(DOCS_VENV)/bin/zensical build --strict --clean
 	@echo "build/site/index.html"
 
+.PHONY: wheel
+wheel: $(READY)  ## the engine and its command line as a wheel in dist/, for a machine without Airflow
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build/lib build/bdist.*
+	@echo dist/*.whl
+
 .PHONY: torture
 torture: $(READY_DEV)  ## attack it: faults, crashes, a hostile upstream (CAMPAIGN=NAME SHARE=0.05 SEED=1; needs nginx)
 	@$(PY) -m tests.torture --share '$(SHARE)' $(if $(CAMPAIGN),--campaign '$(CAMPAIGN)') $(if $(SEED),--seed '$(SEED)')
