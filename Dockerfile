@@ -4,9 +4,9 @@
 # It is made from a Python image and our own pins instead of from Airflow's image: every package is checked
 # against its hash in requirements.txt, and nothing is in it that we do not need.
 
-# The Python that the tests run with. Give a digest to have exactly one image:
-# docker compose build --build-arg PYTHON_IMAGE=python@sha256:...
-ARG PYTHON_IMAGE=python:3.11.13-slim-bookworm
+# The Python that the tests run with, for all platforms by one digest: a tag that is pushed again changes nothing.
+# Another one: docker compose build --build-arg PYTHON_IMAGE=python:3.13-slim-bookworm
+ARG PYTHON_IMAGE=python:3.11.15-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3
 
 FROM ${PYTHON_IMAGE} AS packages
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore

@@ -46,7 +46,7 @@ def test_every_instruction_is_one() -> None:
 
 def test_the_base_is_pinned_and_the_same_in_both_stages() -> None:
     image = next(rest.partition("=")[2] for word, rest in instructions() if word == "ARG")
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", image)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", image)
     assert [rest.split()[0] for word, rest in instructions() if word == "FROM"] == ["${PYTHON_IMAGE}"] * 2
 
 
