@@ -8,12 +8,12 @@ import pytest
 from pypi_mirror.errors import ApprovalRequired
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.fetching import read_commit
-from pypi_mirror.fetching.dependency_reader import UNKNOWN
 from pypi_mirror.ledger.dependencies import Dependencies
 from pypi_mirror.ledger.page_reads import PageReads
 from pypi_mirror.ledger.plan import Plan
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.dependencies import dependencies
+from pypi_mirror.policy.required import UNKNOWN
 from pypi_mirror.runs import follow_dependencies
 from pypi_mirror.settings.removal import RemovalGuard
 from tests.dependencies.closure import Index, following

@@ -1,14 +1,16 @@
 """Core metadata of wheels of which only the end is known, and of source archives."""
 
+import gzip
 import io
 import tarfile
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from pypi_mirror.pool.sdist_metadata import sdist_metadata
+from pypi_mirror.pool.sdist_metadata import sdist_files, sdist_metadata
 from pypi_mirror.pool.wheel_metadata import BytesMissing, WheelTail, metadata_in
 from tests.warehouse import Sdist, Wheel
 
@@ -121,3 +123,53 @@ def test_a_wheel_of_the_stand_ins_is_read_from_its_end() -> None:
     content = Wheel(name="a", version="1", size=100_000).content()
     assert isinstance(content, bytes)
     assert read_from_end(content, 64 * 1024)[0] is not None
+
+
+def raw_tar(*blocks: bytes) -> bytes:
+    return gzip.compress(b"".join(blocks), compresslevel=1)
+
+
+def header(name: str, size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.type = size, kind
+    return entry.tobuf(tarfile.USTAR_FORMAT)
+
+
+HOSTILE = {
+    "a header of gigabytes": lambda: raw_tar(header("x", 5 << 30, tarfile.XHDTYPE)),
+    "a long name of 100 MB": lambda: raw_tar(
+        header("x", 100 << 20, tarfile.GNUTYPE_LONGNAME), bytes(100 << 20)
+    ),
+    "members without end": lambda: raw_tar(header("a-1/x", 0) * 80_000),
+    "data without end": lambda: raw_tar(header("a-1/x", 400 << 20), bytes(300 << 20)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_source_archive_costs_no_memory(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a-1.tar.gz"
+    path.write_bytes(HOSTILE[name]())
+    tracemalloc.start()
+    try:
+        assert sdist_files(str(path), ("pyproject.toml", "setup.py"), max_bytes=MAX) is None
+        assert tracemalloc.get_traced_memory()[1] < 96 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("pack", [tar, zipped])
+def test_of_several_files_those_count_that_are_there(tmp_path: Path, pack: Callable[..., bytes]) -> None:
+    path = tmp_path / "a-1.tar.gz"
+    path.write_bytes(
+        pack(("a-1/setup.py", b"one"), ("a-1/b/setup.cfg", b"two"), ("a-1/pyproject.toml", b"x" * (MAX + 1)))
+    )
+    names = ("pyproject.toml", "setup.py", "setup.cfg")
+    assert sdist_files(str(path), names, max_bytes=MAX) == {"setup.py": b"one"}
+
+
+def test_what_was_read_before_an_archive_broke_off_counts_with_the_first_file(tmp_path: Path) -> None:
+    path = tmp_path / "a-1.tar.gz"
+    cut = header("a-1/pyproject.toml", 3), b"yes".ljust(512, b"\0"), header("a-1/y", 400 << 20)
+    path.write_bytes(raw_tar(*cut))
+    assert sdist_files(str(path), ("pyproject.toml", "x"), max_bytes=MAX) == {"pyproject.toml": b"yes"}
+    assert sdist_files(str(path), ("x", "pyproject.toml"), max_bytes=MAX) is None

@@ -20,6 +20,7 @@ from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.cooldown_exclude_newer import Cooldown
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.required import UNBUILT, UNKNOWN
 from pypi_mirror.runs.rebuild_ledger import rebuild_ledger
 from pypi_mirror.settings.removal import RemovalGuard
 from tests.runs.bench import Bench, MakeBench
@@ -423,3 +424,85 @@ def test_overrides_that_nothing_here_needs_are_named(bench: MakeBench, tmp_path:
         f"[dependencies] metadata has no effect for lib 3.0 ({said}), gone ({said}): "
         "no such release is here; correct it, or remove it"
     )
+
+
+def builds(name: str, *requires: str, backend: str = "hatchling.build", version: str = "1.0") -> Upload:
+    return Upload(
+        distribution=Sdist(name=name, version=version, build_requires=requires, build_backend=backend)
+    )
+
+
+@pytest.mark.parametrize("build", ["no", "needed"])
+def test_what_an_archive_is_built_with_comes_after_it(bench: MakeBench, build: str) -> None:
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        builds("lib", "hatchling>=1", "other; sys_platform == 'win32'", "lib==0.9"),
+        wheel("lib", "0.9"),
+        wheel("hatchling", "0.9"),
+        wheel("hatchling", "1.0", "pluggy"),
+        *(wheel(name) for name in ("pluggy", "other")),
+        policy=following("app", build=build),
+    )
+    made.sync()
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert [each.what for each in found.unmet if each.reason == UNBUILT] == ["lib 1.0"] * (build == "needed")
+    made.sync()
+    if build == "no":
+        assert sorted(mirrored(made)) == ["app", "lib"]
+        return
+    assert mirrored(made) == {
+        "app": ["1.0"],
+        "hatchling": ["1.0"],
+        "lib": ["0.9", "1.0"],
+        "pluggy": ["1.0"],
+    }
+    with made.open() as mirror:
+        (required,) = explain(mirror, NormalizedName("hatchling")).required_by
+        found = dependencies(mirror)
+    assert str(required) == "lib 1.0 requires hatchling>=1 to build"
+    assert found is not None
+    assert [each.reason for each in found.unmet] == [UNKNOWN]
+    # What was read is known: nothing is followed again.
+    made.sync()
+    made.server.requests.reset()
+    made.sync()
+    assert made.server.requests.counts == {"xmlrpc": 1}
+
+
+@pytest.mark.parametrize("markers", ["environments", "any"])
+def test_only_machines_without_a_wheel_build(bench: MakeBench, markers: str) -> None:
+    """CPython 3.12 has a wheel, 3.11 has none; of 2.0 both have one."""
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("lib", "1.0", tags="cp312-cp312-manylinux_2_28_x86_64"),
+        builds("lib", "old; python_version < '3.12'", "new; python_version >= '3.12'"),
+        wheel("lib", "2.0"),
+        builds("lib", "never", version="2.0"),
+        *(wheel(name) for name in ("old", "new", "never")),
+        policy=following("app", build="needed", markers=markers),
+    )
+    made.sync()
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "lib", "old"]
+
+
+def test_where_building_may_need_more_it_is_said(bench: MakeBench) -> None:
+    versions = [f"1.{number}" for number in range(7)]
+    made = bench(
+        *(builds("app", "odd", backend="odd.build", version=version) for version in versions),
+        builds("app", "plain", version="2.0"),
+        *(wheel(name) for name in ("odd", "plain")),
+        policy=following("app", build="needed"),
+    )
+    made.sync()
+    made.sync()
+    assert sorted(mirrored(made)) == ["app", "odd", "plain"]
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert (
+        "app 1.0, 1.1, 1.2, 1.3, 1.4 and 2 others: "
+        "building it may require more: its build backend is odd.build"
+    ) in map(str, found.unmet)

@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import io
+import json
 import re
 import tarfile
 import zipfile
@@ -110,9 +111,11 @@ class Wheel(Generated, frozen=True, kw_only=True, tag="wheel"):
 
 
 class Sdist(Generated, frozen=True, kw_only=True, tag="sdist"):
-    """A source distribution with a setuptools ``pyproject.toml``."""
+    """A source distribution with a ``pyproject.toml``, of setuptools by default."""
 
     version: str = "1.0"
+    build_requires: tuple[str, ...] = ("setuptools",)
+    build_backend: str = "setuptools.build_meta"
 
     @property
     def file_name(self) -> str:
@@ -219,7 +222,8 @@ def _build_sdist(sdist: Sdist) -> bytes:
     # What it requires is in PKG-INFO alone.
     dynamic = 'dynamic = ["dependencies", "optional-dependencies"]\n' if sdist.requires_dist else ""
     pyproject = (
-        '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
+        f"[build-system]\nrequires = {json.dumps(sdist.build_requires)}\n"
+        f'build-backend = "{sdist.build_backend}"\n\n'
         f'[project]\nname = "{sdist.name}"\nversion = "{sdist.version}"\n{dynamic}\n'
         f'[tool.setuptools]\npackages = ["{sdist.module}"]\n'
     )

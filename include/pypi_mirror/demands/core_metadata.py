@@ -46,7 +46,8 @@ class CoreMetadata(msgspec.Struct, frozen=True, array_like=True):
 
     ``extras`` are those it has, ``default_extras`` those that an installer takes where none is asked for (PEP
     771). ``remarks`` say what could not be read, or is not on an index. ``is_final`` is false where a source
-    archive says that building it decides (PEP 643).
+    archive says that building it decides (PEP 643). ``doubts`` say, as half a sentence each, why more may be
+    required than is named.
     """
 
     requires: tuple[Requires, ...] = ()
@@ -54,6 +55,7 @@ class CoreMetadata(msgspec.Struct, frozen=True, array_like=True):
     default_extras: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     is_final: bool = True
+    doubts: tuple[str, ...] = ()
 
 
 def parse_core_metadata(content: bytes) -> CoreMetadata:

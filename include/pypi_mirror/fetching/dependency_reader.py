@@ -1,6 +1,7 @@
 """What a project requires: upstream's page, decided, and the core metadata of the releases that are kept."""
 
 import asyncio
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from pypi_mirror.demands.build_system import MAX_BYTES, READ, parse_build_system
 from pypi_mirror.demands.core_metadata import CoreMetadata, parse_core_metadata
 from pypi_mirror.errors import UpstreamError, UpstreamUnavailable
 from pypi_mirror.fetching.deciding import Before, Decider
@@ -22,7 +24,7 @@ from pypi_mirror.policy.demanded import ReleaseDemand, admits
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.required import Required, Requirements, Wanted
 from pypi_mirror.pool.held import HELD
-from pypi_mirror.pool.sdist_metadata import sdist_metadata
+from pypi_mirror.pool.sdist_metadata import sdist_files, sdist_metadata
 from pypi_mirror.pool.sidecars import Sidecars
 from pypi_mirror.pool.wheel_metadata import wheel_metadata
 from pypi_mirror.release_files import WHEEL, version_in
@@ -31,8 +33,6 @@ from pypi_mirror.wording import count
 # As large as the core metadata of a wheel may be that upstream has none of beside it.
 _MAX_DOCUMENT: Final = 32 * 1024**2
 _NAMED: Final = 5
-# Why requirements of releases are missed.
-UNKNOWN: Final = "nobody can tell what this requires without building it; say it in [dependencies] metadata"
 
 
 class Following(Struct, frozen=True, kw_only=True):
@@ -100,7 +100,9 @@ class DependencyReader:
             wanted = self._requirements.wanted(planned.project, kept, to_follow.demands)
             others = _others(page, wanted)
             metadata, fetched = await self._metadata(before, wanted, others)
-            found = self._requirements.required(planned.project, wanted, metadata.get, others)
+            built, read = await self._to_build(before, wanted)
+            fetched |= read
+            found = self._requirements.required(planned.project, wanted, metadata.get, others, built.get)
             lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(page.name, found))
         return DependenciesRead(
             planned=planned,
@@ -112,7 +114,7 @@ class DependencyReader:
                 entry=reading.digest,
                 edges=found.edges,
                 lacks=lacks,
-                unknown=bool(found.unknown),
+                waits=found.waits,
                 metadata=fetched,
             ),
         )
@@ -135,6 +137,23 @@ class DependencyReader:
         }
         known |= fetched
         return {file: known[key] for file, key in files.items() if key in known}, fetched
+
+    async def _to_build(
+        self, before: Before, wanted: Mapping[Release, Wanted]
+    ) -> tuple[Mapping[RemoteFile, CoreMetadata], dict[bytes, CoreMetadata]]:
+        """What building the source archives that are here requires, and what of it is new."""
+        archives = [file for each in wanted.values() for file in each.archives]
+        keys = {file: key for file in archives if (key := _build_key(file)) is not None}
+        known = dict(self._stored(set(keys.values())))
+        read: dict[bytes, CoreMetadata] = {}
+        for file, key in keys.items():
+            if key in known or (path := self._place(before, file)) is None:
+                continue
+            # The disk may have lost what the ledger knows; the batch downloads it again.
+            with suppress(FileNotFoundError):
+                files = await asyncio.to_thread(sdist_files, path, READ, max_bytes=MAX_BYTES)
+                known[key] = read[key] = parse_build_system(files)
+        return {file: known[key] for file, key in keys.items() if key in known}, read
 
     async def _document(self, before: Before, file: RemoteFile) -> bytes | None:
         """The core metadata of ``file``: upstream's, or that in the file, if it is here or a wheel; None
@@ -168,6 +187,11 @@ def _key(file: RemoteFile) -> bytes | None:
     """What tells its core metadata from others'."""
     stated = dict(file.core_metadata or ()).get("sha256") or file.sha256
     return None if stated is None else bytes.fromhex(stated)
+
+
+def _build_key(file: RemoteFile) -> bytes | None:
+    """What tells what building it requires from its core metadata, and from others'."""
+    return None if file.sha256 is None else hashlib.sha256(f"build {file.sha256}".encode()).digest()
 
 
 def _others(page: ProjectPage, wanted: Mapping[Release, Wanted]) -> Mapping[Release, Sequence[RemoteFile]]:
@@ -222,10 +246,10 @@ def _meets(project: NormalizedName, file: RemoteFile, specifier: str) -> bool:
 
 
 def _said_of(project: NormalizedName, found: Required) -> Iterator[Lack]:
-    if found.unknown:
-        named = ", ".join(found.unknown[:_NAMED])
-        more = f" and {count(len(found.unknown) - _NAMED, 'other')}" if len(found.unknown) > _NAMED else ""
-        yield Lack(f"{project} {named}{more}", UNKNOWN)
+    for doubt, versions in found.doubts.items():
+        named = ", ".join(versions[:_NAMED])
+        more = f" and {count(len(versions) - _NAMED, 'other')}" if len(versions) > _NAMED else ""
+        yield Lack(f"{project} {named}{more}", doubt)
     for remark in found.remarks:
         text, _, reason = remark.rpartition(": ")
         yield Lack(text, reason)

@@ -67,14 +67,14 @@ class ToFollow(Struct, frozen=True, kw_only=True):
 class FollowedProject(Struct, frozen=True, kw_only=True):
     """A project as it was followed: what it requires, from the catalogue's entry of this digest.
 
-    Of releases that are ``unknown`` nobody can tell before their files are here.
+    It ``waits`` where files that are not here yet can say more.
     """
 
     followed: ToFollow
     entry: bytes
     edges: Mapping[NormalizedName, Sequence[Edge]]
     lacks: tuple[Lack, ...]
-    unknown: bool = False
+    waits: bool = False
     metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
 
 
@@ -234,7 +234,7 @@ class Dependencies:
                         followed=each.followed.grown,
                         made_entry=each.entry,
                         lacks=msgspec.json.encode(each.lacks) if each.lacks else None,
-                        unknown_at=now if each.unknown else None,
+                        unknown_at=now if each.waits else None,
                     )
                 )
             _demand(connection, grown)

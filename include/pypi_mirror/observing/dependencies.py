@@ -15,7 +15,7 @@ from pypi_mirror.policy.required import Edge
 class Requirement(Struct, frozen=True, kw_only=True):
     """That releases of ``project`` require ``text`` (``example[fast]>=2; python_version < "3.12"``) of
     ``requires``: those from ``first`` to ``last`` by version, ``releases`` in number, with ``extra`` where it
-    is not empty.
+    is not empty, and only ``to_build`` them where that is set.
     """
 
     project: NormalizedName
@@ -25,11 +25,12 @@ class Requirement(Struct, frozen=True, kw_only=True):
     last: str
     releases: int
     extra: str
+    to_build: bool
 
     def __str__(self) -> str:
         extra = f"[{self.extra}]" if self.extra else ""
         versions = self.first if self.first == self.last else f"{self.first} to {self.last}"
-        return f"{self.project}{extra} {versions} requires {self.text}"
+        return f"{self.project}{extra} {versions} requires {self.text}{' to build' if self.to_build else ''}"
 
 
 class Unmet(Struct, frozen=True, kw_only=True):
@@ -158,6 +159,7 @@ def _requirements(found: Sequence[RequiredBy]) -> tuple[Requirement, ...]:
             last=edge.last,
             releases=edge.releases,
             extra=edge.extra,
+            to_build=edge.to_build,
         )
         for each in found
         for edge in each.edges

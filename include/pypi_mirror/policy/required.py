@@ -25,6 +25,8 @@ from pypi_mirror.release_files import WHEEL, version_in
 # Different requirements of all releases of a project; real ones have some hundreds at most.
 MOST_EDGES: Final = 20_000
 _TOO_MANY: Final = f"it has over {MOST_EDGES:,} requirements, and no others are followed"
+UNKNOWN: Final = "nobody can tell what this requires without building it; say it in [dependencies] metadata"
+UNBUILT: Final = "what building this requires is known when its source archive is here, and follows then"
 # A release without extras, as demands have it.
 BASE: Final = ""
 _Extras = dict[str, int]
@@ -34,7 +36,8 @@ class Edge(Struct, kw_only=True):
     """That releases of one project require another one by the same words.
 
     ``first`` to ``last``, by version, are ``releases`` that do; ``extra`` is one that has to be asked for,
-    empty where none has. ``machines`` has a bit for each machine that it counts on.
+    empty where none has. ``machines`` has a bit for each machine that it counts on. ``to_build`` says that it
+    is required where the release is built.
     """
 
     specifier: str
@@ -45,15 +48,18 @@ class Edge(Struct, kw_only=True):
     first: str = ""
     last: str = ""
     releases: int = 0
+    to_build: bool = False
 
 
 class Required(Struct, frozen=True, kw_only=True):
-    """All that a project requires, by project; ``unknown`` are releases of which nobody can tell, and
-    ``remarks`` what of the metadata could not be read.
+    """All that a project requires, by project; ``doubts`` are why releases may require more, with their
+    versions, and ``remarks`` what of the metadata could not be read. It ``waits`` where files that are not
+    here yet can say more.
     """
 
     edges: Mapping[NormalizedName, Sequence[Edge]] = field(default_factory=dict)
-    unknown: tuple[str, ...] = ()
+    doubts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    waits: bool = False
     remarks: tuple[str, ...] = ()
 
 
@@ -100,11 +106,16 @@ class Requirements:
                     override=self._allowed.dependencies.stated(project, release),
                 ),
             )
-            wanted.files.append(file)
+            wanted.add(file, machines)
             self._add_roots(project, file, machines, wanted.extras)
             for extra, wanting in admitted.of(file):
                 if on := wanting & machines:
                     _add(wanted.extras, extra, on)
+        if self._allowed.dependencies.build == "needed":
+            for wanted in found.values():
+                # Who locks for other machines builds nothing on them.
+                served = wanted.built & ~wanted.wheels & ~self._machines.foreign
+                wanted.built_on = _every(wanted.extras) & served
         return {release: wanted for release, wanted in found.items() if wanted.extras}
 
     def required(
@@ -113,30 +124,42 @@ class Requirements:
         wanted: "Mapping[Release, Wanted]",
         metadata: Callable[[RemoteFile], CoreMetadata | None],
         others: Mapping[Release, Sequence[RemoteFile]],
+        to_build: Callable[[RemoteFile], CoreMetadata | None] = lambda _: None,
     ) -> Required:
-        """Return what the ``wanted`` releases require; ``metadata`` is what is known of a file.
+        """Return what the ``wanted`` releases require; ``metadata`` is what is known of a file, and
+        ``to_build`` what of building it.
 
         Where no wheel that is kept has metadata, that of ``others`` of the release says it.
         """
         edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]] = defaultdict(dict)
         number = 0
-        unknown: list[str] = []
+        doubts: defaultdict[str, list[str]] = defaultdict(list)
         remarks: dict[str, None] = {}
         for release in sorted(wanted):
             each = wanted[release]
             stated = each.stated(metadata) or stated_by(others.get(release, ()), metadata)
+            built = [one for file in each.archives if (one := to_build(file)) is not None]
             if not stated:
-                unknown.append(each.version)
+                doubts[UNKNOWN].append(each.version)
+            if each.archives and not built:
+                doubts[UNBUILT].append(each.version)
+            for doubt in dict.fromkeys(doubt for one in built for doubt in one.doubts):
+                doubts[doubt].append(each.version)
             extras = self._with_own_extras(project, each.extras, stated)
-            for one in stated:
+            says = [
+                *((one, extras, False) for one in stated),
+                *((one, {BASE: each.built_on}, True) for one in built),
+            ]
+            for one, wanting, is_built in says:
                 remarks.update(dict.fromkeys(one.remarks))
                 if number >= MOST_EDGES:
                     remarks[f"{project}: {_TOO_MANY}"] = None
                     break
-                number += self._add_edges(project, each.version, extras, one, edges)
+                number += self._add_edges(project, each.version, wanting, one, edges, to_build=is_built)
         return Required(
             edges={target: tuple(found.values()) for target, found in edges.items()},
-            unknown=tuple(unknown),
+            doubts=doubts,
+            waits=not doubts.keys().isdisjoint((UNKNOWN, UNBUILT)),
             remarks=tuple(remarks),
         )
 
@@ -153,10 +176,7 @@ class Requirements:
     ) -> _Extras:
         """The extras with those that they bring of the same release: ``all`` is often ``example[a,b]``."""
         found = dict(wanted)
-        base = 0
-        for machines in wanted.values():
-            base |= machines
-        found[BASE] = base
+        base = found[BASE] = _every(wanted)
         for one in stated:
             for extra in one.default_extras if not self._all_extras else one.extras:
                 _add(found, extra, base)
@@ -185,22 +205,30 @@ class Requirements:
         extras: _Extras,
         stated: CoreMetadata,
         edges: defaultdict[NormalizedName, dict[tuple[str, ...], Edge]],
+        *,
+        to_build: bool = False,
     ) -> int:
         """Add what a release requires; return how much of it no release before has."""
         new = 0
         for each in stated.requires:
-            if each.project == project:
+            if each.project == project and not to_build:
                 continue
             on = self._on(each.marker, extras)
             if not on:
                 continue
             without = each.marker and not self._on(each.marker, {BASE: extras[BASE]})
             extra = next((e for e in extras if self._on(each.marker, {e: extras[e]})), "") if without else ""
-            key = (each.specifier, *each.extras, each.marker)
+            key = (each.specifier, *each.extras, each.marker, "to build" if to_build else "")
             new += key not in edges[each.project]
             edge = edges[each.project].setdefault(
                 key,
-                Edge(specifier=each.specifier, extras=each.extras, marker=each.marker, extra=extra),
+                Edge(
+                    specifier=each.specifier,
+                    extras=each.extras,
+                    marker=each.marker,
+                    extra=extra,
+                    to_build=to_build,
+                ),
             )
             if edge.last != version:
                 edge.releases += 1
@@ -213,13 +241,29 @@ class Requirements:
 class Wanted(Struct, kw_only=True):
     """A release whose dependencies count: with which extras, each on which machines, and its files.
 
-    ``override`` is what counts instead of what the files say.
+    ``override`` is what counts instead of what the files say. ``wheels`` and ``built`` are the machines that
+    can use one of its wheels, or source archives; those that it is to be built on are ``built_on``.
     """
 
     version: str
     extras: _Extras
     override: CoreMetadata | None = None
     files: list[RemoteFile] = field(default_factory=list)
+    wheels: int = 0
+    built: int = 0
+    built_on: int = 0
+
+    def add(self, file: RemoteFile, machines: int) -> None:
+        self.files.append(file)
+        if file.filename.endswith(WHEEL):
+            self.wheels |= machines
+        else:
+            self.built |= machines
+
+    @property
+    def archives(self) -> Sequence[RemoteFile]:
+        """The files that are to be built."""
+        return [file for file in self.files if self.built_on and not file.filename.endswith(WHEEL)]
 
     def stated(self, metadata: Callable[[RemoteFile], CoreMetadata | None]) -> Sequence[CoreMetadata]:
         return stated_by(self.files, metadata) if self.override is None else [self.override]
@@ -236,6 +280,14 @@ def stated_by(
     wheels = [each for name, each in found.items() if each is not None and name.endswith(WHEEL)]
     archives = [each for each in found.values() if each is not None and each.is_final]
     return list(dict.fromkeys(wheels or archives))
+
+
+def _every(extras: _Extras) -> int:
+    """The machines that want a release with any extra, or none."""
+    every = 0
+    for machines in extras.values():
+        every |= machines
+    return every
 
 
 def _add(extras: _Extras, extra: str, machines: int) -> bool:

@@ -31,7 +31,7 @@ def wheel_metadata(path: str, filename: str, *, max_bytes: int) -> bytes | None:
     whatever upstream made of it: nothing that it says about its own size is believed. Raises OSError when the
     disk fails.
     """
-    with _BoundedFile(path) as file:
+    with BoundedFile(path) as file:
         return metadata_in(file, filename, max_bytes=max_bytes)
 
 
@@ -40,7 +40,7 @@ def metadata_in(file: BinaryIO, filename: str, *, max_bytes: int) -> bytes | Non
     try:
         with zipfile.ZipFile(file) as archive:
             member = _metadata_member(archive, filename)
-            content = None if member is None else _content(archive, member, max_bytes)
+            content = None if member is None else member_content(archive, member, max_bytes)
     except _UNREADABLE:
         return None
     return content if content is not None and _describes(content, filename) else None
@@ -82,7 +82,7 @@ class WheelTail(io.BytesIO):
         return found
 
 
-def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes | None:
+def member_content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) -> bytes | None:
     # zipfile bounds what deflate makes of the bytes; what bz2 and lzma make of them it does not.
     if member.file_size > max_bytes or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return None
@@ -96,7 +96,7 @@ def _content(archive: zipfile.ZipFile, member: zipfile.ZipInfo, max_bytes: int) 
     return bytes(content)
 
 
-class _BoundedFile(io.FileIO):
+class BoundedFile(io.FileIO):
     """A file of which zipfile reads no more at once than a wheel has need of."""
 
     def read(self, size: int | None = -1, /) -> bytes:

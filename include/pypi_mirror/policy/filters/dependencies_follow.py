@@ -80,6 +80,15 @@ class Dependencies(Filter):
         example=("setuptools", "wheel"),
     )
 
+    build: str = option(
+        choice("no", "needed"),
+        "Whether what source archives need to be built is followed too: no, or needed.",
+        "With needed, of each release that a served machine has no wheel of, what its pyproject.toml names, "
+        "and what its build backend is known to ask for. That is read from the archive, so it comes with the "
+        "sync after it. Nothing is ever built.",
+        default="no",
+        decides=False,
+    )
     constraints: tuple[str, ...] = option(
         parse_text,
         "Files of versions that are admitted at all (requirements.txt, lock files), one a line; * as in "

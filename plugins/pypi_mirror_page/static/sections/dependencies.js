@@ -81,9 +81,9 @@ export const requirements = (name) => {
   return [el("h3", null, "Required by"), by, el("h3", null, "Requires"), of];
 };
 
-const versions = ({ first, last, releases, extra }) => [
+const versions = ({ first, last, releases, extra, to_build }) => [
   first === last ? first : `${first} to ${last}`, releases > 1 && ` (${count(releases, "release")})`,
-  extra && [" with ", el("code", null, `[${extra}]`)],
+  extra && [" with ", el("code", null, `[${extra}]`)], to_build && " to build",
 ];
 
 const REQUIREMENT = [
