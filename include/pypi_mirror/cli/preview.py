@@ -9,6 +9,7 @@ import msgspec
 
 from pypi_mirror.cli.label import new_label
 from pypi_mirror.cli.output import say
+from pypi_mirror.cli.progress import show_following
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.observing.dependencies import Unmet
 from pypi_mirror.options.packages import ReleaseRule, format_package, parse_package
@@ -34,9 +35,6 @@ def package(text: str) -> ReleaseRule:
 
 def preview(settings: Settings, rules: Sequence[ReleaseRule], *, as_json: bool) -> int:
     """Print what ``rules`` would bring; 1 where upstream did not answer for a project."""
-    # What draws the bar is slow to import.
-    from pypi_mirror.cli.progress import show_following
-
     with (
         open_to_plan(allowing(settings, rules)) as mirror,
         show_following(mirror.ledger.dependencies.progress) as show,

@@ -19,6 +19,7 @@ from pypi_mirror.cli.label import is_dead, new_label
 from pypi_mirror.cli.parser import add_verbose_option
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.processes import Shared, run_all
+from pypi_mirror.cli.progress import show_following, show_progress, show_reading
 from pypi_mirror.cli.sync_report import (
     has_waiting,
     print_failed_json,
@@ -230,8 +231,6 @@ def _read(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ...]:
     failed = _read_pages(mirror, run_id, processes)
     if not mirror.policy.follows:
         return failed
-    from pypi_mirror.cli.progress import show_following
-
     with show_following(mirror.ledger.dependencies.progress) as show:
         return (*failed, *follow_dependencies(mirror, run_id, again=False, on_followed=lambda _: show()))
 
@@ -240,8 +239,6 @@ def _read_pages(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ..
     pages = list_projects(mirror, run_id)
     if pages < _WORTH_SHOWING:
         return read_pages(mirror, run_id).failed
-    from pypi_mirror.cli.progress import show_reading
-
     processes = min(processes, pages // _PAGES_A_PROCESS) or 1
     ranges = mirror.ledger.plan.unread_ranges(run_id, processes * _RANGES_EACH)
     work = [partial(_read_range, run_id, within) for within in ranges]
@@ -298,9 +295,6 @@ def _worth_starting(partition: Partition) -> int:
 
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:
-    # What draws the bar is slow to import, and a run without work draws none.
-    from pypi_mirror.cli.progress import show_progress
-
     run_all(
         mirror,
         [partial(download_batch, partition.run_id, batch.number) for batch in partition.batches],
