@@ -9,18 +9,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from ctypes import c_bool
 from dataclasses import dataclass
-from functools import cache
 from multiprocessing.connection import wait as wait_for_any
 from multiprocessing.queues import Queue
 from typing import Any, Final, Generic, TypeVar
 
 from pypi_mirror.cli.interruption import check, held_back, received
 from pypi_mirror.errors import MirrorError, RunStopped
-from pypi_mirror.mirror import Mirror, open_mirror
-from pypi_mirror.settings.values import Settings
+from pypi_mirror.mirror import Mirror
 
 _TICK: Final = 0.1
 # Seconds that work has for what it has begun once a signal came: a few to flush it to a slow disk.
@@ -78,13 +76,14 @@ def _in_processes(
     processes: int,
     progress: AbstractContextManager[Callable[[Told], None]],
 ) -> list[Done]:
-    # A forked process has everything imported. It must not share a connection to the ledger.
+    # A forked process has everything imported and the mirror open, statements that were compiled included. It
+    # must not share a connection to the ledger.
     context = multiprocessing.get_context("fork")
     mirror.ledger.engine.dispose()
     told: Queue[Told] = context.Queue()
     # Without a lock, which a process that is killed would never give back.
     stop = context.RawValue(c_bool, False)
-    with ProcessPoolExecutor(processes, context, _begin, (mirror.settings, processes, told, stop)) as pool:
+    with ProcessPoolExecutor(processes, context, _begin, (mirror, processes, told, stop)) as pool:
         try:
             with _signals_blocked():
                 running = {pool.submit(_run, piece) for piece in work}
@@ -161,31 +160,21 @@ def _drain(told: "Queue[Told]", tell: Callable[[Told], None]) -> None:
 
 
 # What a worker process got from its parent when it began.
-_settings: Settings
+_mirror: Mirror
 _sharers: int
 _told: "Queue[Any]"
 _stop: c_bool
 
 
-def _begin(settings: Settings, sharers: int, told: "Queue[Any]", stop: c_bool) -> None:
-    global _settings, _sharers, _told, _stop
-    _settings, _sharers, _told, _stop = settings, sharers, told, stop
+def _begin(mirror: Mirror, sharers: int, told: "Queue[Any]", stop: c_bool) -> None:
+    global _mirror, _sharers, _told, _stop
+    _mirror, _sharers, _told, _stop = mirror, sharers, told, stop
     # As the parent's handler does, which is inherited, would be to wait for a Ctrl-C that never comes.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     # Progress that nobody reads any more must not keep this process from ending.
     told.cancel_join_thread()
     threading.Thread(target=_die_with_parent, name="die with parent", daemon=True).start()
-
-
-# Holds the mirror open until the process ends, whose end closes what is left.
-_open = ExitStack()
-
-
-@cache
-def _mirror() -> Mirror:
-    """The mirror, opened once for all work of this process."""
-    return _open.enter_context(open_mirror(_settings))
 
 
 def _die_with_parent() -> None:
@@ -200,4 +189,4 @@ def _run(piece: Work[Any, Done]) -> Done:
     def should_stop() -> str | None:
         return "another batch stopped the run" if _stop.value else None
 
-    return piece(_mirror(), Shared(sharers=_sharers, should_stop=should_stop, tell=_told.put))
+    return piece(_mirror, Shared(sharers=_sharers, should_stop=should_stop, tell=_told.put))
