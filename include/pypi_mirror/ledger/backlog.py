@@ -14,6 +14,7 @@ from packaging.utils import NormalizedName
 from sqlalchemy import ColumnElement, Connection, Engine, Row, bindparam, delete, func, select, update
 
 from pypi_mirror.clock import Clock
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import backlog
 from pypi_mirror.ledger.writing import for_each, upsert
@@ -252,9 +253,7 @@ def settle(connection: Connection, attempts: Iterable[SyncedPage], *, run_id: in
     contradicts what upstream announced puts its project on the backlog as lagging.
     """
     by_name = {page.project: page for page in attempts}
-    entries = {
-        row.project: row for row in connection.execute(select(backlog).where(backlog.c.project.in_(by_name)))
-    }
+    entries = {row.project: row for row in connection.execute(_ENTRIES, {"names": list(by_name)})}
     current, lagging = [], []
     for page in by_name.values():
         entry = entries.get(page.project)
@@ -280,6 +279,9 @@ def settle(connection: Connection, attempts: Iterable[SyncedPage], *, run_id: in
     if gone:
         connection.execute(delete(backlog).where(backlog.c.project.in_(gone)))
     upsert(connection, backlog, lagging)
+
+
+_ENTRIES: Final = select(backlog).where(among(backlog.c.project, "names"))
 
 
 def _lagging(

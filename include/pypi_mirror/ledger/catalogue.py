@@ -8,11 +8,10 @@ from packaging.utils import NormalizedName
 from sqlalchemy import Connection, Engine, bindparam, case, delete, func, null, select, update
 
 from pypi_mirror.catalogue import Entry, EntryState
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.tables import catalogue, catalogue_bodies
 from pypi_mirror.ledger.writing import upsert
 
-# A statement takes some ten thousand values.
-_CHUNK: Final = 5_000
 # Seconds that the entry of a project stays which no rule selects any more.
 KEEP_UNSELECTED: Final = 90 * 86_400
 # A larger page is read by itself: one of ten thousand files has a megabyte.
@@ -88,9 +87,8 @@ def write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     bodies = [{"name": e.project, "body": e.body} for e in entries if e.state is EntryState.PAGE]
     upsert(connection, catalogue_bodies, bodies)
     gone = [entry.project for entry in entries if entry.state is EntryState.GONE]
-    for start in range(0, len(gone), _CHUNK):
-        chunk = gone[start : start + _CHUNK]
-        connection.execute(delete(catalogue_bodies).where(catalogue_bodies.c.name.in_(chunk)))
+    if gone:
+        connection.execute(delete(catalogue_bodies).where(among(catalogue_bodies.c.name, gone)))
 
 
 def note_selection(
@@ -103,10 +101,11 @@ def note_selection(
     """Within another subject's transaction: no rule selects ``out`` any more, and one selects ``back``."""
     for names, value in ((out, now), (back, None)):
         changes = _UNSELECTED.is_(None) if value is not None else _UNSELECTED.is_not(None)
-        for start in range(0, len(names), _CHUNK):
-            chunk = names[start : start + _CHUNK]
+        if names:
             connection.execute(
-                update(catalogue).where(catalogue.c.name.in_(chunk), changes).values(unselected_since=value)
+                update(catalogue)
+                .where(among(catalogue.c.name, names), changes)
+                .values(unselected_since=value)
             )
 
 
@@ -138,7 +137,7 @@ _HEAD: Final = (
     catalogue.c.encoding,
     catalogue.c.as_of,
 )
-_NAMED: Final = catalogue.c.name.in_(bindparam("names", expanding=True))
+_NAMED: Final = among(catalogue.c.name, "names")
 _HEADS: Final = select(*_HEAD, null()).where(_NAMED)
 _ENTRIES: Final = (
     select(*_HEAD, case((func.length(catalogue_bodies.c.body) <= SMALL, catalogue_bodies.c.body)))

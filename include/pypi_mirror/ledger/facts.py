@@ -1,8 +1,9 @@
 """Single values that the ledger keeps."""
 
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Connection, Engine, bindparam, delete, select
 
 from pypi_mirror.facts.fact import Change
 from pypi_mirror.ledger.lease import hold
@@ -18,7 +19,7 @@ class FactTable:
         self._engine = engine
 
     def get(self, key: str) -> str | None:
-        return scalar(self._engine, select(facts.c.value).where(facts.c.key == key))
+        return scalar(self._engine, _VALUE, {"key_": key})
 
     def put(self, values: Mapping[str, str | None], held_by: int | None = None) -> None:
         """Set each key; None removes it. LeaseLost where run ``held_by`` has lost the mirror to another."""
@@ -34,6 +35,9 @@ class FactTable:
             upsert(connection, facts, [{"key": key, "value": ""}], keep_existing=True)
             row = select(facts.c.value).where(facts.c.key == key).with_for_update()
             put_facts(connection, [(key, changed(connection.execute(row).scalar() or None))])
+
+
+_VALUE: Final = select(facts.c.value).where(facts.c.key == bindparam("key_"))
 
 
 def put_facts(connection: Connection, changes: Iterable[Change]) -> None:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from pypi_mirror.chunks import chunks
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.ledger.reading import fetch, stream
 from pypi_mirror.ledger.tables import backlog, held_files, to_do
@@ -149,7 +150,7 @@ def replace_held(connection: Connection, held: Mapping[NormalizedName, Sequence[
     )
 
 
-_OF: Final = select(held_files).where(held_files.c.project.in_(bindparam("names", expanding=True)))
+_OF: Final = select(held_files).where(among(held_files.c.project, "names"))
 _DECIDED: Final = held_files.c.due_at.is_not(None)
 _LIFTED: Final = tuple(
     held_files.c[name] for name in ("project", "filename", "lifted_at", "lifted_by", "lifted_why")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct, field
-from sqlalchemy import Engine, bindparam, update
+from sqlalchemy import Engine
 
 from pypi_mirror.catalogue import Entry
 from pypi_mirror.clock import Clock
@@ -12,6 +12,7 @@ from pypi_mirror.ledger.held_files import note_seen
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.results import Failed, add_failures
 from pypi_mirror.ledger.tables import plan
+from pypi_mirror.ledger.writing import update_each
 from pypi_mirror.model import PlannedProject, PlanState
 
 
@@ -56,13 +57,10 @@ class PageReads:
             write_entries(connection, [each.entry for each in read if each.entry is not None])
             note_seen(connection, {each.planned.project: each.seen for each in read if each.seen})
             confirm_entries(connection, [e.confirmed for e in read if e.confirmed is not None], now=now)
-            for done, values in ((read, {"unread": False}), (failed, {"state": PlanState.FAILED.value})):
-                if done:
-                    connection.execute(
-                        update(plan)
-                        .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
-                        .values(values),
-                        [{"project_": each.planned.project} for each in done],
-                    )
+            for done, column, value in ((read, "unread", False), (failed, "state", PlanState.FAILED.value)):
+                rows = [
+                    {"run_id": self._run_id, "project": each.planned.project, column: value} for each in done
+                ]
+                update_each(connection, plan, rows, key=("run_id", "project"))
             if not self._dry_run:
                 add_failures(connection, failed, run_id=self._run_id, now=now)

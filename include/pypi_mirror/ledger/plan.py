@@ -11,7 +11,6 @@ from sqlalchemy import (
     Engine,
     Row,
     and_,
-    bindparam,
     case,
     delete,
     exists,
@@ -38,7 +37,7 @@ from pypi_mirror.ledger.cutting import (
 from pypi_mirror.ledger.projects import REMOVED, REMOVING
 from pypi_mirror.ledger.reading import count_of, stream, total
 from pypi_mirror.ledger.tables import backlog, catalogue, demands, plan, projects, to_do
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.ledger.writing import update_each, upsert
 from pypi_mirror.model import Action, PlannedProject, PlanState, Tally
 
 _CHUNK: Final = 2_000
@@ -392,19 +391,17 @@ class Plan:
 
     def note_decided(self, run_id: int, decided: Iterable[PlannedProject]) -> None:
         """Set what each of ``decided`` takes and loses."""
-        values: dict[str, Any] = {name: bindparam(f"{name}_") for name in _DECIDED}
-        statement = (
-            update(plan)
-            .where(plan.c.run_id == run_id, plan.c.project == bindparam("project_"))
-            .values(values)
-        )
-        remaining = iter(decided)
-        while chunk := [
-            {"project_": each.project, **{f"{name}_": getattr(each, name) for name in _DECIDED}}
-            for each in islice(remaining, _CHUNK)
-        ]:
+        for chunk in chunks(decided, _CHUNK):
+            rows = [
+                {
+                    "run_id": run_id,
+                    "project": each.project,
+                    **{name: getattr(each, name) for name in _DECIDED},
+                }
+                for each in chunk
+            ]
             with self._engine.begin() as connection:
-                connection.execute(statement, chunk)
+                update_each(connection, plan, rows, key=("run_id", "project"))
 
     def totals(self, run_id: int, state: PlanState | None = None) -> "PlanTotals":
         """What the projects the run takes come to, all or those of ``state``, as far as their pages were

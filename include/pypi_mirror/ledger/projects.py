@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, delete, fun
 
 from pypi_mirror.catalogue import ENCODING
 from pypi_mirror.chunks import chunks
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.reading import fetch, fetch_as, project_names, stream, total
 from pypi_mirror.ledger.tables import backlog, catalogue, files, past_files, projects, to_do
 from pypi_mirror.ledger.writing import insert
@@ -105,25 +106,23 @@ class Projects:
     def known(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, KnownProject]:
         """Those of ``names`` that the ledger has a row for, removed ones included."""
         with self._engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(select(*KNOWN_PROJECT).where(projects.c.name.in_(names)))
+            rows = connection.execute(_KNOWN, {"names": names})
             return {known.project: known for known in starmap(KnownProject, rows)}
 
     def files_of(self, project_ids: Sequence[int]) -> dict[int, dict[str, KnownFile]]:
         """The files of each project by name, tombstones included."""
         found: dict[int, dict[str, KnownFile]] = {id_: {} for id_ in project_ids}
         with self._engine.connect().execution_options(reading=True) as connection:
-            statement = select(files.c.project_id, *KNOWN_FILE).where(files.c.project_id.in_(project_ids))
-            for project_id, *row in connection.execute(statement):
+            for project_id, *row in connection.execute(_FILES_OF, {"ids": project_ids}):
                 file = KnownFile(*row)
                 found[project_id][file.filename] = file
         return found
 
     def past_files(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, dict[str, bytes]]:
         """The SHA-256 sums of the files that were deleted of each project, by file name."""
-        statement = select(past_files).where(past_files.c.project.in_(names))
         found: dict[NormalizedName, dict[str, bytes]] = {}
         with self._engine.connect().execution_options(reading=True) as connection:
-            for project, filename, sha256 in connection.execute(statement):
+            for project, filename, sha256 in connection.execute(_PAST_FILES, {"names": names}):
                 found.setdefault(NormalizedName(project), {})[filename] = sha256
         return found
 
@@ -319,6 +318,9 @@ def remember_files(
     )
 
 
+_KNOWN: Final = select(*KNOWN_PROJECT).where(among(projects.c.name, "names"))
+_FILES_OF: Final = select(files.c.project_id, *KNOWN_FILE).where(among(files.c.project_id, "ids"))
+_PAST_FILES: Final = select(past_files).where(among(past_files.c.project, "names"))
 _LISTED: Final = projects.c.status.not_in(_UNLISTED)
 
 # Removed projects without a tombstone: nothing is left to remember.

@@ -1,6 +1,6 @@
 """Reading from the ledger: whole, or a chunk at a time what may be longer than memory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from packaging.utils import NormalizedName
@@ -18,10 +18,10 @@ def fetch(engine: Engine, statement: Select[*tuple[Any, ...]]) -> Sequence[Any]:
         return connection.execute(statement).all()
 
 
-def scalar(engine: Engine, statement: Select[T]) -> T | None:
+def scalar(engine: Engine, statement: Select[T], parameters: Mapping[str, Any] | None = None) -> T | None:
     """The first value of its first row, None without one."""
     with engine.connect().execution_options(reading=True) as connection:
-        return connection.execute(statement).scalar()
+        return connection.execute(statement, parameters).scalar()
 
 
 def fetch_as(engine: Engine, statement: Select[*tuple[Any, ...]], kind: type[T]) -> list[T]:

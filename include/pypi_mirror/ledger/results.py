@@ -15,6 +15,7 @@ from pypi_mirror.clock import Clock
 from pypi_mirror.digests import remembered
 from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger import backlog
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.catalogue import Confirmed, confirm_entries, note_selection, write_entries
 from pypi_mirror.ledger.facts import put_facts
 from pypi_mirror.ledger.held_files import HeldRow, replace_held
@@ -22,7 +23,7 @@ from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.projects import QUARANTINED, REMOVED, REMOVING, KnownFile, KnownProject, is_listed
 from pypi_mirror.ledger.tables import files, left_out, orphans, plan, projects
 from pypi_mirror.ledger.to_do import note_done
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.ledger.writing import update_each, upsert
 from pypi_mirror.model import (
     Action,
     Loss,
@@ -246,28 +247,20 @@ class Results:
         # Of the others the page is as it was; only serials moved, and perhaps the name's spelling.
         unchanged = [
             {
-                "id_": r.known.id,
-                "display_name_": r.planned.display_name,
-                "serial_": _serial(r),
-                "seen_serial_": _seen(r),
-                "selection_": r.selection,
-                "changes_at_": r.changes_at,
-                "synced_at_": now,
+                "id": r.known.id,
+                "display_name": r.planned.display_name,
+                "serial": _serial(r),
+                "seen_serial": _seen(r),
+                "selection": r.selection,
+                "changes_at": r.changes_at,
+                "synced_at": now,
             }
             for r in synced
             if r.page is None and r.known is not None
         ]
-        if unchanged:
-            names = ("display_name", "serial", "seen_serial", "selection", "changes_at", "synced_at")
-            connection.execute(
-                update(projects)
-                .where(projects.c.id == bindparam("id_"))
-                .values({name: bindparam(f"{name}_") for name in names}),
-                unchanged,
-            )
+        update_each(connection, projects, unchanged, key=("id",))
         paged = [r.planned.project for r in synced if r.page is not None]
-        rows = connection.execute(select(projects.c.name, projects.c.id).where(projects.c.name.in_(paged)))
-        return {NormalizedName(name): id_ for name, id_ in rows}
+        return {NormalizedName(name): id_ for name, id_ in connection.execute(_IDS, {"names": paged})}
 
     def _files(
         self,
@@ -293,20 +286,14 @@ class Results:
                     if known.location != location:
                         left |= dict.fromkeys(_paths(known), now)
             unlisted += [
-                {"id_": project_id, "filename_": name}
+                {"project_id": project_id, "filename": name, "removed_at": now}
                 for name, known in r.known_files.items()
                 if name not in listed and known.removed_at is None
             ]
         upsert(connection, files, new + changed)
         # No row knows a file any more whose name means other bytes from now on, which lie elsewhere.
         upsert(connection, orphans, [{"path": path, "found_at": at} for path, at in left.items()])
-        if unlisted:
-            connection.execute(
-                update(files)
-                .where(files.c.project_id == bindparam("id_"), files.c.filename == bindparam("filename_"))
-                .values(removed_at=now),
-                unlisted,
-            )
+        update_each(connection, files, unlisted, key=("project_id", "filename"))
 
     def _removals(self, connection: Connection, removed: Sequence[Synced], now: int) -> None:
         rows = [
@@ -343,7 +330,7 @@ class Results:
         """Replace what is known of parts that pages lack; a page that did not change lacks what it lacked."""
         changed = [*ids.values(), *(r.known.id for r in synced if r.removed and r.known is not None)]
         if changed:
-            connection.execute(delete(left_out).where(left_out.c.project_id.in_(changed)))
+            connection.execute(_LEFT_OUT_OF, {"ids": changed})
         rows = [
             row
             for r in synced
@@ -354,12 +341,8 @@ class Results:
             connection.execute(insert(left_out), rows)
 
     def _plan(self, connection: Connection, results: Sequence[Result]) -> None:
-        connection.execute(
-            update(plan)
-            .where(plan.c.run_id == self._run_id, plan.c.project == bindparam("project_"))
-            .values({name: bindparam(f"{name}_") for name in _PLAN_COLUMNS}),
-            [_plan_row(result) for result in results],
-        )
+        rows = [{"run_id": self._run_id, **_plan_row(result)} for result in results]
+        update_each(connection, plan, rows, key=("run_id", "project"))
 
 
 def add_failures(connection: Connection, failures: Sequence[Failed], *, run_id: int, now: int) -> None:
@@ -380,25 +363,23 @@ def add_failures(connection: Connection, failures: Sequence[Failed], *, run_id: 
         )
 
 
-_PLAN_COLUMNS: Final = (
-    "state",
-    "files_downloaded",
-    "bytes_downloaded",
-    "files_kept",
-    "files_dropped",
-    "bytes_dropped",
-    "removed",
-)
+_IDS: Final = select(projects.c.name, projects.c.id).where(among(projects.c.name, "names"))
+_PAGE_DIGESTS: Final = select(projects.c.name, projects.c.page_digest).where(among(projects.c.name, "names"))
+_LEFT_OUT_OF: Final = delete(left_out).where(among(left_out.c.project_id, "ids"))
 
 
 def _plan_row(result: Result) -> dict[str, Any]:
     tally = result.tally if isinstance(result, Synced) else Tally()
     return {
-        "project_": result.planned.project,
-        "state_": (PlanState.DONE if result.failure is None else PlanState.FAILED).value,
+        "project": result.planned.project,
+        "state": (PlanState.DONE if result.failure is None else PlanState.FAILED).value,
+        "files_downloaded": tally.files_downloaded,
+        "bytes_downloaded": tally.bytes_downloaded,
+        "files_kept": tally.files_kept,
+        "files_dropped": tally.files_dropped,
+        "bytes_dropped": tally.bytes_dropped,
         # A project that was never here is not removed by finding it gone upstream.
-        "removed_": tally.projects_removed > 0,
-        **{f"{name}_": getattr(tally, name) for name in _PLAN_COLUMNS[1:-1]},
+        "removed": tally.projects_removed > 0,
     }
 
 
@@ -555,8 +536,7 @@ def _change_pages(connection: Connection, synced: Sequence[Synced]) -> bool:
     if any(r.removed and r.known is not None and r.known.present for r in synced):
         return True
     paged = {r.planned.project: r.page_digest for r in synced if r.page is not None}
-    known = select(projects.c.name, projects.c.page_digest).where(projects.c.name.in_(paged))
-    before = {row.name: row.page_digest for row in connection.execute(known)} if paged else {}
+    before = dict(connection.execute(_PAGE_DIGESTS, {"names": list(paged)}).all()) if paged else {}
     return any(before.get(project) != digest for project, digest in paged.items())
 
 
