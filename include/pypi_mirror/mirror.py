@@ -209,7 +209,7 @@ class Mirror:
         s = self.settings
         return Decider(
             self.policy,
-            lambda project: files_on_our_page(self.pages.path_of(project), project),
+            lambda project: files_on_our_page(self.pages.directory_of(project), project),
             rendering=rendering_fingerprint(s),
             web=s.web if s.release_files else None,
         )

@@ -44,7 +44,7 @@ class PageAudit:
         be read.
         """
         name = audited.project.project
-        directory = str(self._pages.path_of(name))
+        directory = self._pages.directory_of(name)
         contents = {file: content_of(f"{directory}/{file}") for file in self._names}
         legacy = content_of(f"{self._settings.web}/pypi/{name}/json") if self._settings.json else None
         rows = {a.file.filename: a.file for a in audited.files if a.file.removed_at is None}
@@ -66,7 +66,7 @@ class PageAudit:
 
     def served(self, name: NormalizedName) -> list[str]:
         """The page's directory, that above it, its files with their twins, and its legacy JSON."""
-        directory = str(self._pages.path_of(name))
+        directory = self._pages.directory_of(name)
         files = [f"{directory}/{file}{suffix}" for file in self._names for suffix in ("", TWIN_SUFFIX)]
         legacy = f"{self._settings.web}/pypi/{name}"
         # With hash-index there is another directory above it.

@@ -57,8 +57,10 @@ _PROJECTS_A_PROCESS = 4
 _WORTH_SHOWING = 200
 # What makes a process more worth starting for reading.
 _PAGES_A_PROCESS = 200
-# Ranges that each process reads, one after the other: some take longer.
+# Ranges that each process reads, one after the other: some take longer. Each makes connections of its own,
+# which takes as long as fifty pages.
 _RANGES_EACH = 4
+_PAGES_A_RANGE = 1_000
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -240,7 +242,8 @@ def _read_pages(mirror: Mirror, run_id: int, processes: int) -> tuple[Failed, ..
     if pages < _WORTH_SHOWING:
         return read_pages(mirror, run_id).failed
     processes = min(processes, pages // _PAGES_A_PROCESS) or 1
-    ranges = mirror.ledger.plan.unread_ranges(run_id, processes * _RANGES_EACH)
+    number = min(processes * _RANGES_EACH, pages // _PAGES_A_RANGE)
+    ranges = mirror.ledger.plan.unread_ranges(run_id, max(processes, number))
     work = [partial(_read_range, run_id, within) for within in ranges]
     read = run_all(mirror, work, processes=processes, progress=show_reading(pages))
     return tuple(each for one in read for each in one.failed)

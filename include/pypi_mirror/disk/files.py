@@ -126,11 +126,12 @@ def _make_directory(path: str) -> None:
             os.mkdir(path)  # noqa: PTH102
             return
         above = directory_of(path)
-        # A dangling link, or "" and "/" as their own parents, would never be there.
-        if above == path or (os.path.lexists(above) and not os.path.exists(above)):  # noqa: PTH110
+        # Another process may make it meanwhile, or remove it when it is empty. A dangling link, or "" and "/"
+        # as their own parents, would never be there.
+        if above == path or (
+            not make_directories(above) and os.path.lexists(above) and not os.path.exists(above)  # noqa: PTH110
+        ):
             break
-        # Another process may have made it meanwhile, or have removed it when it was empty.
-        make_directories(above)
     os.mkdir(path)  # noqa: PTH102
 
 

@@ -1,9 +1,11 @@
 """What our own page says of its files: upstream may say something else of them by now."""
 
+import os
 from pathlib import Path
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.disk.files import StrPath
 from pypi_mirror.errors import MirrorError
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.pages.formats import HTML_NAME, JSON_NAME
@@ -13,11 +15,13 @@ from pypi_mirror.upstream import simple_json
 OUR_SITE = "http://mirror.invalid"
 
 
-def files_on_our_page(directory: Path, project: NormalizedName) -> dict[str, RemoteFile]:
+def files_on_our_page(directory: StrPath, project: NormalizedName) -> dict[str, RemoteFile]:
     """The entries of the page of ``project`` that is in ``directory``, by file name; none if damaged."""
     url = f"{OUR_SITE}/simple/{project}/"
-    if not directory.is_dir():
+    # Of most projects that are new there is none, and making a Path takes longer than to find that out.
+    if not os.path.isdir(directory):  # noqa: PTH112
         return {}
+    directory = Path(directory)
     try:
         if (json := directory / JSON_NAME).is_file():
             page = simple_json.parse_project_page(

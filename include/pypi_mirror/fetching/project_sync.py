@@ -304,7 +304,7 @@ class ProjectSync:
         acquired: list[Acquired | None] = [None] * len(files)
         errors: dict[int, MirrorError | OSError] = {}
         remaining = iter(enumerate(files))
-        our_page = cache(lambda: files_on_our_page(self._pages.path_of(project), project))
+        our_page = cache(lambda: files_on_our_page(self._pages.directory_of(project), project))
 
         async def acquire_next() -> None:
             for number, file in remaining:

@@ -137,16 +137,22 @@ def index_time(path: StrPath) -> int:
 
     It is later than that of the version that it replaces, and no other variant's.
     """
-    variant = _VARIANTS.index(os.fspath(path).rpartition("/")[2])
+    latest, variant = first_index_time(path), _variant(path)
     try:
         before = int(os.stat(path, follow_symlinks=False).st_mtime)  # noqa: PTH116 - two a page, see disk
     except FileNotFoundError:
-        before = 0
-    now = int(time.time())
-    latest = now - (now - variant) % len(_VARIANTS)
-    if latest > before:
         return latest
-    return before + len(_VARIANTS) - (before - variant) % len(_VARIANTS)
+    return latest if latest > before else before + len(_VARIANTS) - (before - variant) % len(_VARIANTS)
+
+
+def first_index_time(path: StrPath) -> int:
+    """The same for the first version, which replaces none."""
+    now = int(time.time())
+    return now - (now - _variant(path)) % len(_VARIANTS)
+
+
+def _variant(path: StrPath) -> int:
+    return _VARIANTS.index(os.fspath(path).rpartition("/")[2])
 
 
 def compressed_twin(content: bytes) -> bytes:

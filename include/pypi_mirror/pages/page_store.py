@@ -40,6 +40,7 @@ from pypi_mirror.pages.formats import (
     TWIN_SUFFIX,
     compressed_twin,
     copy_name,
+    first_index_time,
     hand_over_index_files,
     index_time,
     is_foreign,
@@ -117,7 +118,11 @@ class PageStore:
 
     def path_of(self, name: NormalizedName) -> Path:
         """The directory of the project's page."""
-        return Path(self._directory(name, hashed=self._hash_index))
+        return Path(self.directory_of(name))
+
+    def directory_of(self, name: NormalizedName) -> str:
+        """The same, for who looks at thousands."""
+        return self._directory(name, hashed=self._hash_index)
 
     def render(self, page: MirroredPage) -> Rendered:
         """The page's files, without the twins, by name."""
@@ -444,7 +449,11 @@ def _checked(name: NormalizedName) -> NormalizedName:
 def _stage_with_twin(files: list[StagedFile], path: str, content: bytes, *, is_new: bool) -> None:
     """Add to ``files`` what is missing of the file ``path`` and its twin."""
     twin = path + TWIN_SUFFIX
-    changed = is_new or not holds(path, content)
+    if is_new:
+        files.append(stage_file(path, content, modified=first_index_time))
+        files.append(stage_file(twin, compressed_twin(content), modified=first_index_time))
+        return
+    changed = not holds(path, content)
     if changed:
         files.append(stage_file(path, content, modified=index_time))
     # A crash between the two renames leaves a twin that is older than its page; the trailer gives it away.
