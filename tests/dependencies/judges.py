@@ -35,10 +35,12 @@ from tests.webserver.sites import free_port
 _PATIENCE: Final = 120
 # The one that pip runs on, as ``_SERVED`` has it.
 _THIS_MACHINE: Final = ("3.11", "x86_64-manylinux_2_28")
+# The pre-releases that uv takes where nobody asks for others.
+_USUAL: Final = "if-necessary-or-explicit"
 # The platform of who locks for all of them.
 EVERYWHERE: Final = "all platforms"
-# Why a mirror may have another answer: what of a project it cannot have as upstream has it.
-_CUTS: Final = ("nobody can tell what this requires",)
+# What of the unmet is so because of the mirror: by a filter, or since nothing is built here.
+_OURS: Final = re.compile(r"\[[a-z]+\] |nobody can tell")
 _NAMES: Final = re.compile(r"\bp\d{3}-x\b")
 # What is served, and the machines of it, as uv names them.
 _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] = (
@@ -71,7 +73,7 @@ class Question:
     requirements: tuple[str, ...]
     constraints: tuple[str, ...] = ()
     resolution: str = "highest"
-    prerelease: str = "if-necessary-or-explicit"
+    prerelease: str = _USUAL
     python: str
     platform: str
 
@@ -136,8 +138,13 @@ class Case:
     policy: Policy
     machines: tuple[tuple[str, str], ...]
 
+    @property
+    def has_prereleases(self) -> bool:
+        """Whether who asks for pre-releases finds them."""
+        return self.policy.of(Dependencies).prerelease == "all"
 
-def make_case(seed: int, projects: int, markers: str = "environments") -> Case:
+
+def make_case(seed: int, projects: int, *, markers: str = "environments", prerelease: str = "all") -> Case:
     """A case by ``seed``; with the ``markers`` any, others lock for all platforms."""
     chance = random.Random(seed)
     graph = make_graph(chance, projects)
@@ -146,7 +153,7 @@ def make_case(seed: int, projects: int, markers: str = "environments") -> Case:
         machines += tuple((python, EVERYWHERE) for python in sorted({python for python, _ in machines}))
     policy = Policy(
         AllowedPackages(packages=tuple(map(parse_package, graph.roots))),
-        Dependencies(follow="yes", markers=markers),
+        Dependencies(follow="yes", markers=markers, prerelease=prerelease),
         ServedEnvironments(environments=tuple(map(parse_environment, environments))),
     )
     return Case(seed=seed, graph=graph, policy=policy, machines=machines)
@@ -166,7 +173,7 @@ def questions(case: Case, number: int) -> Iterator[Question]:
             requirements=tuple(chance.sample(roots, chance.randint(1, len(roots)))),
             constraints=constraints if chance.random() < 0.3 else (),
             resolution=chance.choice(("highest", "highest", "lowest", "lowest-direct")),
-            prerelease=chance.choice(("if-necessary-or-explicit", "if-necessary-or-explicit", "allow")),
+            prerelease=chance.choice((_USUAL, _USUAL, "allow")) if case.has_prereleases else _USUAL,
             python=python,
             platform=platform,
         )
@@ -190,19 +197,20 @@ def judge(
     projects: int,
     number: int,
     judges: Sequence["MakeResolver"] | None = None,
-    markers: str = "environments",
+    **options: str,
 ) -> Judged:
-    """Ask ``number`` questions about a graph of ``projects``, upstream and the mirror; each of ``judges``, by
-    default uv, is asked those that it can answer.
+    """Ask ``number`` questions about a graph of ``projects``, upstream and the mirror, which ``options`` of
+    ``make_case`` make; each of ``judges``, by default uv, is asked those that it can answer.
     """
-    case = make_case(seed, projects, markers)
+    case = make_case(seed, projects, **options)
     judged = Judged(differences=[])
     with mirrored(directory / "mirror", case) as made, ThreadPoolExecutor(2) as both:
         with made.open() as mirror:
             found = dependencies(mirror)
         assert found is not None
         unmet = tuple(map(str, found.unmet))
-        cut = {each.project for each in found.unmet if each.reason.startswith(_CUTS)}
+        cut = {each.project for each in found.cut}
+        cut |= {each.project for each in found.unmet if _OURS.match(each.reason)}
         indexes = f"{made.server.url}/simple/", f"{made.settings.site.public_url}/simple/"
         for make in judges or (Uv,):
             pair = [make(index=index, home=directory / f"home-{n}") for n, index in enumerate(indexes)]

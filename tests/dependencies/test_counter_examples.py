@@ -22,6 +22,7 @@ def yanked(name: str, version: str, *requires: str) -> tuple[Event, Event]:
 WINDOWS = "cp312-cp312-win_amd64"
 GLIBC = "manylinux_2_28_x86_64"
 ANY = {"markers": "any"}
+NECESSARY = {"prerelease": "if-necessary"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +101,63 @@ PRE_RELEASES = {
     "without pre-releases a yanked final goes": Example(
         index=(wheel("app", "1.0", "lib>=1"), wheel("lib", "1.0"), *yanked("lib", "1.5")),
         kept={"lib": ["1.0"]},
+    ),
+}
+NEEDED = {
+    "a pre-release that nobody needs is left out, with what it requires": Example(
+        index=(
+            wheel("app", "1.0", "lib>=1"),
+            wheel("lib", "1.0"),
+            wheel("lib", "2.0rc1", "deep"),
+            wheel("deep"),
+        ),
+        options=NECESSARY,
+        kept={"lib": ["1.0"]},
+    ),
+    "a requirement that names one admits others": Example(
+        index=(
+            wheel("app", "1.0", "lib>=2.0rc1"),
+            *(wheel("lib", version) for version in ("2.0b1", "2.0rc1", "2.0", "2.1rc1")),
+        ),
+        options=NECESSARY,
+        kept={"lib": ["2.0rc1", "2.0", "2.1rc1"]},
+    ),
+    "one that is excluded is not named": Example(
+        index=(
+            wheel("app", "1.0", "lib!=2.0rc1"),
+            *(wheel("lib", version) for version in ("1.0", "2.0rc1", "2.0rc2")),
+        ),
+        options=NECESSARY,
+        kept={"lib": ["1.0"]},
+    ),
+    "pre-releases are needed where requirements together admit no final": Example(
+        index=(
+            wheel("app", "1.0", "lib>=1", "web"),
+            wheel("web", "1.0", "lib!=1.0"),
+            *(wheel("lib", version) for version in ("0.9", "1.0", "2.0b1")),
+        ),
+        options=NECESSARY,
+        kept={"lib": ["0.9", "1.0", "2.0b1"], "web": ["1.0"]},
+    ),
+    "and where there is no final for a machine": Example(
+        index=(wheel("app", "1.0", "lib"), wheel("lib", "1.0", tags=WINDOWS), wheel("lib", "2.0rc1")),
+        options=NECESSARY,
+        kept={"lib": ["1.0", "2.0rc1"]},
+    ),
+    "for pip, an end of Requires-Python keeps a final out": Example(
+        index=(
+            wheel("app", "1.0", "lib"),
+            wheel("lib", "1.0", requires_python="<3.12"),
+            wheel("lib", "2.0rc1"),
+        ),
+        options=NECESSARY,
+        kept={"lib": ["1.0", "2.0rc1"]},
+    ),
+    "those of the allowlist stay": Example(
+        roots=("app", "lib"),
+        index=(wheel("app", "1.0", "lib>=1"), wheel("lib", "1.0"), wheel("lib", "2.0rc1")),
+        options=NECESSARY,
+        kept={"lib": ["1.0", "2.0rc1"]},
     ),
 }
 MACHINES = {
@@ -352,7 +410,7 @@ GRAPHS = {
         kept={"a": ["1.0"]},
     ),
 }
-EXAMPLES = PRE_RELEASES | MACHINES | FOREIGN | EXTRAS | SPECIFIERS | GRAPHS
+EXAMPLES = PRE_RELEASES | NEEDED | MACHINES | FOREIGN | EXTRAS | SPECIFIERS | GRAPHS
 
 
 @pytest.mark.parametrize("example", EXAMPLES.values(), ids=EXAMPLES)

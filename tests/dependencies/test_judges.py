@@ -31,9 +31,9 @@ def test_uv_finds_the_same(markers: str, first: int, tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("seed", [1000, 1001])
-def test_uv_finds_the_same_in_many_projects(seed: int, tmp_path: Path) -> None:
-    agree(judge(tmp_path, seed, projects=200, number=12))
+@pytest.mark.parametrize("prerelease", ["all", "if-necessary"])
+def test_uv_finds_the_same_in_many_projects(prerelease: str, tmp_path: Path) -> None:
+    agree(judge(tmp_path, 1001, projects=200, number=12, prerelease=prerelease))
 
 
 def test_pip_finds_the_same(tmp_path: Path) -> None:

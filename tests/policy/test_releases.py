@@ -9,6 +9,7 @@ from pypi_mirror.model import RemoteFile
 from pypi_mirror.options.packages import ReleaseRule
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
+from pypi_mirror.policy.releases import names_prerelease
 
 PROJECT = canonicalize_name("my-lib")
 OTHER = canonicalize_name("other")
@@ -75,3 +76,23 @@ def test_other_projects_are_left_alone_and_no_name_is_too_strange(stem: str, ext
         assert file_filter.reject_file(OTHER, file) is None
         reason = file_filter.reject_file(PROJECT, file)
         assert reason is None or "packages" in reason
+
+
+@pytest.mark.parametrize(
+    ("specifier", "names"),
+    [
+        (">=2.0rc1", True),
+        ("==2.0.dev3", True),
+        ("===1.0a1", True),
+        ("~=2.0b1", True),
+        (">=1, <2.0rc1", True),
+        ("!=2.0rc1", False),
+        (">=1.0", False),
+        ("==1.*", False),
+        ("===odd", False),
+        ("==2.0.post1", False),
+        ("", False),
+    ],
+)
+def test_specifiers_that_name_prereleases(*, specifier: str, names: bool) -> None:
+    assert names_prerelease(specifier) is names

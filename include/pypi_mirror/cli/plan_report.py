@@ -84,6 +84,11 @@ def print_unmet_requirements(mirror: Mirror) -> None:
             print(f"  {each}", file=sys.stderr)
         if (more := len(found.unmet) - _UNMET) > 0:
             print(f"  and {more:,} more; `pypi-mirror plan --json` has all", file=sys.stderr)
+    if found is not None and found.cut:
+        releases = count(sum(each.releases for each in found.cut), "release")
+        projects = count(len({each.project for each in found.cut}), "project")
+        said = f"Filters leave out {releases} of {projects} that requirements admit"
+        print(f"{said}; `pypi-mirror plan --json` names them.", file=sys.stderr)
 
 
 def _removes(planned: PlannedProject) -> bool:

@@ -103,7 +103,11 @@ class DependencyReader:
             built, read = await self._to_build(before, wanted)
             fetched |= read
             found = self._requirements.required(planned.project, wanted, metadata.get, others, built.get)
-            lacks = (*_unmet(page, decision, kept, to_follow.demands), *_said_of(page.name, found))
+            lacks = (
+                *_unmet(page, decision, kept, to_follow.demands),
+                *self._cut(page, decision, wanted, to_follow.demands),
+                *_said_of(page.name, found),
+            )
         return DependenciesRead(
             planned=planned,
             entry=reading.entry,
@@ -118,6 +122,24 @@ class DependencyReader:
                 metadata=fetched,
             ),
         )
+
+    def _cut(
+        self,
+        page: ProjectPage,
+        decision: Decision,
+        wanted: Mapping[Release, Wanted],
+        demands: Sequence[ReleaseDemand],
+    ) -> Iterator[Lack]:
+        """The releases that some machine wants and has no file of here, by why that is."""
+        dropped = {each.file: each.reason for each in decision.dropped}
+        cut: defaultdict[str, list[str]] = defaultdict(list)
+        for release, each in sorted(self._requirements.wanted(page.name, tuple(dropped), demands).items()):
+            here = wanted.get(release)
+            if each.machines & ~(here.machines if here is not None else 0):
+                # Reasons begin with the rule; what follows is about the file.
+                cut[dropped[each.files[0]].partition(", ")[0]].append(each.version)
+        for reason, versions in cut.items():
+            yield Lack(f"{page.name} {_some(versions)}", reason, len(versions))
 
     async def _metadata(
         self,
@@ -245,11 +267,14 @@ def _meets(project: NormalizedName, file: RemoteFile, specifier: str) -> bool:
     return version is not None and admits(specifier, version, is_yanked=file.yanked is not None)
 
 
+def _some(versions: Sequence[str]) -> str:
+    named = ", ".join(versions[:_NAMED])
+    return f"{named} and {count(len(versions) - _NAMED, 'other')}" if len(versions) > _NAMED else named
+
+
 def _said_of(project: NormalizedName, found: Required) -> Iterator[Lack]:
     for doubt, versions in found.doubts.items():
-        named = ", ".join(versions[:_NAMED])
-        more = f" and {count(len(versions) - _NAMED, 'other')}" if len(versions) > _NAMED else ""
-        yield Lack(f"{project} {named}{more}", doubt)
+        yield Lack(f"{project} {_some(versions)}", doubt)
     for remark in found.remarks:
         text, _, reason = remark.rpartition(": ")
         yield Lack(text, reason)

@@ -46,10 +46,14 @@ class _Demand(NamedTuple):
 
 
 class Lack(NamedTuple):
-    """Something that is required and is not here: ``what`` (``example>=2``), and why, as half a sentence."""
+    """Something that is required and is not here: ``what`` (``example>=2``), and why, as half a sentence.
+
+    Where ``releases`` is not 0, so many are left out that requirements admit; others may meet these.
+    """
 
     what: str
     reason: str
+    releases: int = 0
 
 
 class ToFollow(Struct, frozen=True, kw_only=True):

@@ -44,15 +44,27 @@ class Unmet(Struct, frozen=True, kw_only=True):
         return f"{self.what}: {self.reason}"
 
 
+class Cut(Struct, frozen=True, kw_only=True):
+    """``releases`` of a project (``example 1.0, 1.1 and 8 others``) that are left out though requirements, or
+    the allowlist, admit them, and why, as half a sentence. Others may meet the same requirements.
+    """
+
+    project: NormalizedName
+    what: str
+    releases: int
+    reason: str
+
+
 class Dependencies(Struct, frozen=True, kw_only=True):
-    """How many projects the allowlist ``named``, how many these have ``required``, and what is ``unmet``;
-    ``complete`` says whether all was followed by the rules in force.
+    """How many projects the allowlist ``named``, how many these have ``required``, what is ``unmet`` and what
+    was ``cut``; ``complete`` says whether all was followed by the rules in force.
     """
 
     named: int
     required: int
     complete: bool
     unmet: tuple[Unmet, ...]
+    cut: tuple[Cut, ...]
 
 
 class DependencyCounts(Struct, frozen=True, kw_only=True):
@@ -71,7 +83,18 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
     if not _follows(mirror):
         return None
     named, required = mirror.ledger.dependency_graph.count()
-    return Dependencies(named=named, required=required, complete=is_all_followed(mirror), unmet=unmet(mirror))
+    return Dependencies(
+        named=named,
+        required=required,
+        complete=is_all_followed(mirror),
+        unmet=unmet(mirror),
+        cut=tuple(
+            Cut(project=project, what=lack.what, releases=lack.releases, reason=lack.reason)
+            for project, lacks in mirror.ledger.dependency_graph.lacks()
+            for lack in lacks
+            if lack.releases
+        ),
+    )
 
 
 def count_dependencies(mirror: Mirror) -> DependencyCounts | None:
@@ -146,6 +169,7 @@ def unmet(mirror: Mirror) -> tuple[Unmet, ...]:
         Unmet(project=project, what=lack.what, reason=lack.reason)
         for project, lacks in mirror.ledger.dependency_graph.lacks()
         for lack in lacks
+        if not lack.releases
     )
 
 

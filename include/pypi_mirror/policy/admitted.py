@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.policy.demanded import ReleaseDemand
-from pypi_mirror.policy.releases import contains, is_pin, parsed
+from pypi_mirror.policy.releases import contains, is_pin, names_prerelease, parsed
 from pypi_mirror.release_files import version_in
 
 if TYPE_CHECKING:
@@ -149,12 +149,61 @@ class AdmittedReleases:
             found.add(frozenset(met))
         yield from found
 
+    def needless(
+        self, usable: Callable[[RemoteFile], int], finals: Callable[[RemoteFile], int]
+    ) -> frozenset[str]:
+        """Return the names of pre-releases' files that no installer takes unless it is asked to take any.
+
+        Installers take one where a requirement names a pre-release, or where those that count together admit
+        no final release (PEP 440). That is so at most where all that admit it count. ``usable`` gives the
+        machines that can use a file, ``finals`` those that are sure to take one of a final release.
+        """
+        wanting: defaultdict[str, int] = defaultdict(int)
+        for specifier, _, machines in self._demands:
+            wanting[specifier] |= machines
+        others: defaultdict[int, int] = defaultdict(int)
+        candidates: list[tuple[RemoteFile, int]] = []
+        for file in self._files:
+            version = version_in(self._project, file.filename) or ""
+            known, bit = parsed(version), self._versions.bit(version)
+            if known is None or bit is None:
+                continue
+            if known.is_prerelease:
+                candidates.append((file, bit))
+            elif file.yanked is None:
+                for machine in _each(finals(file)):
+                    others[machine] |= bit
+
+        def is_needed(bit: int, machine: int) -> bool:
+            admitting = [
+                specifier
+                for specifier, admitted in self._by_specifier.items()
+                if admitted & bit and wanting[specifier] & machine
+            ]
+            together = others[machine]
+            for specifier in admitting:
+                together &= self._by_specifier[specifier]
+            return bool(admitting) and (not together or any(map(names_prerelease, admitting)))
+
+        return frozenset(
+            file.filename
+            for file, bit in candidates
+            if not any(is_needed(bit, machine) for machine in _each(usable(file)))
+        )
+
     def machines(self, file: RemoteFile, *, even_yanked: bool = False) -> int:
         """Return the machines that want the file, whether or not they can use it."""
         found = 0
         for _, machines in self.of(file, even_yanked=even_yanked):
             found |= machines
         return found
+
+
+def _each(bits: int) -> Iterator[int]:
+    """Each bit by itself."""
+    while bits:
+        yield bits & -bits
+        bits &= bits - 1
 
 
 def _group(version: "Version") -> _Group:

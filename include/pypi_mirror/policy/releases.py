@@ -59,6 +59,14 @@ def is_pin(specifier: str) -> bool:
     return any(clause.startswith("==") and not clause.endswith(".*") for clause in clauses)
 
 
+@lru_cache(maxsize=65_536)
+def names_prerelease(specifier: str) -> bool:
+    """Whether it names a pre-release, so that installers take those that it admits; ``!=`` does not count."""
+    clauses = map(str.strip, specifier.split(","))
+    named = (parsed(clause.lstrip("=<>~ ")) for clause in clauses if not clause.startswith("!"))
+    return any(version is not None and version.is_prerelease for version in named)
+
+
 def spellings(version: str) -> tuple[str, ...]:
     """Return how a version is written: as in a file's name, with dashes, and in its normal form (PEP 440)."""
     normal = parsed(version)

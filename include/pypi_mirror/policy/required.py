@@ -115,7 +115,7 @@ class Requirements:
             for wanted in found.values():
                 # Who locks for other machines builds nothing on them.
                 served = wanted.built & ~wanted.wheels & ~self._machines.foreign
-                wanted.built_on = _every(wanted.extras) & served
+                wanted.built_on = wanted.machines & served
         return {release: wanted for release, wanted in found.items() if wanted.extras}
 
     def required(
@@ -252,6 +252,11 @@ class Wanted(Struct, kw_only=True):
     wheels: int = 0
     built: int = 0
     built_on: int = 0
+
+    @property
+    def machines(self) -> int:
+        """The machines that want it."""
+        return _every(self.extras)
 
     def add(self, file: RemoteFile, machines: int) -> None:
         self.files.append(file)

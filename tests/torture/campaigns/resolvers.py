@@ -32,6 +32,7 @@ def _run(scratch: Path, goal: int, chance: random.Random) -> Outcome:
             number=_QUESTIONS,
             judges=_judges(chance),
             markers=chance.choice(("environments", "any")),
+            prerelease=chance.choice(("all", "all", "if-necessary")),
         )
         shutil.rmtree(directory)
         graphs += 1

@@ -144,15 +144,17 @@ class AllowedPackages(Filter):
         if project not in self.demanded or not self.is_partial(project):
             return super().reject_files(project, files, context)
         admitted = AdmittedReleases(project, files, self.demanded.of(project))
+        needless = self._needless_prereleases(admitted)
         reasons = {
             file.filename: reason
             for file in files
-            if (reason := self._reason(project, file, admitted.machines(file))) is not None
+            if (reason := self._reason(project, file, admitted.machines(file), needless)) is not None
         }
         if reasons and self.machines.foreign:
             wanted = [
                 file
                 for file in files
+                if file.filename not in needless
                 if file.filename not in reasons or admitted.machines(file) & self.machines.foreign
             ]
             keep_for_others(project, wanted, reasons, oldest_python(self.environments))
@@ -164,11 +166,23 @@ class AllowedPackages(Filter):
         if not self.is_partial(project):
             return None
         demands = self.demanded.of(project)
-        return self._reason(project, file, AdmittedReleases(project, [file], demands).machines(file))
+        admitted = AdmittedReleases(project, [file], demands)
+        return self._reason(project, file, admitted.machines(file), frozenset())
 
-    def _reason(self, project: NormalizedName, file: RemoteFile, wanting: int) -> str | None:
+    def _needless_prereleases(self, admitted: AdmittedReleases) -> frozenset[str]:
+        if self.dependencies.prerelease == "all":
+            return frozenset()
+        return admitted.needless(self.machines.bits, self._strict_machines.bits)
+
+    def _reason(
+        self, project: NormalizedName, file: RemoteFile, wanting: int, needless: frozenset[str]
+    ) -> str | None:
         """Why the file is left out of a partial project, which machines that are ``wanting`` require."""
-        if self.admitted_by(project, file) is not None or wanting & self._served(file):
+        if self.admitted_by(project, file) is not None:
+            return None
+        if file.filename in needless and wanting & self.machines.bits(file):
+            return "[dependencies] prerelease = if-necessary, and no requirement needs this pre-release"
+        if wanting & self._served(file):
             return None
         if wanting & self.machines.foreign:
             return "[dependencies] markers = any keeps other files of this release for other machines"
@@ -204,6 +218,11 @@ class AllowedPackages(Filter):
     @cached_property
     def machines(self) -> Machines:
         return Machines(self.environments, ignore_ceilings=True, foreign=self.dependencies.for_all_machines)
+
+    @cached_property
+    def _strict_machines(self) -> Machines:
+        """As pip has it, to which an end of Requires-Python counts."""
+        return Machines(self.environments, foreign=self.dependencies.for_all_machines)
 
     def _served(self, file: RemoteFile) -> int:
         """The served machines that can use the file."""

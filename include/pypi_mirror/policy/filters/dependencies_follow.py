@@ -62,6 +62,13 @@ class Dependencies(Filter):
         "--universal, Poetry) find what they find upstream. Without environments, it is always so.",
         default="environments",
     )
+    prerelease: str = option(
+        choice("all", "if-necessary"),
+        "Which pre-releases that a requirement admits are mirrored: all, or only if-necessary.",
+        "If-necessary are those that installers take without being asked for any: where a requirement names "
+        "one (>=2.0rc1), or the requirements admit no final release.",
+        default="all",
+    )
     stop_at: tuple[ReleaseRule, ...] = option(
         parse_project_pattern,
         "Projects that are not mirrored only because others require them, one a line; * as in [allowlist].",
