@@ -104,8 +104,11 @@ class Sidecars:
             _remove_unlisted(
                 f"{path}.metadata", listed=known is not None and known.metadata_sha256 is not None
             )
-        provenance = self.provenance(path, file, known)
-        beside.provenance_sha256 = await _left_out_alone(beside, provenance, file.filename, "provenance")
+        if file.provenance is None:
+            _remove_unlisted(f"{path}.provenance", listed=known is not None and known.provenance)
+        else:
+            provenance = self.provenance(path, file.provenance, file, known)
+            beside.provenance_sha256 = await _left_out_alone(beside, provenance, file.filename, "provenance")
         return beside
 
     async def metadata(
@@ -210,16 +213,11 @@ class Sidecars:
         return hashlib.sha256(body).hexdigest()
 
     async def provenance(
-        self, path: str, file: RemoteFile, known: KnownFile | None
+        self, path: str, url: str, file: RemoteFile, known: KnownFile | None
     ) -> tuple[str | None, int]:
-        """SHA-256 of ``<path>.provenance``, None without one, and bytes downloaded."""
+        """SHA-256 of ``<path>.provenance``, None where ``url`` has none, and bytes downloaded."""
         target = f"{path}.provenance"
-        listed = known is not None and known.provenance
-        url = file.provenance
-        if url is None:
-            _remove_unlisted(target, listed=listed)
-            return None, 0
-        if listed and _is_file(target):
+        if known is not None and known.provenance and _is_file(target):
             noted = known.provenance_sha256 if known is not None else None
             return sha256_of(target) if noted is None else noted.hex(), 0
         if len(os.fsencode(file.filename)) + len(".provenance") > _LONGEST_NAME:

@@ -101,7 +101,8 @@ class CurlTransport:
         self._idle: list[pycurl.Curl] = []
         self._transfers: dict[pycurl.Curl, Transfer] = {}
         self._multiplexed = True
-        self._timer: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
         self._epoll = select.epoll()
         self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
@@ -300,16 +301,21 @@ class CurlTransport:
         self._collect()
 
     def _on_timer(self, timeout_ms: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if timeout_ms == 0:
-            self._timer = self._loop.call_soon(self._on_timeout)
-        elif timeout_ms > 0:
-            self._timer = self._loop.call_later(timeout_ms / 1000, self._on_timeout)
+        # It is set twice a request and nearly always set anew before it ends: a timer that ends too early is
+        # left to itself, which looks then how long it still is.
+        self._due = None if timeout_ms < 0 else self._loop.time() + timeout_ms / 1000
+        if self._due is not None and (self._timer is None or self._due < self._timer.when()):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(self._due, self._on_timeout)
 
     def _on_timeout(self) -> None:
         self._timer = None
+        if self._due is None:
+            return
+        if self._due > self._loop.time():
+            self._timer = self._loop.call_at(self._due, self._on_timeout)
+            return
         self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         self._collect()
 
