@@ -305,7 +305,8 @@ def test_a_cut_is_a_partition_by_name(sizes: list[int], batch_size: int, at_leas
     numbers = numbers_of(sizes, batch_size, at_least)
     assert len(numbers) == len(sizes)
     assert numbers == sorted(numbers)
-    wanted = max(-(-len(sizes) // batch_size), min(at_least, -(-len(sizes) // 25)))
+    worth_a_task = -(-sum(size + 2_000_000 for size in sizes) // (25 * 2_000_000))
+    wanted = max(-(-len(sizes) // batch_size), min(at_least, len(sizes), worth_a_task))
     assert all(0 <= number < max(1, min(MAX_BATCHES, wanted)) for number in numbers)
 
 
@@ -341,6 +342,11 @@ def test_how_many_batches_a_first_sync_has(
     sizes = Counter(numbers_of([0] * projects, batch_size, at_least))
     assert len(sizes) == batches
     assert not sizes or max(sizes.values()) - min(sizes.values()) <= 1, "equal in projects"
+
+
+@pytest.mark.parametrize(("size", "batches"), [(0, 1), (3_000_000, 2), (100_000_000, 8), (10**10, 8)])
+def test_large_files_are_worth_a_batch_of_few_projects(size: int, batches: int) -> None:
+    assert len(set(numbers_of([size] * 12, 500, at_least=8))) == batches
 
 
 def test_costs_of_a_whole_index_do_not_lose_a_batch_to_rounding() -> None:

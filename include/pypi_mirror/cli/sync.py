@@ -51,8 +51,8 @@ from pypi_mirror.settings.read import read_settings
 
 # Seconds between two questions whether another run has ended.
 _ASK_AGAIN = 2.0
-# What makes a process more worth starting: a fork and an open ledger take as long as a few projects.
-_PROJECTS_A_PROCESS = 4
+# What makes another process worth starting: until one is at work takes as long as so many small projects.
+_PROJECTS_A_PROCESS = 50
 # So many pages are read in a second.
 _WORTH_SHOWING = 200
 # What makes a process more worth starting for reading.
@@ -205,15 +205,19 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     if fetched.filters_changed:
         said = "The filters changed since the last complete run: every project is looked at."
         print(said, file=sys.stderr if arguments.json else sys.stdout, flush=True)
-    processes: int | None = arguments.processes
     most = _most_processes(arguments)
     _read(mirror, fetched.run_id, most)
     partition = partition_projects(
-        mirror, fetched.run_id, at_least=most * BATCHES_EACH, smallest=_PROJECTS_A_PROCESS, listed=True
+        mirror,
+        fetched.run_id,
+        at_least=most * BATCHES_EACH if most > 1 else 1,
+        # Who asks for a number of processes gets them.
+        smallest=1 if arguments.processes else _PROJECTS_A_PROCESS,
+        listed=True,
     )
     approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=who())
     if partition.projects:
-        _download(mirror, partition, processes or min(most, _worth_starting(partition)))
+        _download(mirror, partition, most)
     # A signal that was lost in a finalizer ends the run here.
     check()
     rebuild_index(mirror, fetched.run_id)
@@ -291,10 +295,6 @@ def print_clock(mirror: Mirror) -> None:
     ahead = mirror.ledger.facts.clock_ahead
     if ahead is not None:
         print(f"warning: {clock_warning(ahead)}", file=sys.stderr)
-
-
-def _worth_starting(partition: Partition) -> int:
-    return max(1, partition.projects // _PROJECTS_A_PROCESS)
 
 
 def _download(mirror: Mirror, partition: Partition, processes: int) -> None:

@@ -27,7 +27,7 @@ _FIXED_COST: Final = 2_000_000
 # either way. With one worker at half speed it usually takes 1.8 times the ideal with one batch each and 1.1
 # to 1.4 with four; where no size is known, 2.3 at worst with one and 1.6 with four, hardly less with eight.
 BATCHES_EACH: Final = 4
-# A batch of fewer projects is not worth a task of Airflow's, which takes a second to begin.
+# A batch that costs less than so many projects is not worth a task of Airflow, which takes a second to begin.
 WORTH_A_TASK: Final = 25
 
 CHANGED: Final = "changed in the backfill's interval"
@@ -187,14 +187,14 @@ def cut(
     ``sizes`` says of how many bytes how many projects are, so that a plan need not be in memory to be cut. A
     batch is a stretch of the alphabet, so that people can tell what it holds, and the stretches are equal in
     what they cost. ``batch_size`` is the number of projects a batch has on average, more where that would
-    make over MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches, of
-    ``smallest`` projects or more.
+    make over MAX_BATCHES batches, fewer where there would not be ``at_least`` as many batches, of what
+    ``smallest`` projects cost or more.
     """
     projects = total = 0
     for size, number in sizes:
         projects += number
         total += number * (_FIXED_COST + size)
-    worth_starting = math.ceil(projects / smallest)
+    worth_starting = min(projects, math.ceil(total / (smallest * _FIXED_COST)))
     wanted = max(math.ceil(projects / batch_size), min(at_least, worth_starting))
     batches = max(1, min(MAX_BATCHES, wanted))
     before = 0

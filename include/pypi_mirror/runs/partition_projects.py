@@ -61,7 +61,7 @@ def partition_projects(
     Pages that are not read yet are read, and dependencies followed, unless ``read`` is off: then the plan
     says nothing of their projects.
     A batch holds ``batch_size`` projects on average (default: the settings'), fewer where there is work for
-    ``at_least`` as many batches of ``smallest`` projects or more.
+    ``at_least`` as many batches of what ``smallest`` projects cost or more.
 
     Raises RunStopped when so many projects cannot be read, or are withheld, that the settings end the run.
     """
