@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from packaging.utils import NormalizedName, canonicalize_name
 from packaging.version import Version
@@ -19,7 +20,9 @@ from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.required import Requirements, edge_demands
 from tests.policies import page_of
 from tests.warehouse import Event, Upload, Yank
+from tests.warehouse.model import File
 
+_NOW = datetime(2026, 1, 1, tzinfo=UTC)
 LINUX = "linux x86_64, CPython 3.11 to 3.12, glibc 2.28"
 
 
@@ -53,12 +56,16 @@ class Index:
                 RemoteFile(
                     filename=made.file_name,
                     url="",
+                    size=File.of(made, _NOW, core_metadata=False).size,
                     requires_python=made.raw_metadata().get("requires_python"),
                     yanked="" if (name, made.version) in yanked else None,
                     core_metadata=(("sha256", hashlib.sha256(document).hexdigest()),),
                 )
             )
-        self.pages = {name: page_of(name, each) for name, each in files.items()}
+        # In the stand-in's order.
+        self.pages = {
+            name: page_of(name, sorted(each, key=lambda file: file.filename)) for name, each in files.items()
+        }
 
     def kept(self, policy: Policy) -> dict[str, list[str]]:
         """The files that stay, by project; a project of which none does is there too."""

@@ -306,6 +306,9 @@ def _audit_cursor(bench: Bench, mirror: Mirror, *, crashed: bool = False) -> Non
     assert status.read_bytes() == f"{cursor}".encode()
     # Invariant 2: what an event up to the cursor speaks of is current or on the backlog.
     backlog = {entry.project for entry in mirror.ledger.backlog.all()}
+    # That somebody requires it a run found out that died since: it has planned it, or the next one does.
+    backlog.update(mirror.ledger.dependencies.changed())
+    backlog.update(mirror.ledger.to_do.those_of([*map(_normalized, bench.server.warehouse.projects)]))
     told: dict[str, int] = {}
     for row in bench.server.warehouse.journal:
         if row.serial <= cursor and changes_content(row.action):

@@ -4,6 +4,7 @@ from tests.torture.campaign import Campaign
 from tests.torture.campaigns import (
     bad_disks,
     early_listing,
+    following_kills,
     hostile_upstream,
     planted_damage,
     random_kills,
@@ -14,6 +15,7 @@ from tests.torture.campaigns import (
 
 CAMPAIGNS: tuple[Campaign, ...] = (
     random_kills.CAMPAIGN,
+    following_kills.CAMPAIGN,
     request_faults.CAMPAIGN,
     reader_hammer.CAMPAIGN,
     hostile_upstream.CAMPAIGN,
