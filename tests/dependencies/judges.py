@@ -1,47 +1,42 @@
 """Resolvers that judge: through the mirror they find what they find upstream."""
 
-import json
-import os
 import random
 import re
-import shutil
-import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol
-from urllib.parse import urlsplit
+from typing import Final
 
-from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from pypi_mirror.model import RunState
+from pypi_mirror.observing.dependencies import Dependencies as DependenciesFound
 from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.options.environments import parse_environment
 from pypi_mirror.options.packages import parse_package
 from pypi_mirror.policy import Policy
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
+from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
+from pypi_mirror.policy.filters.platform_sdists import SourceArchives
+from pypi_mirror.policy.filters.releases_keep_latest import NewestReleases
 from pypi_mirror.settings.values import Site
 from tests.dependencies.graphs import Graph, make_graph
+from tests.dependencies.resolvers import EVERYWHERE, USUAL, Answer, MakeResolver, Question, Resolver, Uv
 from tests.nginx_process import NginxProcess
 from tests.runs.bench import Bench, make_bench
 from tests.webserver.sites import free_port
 
-_PATIENCE: Final = 120
-# The one that pip runs on, as ``_SERVED`` has it.
-_THIS_MACHINE: Final = ("3.11", "x86_64-manylinux_2_28")
-# The pre-releases that uv takes where nobody asks for others.
-_USUAL: Final = "if-necessary-or-explicit"
-# The platform of who locks for all of them.
-EVERYWHERE: Final = "all platforms"
+# What can be left out of what is required, by the option that does.
+CUTS: Final = ("keep-latest", "stop-at", "blocklist", "constraints", "sdists")
+_CEILINGS: Final = ("<2", ">=2", "<=1.1", "!=2.0")
 # What of the unmet is so because of the mirror: by a filter, or since nothing is built here.
 _OURS: Final = re.compile(r"\[[a-z]+\] |nobody can tell")
-_NAMES: Final = re.compile(r"\bp\d{3}-x\b")
+# Of that, whole projects.
+_REFUSED: Final = re.compile(r"\[dependencies\] stop-at|\[blocklist\] packages lists [^<>=]*\Z")
 # What is served, and the machines of it, as uv names them.
 _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] = (
     (
@@ -67,40 +62,6 @@ _SERVED: Final[tuple[tuple[tuple[str, ...], tuple[tuple[str, str], ...]], ...]] 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A resolution to ask for."""
-
-    requirements: tuple[str, ...]
-    constraints: tuple[str, ...] = ()
-    resolution: str = "highest"
-    prerelease: str = _USUAL
-    python: str
-    platform: str
-
-    def options(self) -> list[str]:
-        where = ["--universal"] if self.platform == EVERYWHERE else ["--python-platform", self.platform]
-        return [
-            *where,
-            f"--python-version={self.python}",
-            f"--resolution={self.resolution}",
-            f"--prerelease={self.prerelease}",
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What a resolver said; ``found`` are the pinned requirements, None where there is no solution."""
-
-    found: tuple[str, ...] | None
-    said: str
-
-    @property
-    def concerns(self) -> set[str]:
-        """The projects of the solution, or those by which there is none."""
-        return set(_NAMES.findall(self.said if self.found is None else " ".join(self.found)))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """A question with two answers, which nothing explains."""
 
@@ -120,12 +81,14 @@ class Difference:
 @dataclass(slots=True, kw_only=True)
 class Judged:
     """How many questions were asked, how many had a solution, how many answers differed as the mirror had
-    announced, and which otherwise.
+    announced, and which otherwise. What is ``explained`` upstream answers the same without what is cut; what
+    is ``excused`` concerns a project of which no constraint says what is cut.
     """
 
     asked: int = 0
     solved: int = 0
     explained: int = 0
+    excused: int = 0
     differences: list[Difference]
 
 
@@ -137,6 +100,7 @@ class Case:
     graph: Graph
     policy: Policy
     machines: tuple[tuple[str, str], ...]
+    constraints: tuple[str, ...] = ()
 
     @property
     def has_prereleases(self) -> bool:
@@ -144,19 +108,38 @@ class Case:
         return self.policy.of(Dependencies).prerelease == "all"
 
 
-def make_case(seed: int, projects: int, *, markers: str = "environments", prerelease: str = "all") -> Case:
-    """A case by ``seed``; with the ``markers`` any, others lock for all platforms."""
+def make_case(
+    seed: int, projects: int, *, markers: str = "environments", prerelease: str = "all", cut: str = ""
+) -> Case:
+    """A case by ``seed``; with the ``markers`` any, others lock for all platforms; ``cut`` is of ``CUTS``."""
     chance = random.Random(seed)
     graph = make_graph(chance, projects)
     environments, machines = chance.choice(_SERVED)
     if markers == "any":
         machines += tuple((python, EVERYWHERE) for python in sorted({python for python, _ in machines}))
+    names = sorted(set(graph.names) - {parse_package(each).project for each in graph.roots})
+    some = chance.sample(names, max(1, len(names) // 10))
+    constraints = tuple(f"{name}{chance.choice(_CEILINGS)}" for name in some) if cut == "constraints" else ()
     policy = Policy(
         AllowedPackages(packages=tuple(map(parse_package, graph.roots))),
-        Dependencies(follow="yes", markers=markers, prerelease=prerelease),
+        Dependencies(
+            follow="yes",
+            markers=markers,
+            prerelease=prerelease,
+            stop_at=tuple(map(parse_package, some)) if cut == "stop-at" else (),
+        ),
         ServedEnvironments(environments=tuple(map(parse_environment, environments))),
+        NewestReleases(keep_latest=chance.choice((1, 2)) if cut == "keep-latest" else None),
+        BlockedPackages(
+            packages=tuple(
+                parse_package(f"{name}{chance.choice(('', '<2', '>=2'))}")
+                for name in some
+                if cut == "blocklist"
+            )
+        ),
+        SourceArchives(sdists=chance.choice(("none", "needed")) if cut == "sdists" else "all"),
     )
-    return Case(seed=seed, graph=graph, policy=policy, machines=machines)
+    return Case(seed=seed, graph=graph, policy=policy, machines=machines, constraints=constraints)
 
 
 def questions(case: Case, number: int) -> Iterator[Question]:
@@ -171,9 +154,9 @@ def questions(case: Case, number: int) -> Iterator[Question]:
         )
         yield Question(
             requirements=tuple(chance.sample(roots, chance.randint(1, len(roots)))),
-            constraints=constraints if chance.random() < 0.3 else (),
+            constraints=(*case.constraints, *(constraints if chance.random() < 0.3 else ())),
             resolution=chance.choice(("highest", "highest", "lowest", "lowest-direct")),
-            prerelease=chance.choice((_USUAL, _USUAL, "allow")) if case.has_prereleases else _USUAL,
+            prerelease=chance.choice((USUAL, USUAL, "allow")) if case.has_prereleases else USUAL,
             python=python,
             platform=platform,
         )
@@ -184,7 +167,13 @@ def mirrored(directory: Path, case: Case) -> Iterator[Bench]:
     """The case's index, mirrored and served."""
     port = free_port()
     site = Site(port=port, prefix="", public_url=f"http://127.0.0.1:{port}")
-    with make_bench(directory, *case.graph.events, policy=case.policy, site=site) as made:
+    policy = case.policy
+    if case.constraints:
+        directory.mkdir(parents=True, exist_ok=True)
+        (limits := directory / "constraints.txt").write_text("\n".join(case.constraints))
+        followed = replace(policy.of(Dependencies), constraints=(str(limits),))
+        policy = Policy(*(each for each in policy.filters if not isinstance(each, Dependencies)), followed)
+    with make_bench(directory, *case.graph.events, policy=policy, site=site) as made:
         assert made.sync().state is RunState.SUCCESS
         with NginxProcess(made.settings):
             yield made
@@ -196,7 +185,7 @@ def judge(
     *,
     projects: int,
     number: int,
-    judges: Sequence["MakeResolver"] | None = None,
+    judges: Sequence[MakeResolver] | None = None,
     **options: str,
 ) -> Judged:
     """Ask ``number`` questions about a graph of ``projects``, upstream and the mirror, which ``options`` of
@@ -209,8 +198,7 @@ def judge(
             found = dependencies(mirror)
         assert found is not None
         unmet = tuple(map(str, found.unmet))
-        cut = {each.project for each in found.cut}
-        cut |= {each.project for each in found.unmet if _OURS.match(each.reason)}
+        announced = Announced(found, made)
         indexes = f"{made.server.url}/simple/", f"{made.settings.site.public_url}/simple/"
         for make in judges or (Uv,):
             pair = [make(index=index, home=directory / f"home-{n}") for n, index in enumerate(indexes)]
@@ -220,8 +208,10 @@ def judge(
                 judged.solved += upstream.found is not None
                 if upstream.found == here.found:
                     continue
-                if cut & (upstream.concerns | here.concerns):
+                if announced.explains(question, pair[0], here):
                     judged.explained += 1
+                elif announced.excuses(upstream, here):
+                    judged.excused += 1
                 else:
                     judged.differences.append(
                         Difference(seed=seed, question=question, upstream=upstream, mirror=here, unmet=unmet)
@@ -229,121 +219,31 @@ def judge(
     return judged
 
 
-class Judge(Protocol):
-    """A resolver over one index, with caches of its own."""
+class Announced:
+    """What a mirror names that it leaves out: it may differ by that, and by nothing else."""
 
-    def answers(self, question: Question) -> bool:
-        """Whether it can be asked that on this machine."""
+    def __init__(self, found: DependenciesFound, made: Bench) -> None:
+        self._excluded: list[str] = []
+        # Where no constraint says the same: for uv, one that names a pre-release admits others; and what is
+        # cut for some machines is there for others.
+        self._projects: set[str] = set()
+        for cut in found.cut:
+            listed = made.page(cut.project)["versions"]
+            for version in cut.what.removeprefix(f"{cut.project} ").split(", "):
+                if Version(version).is_prerelease or version in listed:
+                    self._projects.add(cut.project)
+                else:
+                    self._excluded.append(f"{cut.project}!={version}")
+        for unmet in found.unmet:
+            if _REFUSED.match(unmet.reason):
+                self._excluded.append(f"{unmet.project}<0.dev0")
+            elif _OURS.match(unmet.reason):
+                self._projects.add(unmet.project)
 
-    def __call__(self, question: Question) -> Answer: ...
+    def explains(self, question: Question, upstream: Resolver, here: Answer) -> bool:
+        """Whether ``upstream`` answers as the mirror has where it is told to leave out the same."""
+        without = replace(question, constraints=(*question.constraints, *self._excluded))
+        return bool(self._excluded) and upstream(without).found == here.found
 
-
-class MakeResolver(Protocol):
-    def __call__(self, *, index: str, home: Path) -> Judge: ...
-
-
-class Uv:
-    def __init__(self, *, index: str, home: Path) -> None:
-        found = shutil.which("uv", path=Path(sys.executable).parent)
-        assert found is not None, "uv is one of requirements-dev.txt"
-        self._uv = found
-        self._index = index
-        self._home = home
-        home.mkdir(parents=True, exist_ok=True)
-
-    def answers(self, _question: Question) -> bool:
-        return True
-
-    def __call__(self, question: Question) -> Answer:
-        wanted, limits = self._home / "requirements.in", self._home / "constraints.txt"
-        wanted.write_text("\n".join(question.requirements))
-        limits.write_text("\n".join(question.constraints))
-        done = _run(
-            self._home,
-            *(self._uv, "pip", "compile", "--quiet", "--no-config", "--no-header", "--no-annotate"),
-            *("--no-python-downloads", "--default-index", self._index, *question.options()),
-            *("--constraint", limits, wanted),
-        )
-        return Answer(found=tuple(done.stdout.split()) if done.returncode == 0 else None, said=done.stderr)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pip:
-    """pip, which resolves for the machine that it runs on, and the newest that a requirement admits."""
-
-    python: Path
-    index: str
-    home: Path
-
-    def answers(self, question: Question) -> bool:
-        return (question.python, question.platform) == _THIS_MACHINE and question.resolution == "highest"
-
-    def __call__(self, question: Question) -> Answer:
-        self.home.mkdir(parents=True, exist_ok=True)
-        limits, report = self.home / "constraints.txt", self.home / "report.json"
-        limits.write_text("\n".join(question.constraints))
-        host = urlsplit(self.index).hostname or ""
-        done = _run(
-            self.home,
-            *(self.python, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"),
-            *("--dry-run", "--ignore-installed", "--report", report, "--only-binary", ":all:"),
-            *("--index-url", self.index, "--trusted-host", host, "--constraint", limits),
-            *(["--pre"] if question.prerelease == "allow" else []),
-            *question.requirements,
-        )
-        if done.returncode != 0:
-            return Answer(found=None, said=done.stderr)
-        chosen = [each["metadata"] for each in json.loads(report.read_text())["install"]]
-        found = sorted(f"{canonicalize_name(each['name'])}=={each['version']}" for each in chosen)
-        return Answer(found=tuple(found), said=done.stderr)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poetry:
-    """Poetry, which locks for all platforms."""
-
-    python: Path
-    index: str
-    home: Path
-
-    def answers(self, question: Question) -> bool:
-        is_plain = question.resolution == "highest" and not question.constraints
-        return question.platform == EVERYWHERE and is_plain
-
-    def __call__(self, question: Question) -> Answer:
-        project = self.home / "project"
-        shutil.rmtree(project, ignore_errors=True)
-        project.mkdir(parents=True)
-        needs = ", ".join(f'"{each}"' for each in question.requirements)
-        (project / "pyproject.toml").write_text(
-            f'[project]\nname = "judge"\nversion = "1"\nrequires-python = ">={question.python},<4"\n'
-            f"dependencies = [{needs}]\n[tool.poetry]\npackage-mode = false\n"
-            f'[[tool.poetry.source]]\nname = "mirror"\nurl = "{self.index}"\npriority = "primary"\n'
-        )
-        done = _run(
-            self.home,
-            *(self.python, "-m", "poetry", "--no-interaction", "--no-ansi", "lock"),
-            *("--directory", project),
-        )
-        if done.returncode != 0:
-            return Answer(found=None, said=done.stdout + done.stderr)
-        locked = tomllib.loads((project / "poetry.lock").read_text())["package"]
-        found = sorted(f"{each['name']}=={each['version']} {each.get('markers', '')}" for each in locked)
-        return Answer(found=tuple(found), said="")
-
-
-def _run(home: Path, *command: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        command,
-        env={
-            "PATH": os.defpath,
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "PIP_CONFIG_FILE": os.devnull,
-            "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
-        },
-        capture_output=True,
-        text=True,
-        timeout=_PATIENCE,
-        check=False,
-    )
+    def excuses(self, upstream: Answer, here: Answer) -> bool:
+        return bool(self._projects & (upstream.concerns | here.concerns))

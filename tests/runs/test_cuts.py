@@ -65,6 +65,19 @@ def test_what_is_cut_is_named(
     assert cuts(made) == ([] if cut is None else [cut])
 
 
+@pytest.mark.parametrize(
+    ("tags", "is_cut"),
+    [("cp311-cp311-win_amd64", True), ("py3-none-any", False), ("py2.py3-none-any", False)],
+)
+def test_without_environments_a_wheel_of_one_platform_replaces_no_archive(
+    *, tags: str, is_cut: bool, bench: MakeBench
+) -> None:
+    policy = Policy(*following("app", environments=()).filters, SourceArchives(sdists="none"))
+    made = bench(wheel("app", "1.0", "lib"), wheel("lib", tags=tags), ARCHIVE, policy=policy)
+    made.sync()
+    assert cuts(made) == [("lib 1.0", 1, "[platform] sdists = none")] * is_cut
+
+
 def test_releases_of_the_allowlist_are_named_too(
     bench: MakeBench, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from pypi_mirror.ledger.page_reads import PageRead
 from pypi_mirror.model import PlannedProject, ProjectPage, RemoteFile
 from pypi_mirror.policy import Decision, Policy
 from pypi_mirror.policy.demanded import ReleaseDemand, admits
+from pypi_mirror.policy.filters.platform_sdists import FOR_ALL
 from pypi_mirror.policy.releases import Release, release_in
 from pypi_mirror.policy.required import Required, Requirements, Wanted
 from pypi_mirror.pool.held import HELD
@@ -135,11 +136,16 @@ class DependencyReader:
         cut: defaultdict[str, list[str]] = defaultdict(list)
         for release, each in sorted(self._requirements.wanted(page.name, tuple(dropped), demands).items()):
             here = wanted.get(release)
-            if each.machines & ~(here.machines if here is not None else 0):
+            if here is None or each.machines & ~here.machines or self._only_built(each, here):
                 # Reasons begin with the rule; what follows is about the file.
                 cut[dropped[each.files[0]].partition(", ")[0]].append(each.version)
         for reason, versions in cut.items():
             yield Lack(f"{page.name} {_some(versions)}", reason, len(versions))
+
+    def _only_built(self, cut: Wanted, here: Wanted) -> bool:
+        """Whether machines of which no wheel is here have built what was ``cut``; where none are named."""
+        is_for_all = any(file.filename.endswith(FOR_ALL) for file in here.files)
+        return not self._policy.allowed.environments and cut.built > here.built and not is_for_all
 
     async def _metadata(
         self,
