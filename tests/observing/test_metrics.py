@@ -64,6 +64,8 @@ def test_what_the_figures_are() -> None:
         "pypi_mirror_held_due_timestamp_seconds": (NOW + timedelta(hours=2)).timestamp(),
         "pypi_mirror_waiting_plans": 1,
         "pypi_mirror_waiting_projects": 501,
+        "pypi_mirror_waiting_added_projects": 40,
+        "pypi_mirror_waiting_added_bytes": 2 * 10**9,
         "pypi_mirror_left_projects": 12,
         "pypi_mirror_disk_free_bytes": 10**12,
         "pypi_mirror_disk_growth_bytes_per_day": 5,

@@ -305,7 +305,10 @@ def test_more_than_is_allowed_awaits_approval(bench: MakeBench) -> None:
         made.sync()
     assert sorted(mirrored(made)) == ["app", "lib"]
     with made.open() as mirror:
-        found = awaiting_approval(overview(mirror))
+        seen = overview(mirror)
+        assert seen.waiting is not None
+        assert seen.waiting.added_projects == 2
+        found = awaiting_approval(seen)
     assert found is not None
     assert "add 2 required projects" in found.headline
     assert "Removed files" not in found.advice

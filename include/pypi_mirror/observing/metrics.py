@@ -141,6 +141,9 @@ def _attention(at: Overview) -> Iterator["Metric"]:
     yield _gauge("waiting_projects", "Projects that such a plan removes.", plan.projects if plan else 0)
     yield _gauge("waiting_files", "Files that such a plan takes off the pages.", plan.files if plan else 0)
     yield _gauge("waiting_bytes", "The size of these files.", plan.bytes if plan else 0)
+    added_projects, added_bytes = (plan.added_projects, plan.added_bytes) if plan else (0, 0)
+    yield _gauge("waiting_added_projects", "Required projects that such a plan adds.", added_projects)
+    yield _gauge("waiting_added_bytes", "The size of their files.", added_bytes)
     yield _gauge("paused_until_timestamp_seconds", "When download-window opens.", _time(at.paused_until))
 
 

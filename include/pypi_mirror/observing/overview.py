@@ -68,7 +68,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     their page or some of their files; ``examples`` are the first of them. Removed files stay on the disk for
     ``grace_days``, None where they are never deleted. Without an answer the run fails after
     ``approval_hours``. ``would`` says all that it does, in words; it may only add, beyond the limits of
-    [dependencies].
+    [dependencies]: ``added_projects`` that others require, with ``added_bytes``.
     """
 
     plan: str
@@ -84,6 +84,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     grace_days: float | None
     approval_hours: float
     would: str
+    added_projects: int = 0
+    added_bytes: int = 0
 
 
 class Tombstones(Struct, frozen=True, kw_only=True):
