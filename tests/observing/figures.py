@@ -68,7 +68,9 @@ OVERVIEW = Overview(
     paused_until=None,
     clock_ahead=None,
     unknown_names=(),
-    dependencies=DependencyCounts(named=24, required=250, complete=True, unmet=5),
+    dependencies=DependencyCounts(
+        named=24, required=250, complete=True, unmet=5, no_longer_required=0, leaves_at=None
+    ),
 )
 PROGRESS = RunProgress(
     label="scheduled",

@@ -71,7 +71,14 @@ def get(client: Client, followed: Bench) -> Any:
 def test_how_much_is_required_and_what_costs_most(get: Any) -> None:
     assert get("me")["follows"] is True
     shown = get("dependencies")
-    assert shown["counts"] == {"named": 1, "required": 5, "complete": True, "unmet": 1}
+    assert shown["counts"] == {
+        "named": 1,
+        "required": 5,
+        "complete": True,
+        "unmet": 1,
+        "no_longer_required": 0,
+        "leaves_at": None,
+    }
     assert get("overview")["dependencies"] == shown["counts"]
     branches = {each["project"]: each for each in shown["branches"]}
     assert next(iter(branches)) == "app"

@@ -107,6 +107,42 @@ def test_what_nothing_requires_any_more_goes_after_a_time(bench: MakeBench) -> N
     assert sorted(mirrored(made)) == ["app"]
 
 
+def test_a_root_that_is_taken_off_the_list_leaves_what_it_required_for_a_time(bench: MakeBench) -> None:
+    """What is said of it is true from the next sync on, and a shorter time counts from the next sync on."""
+    made = bench(
+        wheel("app", "1.0", "lib"),
+        wheel("web", "1.0", "shared"),
+        wheel("web", "2.0", "new"),
+        wheel("lib", "1.0", "deep", "shared"),
+        *(wheel(name) for name in ("deep", "shared", "new")),
+        policy=following("app", "web"),
+        guard=RemovalGuard(undemanded_days=30),
+    )
+    made.sync()
+    made.change(policy=following("web>=2"))
+    made.sync()
+    assert sorted(mirrored(made)) == ["deep", "lib", "new", "shared", "web"]
+    with made.open() as mirror:
+        found = dependencies(mirror)
+        assert found is not None
+        assert (found.named, found.required, found.no_longer_required, found.complete) == (1, 1, 3, True)
+        assert found.leaves_at is not None
+        assert found.leaves_at.timestamp() == int(mirror.clock()) + 30 * 86_400
+        explained = explain(mirror, NormalizedName("deep"))
+        assert (explained.selected, explained.chain, explained.required_by) == (True, (), ())
+        assert explained.why.startswith("nothing requires it any more; it leaves at ")
+        assert explain(mirror, NormalizedName("new")).why == "what [allowlist] names requires new"
+    made.server.requests.reset()
+    made.change(guard=RemovalGuard(undemanded_days=0, max_percent=100))
+    made.sync()
+    assert sorted(mirrored(made)) == ["new", "web"]
+    assert made.server.requests.counts == {"xmlrpc": 1}
+    with made.open() as mirror:
+        found = dependencies(mirror)
+        assert found is not None
+        assert (found.required, found.no_longer_required, found.leaves_at) == (1, 0, None)
+
+
 def test_markers_count_for_the_served_machines(bench: MakeBench) -> None:
     made = bench(
         wheel(

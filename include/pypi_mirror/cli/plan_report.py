@@ -27,7 +27,8 @@ _LOOKED_AT: Final = 100
 
 # Roots, filters or upstream's pages have changed since dependencies were followed.
 NOT_FOLLOWED: Final = (
-    "not all dependencies have been followed yet, so more projects may come: the next sync follows them; "
+    "[allowlist], a filter or a page has changed since dependencies were followed, so what is required may "
+    "change too: the next sync follows them; "
     "`pypi-mirror sync --dry-run` does so without downloading anything"
 )
 # Requirements that nothing meets which are shown.

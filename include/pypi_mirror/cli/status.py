@@ -78,7 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
             what = f"{count(waiting.files, 'file')} of {count(waiting.projects, 'project')}"
             say(f"in cooldown     {what}, the next is due at {moment(waiting.next_due_at)}")
         if followed is not None:
-            said = [f"{count(followed.required, 'project')} required by {followed.named:,} of [allowlist]"]
+            said = [
+                f"{count(followed.required, 'project')} required by {followed.named:,} that [allowlist] names"
+            ]
+            if followed.leaves_at is not None:
+                leaves_at = moment(followed.leaves_at)
+                said += [
+                    f"{followed.no_longer_required:,} no longer required, the first leaves at {leaves_at}"
+                ]
             if followed.unmet:
                 said += [f"{count(len(followed.unmet), 'requirement')} not met, see `pypi-mirror plan`"]
             if not followed.complete:

@@ -45,12 +45,14 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
 
 class Closure(msgspec.Struct, frozen=True, kw_only=True):
     """How far dependencies are followed: again from ``began`` on, under rules that ``fingerprint`` names.
-    What nothing requires any more is known once that is ``complete``.
+    What nothing requires any more is known once that is ``complete``: since ``undemanded_since`` at the
+    earliest, None where there is nothing of that kind.
     """
 
     fingerprint: str
     began: int
     complete: bool = False
+    undemanded_since: int | None = None
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ class FollowedProject(Struct, frozen=True, kw_only=True):
     metadata: Mapping[bytes, CoreMetadata] = field(default_factory=dict)
 
 
-_DEMANDS: Final = msgspec.json.Decoder(list[_Demand])
+DEMANDS: Final = msgspec.json.Decoder(list[_Demand])
 _METADATA: Final = msgspec.json.Decoder(CoreMetadata)
 
 
@@ -106,7 +106,7 @@ class Dependencies:
         rows = fetch(self._engine, select(demands.c.project, demands.c.demands))
         found = {
             NormalizedName(project): tuple(
-                ReleaseDemand(each.specifier, each.extra, each.machines) for each in _DEMANDS.decode(body)
+                ReleaseDemand(each.specifier, each.extra, each.machines) for each in DEMANDS.decode(body)
             )
             for project, body in rows
         }
@@ -122,7 +122,7 @@ class Dependencies:
             without = [
                 {
                     "project_": project,
-                    "demands_": _encode(each._replace(reached=0) for each in _DEMANDS.decode(body)),
+                    "demands_": _encode(each._replace(reached=0) for each in DEMANDS.decode(body)),
                 }
                 for project, body in rows
             ]
@@ -134,15 +134,15 @@ class Dependencies:
         statement = select(demands.c.project, demands.c.rules).where(demands.c.named)
         return dict(map(tuple, fetch(self._engine, statement)))
 
-    def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
-        """The allowlist names these projects and no others, by ``rules`` of these digests.
+    def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> bool:
+        """The allowlist names these projects and no others, by ``rules`` of these digests; return whether it
+        may ask for less than before: what that required is found undemanded when all is followed again.
 
-        What those that it names no more have required is found undemanded when all is followed again. Of
-        those that others require, too, its rules decide beside the demands: they are decided again.
+        Of projects that others require, too, its rules decide beside the demands: they are decided again.
         """
         before = self.named()
         if before == rules:
-            return
+            return False
         new = [name for name in rules if before.get(name) != rules[name]]
         gone = [name for name in before if name not in rules]
         with self._engine.begin() as connection:
@@ -161,6 +161,7 @@ class Dependencies:
                     .where(demands.c.project.in_(chunk), demands.c.demands != _NONE)
                     .values(changed=True)
                 )
+        return any(rules.get(name) != digest for name, digest in before.items())
 
     def to_follow(self) -> list[NormalizedName]:
         """The projects whose page, files, or what is demanded of them, has changed since they were followed,
@@ -182,7 +183,7 @@ class Dependencies:
                 project=NormalizedName(row.project),
                 demands=tuple(
                     ReleaseDemand(each.specifier, each.extra, each.reached)
-                    for each in _DEMANDS.decode(row.demands)
+                    for each in DEMANDS.decode(row.demands)
                     if each.reached
                 ),
                 named=row.named,
@@ -243,10 +244,11 @@ class Dependencies:
                 )
             _demand(connection, grown)
 
-    def finish(self, run_id: int, *, now: int, keep: int) -> None:
-        """All was followed again: what was not found is undemanded, and goes when it was so for ``keep``
-        seconds.
+    def finish(self, run_id: int, *, now: int, keep: int) -> int | None:
+        """All was followed: what was not found is undemanded, and goes when it was so for ``keep`` seconds;
+        return since when something is at the earliest.
         """
+        undemanded = []
         with self._engine.begin() as connection:
             hold(connection, run_id)
             rows = connection.execute(
@@ -254,8 +256,9 @@ class Dependencies:
             ).all()
             gone, left = [], []
             for project, body, named, changed in rows:
-                before = _DEMANDS.decode(body)
+                before = DEMANDS.decode(body)
                 after = [each for each in (_aged(each, now, keep) for each in before) if each is not None]
+                undemanded += [each.undemanded_since for each in after if each.undemanded_since is not None]
                 if not after and not named:
                     gone.append(project)
                 if after != before:
@@ -273,6 +276,7 @@ class Dependencies:
                     .where(demands.c.project.in_(chunk))
                     .values(changed=True, lacks=None, made_entry=None)
                 )
+        return min(undemanded, default=None)
 
     def changed(self) -> list[NormalizedName]:
         """The projects that have to be decided again, since what is demanded of them has changed."""
@@ -363,7 +367,7 @@ def _demand(connection: Connection, grown: Mapping[NormalizedName, Mapping[tuple
 
 def _grown(row: dict[str, Any], added: Mapping[tuple[str, str], int]) -> dict[str, Any] | None:
     """The row with what is demanded besides, None where nothing of it is new."""
-    found = {each[:2]: each for each in _DEMANDS.decode(row["demands"])}
+    found = {each[:2]: each for each in DEMANDS.decode(row["demands"])}
     is_new = decides = False
     for key, machines in added.items():
         before = found.get(key) or _Demand(*key, 0, 0)

@@ -7,7 +7,7 @@ from msgspec import Struct
 from packaging.utils import NormalizedName
 from sqlalchemy import Engine, Select, func, select
 
-from pypi_mirror.ledger.dependencies import Lack
+from pypi_mirror.ledger.dependencies import DEMANDS, Lack
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.tables import demands, projects, requirements
 from pypi_mirror.policy.required import Edge
@@ -36,6 +36,22 @@ _LACKS: Final = msgspec.json.Decoder(tuple[Lack, ...])
 class DependencyGraph:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def undemanded(self, project: NormalizedName | None = None) -> dict[NormalizedName, int]:
+        """The projects that nothing requires any more and that are not gone yet, all or the one, and since
+        when, in seconds since 1970.
+        """
+        statement = select(demands.c.project, demands.c.demands).where(~demands.c.reached, ~demands.c.named)
+        if project is not None:
+            statement = statement.where(demands.c.project == project)
+        found = {}
+        for name, body in fetch(self._engine, statement):
+            since = [each.undemanded_since for each in DEMANDS.decode(body)]
+            # While all is followed again, what was not found yet is no news.
+            known = [each for each in since if each is not None]
+            if known and len(known) == len(since):
+                found[NormalizedName(name)] = max(known)
+        return found
 
     def count(self) -> tuple[int, int]:
         """How many projects the allowlist names, and how many others they require."""

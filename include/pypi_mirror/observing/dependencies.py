@@ -1,15 +1,18 @@
 """Who requires whom, and what is required and is not here, for people and for JSON."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
+from pypi_mirror.clock import utc
 from pypi_mirror.ledger.dependency_graph import RequiredBy
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
-from pypi_mirror.planning.following import is_all_followed
+from pypi_mirror.planning.following import is_all_followed, undemanded_seconds
 from pypi_mirror.policy.required import Edge
+from pypi_mirror.wording import moment_of
 
 
 class Requirement(Struct, frozen=True, kw_only=True):
@@ -57,7 +60,8 @@ class Cut(Struct, frozen=True, kw_only=True):
 
 class Dependencies(Struct, frozen=True, kw_only=True):
     """How many projects the allowlist ``named``, how many these have ``required``, what is ``unmet`` and what
-    was ``cut``; ``complete`` says whether all was followed by the rules in force.
+    was ``cut``; ``complete`` says whether all was followed by the rules in force. So many are
+    ``no_longer_required``, and the first of them leaves at ``leaves_at``.
     """
 
     named: int
@@ -65,17 +69,21 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     complete: bool
     unmet: tuple[Unmet, ...]
     cut: tuple[Cut, ...]
+    no_longer_required: int
+    leaves_at: datetime | None
 
 
 class DependencyCounts(Struct, frozen=True, kw_only=True):
-    """How many projects the allowlist names and these require, and how many requirements are unmet, with
-    ``complete`` as above.
+    """How many projects the allowlist names and these require, and how many requirements are unmet; the rest
+    as above.
     """
 
     named: int
     required: int
     complete: bool
     unmet: int
+    no_longer_required: int
+    leaves_at: datetime | None
 
 
 def dependencies(mirror: Mirror) -> Dependencies | None:
@@ -83,6 +91,7 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
     if not _follows(mirror):
         return None
     named, required = mirror.ledger.dependency_graph.count()
+    since = mirror.ledger.dependency_graph.undemanded()
     return Dependencies(
         named=named,
         required=required,
@@ -94,7 +103,18 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
             for lack in lacks
             if lack.releases
         ),
+        no_longer_required=len(since),
+        leaves_at=utc(min(since.values()) + undemanded_seconds(mirror.settings)) if since else None,
     )
+
+
+def why_selected(mirror: Mirror, project: NormalizedName) -> str:
+    """Why ``project`` is mirrored, or why it is not; what nothing requires any more says until when."""
+    since = mirror.ledger.dependency_graph.undemanded(project).get(project) if _follows(mirror) else None
+    if since is None or mirror.policy.rejection_reason(project) is not None:
+        return mirror.policy.reason_for(project)
+    leaves_at = moment_of(since + undemanded_seconds(mirror.settings))
+    return f"nothing requires it any more; it leaves at {leaves_at}, by [removal] undemanded-days"
 
 
 def count_dependencies(mirror: Mirror) -> DependencyCounts | None:

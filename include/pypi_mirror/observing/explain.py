@@ -17,7 +17,13 @@ from pypi_mirror.fetching.deciding import Before
 from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage, Refused, RemoteFile
-from pypi_mirror.observing.dependencies import Requirement, chain_to, required_by, requirements_of
+from pypi_mirror.observing.dependencies import (
+    Requirement,
+    chain_to,
+    required_by,
+    requirements_of,
+    why_selected,
+)
 from pypi_mirror.policy import Context, Policy, Refusal
 from pypi_mirror.release_files import version_in
 
@@ -132,7 +138,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         at=utc(now),
         read_at=None if trouble is not None else utc(read_at),
         selected=mirror.policy.rejection_reason(name) is None,
-        why=mirror.policy.reason_for(name),
+        why=why_selected(mirror, name),
         found=None if trouble is not None else page is not None,
         trouble=trouble,
         status=page.status.status if page is not None else None if held is None else held.status,

@@ -15,7 +15,7 @@ from pypi_mirror.ledger.projects import KnownFile
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.asked_for_names import similar_names
 from pypi_mirror.observing.cooldown import HeldFile, held_of
-from pypi_mirror.observing.dependencies import chain_to
+from pypi_mirror.observing.dependencies import chain_to, why_selected
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
 from pypi_mirror.planning.unmet_rules import unmet_rules
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
@@ -174,7 +174,7 @@ def project(
         project=name,
         held=None if held is None else _project(held[1]),
         selected=mirror.policy.rejection_reason(name) is None,
-        why=mirror.policy.reason_for(name),
+        why=why_selected(mirror, name),
         files=page_of(found, limit, show=_file, key=lambda each: each[0].filename),
         cooldown=held_of(mirror, name),
         backlog=None if entry is None else shown_entry(entry),

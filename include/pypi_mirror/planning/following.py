@@ -4,6 +4,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.settings.fingerprint import closure_fingerprint, rules_digest
+from pypi_mirror.settings.values import Settings
 
 
 def named_rules(mirror: Mirror) -> dict[NormalizedName, bytes]:
@@ -17,6 +18,11 @@ def named_rules(mirror: Mirror) -> dict[NormalizedName, bytes]:
             if known.present and roots.of(known.project):
                 names.add(known.project)
     return {name: rules_digest(roots.of(name)) for name in names}
+
+
+def undemanded_seconds(settings: Settings) -> int:
+    """How long a project stays that nothing requires any more."""
+    return round(settings.guard.undemanded_days * 86_400)
 
 
 def is_all_followed(mirror: Mirror) -> bool:

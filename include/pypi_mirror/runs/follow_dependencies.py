@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 from packaging.utils import NormalizedName
 
@@ -25,10 +24,10 @@ from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.planning.bounds import choose_projects
 from pypi_mirror.planning.decide_plan import look_up
-from pypi_mirror.planning.following import named_rules
+from pypi_mirror.planning.following import named_rules, undemanded_seconds
 from pypi_mirror.planning.plan import asked_for, removal
 from pypi_mirror.settings.fingerprint import closure_fingerprint
-from pypi_mirror.wording import count
+from pypi_mirror.wording import count, moment_of
 
 log = logging.getLogger(__name__)
 
@@ -59,15 +58,27 @@ def follow_dependencies(
     closure = _begun(mirror, run)
     lost = set() if again else _failed_since(mirror, run)
     failed = follow_waves(mirror, run, lost, should_stop=should_stop, on_followed=on_followed)
-    if not (closure.complete or lost or failed):
-        guard = mirror.settings.guard
-        mirror.ledger.dependencies.finish(
-            run.id, now=int(mirror.clock()), keep=round(guard.undemanded_days * 86_400)
-        )
-        mirror.ledger.facts.put(Facts.closure.to(msgspec.structs.replace(closure, complete=True)))
-        mirror.reload_demands()
+    if not (lost or failed):
+        _settle(mirror, run, closure)
     _plan(mirror, run)
     return failed
+
+
+def _settle(mirror: Mirror, run: Run, closure: Closure) -> None:
+    """Once all was followed, and when something that nothing requires any more is due to go."""
+    now, keep = int(mirror.clock()), undemanded_seconds(mirror.settings)
+    since = closure.undemanded_since
+    if closure.complete and (since is None or now - since < keep):
+        return
+    since = mirror.ledger.dependencies.finish(run.id, now=now, keep=keep)
+    mirror.ledger.facts.put(Facts.closure.to(replace(closure, complete=True, undemanded_since=since)))
+    mirror.reload_demands()
+    if left := mirror.ledger.dependency_graph.undemanded():
+        log.info(
+            "%s no longer required; the first leaves at %s ([removal] undemanded-days)",
+            f"{count(len(left), 'project')} {'is' if len(left) == 1 else 'are'}",
+            moment_of(min(left.values()) + keep),
+        )
 
 
 def follow_waves(
@@ -116,15 +127,16 @@ def _failed_since(mirror: Mirror, run: Run) -> set[NormalizedName]:
 
 
 def _begun(mirror: Mirror, run: Run) -> Closure:
-    """What was followed before, or a new beginning: where filters have changed, and once a day, since what is
-    found in between only adds.
+    """What was followed before, or a new beginning: where filters have changed, where the allowlist names
+    less, and once a day, since what is found in between only adds.
     """
     now = int(mirror.clock())
     fingerprint = closure_fingerprint(mirror.resolved)
     before = mirror.ledger.facts.closure
-    mirror.ledger.dependencies.name(run.id, named_rules(mirror))
+    names_less = mirror.ledger.dependencies.name(run.id, named_rules(mirror))
     if (
         before is None
+        or names_less
         or before.fingerprint != fingerprint
         or (before.complete and not 0 <= now - before.began < _ANEW)
     ):

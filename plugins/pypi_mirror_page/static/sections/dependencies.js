@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { badge, el, facts } from "../dom.js";
 import { load } from "../loading.js";
-import { pagedTable, table } from "../paged_table.js";
+import { due, pagedTable, table } from "../paged_table.js";
 import { count, number, size } from "../wording.js";
 
 const PAGE = 100;
@@ -36,10 +36,12 @@ const known = (found) => {
   if (found === null) return el("p", { class: "note", "data-tone": "warn" }, "Dependencies are not followed any more: [dependencies] follow is not yes.");
   const { counts, branches } = found;
   return [
-    !counts.complete && el("p", { class: "note", "data-tone": "info" }, "Not all dependencies have been followed yet, so more projects may come: the next sync follows them."),
+    !counts.complete && el("p", { class: "note", "data-tone": "info" }, "[allowlist], a filter or a page has changed since dependencies were followed, so what is required may change too: the next sync follows them."),
     facts([
       ["Named by [allowlist]", count(counts.named, "project")],
       ["Required by these", count(counts.required, "other project")],
+      ["No longer required", counts.leaves_at === null ? null
+        : [count(counts.no_longer_required, "project"), "; the first leaves ", due(counts.leaves_at, "with the next sync")]],
       ["Not met here", count(counts.unmet, "requirement")],
     ]),
     el("h3", null, "What costs most"),

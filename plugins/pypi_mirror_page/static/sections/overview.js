@@ -133,10 +133,15 @@ const showFigures = (place, state) => {
     figure("Backlog", count(state.backlog, "project"), state.parked > 0 ? `${number(state.parked)} of them parked` : state.backlog > 0 && "retried automatically"),
     state.cooldown.files > 0 && figure("In cooldown", el("a", { href: "#cooldown" }, count(state.cooldown.files, "file")), ["the next ", due(state.cooldown.next_due_at, "is due")]),
     state.dependencies !== null && figure("Required by others", el("a", { href: "#dependencies" }, count(state.dependencies.required, "project")),
-      state.dependencies.unmet > 0 && `${count(state.dependencies.unmet, "requirement")} not met`),
+      moreOf(state.dependencies)),
     figure("Removed, still on disk", count(state.tombstones.count, "file"), state.tombstones.count > 0 && size(state.tombstones.bytes)),
   ]);
 };
+
+const moreOf = ({ unmet, no_longer_required: over, leaves_at: at }) => (unmet > 0 || over > 0) && [
+  unmet > 0 && `${count(unmet, "requirement")} not met`, unmet > 0 && over > 0 && "; ",
+  over > 0 && [`${number(over)} no longer required, the first leaves `, due(at, "with the next sync")],
+];
 
 const events = ({ behind, lag_seconds: lag }) =>
   behind ? `${count(behind, "event")}${lag === 0 ? " that change nothing here" : ""}` : null;
