@@ -210,7 +210,7 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
     partition = partition_projects(
         mirror,
         fetched.run_id,
-        at_least=most * BATCHES_EACH if most > 1 else 1,
+        at_least=most * BATCHES_EACH,
         # Who asks for a number of processes gets them.
         smallest=1 if arguments.processes else _PROJECTS_A_PROCESS,
         listed=True,
