@@ -37,4 +37,27 @@ def test_what_is_mirrored_and_what_is_not(conf: Path, capsys: pytest.CaptureFixt
 def test_mistakes_are_those_of_the_configuration(conf: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", "-c", str(conf)]) != 0
     err = capsys.readouterr().err
-    assert f"{conf}: [allowlist] requirements: {conf.parent}/list.txt: cannot be read (No such file" in err
+    assert f"{conf}:5: [allowlist] requirements: {conf.parent}/list.txt: cannot be read (No such file" in err
+
+
+def test_mistakes_of_the_files_are_named_beside_those_of_the_configuration(
+    conf: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One check finds all there is, each with the line that names the file."""
+    (conf.parent / "mirror").write_text("a file")
+    conf.write_text(
+        conf.read_text()
+        + "  *.lock\n[dependencies]\nfollow = yes\nconstraints =\n  none.txt\nmetadata = none.toml\n"
+        + "[schedule]\nfirst =\n  foo\n  none.json\n[site]\nport = many\n"
+    )
+    assert main(["config", "check", "-c", str(conf)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"{conf}:").split(": ")[:2] for line in lines] == [
+        ["2", "[mirror] directory"],
+        ["5", "[allowlist] requirements"],
+        ["6", "[allowlist] requirements"],
+        ["10", "[dependencies] constraints"],
+        ["11", "[dependencies] metadata"],
+        ["15", "[schedule] first"],
+        ["17", "[site] port"],
+    ]

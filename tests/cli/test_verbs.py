@@ -164,12 +164,24 @@ def test_a_plan_does_not_make_the_mirror_look_fresh(
 
 def test_config_check(conf: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["config", "check", "-c", conf]) == 0
-    assert capsys.readouterr() == (f"no mistakes in {conf}\n", "")
+    all_of_it = "[allowlist] names no projects: all that upstream has are mirrored\n"
+    assert capsys.readouterr() == (f"{all_of_it}no mistakes in {conf}\n", "")
     assert main(["config", "check", "--all", "-c", conf]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("[mirror]\n")
     assert "exclude-filename = macosx|win32|win_amd64" in out
-    assert err == f"no mistakes in {conf}\n"
+    assert err == f"{all_of_it}no mistakes in {conf}\n"
+
+
+def test_config_check_says_how_much_everything_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    conf = tmp_path / "mirror.conf"
+    conf.write_text("[mirror]\ndirectory = mirror\nmaster = pypi\n")
+    assert main(["config", "check", "-c", str(conf)]) == 0
+    assert "all that upstream has are mirrored (PyPI has some 100 TB)" in capsys.readouterr().out
+    with conf.open("a") as file:
+        file.write("[allowlist]\npackages = example\n")
+    assert main(["config", "check", "-c", str(conf)]) == 0
+    assert capsys.readouterr().out == f"no mistakes in {conf}\n"
 
 
 def test_config_check_warns_of_what_has_no_effect(conf: str, capsys: pytest.CaptureFixture[str]) -> None:

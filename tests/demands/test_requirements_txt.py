@@ -142,7 +142,7 @@ def test_options_that_decide_nothing(line: str) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("foo bar", ":1: 'foo bar' is not a requirement (PEP 508): Expected"),
+        ("foo bar", ":1: 'foo bar' is not a requirement (PEP 508): it is more than one project"),
         ("foo=>1", ":1: 'foo=>1' is not a requirement"),
         ("--unknown", ":1: '--unknown' is not a line that pip reads: no such option: --unknown"),
         ("-r", ":1: '-r' is not a line that pip reads"),

@@ -31,16 +31,32 @@ def test_what_a_line_means(text: str, formatted: str) -> None:
     ("text", "message"),
     [
         ("foo, bar", "is more than one project; write one a line"),
-        ("foo bar", "is not a project name, nor a name with a version specifier"),
-        ("foo-* bar", "is not a project name"),
+        ("foo bar", "is more than one project; write one a line"),
+        ("foo-* bar", "is more than one project"),
+        ("foo[a,b], bar", "is more than one project"),
+        ("foo=6", "has a single = before its version; write =="),
+        ("foo-* = 6", "has a single = before its version; write =="),
+        ("foo==", "lacks a version; write one, or the name alone"),
+        ("foo>=1,<", "lacks a version"),
+        ("foo>=; os_name == 'nt'", "lacks a version"),
+        ("foo >1 <2", "lacks a comma between its versions"),
+        ("foo   ; the http library", "has no condition like .* after its semicolon; a comment begins with #"),
+        ("foo; os_name = 'nt'", "has no condition like "),
+        ("-r req.txt", "is an option of pip; .allowlist. requirements names requirement files"),
+        ("https://files.example/foo.whl", "is an address or a path; write the project's name"),
+        ("git+https://git.example/foo", "is an address or a path"),
+        ("./foo", "is an address or a path"),
+        ("foo>>2", "is not a project name, nor one with versions like example>=1.4,<2"),
+        ("==", "is not a project name"),
         ("foo @ https://files.example/foo.whl", "a URL selects nothing here"),
         ("*", "matches every project; write a part of their names too"),
         ("*-*", "matches every project"),
     ],
 )
 def test_mistakes(text: str, message: str) -> None:
-    with pytest.raises(BadValue, match=message):
+    with pytest.raises(BadValue, match=message) as caught:
         parse_package(text)
+    assert "Expected" not in str(caught.value), "the words of a parser"
 
 
 @pytest.mark.parametrize("text", ["foo[extra]", "foo; os_name == 'nt'"])

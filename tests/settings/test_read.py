@@ -12,6 +12,7 @@ from pypi_mirror.options.packages import ReleaseRule, only_releases, whole_proje
 from pypi_mirror.policy.filters.allowlist_packages import AllowedPackages
 from pypi_mirror.policy.filters.blocklist_packages import BlockedPackages
 from pypi_mirror.policy.filters.blocklist_platforms import BlockedPlatforms
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.filters.platform_exclude_filename import ExcludedFilenames
 from pypi_mirror.settings.read import read_alerts, read_settings
@@ -61,6 +62,48 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "root_uri is set twice, first in line 4",
     ),
     "duplicate section": ("[mirror]", 4, "[mirror]", "appears twice, first in line 1"),
+    "an option that is indented": (
+        "[site]\nprefix = /pypi\n  port = 80",
+        6,
+        "[site] port",
+        "so it belongs to the value of prefix above; remove the spaces",
+    ),
+    "an option indented below a list": (
+        "[allowlist]\npackages =\n  foo\n  requirements = x.txt",
+        7,
+        "[allowlist] requirements",
+        "so it belongs to the value of packages above",
+    ),
+    "a large number": (
+        "[dependencies]\napprove-beyond-gigabytes = 12345678",
+        5,
+        "[dependencies] approve-beyond-gigabytes",
+        "12345678 is out of range; it goes from 0.001 to 1000000",
+    ),
+    "a share as the file has it": (
+        "disk-reserve = 95%%",
+        4,
+        "[mirror] disk-reserve",
+        "'95%%' is out of range; a share goes from 0%% to 90%%",
+    ),
+    "no choice, and none like it": (
+        "simple-format = XML",
+        4,
+        "[mirror] simple-format",
+        "is not one of ALL, HTML, JSON",
+    ),
+    "neither yes nor no": (
+        "[dependencies]\nfollow = perhaps",
+        5,
+        "[dependencies] follow",
+        "is not one of no, yes",
+    ),
+    "yes where it is no choice": (
+        "[dependencies]\nbuild = yes",
+        5,
+        "[dependencies] build",
+        "is not one of no, needed",
+    ),
     "no key": ("workers 3", 4, "[mirror]", "cannot be read"),
     "bad percent sign": ("[platform]\nexclude-filename = 5%", 5, "[platform] exclude-filename", "written %%"),
     "unused default": ("[DEFAULT]\ntimeout = 5", 5, "[DEFAULT] timeout", "options have sections"),
@@ -145,7 +188,7 @@ MISTAKES: dict[str, tuple[str, int | None, str, str]] = {
         "[allowlist]\npackages =\n  foo\n  bar=1",
         7,
         "[allowlist] packages",
-        "version specifier",
+        "has a single = before its version; write ==",
     ),
     "requirement with an extra": ("[blocklist]\npackages = foo[bar]", 5, "[blocklist] packages", "extras"),
     "bad platform": (
@@ -270,6 +313,96 @@ def test_a_mistake_is_the_only_one_and_leads_to_its_line(
     assert (mistake.line, mistake.key) == (line, key)
     assert hint in mistake.message
     assert not mistake.message.endswith("."), "half a sentence: the place stands before it"
+
+
+# One mistake in a file without more says one thing: what was meant is not missing, too.
+SHORT: dict[str, tuple[str, int, str]] = {
+    "mistyped": ("[mirror]\ndirectroy = x\n", 2, "[mirror] directroy"),
+    "before the first section": ("directory = x\n[mirror]\n", 1, "directory"),
+    "indented": ("[mirror]\nmaster = pypi\n  directory = x\n", 3, "[mirror] directory"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "key"), SHORT.values(), ids=SHORT)
+def test_what_stands_in_the_wrong_way_is_not_missing(write: Write, text: str, line: int, key: str) -> None:
+    assert [(each.line, each.key) for each in mistakes_in(write(text))] == [(line, key)]
+
+
+def test_a_key_without_a_section_is_told_its_own(write: Write) -> None:
+    (mistake,) = mistakes_in(write("port = 80\n" + GOOD))
+    assert mistake.message.endswith("write a line `[site]` above it")
+
+
+def test_a_mistyped_option_may_stand_beside_the_right_one(write: Write) -> None:
+    assert [each.key for each in mistakes_in(write(GOOD + "worker = 3\nworkers = 3\n"))] == [
+        "[mirror] worker"
+    ]
+
+
+@pytest.mark.parametrize("yes", ["yes", "true", "On", "1", "YES"])
+@pytest.mark.parametrize("no", ["no", "false", "Off", "0"])
+def test_every_switch_is_written_alike(write: Write, yes: str, no: str) -> None:
+    on = read_settings(
+        write(
+            f"{GOOD}json = {yes}\n[allowlist]\npackages = x\n[dependencies]\nfollow = {yes}\nbuild = {no}\n"
+        )
+    )
+    assert (on.json, on.policy.of(Dependencies).follow, on.policy.of(Dependencies).build) == (
+        True,
+        "yes",
+        "no",
+    )
+    off = read_settings(write(f"{GOOD}json = {no}\n[dependencies]\nfollow = {no}\n"))
+    assert (off.json, off.policy.of(Dependencies).follow) == (False, "no")
+
+
+# What two options say that cannot both count: (text after GOOD, line, key, part of the warning).
+IDLE: dict[str, tuple[str, int, str, str]] = {
+    "allowed and blocked": (
+        "[allowlist]\npackages =\n  foo\n  Bar>=2\n[blocklist]\npackages = bar",
+        7,
+        "[allowlist] packages",
+        "bar is not mirrored, since [blocklist] packages lists bar",
+    ),
+    "allowed and blocked by a pattern": (
+        "[allowlist]\npackages = foo-tests\n[blocklist]\npackages = *-tests",
+        5,
+        "[allowlist] packages",
+        "[blocklist] packages lists *-tests",
+    ),
+    "allowed and stopped at": (
+        "[allowlist]\npackages = foo\n[dependencies]\nfollow = yes\nstop-at =\n  bar\n  foo",
+        10,
+        "[dependencies] stop-at",
+        "has no effect on foo, which [allowlist] packages names itself",
+    ),
+    "days of dependencies that are not followed": (
+        "[removal]\nundemanded-days = 3",
+        5,
+        "[removal] undemanded-days",
+        "no effect without [dependencies] follow = yes",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "key", "said"), IDLE.values(), ids=IDLE)
+def test_what_cannot_count_is_warned_of(write: Write, text: str, line: int, key: str, said: str) -> None:
+    (warning,) = read_settings(write(GOOD + text + "\n")).warnings
+    assert (warning.line, warning.key) == (line, key)
+    assert said in warning.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[allowlist]\npackages = foo-*\n[blocklist]\npackages = foo-tests",
+        "[allowlist]\npackages = foo>=2\n[blocklist]\npackages = foo==2.1",
+        "[allowlist]\npackages = foo\n[dependencies]\nfollow = yes\nstop-at = foo-*",
+        "[allowlist]\npackages = foo\n[dependencies]\nfollow = yes\n[removal]\nundemanded-days = 3",
+    ],
+)
+def test_an_exception_is_no_contradiction(write: Write, text: str) -> None:
+    assert read_settings(write(GOOD + text + "\n")).warnings == ()
 
 
 def test_each_part_of_a_value_is_checked(write: Write) -> None:

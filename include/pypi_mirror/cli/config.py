@@ -2,19 +2,22 @@
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Final, TextIO
 
 from pypi_mirror.cli.configuration_warnings import print_check, print_comparison
 from pypi_mirror.disk.writable import why_not_writable
 from pypi_mirror.errors import ConfigurationError, Mistake
-from pypi_mirror.options.first import read_first
+from pypi_mirror.options.first import FIRST, read_first
 from pypi_mirror.policy.filters.dependencies_follow import METADATA, Dependencies
 from pypi_mirror.settings.options import OPTIONS, value_in
-from pypi_mirror.settings.read import read_origin, read_settings
+from pypi_mirror.settings.read import in_order, read_origin, read_partly
 from pypi_mirror.settings.requirements import Requirements, read_requirements, with_requirements
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.wording import count
+
+_DIRECTORY: Final = "[mirror] directory"
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
@@ -35,13 +38,10 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     try:
-        settings = read_settings(arguments.config)
+        settings, requirements = _checked(arguments.config)
     except ConfigurationError:
         print_comparison(arguments.config, read_origin(arguments.config), sys.stderr)
         raise
-    read_first(settings.schedule.first, settings.path)
-    requirements = read_requirements(settings)
-    _require_writable(settings)
     if arguments.all:
         _print_options(settings)
     # What --all prints can be read again as a configuration.
@@ -54,6 +54,26 @@ def run(arguments: argparse.Namespace) -> int:
     print_check(settings, out)
     print(f"no mistakes in {arguments.config}", file=out)
     return 0
+
+
+def _checked(path: Path) -> tuple[Settings, Requirements]:
+    """The settings, and what requirement files say; raises ConfigurationError with the mistakes of all."""
+    settings, mistakes = read_partly(path)
+    requirements = Requirements()
+    try:
+        requirements = read_requirements(settings)
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    try:
+        read_first(settings.schedule.first, path, partial(settings.line_of, FIRST))
+    except ConfigurationError as error:
+        mistakes += error.mistakes
+    line = settings.line_of(_DIRECTORY, settings.directory)
+    if line is not None and (trouble := why_not_writable(settings)) is not None:
+        mistakes.append(Mistake(line=line, key=_DIRECTORY, message=trouble))
+    if mistakes:
+        raise ConfigurationError(settings.path or path, in_order(mistakes))
+    return settings, requirements
 
 
 def _print_options(settings: Settings) -> None:
@@ -80,11 +100,3 @@ def _print_requirements(requirements: Requirements, out: TextIO) -> None:
         print(f"not mirrored: {remark}", file=out)
     for remark in requirements.ignored:
         print(f"without effect: {remark}", file=out)
-
-
-def _require_writable(settings: Settings) -> None:
-    """Raise ConfigurationError when this user cannot make ``directory``, or not write there."""
-    trouble = why_not_writable(settings)
-    if trouble is not None:
-        mistake = Mistake(line=None, key="[mirror] directory", message=trouble)
-        raise ConfigurationError(settings.path or Path("mirror.conf"), [mistake])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from pypi_mirror.errors import Mistake
+from pypi_mirror.settings.assemble import public_index
 from pypi_mirror.settings.bandersnatch import ENABLED_PLACE, Comparison
 from pypi_mirror.settings.values import Settings
 
@@ -32,5 +33,9 @@ def print_comparison(path: Path | None, rows: Collection[Comparison], out: TextI
 def print_check(settings: Settings, out: TextIO) -> None:
     """Print all that there is to say of a configuration without mistakes; what the rows say is said once."""
     print_comparison(settings.path, settings.origin, out)
+    allowed = settings.policy.allowed
+    if not (allowed.packages or allowed.requirements):
+        much = " (PyPI has some 100 TB)" if settings.master == public_index() else ""
+        print(f"[allowlist] names no projects: all that upstream has are mirrored{much}", file=out)
     shown = {row.key for row in settings.origin} - {ENABLED_PLACE}
     print_warnings(settings, besides=[each for each in settings.warnings if each.key in shown], out=out)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from msgspec import Struct, field
 from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 
+from pypi_mirror.demands.mistyped import why_no_requirement
 from pypi_mirror.plain_text import plain, plain_address
 
 if TYPE_CHECKING:
@@ -235,8 +236,8 @@ def parse_requirement(text: str) -> "Requirement | str":
 
     try:
         return Requirement(text)
-    except InvalidRequirement as error:
-        return str(error).partition("\n")[0]
+    except InvalidRequirement:
+        return f"it {why_no_requirement(text)}"
 
 
 def demand_of(requirement: "Requirement", *, place: str, hashes: tuple[str, ...] = ()) -> Demand:

@@ -200,6 +200,11 @@ def _parse_platform(system: str, text: str | None) -> tuple[str, tuple[int, int]
     what, version = match["what"].lower(), (int(match["major"]), int(match["minor"]))
     oldest = {"glibc": (2, 5), "musl": (1, 0), "macos": (10, 4)}[what]
     newest = {"glibc": (2, 999), "musl": (1, 999), "macos": (99, 999)}[what]
-    if not oldest <= version <= newest:
-        raise BadValue(f"{text!r}: wheels are tagged for {what} {oldest[0]}.{oldest[1]} and later")
+    name = {"macos": "macOS"}.get(what, what)
+    if version < oldest:
+        raise BadValue(
+            f"{text!r} is too old: no wheel is tagged for less than {name} {oldest[0]}.{oldest[1]}"
+        )
+    if version > newest:
+        raise BadValue(f"{text!r}: there is no {name} {version[0]}; write one like {example}")
     return what, version

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from packaging.utils import NormalizedName, canonicalize_name
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options.parsers import BadValue, parse_path
 
+FIRST: Final = "[schedule] first"
 # PEP 508.
 _NAME: Final = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 _FILES: Final = (".txt", ".json")
@@ -29,9 +30,12 @@ def parse_first(text: str) -> Path | NormalizedName:
 
 
 def read_first(
-    first: Iterable[Path | NormalizedName], configuration: Path | None
+    first: Iterable[Path | NormalizedName],
+    configuration: Path | None,
+    line_of: Callable[[Path], int | None] = lambda _: None,
 ) -> tuple[NormalizedName, ...]:
-    """Return the projects that come first, in their order, each once; ``configuration`` names them.
+    """Return the projects that come first, in their order, each once; ``configuration`` names them, in the
+    lines that ``line_of`` says.
 
     Raises ConfigurationError, with all mistakes, for files that are not there or hold something else.
     """
@@ -44,7 +48,7 @@ def read_first(
         try:
             names |= dict.fromkeys(_names_in(item))
         except BadValue as error:
-            mistakes.append(Mistake(line=None, key="[schedule] first", message=f"{item}: {error}"))
+            mistakes.append(Mistake(line=line_of(item), key=FIRST, message=f"{item}: {error}"))
     if mistakes:
         raise ConfigurationError(configuration or Path("mirror.conf"), mistakes)
     return tuple(names)

@@ -7,10 +7,10 @@ from typing import Final
 
 from packaging.utils import NormalizedName
 
+from pypi_mirror.demands.mistyped import why_no_requirement
 from pypi_mirror.options.parsers import BadValue
 
 # ``*`` is any part of a name, ``?`` one character; brackets are extras, as in PEP 508.
-_SEVERAL: Final = re.compile(r"[A-Za-z0-9._-]+(?:\s*,\s*[A-Za-z0-9._-]+)+,?")
 _PATTERN: Final = re.compile(r"[A-Za-z0-9._*?-]*[*?][A-Za-z0-9._*?-]*")
 
 
@@ -47,12 +47,7 @@ def parse_package(text: str) -> ReleaseRule:
         # What follows a pattern is read as if it followed a name.
         requirement = Requirement(text if pattern is None else f"x{text[pattern.end() :]}")
     except InvalidRequirement as error:
-        if _SEVERAL.fullmatch(text):
-            raise BadValue(f"{text!r} is more than one project; write one a line") from error
-        first = str(error).partition("\n")[0]
-        raise BadValue(
-            f"{text!r} is not a project name, nor a name with a version specifier: {first}"
-        ) from error
+        raise BadValue(f"{text!r} {why_no_requirement(text)}") from error
     if requirement.url:
         raise BadValue(f"{text!r}: write the name and versions; a URL selects nothing here")
     return ReleaseRule(

@@ -30,6 +30,7 @@ _BOOLEANS: dict[str, bool] = {
     "false": False,
     "off": False,
 }
+_YES_OR_NO: Final = {True: "yes", False: "no"}
 PROXY_SCHEMES = ("http", "https", "socks4", "socks5")
 
 _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
@@ -53,7 +54,7 @@ class BadValue(ValueError):
 def nearest(word: str, choices: Iterable[str]) -> str:
     """`` (did you mean …?)`` for the most similar of ``choices``, nothing when none is similar."""
     by_lower = {choice.lower(): choice for choice in choices}
-    close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word.lower(), list(by_lower), n=1, cutoff=0.6)
     return f" (did you mean {by_lower[close[0]]!r}?)" if close else ""
 
 
@@ -64,7 +65,7 @@ def is_like(word: str, choices: Iterable[str]) -> bool:
 
 def parse_text(text: str) -> str:
     if "\n" in text:
-        raise BadValue("must be on one line")
+        raise BadValue("must be on one line; an indented line goes on with the one above it")
     return text
 
 
@@ -89,7 +90,8 @@ def integer(low: int, high: int) -> Parser[int]:
 def number(low: float, high: float, unit: str) -> Parser[float]:
     def parse(text: str) -> float:
         if not re.fullmatch(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?", text):
-            raise BadValue(f"{text!r} is not a number of {unit}; write one from {low:g} to {high:g}")
+            span = f"from {_plain(low)} to {_plain(high)}"
+            raise BadValue(f"{text!r} is not a number of {unit}; write one {span}")
         value = float(text)
         _check_range(value, low, high)
         return value
@@ -99,12 +101,21 @@ def number(low: float, high: float, unit: str) -> Parser[float]:
 
 def _check_range(value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise BadValue(f"{value:g} is out of range; it goes from {low:g} to {high:g}")
+        raise BadValue(f"{_plain(value)} is out of range; it goes from {_plain(low)} to {_plain(high)}")
+
+
+def _plain(number: float) -> str:
+    """As people write it, without an exponent: ``0.001``, ``1000000``."""
+    text = f"{number:.12f}"
+    return text.rstrip("0").rstrip(".")
 
 
 def choice(*choices: str) -> Parser[str]:
-    """One of ``choices``; upper and lower case are the same."""
-    by_lower = {c.lower(): c for c in choices}
+    """One of ``choices``; upper and lower case are the same. Where yes or no is one, it may be spelled in any
+    way that ``parse_boolean`` takes: a switch is written alike wherever it stands.
+    """
+    by_lower = {word: c for word, means in _BOOLEANS.items() for c in choices if c == _YES_OR_NO[means]}
+    by_lower |= {c.lower(): c for c in choices}
 
     def parse(text: str) -> str:
         value = by_lower.get(text.lower())

@@ -5,9 +5,14 @@ from typing import Any, Final
 
 from pypi_mirror.errors import Mistake
 from pypi_mirror.options.parsers import is_loopback
+from pypi_mirror.policy.roots import PACKAGES, Roots
 
 # What has an effect where no dependencies are followed; of their section nothing else does.
 _WITHOUT_FOLLOWING: Final = ("[dependencies] follow", "[dependencies] constraints")
+# What stands elsewhere and has none without it.
+_OF_FOLLOWING: Final = ("[removal] undemanded-days",)
+_BLOCKED: Final = "[blocklist] packages"
+_STOP_AT: Final = "[dependencies] stop-at"
 
 
 def find_conflicts(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> list[Mistake]:
@@ -60,7 +65,30 @@ def find_idle(values: Mapping[str, Any], lines: Mapping[str, int | None]) -> lis
             found.append(Mistake(line=lines.get(key), key=key, message=message))
     if values.get("[dependencies] follow") == "no":
         for key in lines:
-            if key.startswith("[dependencies] ") and key not in _WITHOUT_FOLLOWING:
+            in_section = key.startswith("[dependencies] ") and key not in _WITHOUT_FOLLOWING
+            if in_section or key in _OF_FOLLOWING:
                 message = "has no effect without [dependencies] follow = yes"
                 found.append(Mistake(line=lines.get(key), key=key, message=message))
     return found
+
+
+def find_contradictions(values: Mapping[str, Any], lines: Mapping[tuple[str, Any], int]) -> list[Mistake]:
+    """Return warnings about projects that two lists name, where one of the two has no effect on them.
+
+    ``lines`` says where an item of a list stands, by ``Option.place`` and item. Patterns are left alone: an
+    exception of one is what the other list is for.
+    """
+    allowed, stops = (values.get(key) or () for key in (PACKAGES, _STOP_AT))
+    blocked = Roots(values.get(_BLOCKED) or ())
+    found = [
+        (PACKAGES, rule, f"{rule.project} is not mirrored, since {_BLOCKED} lists {root.project}")
+        for rule in allowed
+        if not rule.is_pattern and (root := blocked.whole(rule.project)) is not None
+    ]
+    named = {rule.project for rule in allowed if not rule.is_pattern}
+    found += [
+        (_STOP_AT, rule, f"has no effect on {rule.project}, which {PACKAGES} names itself")
+        for rule in stops
+        if rule.project in named
+    ]
+    return [Mistake(line=lines.get((key, rule)), key=key, message=message) for key, rule, message in found]

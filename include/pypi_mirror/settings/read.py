@@ -1,21 +1,23 @@
 """``mirror.conf`` → Settings, or every mistake in it at once."""
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final
 
 from pypi_mirror.errors import ConfigurationError, Mistake
 from pypi_mirror.options import BadValue, Option
 from pypi_mirror.options.diff_file import resolve_diff_file
 from pypi_mirror.options.option import place as place_of
 from pypi_mirror.options.parsers import LOGIN_VARIABLE, is_like, nearest
-from pypi_mirror.policy import FILTERS, Policy
 from pypi_mirror.settings import bandersnatch
-from pypi_mirror.settings.conflicts import find_conflicts, find_idle
+from pypi_mirror.settings.assemble import assemble, made
+from pypi_mirror.settings.conflicts import find_conflicts, find_contradictions, find_idle
 from pypi_mirror.settings.locate import absolute, missing
-from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, PARTS, SECTIONS
+from pypi_mirror.settings.options import BY_PLACE, KEYED, OPTIONS, SECTIONS
 from pypi_mirror.settings.plugins import Plugins
 from pypi_mirror.settings.syntax import (
     DEFAULT,
@@ -27,9 +29,10 @@ from pypi_mirror.settings.syntax import (
     references,
     resolve,
 )
-from pypi_mirror.settings.values import MIRROR, Alerts, Settings, Site
+from pypi_mirror.settings.values import MIRROR, Alerts, Settings
 
-T = TypeVar("T")
+# ``key = value``, and not a package with its version.
+_ASSIGNMENT: Final = re.compile(r"([\w-]+)\s*=(?!=)")
 _SECTIONS = tuple(section.name for section in SECTIONS)
 
 
@@ -40,20 +43,34 @@ def read_settings(path: Path, environ: Mapping[str, str] = os.environ) -> Settin
     PYPI_MIRROR_LOGIN, can be nowhere else. Nothing on the network is touched, and no other file is read.
     Raises ConfigurationError with all mistakes.
     """
+    settings, mistakes = read_partly(path, environ)
+    if mistakes:
+        raise ConfigurationError(absolute(path), in_order(mistakes))
+    return settings
+
+
+def read_partly(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[Settings, list[Mistake]]:
+    """The same of a file with mistakes: options with one are as if they were not there; they are the second.
+
+    One that has to be there is something else then. Raises ConfigurationError where there is no text at all.
+    """
     path = absolute(path)
     reading = _Reading(path)
     reading.read(_load(path), environ)
-    if reading.mistakes:
-        # A mistake without a line is one of the file as a whole, or of the environment: it comes last.
-        mistakes = sorted(reading.mistakes, key=lambda m: (m.line is None, m.line))
-        raise ConfigurationError(path, mistakes)
-    settings = _assemble(path, reading.values)
-    return replace(
+    settings = assemble(path, {"[mirror] directory": path.parent, "[mirror] master": "pypi"} | reading.values)
+    settings = replace(
         settings,
         login=environ.get(LOGIN_VARIABLE) or None,
         warnings=tuple(sorted(reading.warnings, key=lambda warning: warning.line or 0)),
         origin=bandersnatch.with_directory(reading.compared, settings.directory),
+        lines=reading.lines_of_items,
     )
+    return settings, reading.mistakes
+
+
+def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """By line; one without is one of the file as a whole, or of the environment: it comes last."""
+    return sorted(mistakes, key=lambda mistake: (mistake.line is None, mistake.line))
 
 
 def read_origin(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[bandersnatch.Comparison, ...]:
@@ -79,7 +96,7 @@ def read_alerts(path: Path, environ: Mapping[str, str] = os.environ) -> Alerts:
         reading.read(_load(path), environ)
     except ConfigurationError:
         return Alerts()
-    return _made(Alerts, reading.values)
+    return made(Alerts, reading.values)
 
 
 def _load(path: Path) -> str:
@@ -109,13 +126,17 @@ class _Reading:
         self._tolerant = tolerant
         self.values: dict[str, Any] = {}
         self.lines: dict[str, int | None] = {}
+        # What the file has, if not where or as it must be.
+        self._meant: set[str] = set()
+        self.lines_of_items: dict[tuple[str, Any], int] = {}
         self.mistakes: list[Mistake] = []
         self.warnings: list[Mistake] = []
         self.origin: list[bandersnatch.Comparison] = []
 
     def read(self, text: str, environ: Mapping[str, str]) -> None:
-        sections, mistakes = parse_sections(text)
+        sections, mistakes = parse_sections(text, _home)
         self.mistakes += mistakes
+        self._meant |= {option.place for option in OPTIONS for each in mistakes if each.key == option.key}
         defaults = sections.pop(DEFAULT, Section(name=DEFAULT, number=1))
         self._check_unused(defaults, sections)
         foreign = bandersnatch.is_bandersnatchs(self._name, sections, BY_PLACE)
@@ -144,6 +165,7 @@ class _Reading:
         self._resolve_diff_file()
         self.mistakes += find_conflicts(self.values, self.lines)
         self.warnings += find_idle(self.values, self.lines)
+        self.warnings += find_contradictions(self.values, self.lines_of_items)
 
     @property
     def compared(self) -> tuple[bandersnatch.Comparison, ...]:
@@ -153,8 +175,9 @@ class _Reading:
         self.mistakes.append(Mistake(line=line, key=key, message=message))
 
     def _bad_value(self, line: int | None, key: str, error: BadValue) -> None:
+        """What a message quotes, or proposes to write, is spelled as the file has it."""
         for message in error.messages:
-            self._mistake(line, key, message)
+            self._mistake(line, key, message if line is None else message.replace("%", "%%"))
 
     def _read_plugins(
         self, section: Section | None, defaults: Section, sections: Mapping[str, Section]
@@ -220,6 +243,9 @@ class _Reading:
                 (self.mistakes if is_mistake else self.warnings).append(said)
         else:
             self._mistake(lines[0].number, f"[{section.name}] {key}", _unknown_key(section.name, key))
+            # What was meant is not missing, too.
+            meant = get_close_matches(key, [k for s, k in BY_PLACE if s == section.name], n=1)
+            self._meant |= {BY_PLACE[section.name, each].place for each in meant}
 
     def _read_keyed(self, option: Option, key: str, lines: list[Line]) -> None:
         self.lines.setdefault(option.place, lines[0].number)
@@ -244,6 +270,7 @@ class _Reading:
             self._mistake(number, place, f"{option.key} is set twice, first in line {first}; keep one")
             return
         self.lines[option.place] = number
+        lines = self._without_swallowed(option, key, lines)
         items = list(_items(option, lines))
         if not items:
             self._read_empty(option, number, place)
@@ -251,11 +278,27 @@ class _Reading:
         parsed = []
         for item in items:
             try:
-                parsed.append(option.parse(item.text))
+                value = self._absolute(option.parse(item.text))
             except BadValue as error:
                 self._bad_value(item.number, place, error)
+            else:
+                parsed.append(value)
+                self.lines_of_items.setdefault((option.place, value), item.number)
         if len(parsed) == len(items) or (self._tolerant and option.many):
             self._set(option, tuple(dict.fromkeys(parsed)) if option.many else parsed[0])
+
+    def _without_swallowed(self, option: Option, key: str, lines: list[Line]) -> list[Line]:
+        """``lines`` without those that are options themselves, and belong to this one by an indent alone."""
+        kept = lines[:1]
+        for line in lines[1:]:
+            other = _ASSIGNMENT.match(line.text)
+            if other is None or (option.section.name, other[1]) not in BY_PLACE:
+                kept.append(line)
+                continue
+            self._meant.add(BY_PLACE[option.section.name, other[1]].place)
+            message = f"is indented, so it belongs to the value of {key} above; remove the spaces before it"
+            self._mistake(line.number, place_of(option.section.name, other[1]), message)
+        return kept
 
     def _read_empty(self, option: Option, number: int, place: str) -> None:
         if option.empty:
@@ -268,9 +311,12 @@ class _Reading:
             self._mistake(number, place, f"has no value; {what}")
 
     def _set(self, option: Option, value: Any) -> None:
-        if isinstance(value, tuple):
-            value = tuple(absolute(self._base / each) if isinstance(each, Path) else each for each in value)
-        self.values[option.place] = absolute(self._base / value) if isinstance(value, Path) else value
+        self.values[option.place] = (
+            tuple(map(self._absolute, value)) if isinstance(value, tuple) else self._absolute(value)
+        )
+
+    def _absolute(self, value: Any) -> Any:
+        return absolute(self._base / value) if isinstance(value, Path) else value
 
     def _read_variables(self, environ: Mapping[str, str]) -> None:
         for option in OPTIONS:
@@ -303,11 +349,11 @@ class _Reading:
         for option in OPTIONS:
             if option.place in self.lines or option.place in self.values:
                 continue
-            if option.required:
+            if option.required and option.place not in self._meant:
                 section = sections.get(option.section.name)
                 message = f"is missing; add a line `{option.key} = …` under [{option.section.name}]"
                 self._mistake(section.number if section else None, option.place, message)
-            else:
+            elif not option.required:
                 self._set(option, option.default_value)
 
 
@@ -316,6 +362,11 @@ def _variables(defaults: Section, section: Section) -> dict[str, str]:
         entry.key: "\n".join(line.text for line in entry.lines)
         for entry in (*defaults.entries.values(), *section.entries.values())
     }
+
+
+def _home(key: str) -> str:
+    """The section that a key belongs to."""
+    return next((s for s, k in BY_PLACE if k == key), MIRROR.name)
 
 
 def _unknown_key(section: str, key: str) -> str:
@@ -338,44 +389,3 @@ def _items(option: Option, lines: list[Line]) -> Iterator[Line]:
         text = line.text if option.verbatim else line.text.partition("#")[0].strip()
         parts = text.replace(",", " ").split() if option.words else [text]
         yield from (Line(number=line.number, text=part) for part in parts if part)
-
-
-def _assemble(path: Path, values: Mapping[str, Any]) -> Settings:
-    parts: dict[str, Any] = {field: _made(part, values) for field, part in PARTS.items()}
-    return with_made(
-        _made(Settings, values, path=path, policy=Policy(*(_made(each, values) for each in FILTERS)), **parts)
-    )
-
-
-def with_made(settings: Settings) -> Settings:
-    """``settings`` with the values that are made from other options, where the file has none."""
-    site: Site = settings.site
-    port = "" if site.port == 80 else f":{site.port}"
-    return replace(
-        settings,
-        master=_upstream_root(settings.master),
-        site=replace(
-            site,
-            public_url=site.public_url or f"http://{site.host}{port}{site.prefix}",
-            config=site.config or settings.directory / "nginx" / "pypi-mirror.conf",
-        ),
-    )
-
-
-def _made(part: type[T], values: Mapping[str, Any], **others: Any) -> T:
-    """Make a dataclass of the options that it declares and of ``others``."""
-    given = {
-        option.name: values[option.place]
-        for option in OPTIONS
-        if option.owner is part and option.place in values
-    }
-    return part(**given, **others)
-
-
-def _upstream_root(master: str) -> str:
-    if master != "pypi":
-        return master
-    # Imported here because it costs 280 ms, and mirrors of other indexes need not pay.
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-    return PYPI_SIMPLE_ENDPOINT.rstrip("/").removesuffix("/simple")

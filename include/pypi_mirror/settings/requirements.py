@@ -21,8 +21,11 @@ from pypi_mirror.policy.filters.dependencies_follow import CONSTRAINTS, METADATA
 from pypi_mirror.policy.filters.platform_environments import ServedEnvironments
 from pypi_mirror.policy.roots import REQUIREMENTS
 from pypi_mirror.policy.served_markers import can_hold
+from pypi_mirror.settings.assemble import public_index
 from pypi_mirror.settings.values import Settings
 
+# Files, with the line of the configuration that names them.
+_Paths = Mapping[Path, int | None]
 _GLOB: Final = frozenset("*?[")
 
 
@@ -85,7 +88,10 @@ def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependenci
         METADATA: dependencies.metadata,
     }
     mistakes: list[Mistake] = []
-    found = {key: _find(base, key, patterns, mistakes) for key, patterns in sources.items()}
+    found = {
+        key: _find(base, key, [(each, settings.line_of(key, each)) for each in patterns], mistakes)
+        for key, patterns in sources.items()
+    }
     files = tuple(path for paths in found.values() for path in paths)
     for last in _last:
         if (last.settings, last.found) == (settings, files) and last.is_current:
@@ -98,7 +104,8 @@ def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependenci
     requirements = _joined(wanted, settings.master, environments)
     if allowed.requirements and not mistakes and not requirements.demands and not allowed.packages:
         message = "none of what the files name can be mirrored, and without it everything would be"
-        mistakes.append(Mistake(line=None, key=REQUIREMENTS, message=message))
+        line = settings.line_of(REQUIREMENTS, allowed.requirements[0])
+        mistakes.append(Mistake(line=line, key=REQUIREMENTS, message=message))
     if mistakes:
         raise ConfigurationError(settings.path or Path("mirror.conf"), list(dict.fromkeys(mistakes)))
     dependencies = replace(
@@ -112,26 +119,26 @@ def _read(settings: Settings, allowed: AllowedPackages, dependencies: Dependenci
     return _last[0]
 
 
-def _read_all(paths: Sequence[Path], key: str, mistakes: list[Mistake]) -> Iterator[Demands]:
-    for path in paths:
+def _read_all(paths: _Paths, key: str, mistakes: list[Mistake]) -> Iterator[Demands]:
+    for path, line in paths.items():
         try:
             read = read_demands(path)
         except BadDemands as error:
-            mistakes += (Mistake(line=None, key=key, message=message) for message in error.mistakes)
+            mistakes += (Mistake(line=line, key=key, message=message) for message in error.mistakes)
             continue
         if not read.demands:
-            mistakes.append(Mistake(line=None, key=key, message=f"{path}: {_why_empty(read)}"))
+            mistakes.append(Mistake(line=line, key=key, message=f"{path}: {_why_empty(read)}"))
         yield read
 
 
 def _read_overrides(
-    paths: Sequence[Path], mistakes: list[Mistake]
+    paths: _Paths, mistakes: list[Mistake]
 ) -> Iterator[tuple[tuple[Override, ...], ReadFile]]:
-    for path in paths:
+    for path, line in paths.items():
         try:
             yield read_overrides(path)
         except BadDemands as error:
-            mistakes += (Mistake(line=None, key=METADATA, message=message) for message in error.mistakes)
+            mistakes += (Mistake(line=line, key=METADATA, message=message) for message in error.mistakes)
 
 
 def _policy(policy: Policy, requirements: Requirements, dependencies: Dependencies) -> Policy:
@@ -144,26 +151,28 @@ def _policy(policy: Policy, requirements: Requirements, dependencies: Dependenci
     return Policy(*others, allowed, *added)
 
 
-def _find(base: Path, key: str, patterns: Sequence[str], mistakes: list[Mistake]) -> tuple[Path, ...]:
-    """Return the files, each once; patterns that match none are ``mistakes``."""
-    found: dict[Path, None] = {}
-    for pattern in patterns:
+def _find(
+    base: Path, key: str, patterns: Sequence[tuple[str, int | None]], mistakes: list[Mistake]
+) -> _Paths:
+    """Return the files of patterns with their lines, each once; patterns that match none are ``mistakes``."""
+    found: dict[Path, int | None] = {}
+    for pattern, line in patterns:
         path = base / Path(pattern).expanduser()
         if path.is_file() or not _GLOB & set(pattern):
-            found[path] = None
+            found.setdefault(path, line)
             continue
         try:
             matches = Path(path.anchor).glob(str(path.relative_to(path.anchor)))
             files = sorted(file for file in matches if file.is_file())
         except ValueError as error:
             message = f"{pattern} is not a pattern of files: {error}"
-            mistakes.append(Mistake(line=None, key=key, message=message))
+            mistakes.append(Mistake(line=line, key=key, message=message))
             continue
-        found.update(dict.fromkeys(files))
+        found |= dict.fromkeys(files, line) | found
         if not files:
             message = f"no file matches {path}; correct the pattern, or remove the line"
-            mistakes.append(Mistake(line=None, key=key, message=message))
-    return tuple(found)
+            mistakes.append(Mistake(line=line, key=key, message=message))
+    return found
 
 
 def _why_empty(demands: Demands) -> str:
@@ -210,17 +219,10 @@ def other_indexes(demands: Sequence[Demand], *upstream: str) -> Mapping[str | No
     named = {demand.index for demand in demands if demand.index is not None}
     if not named:
         return {}
-    roots = {*map(_root_of, upstream), _public_index()}
+    roots = {*map(_root_of, upstream), public_index()}
     known = {index for index in named if _root_of(index) in roots}
     return {index: plain_address(index) for index in named - known} if known else {}
 
 
 def _root_of(index: str) -> str:
     return index.rstrip("/").removesuffix("/simple").rstrip("/")
-
-
-def _public_index() -> str:
-    # Imported here because it costs 280 ms, and files without indexes need not pay.
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-    return _root_of(PYPI_SIMPLE_ENDPOINT)

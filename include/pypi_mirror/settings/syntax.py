@@ -8,7 +8,7 @@ the lines are read here; a test compares the two over generated files.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pypi_mirror.errors import Mistake
@@ -46,8 +46,10 @@ class Section:
     entries: dict[str, Entry] = field(default_factory=dict)
 
 
-def parse_sections(text: str) -> tuple[dict[str, Section], list[Mistake]]:
-    """The sections of a file by name, and every violation of the syntax."""
+def parse_sections(
+    text: str, home: Callable[[str], str] = lambda _: "section"
+) -> tuple[dict[str, Section], list[Mistake]]:
+    """The sections of a file by name, and every violation of the syntax; ``home`` is the section of a key."""
     sections: dict[str, Section] = {}
     mistakes: list[Mistake] = []
     section: Section | None = None
@@ -65,7 +67,7 @@ def parse_sections(text: str) -> tuple[dict[str, Section], list[Mistake]]:
         if header := _HEADER.match(stripped):
             section, entry = _open_section(sections, header["name"], number, mistakes), None
         else:
-            entry = _read_entry(section, stripped, number, mistakes) or entry
+            entry = _read_entry(section, stripped, number, mistakes, home) or entry
     return sections, mistakes
 
 
@@ -79,7 +81,13 @@ def _open_section(sections: dict[str, Section], name: str, number: int, mistakes
     return known
 
 
-def _read_entry(section: Section | None, stripped: str, number: int, mistakes: list[Mistake]) -> Entry | None:
+def _read_entry(
+    section: Section | None,
+    stripped: str,
+    number: int,
+    mistakes: list[Mistake],
+    home: Callable[[str], str],
+) -> Entry | None:
     key, equals, value = stripped.partition("=")
     key = key.rstrip()
     place = f"[{section.name}]" if section else "(no section)"
@@ -89,7 +97,7 @@ def _read_entry(section: Section | None, stripped: str, number: int, mistakes: l
         return None
     entry = Entry(key=key, lines=[Line(number=number, text=value.strip())])
     if section is None:
-        message = "the key stands before the first section; most keys belong under a line `[mirror]`"
+        message = f"the key stands before the first section; write a line `[{home(key)}]` above it"
         mistakes.append(Mistake(line=number, key=key, message=message))
     elif key in section.entries:
         first = section.entries[key].number

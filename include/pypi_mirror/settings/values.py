@@ -1,8 +1,9 @@
 """The settings as typed values, with their options; ``read.py`` makes them from a file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
 from pypi_mirror.errors import Mistake
@@ -60,7 +61,8 @@ class Settings:
     ``site.public_url`` have no trailing slash either. ``proxy`` and ``ledger_url`` can hold a password,
     when the environment gave them, and ``login`` is one; so they are left out of the ``repr``. ``warnings``
     are lines of the file that have no effect or another one than in bandersnatch, each with the reason;
-    ``origin`` says of every option of a file that was written for bandersnatch what it comes to.
+    ``origin`` says of every option of a file that was written for bandersnatch what it comes to, ``lines``
+    where each value of an option stands (by ``Option.place`` and the value, or the item of a list).
     """
 
     path: Path | None = None
@@ -255,6 +257,7 @@ class Settings:
     login: str | None = field(default=None, repr=False)
     warnings: tuple[Mistake, ...] = field(default=(), repr=False, compare=False)
     origin: tuple[Comparison, ...] = field(default=(), repr=False, compare=False)
+    lines: Mapping[tuple[str, Any], int] = field(default_factory=dict, repr=False, compare=False)
     ledger_url: str | None = field(
         default=None,
         repr=False,
@@ -285,6 +288,10 @@ class Settings:
     audit: Audit = field(default_factory=Audit)
     cooldown: CooldownSchedule = field(default_factory=CooldownSchedule)
     alerts: Alerts = field(default_factory=Alerts)
+
+    def line_of(self, place: str, value: Any) -> int | None:
+        """Return the line of the file where the option at ``place`` has this value, or this item."""
+        return self.lines.get((place, value))
 
     @property
     def stops_on_failures(self) -> bool:

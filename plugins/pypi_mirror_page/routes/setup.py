@@ -6,8 +6,8 @@ from typing import Final
 from fastapi import APIRouter
 
 from pypi_mirror.options import Option
+from pypi_mirror.settings.assemble import with_made
 from pypi_mirror.settings.options import OPTIONS, describe, value_in
-from pypi_mirror.settings.read import with_made
 from pypi_mirror.settings.values import Settings
 from pypi_mirror.webserver.clients import index_url, snippets
 from pypi_mirror_page.json_answer import Json
