@@ -68,6 +68,13 @@ SIZES = (
     ),
 )
 
+# Of [dependencies] follow = yes: projects that [allowlist] names, and all that come with them.
+CLOSURES = (
+    (24, 250, "counted on upstream in 2026"),
+    (200, 1_100, "assumed: on the line between the others, both axes logarithmic"),
+    (5_000, 11_000, "counted on upstream in 2026: 200,000 releases"),
+)
+
 _WIRES = (("100 Mbit/s", 1e8), ("1 Gbit/s", 1e9), ("10 Gbit/s", 1e10))
 
 _FILES_A_DAY = 10_700
@@ -215,6 +222,7 @@ def capacity(results: Results) -> str:
             _INTRODUCTION.format(machine=results.machine, scale=scale),
             f"## First sync\n\n{_first_sync(cost)}",
             f"## Every day after\n\n{_every_day(cost)}",
+            *([f"## Dependencies\n\n{_closures(results)}"] if _was_run(results, "M") else ()),
             f"## What it needs of the machine\n\n{_machine(cost)}",
             f"## Serving\n\n{_serving(cost)}",
             f"## Measured\n\n{_measured(cost)}",
@@ -281,6 +289,33 @@ def _every_day(cost: Costs) -> str:
         f"planning and publishing with a million projects takes {cost.plan:.1f} s and "
         f"{_bytes(cost.plan_memory)}.\n"
     )
+
+
+def _closures(results: Results) -> str:
+    """By what case M cost for each project that was followed."""
+    first = _medians(results, "M")
+    rows = [
+        [
+            f"{roots:,}",
+            f"{projects:,}",
+            f"{first['requests'] / first['projects'] * projects:,.0f}",
+            _time(first["cpu"] / first["projects"] * projects),
+            _bytes(first["bytes"] / first["projects"] * projects),
+            source,
+        ]
+        for roots, projects, source in CLOSURES
+    ]
+    return (
+        "What `follow = yes` adds to a first sync, files not counted; metadata is kept for good:\n\n"
+        + table(
+            ["projects named", "with what they require", "requests", "processor time", "database", "source"],
+            rows,
+        )
+    )
+
+
+def _was_run(results: Results, letter: str) -> bool:
+    return any(summary.letter == letter for summary in results.cases)
 
 
 def _machine(cost: Costs) -> str:

@@ -37,6 +37,10 @@ def made_up() -> Results:
         "2 workers": {"wall": 20.0, "cpu": 5.0, "bound": 8.0, "busy": 0.5, "wire": 0.1},
         "4 workers": {"wall": 10.0, "cpu": 5.0, "bound": 4.0, "busy": 0.95, "wire": 0.1},
     }
+    followed = {
+        "ours": {"wall": 9.0, "cpu": 20.0, "requests": 2_000.0, "projects": 100.0, "bytes": 5e6},
+        "one upload": {"wall": 1.0, "cpu": 0.5, "requests": 5.0},
+    }
     goal = Goal(figure="wall", to="bandersnatch", at_most=1 / 8)
     return Results(
         machine="2 cores.",
@@ -47,6 +51,7 @@ def made_up() -> Results:
             summarize("I", "ledger", [Goal(figure="wall", to=None, at_most=1.0)], [ledger | rows]),
             summarize("J", "pip", (), [{"ours": client, "bandersnatch": client}]),
             summarize("K", "machines", (), [workers]),
+            summarize("M", "dependencies", (), [followed]),
         ),
         profiles=(
             Profile(
