@@ -81,14 +81,18 @@ class Difference:
 @dataclass(slots=True, kw_only=True)
 class Judged:
     """How many questions were asked, how many had a solution, how many answers differed as the mirror had
-    announced, and which otherwise. What is ``explained`` upstream answers the same without what is cut; what
-    is ``excused`` concerns a project of which no constraint says what is cut.
+    announced, and which otherwise.
+
+    ``explained``: upstream answers the same without what is cut. ``preferred``: two solutions that both have,
+    since uv tries releases upstream in vain that no machine here can install, and then goes on with other
+    projects first. ``excused``: a project is concerned of which no constraint says what is cut.
     """
 
     asked: int = 0
     solved: int = 0
     explained: int = 0
     excused: int = 0
+    preferred: int = 0
     differences: list[Difference]
 
 
@@ -210,6 +214,8 @@ def judge(
                     continue
                 if announced.explains(question, pair[0], here):
                     judged.explained += 1
+                elif _both_have_both(question, *pair, upstream, here):
+                    judged.preferred += 1
                 elif announced.excuses(upstream, here):
                     judged.excused += 1
                 else:
@@ -242,8 +248,25 @@ class Announced:
 
     def explains(self, question: Question, upstream: Resolver, here: Answer) -> bool:
         """Whether ``upstream`` answers as the mirror has where it is told to leave out the same."""
-        without = replace(question, constraints=(*question.constraints, *self._excluded))
-        return bool(self._excluded) and upstream(without).found == here.found
+        return bool(self._excluded) and upstream(_without(question, self._excluded)).found == here.found
 
     def excuses(self, upstream: Answer, here: Answer) -> bool:
         return bool(self._projects & (upstream.concerns | here.concerns))
+
+
+def _without(question: Question, excluded: Sequence[str]) -> Question:
+    return replace(question, constraints=(*question.constraints, *excluded))
+
+
+def _both_have_both(
+    question: Question, upstream: Resolver, mirror: Resolver, there: Answer, here: Answer
+) -> bool:
+    """Whether each index has the solution of the other, and the mirror's has no other pre-releases."""
+    if there.found is None or here.found is None:
+        return False
+    others = {each for each in here.pins - there.pins if Version(each.partition("==")[2]).is_prerelease}
+    return (
+        (question.prerelease != USUAL or not others)
+        and mirror(_without(question, there.lines)).found == there.found
+        and upstream(_without(question, here.lines)).found == here.found
+    )

@@ -21,6 +21,7 @@ _THIS_MACHINE: Final = ("3.11", "x86_64-manylinux_2_28")
 USUAL: Final = "if-necessary-or-explicit"
 # The platform of who locks for all of them.
 EVERYWHERE: Final = "all platforms"
+_LINE: Final = re.compile(r" (?=p\d{3}-x==)")
 _NAMES: Final = re.compile(r"\bp\d{3}-x\b")
 
 
@@ -51,6 +52,15 @@ class Answer:
 
     found: tuple[str, ...] | None
     said: str
+
+    @property
+    def lines(self) -> list[str]:
+        """The solution as uv and pip write it: a requirement a line, some with a marker."""
+        return _LINE.split(" ".join(self.found or ()))
+
+    @property
+    def pins(self) -> set[str]:
+        return {line.partition(" ")[0] for line in self.lines}
 
     @property
     def concerns(self) -> set[str]:

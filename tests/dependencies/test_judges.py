@@ -20,7 +20,8 @@ def agree(*judged: Judged) -> None:
     found = [str(difference) for each in judged for difference in each.differences]
     assert not found, "\n\n".join(found)
     asked, solved = (sum(getattr(each, name) for each in judged) for name in ("asked", "solved"))
-    assert solved - sum(each.excused for each in judged) > asked / 3, "too few answers were compared"
+    unlike = sum(each.excused + each.preferred for each in judged)
+    assert solved - unlike > asked / 3, "too few answers were compared"
 
 
 # Each mirror by its options, and the seeds of its indexes.

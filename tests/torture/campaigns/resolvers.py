@@ -20,7 +20,7 @@ _QUESTIONS: Final = 24
 
 
 def _run(scratch: Path, goal: int, chance: random.Random) -> Outcome:
-    asked = solved = explained = excused = graphs = 0
+    asked = solved = explained = excused = preferred = graphs = 0
     wrong: list[Wrong] = []
     while asked < goal:
         seed = chance.randrange(1_000_000)
@@ -42,6 +42,7 @@ def _run(scratch: Path, goal: int, chance: random.Random) -> Outcome:
         solved += judged.solved
         explained += judged.explained
         excused += judged.excused
+        preferred += judged.preferred
         wrong += [
             Wrong(kind="another answer", detail=f"{projects} projects: {each}") for each in judged.differences
         ]
@@ -51,6 +52,7 @@ def _run(scratch: Path, goal: int, chance: random.Random) -> Outcome:
         notes=(
             f"{graphs} indexes; {solved} had a solution",
             f"{explained} differed by what the mirror had named as cut, and upstream agreed without that",
+            f"{preferred} were another solution that both have",
             f"{excused} differed by a project with a cut that no constraint can say",
         ),
     )
