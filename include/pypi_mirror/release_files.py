@@ -32,6 +32,8 @@ def is_release_file(filename: str) -> bool:
     return filename.endswith(_FILE_ENDINGS)
 
 
+# To decide over a page asks it of each file up to nine times.
+@lru_cache(maxsize=16_384)
 def version_in(project: NormalizedName, filename: str) -> str | None:
     """The version that a file of ``project`` names, as spelled there; None when it names none.
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, or_, s
 
 from pypi_mirror.chunks import chunks
 from pypi_mirror.demands.core_metadata import CoreMetadata
+from pypi_mirror.ledger.among import among
 from pypi_mirror.ledger.lease import hold
 from pypi_mirror.ledger.reading import fetch, project_names, scalar
 from pypi_mirror.ledger.scratch import keep_apart
@@ -25,7 +26,7 @@ from pypi_mirror.ledger.tables import (
     requirements,
     requires,
 )
-from pypi_mirror.ledger.writing import upsert
+from pypi_mirror.ledger.writing import update_each, upsert
 from pypi_mirror.policy.demanded import Demanded, ReleaseDemand
 from pypi_mirror.policy.required import Edge, edge_demands
 
@@ -177,7 +178,7 @@ class Dependencies:
 
     def look_up(self, names: Sequence[NormalizedName]) -> dict[NormalizedName, ToFollow]:
         """What is known of each of a few hundred projects."""
-        rows = fetch(self._engine, select(demands).where(demands.c.project.in_(names)))
+        rows = fetch(self._engine, select(demands).where(among(demands.c.project, names)))
         return {
             NormalizedName(row.project): ToFollow(
                 project=NormalizedName(row.project),
@@ -220,8 +221,8 @@ class Dependencies:
         with self._engine.begin() as connection:
             hold(connection, run_id)
             _write_metadata(connection, followed)
-            for chunk in chunks([each.followed.project for each in followed], _CHUNK):
-                connection.execute(delete(requirements).where(requirements.c.source.in_(chunk)))
+            names = [each.followed.project for each in followed]
+            connection.execute(delete(requirements).where(among(requirements.c.source, names)))
             upsert(
                 connection,
                 requirements,
@@ -231,17 +232,17 @@ class Dependencies:
                     for target, edges in each.edges.items()
                 ],
             )
-            for each in followed:
-                connection.execute(
-                    update(demands)
-                    .where(demands.c.project == each.followed.project)
-                    .values(
-                        followed=each.followed.grown,
-                        made_entry=each.entry,
-                        lacks=msgspec.json.encode(each.lacks) if each.lacks else None,
-                        unknown_at=now if each.waits else None,
-                    )
-                )
+            rows = [
+                {
+                    "project": each.followed.project,
+                    "followed": each.followed.grown,
+                    "made_entry": each.entry,
+                    "lacks": msgspec.json.encode(each.lacks) if each.lacks else None,
+                    "unknown_at": now if each.waits else None,
+                }
+                for each in followed
+            ]
+            update_each(connection, demands, rows, key=("project",))
             _demand(connection, grown)
 
     def finish(self, run_id: int, *, now: int, keep: int) -> int | None:
@@ -266,8 +267,7 @@ class Dependencies:
                     left.append(
                         {"project": project, "demands": _encode(after), "changed": changed or differs}
                     )
-            for row in left:
-                connection.execute(update(demands).where(demands.c.project == row.pop("project")).values(row))
+            update_each(connection, demands, left, key=("project",))
             unreached = select(demands.c.project).where(~demands.c.reached)
             connection.execute(delete(requirements).where(requirements.c.source.in_(unreached)))
             for chunk in chunks(gone, _CHUNK):
@@ -356,7 +356,7 @@ def _aged(demand: _Demand, now: int, keep: int) -> _Demand | None:
 def _demand(connection: Connection, grown: Mapping[NormalizedName, Mapping[tuple[str, str], int]]) -> None:
     """Add to what is demanded of each project: (specifier, extra) on machines."""
     for chunk in chunks(sorted(grown), _CHUNK):
-        statement = select(demands).where(demands.c.project.in_(chunk))
+        statement = select(demands).where(among(demands.c.project, chunk))
         before = {row.project: dict(row._mapping) for row in connection.execute(statement)}  # noqa: SLF001
         rows = (
             _grown(before.get(project) or {**_NEW_ROW, "project": project}, grown[project])

@@ -14,7 +14,7 @@ from packaging.utils import NormalizedName
 
 from pypi_mirror.model import RemoteFile
 from pypi_mirror.policy.demanded import ReleaseDemand
-from pypi_mirror.policy.releases import contains, is_pin, names_prerelease, parsed
+from pypi_mirror.policy.releases import contains, is_pin, names_prerelease, parsed, specifier_set
 from pypi_mirror.release_files import version_in
 
 if TYPE_CHECKING:
@@ -41,24 +41,17 @@ class Versions:
         return self._numbers.get(version)
 
     def admitted(self, specifier: str) -> int:
-        from packaging.specifiers import SpecifierSet
-
         found = self._all
-        for clause in SpecifierSet(specifier):
+        for clause in specifier_set(specifier):
             found &= self._by_clause(clause)
         return found
 
     def _by_clause(self, clause: "Specifier") -> int:
-        from packaging.version import InvalidVersion, Version
-
         operator = clause.operator
-        try:
-            named = Version(clause.version.removesuffix(".*"))
-        except InvalidVersion:
+        named = parsed(clause.version.removesuffix(".*"))
+        if named is None or operator == "===":
             return self._compared(0, len(self._texts), clause)
         epoch, release = named.epoch, named.release
-        if operator == "===":
-            return self._compared(0, len(self._texts), clause)
         if clause.version.endswith(".*"):
             within = self._between(epoch, release)
             return within if operator == "==" else self._all & ~within

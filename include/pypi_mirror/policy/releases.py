@@ -41,11 +41,12 @@ def contains(specifier: str, version: str) -> bool:
     """Whether a specifier set (PEP 440) admits a version; prereleases are admitted like any release, and what
     is outside PEP 440 by ``===`` alone.
     """
-    return _specifier_set(specifier).contains(parsed(version) or version, prereleases=True)
+    return specifier_set(specifier).contains(parsed(version) or version, prereleases=True)
 
 
 @lru_cache(maxsize=16_384)
-def _specifier_set(specifier: str) -> "SpecifierSet":
+def specifier_set(specifier: str) -> "SpecifierSet":
+    """Return the set that ``specifier`` spells (PEP 440)."""
     # Imported where it is needed: DAG files read the settings and decide nothing.
     from packaging.specifiers import SpecifierSet
 
