@@ -212,11 +212,12 @@ def judge(
                 judged.solved += upstream.found is not None
                 if upstream.found == here.found:
                     continue
-                if announced.explains(question, pair[0], here):
+                told = pair[0](announced.without(question))
+                if told.found == here.found:
                     judged.explained += 1
                 elif _both_have_both(question, *pair, upstream, here):
                     judged.preferred += 1
-                elif announced.excuses(upstream, here):
+                elif announced.excuses(upstream, here, told):
                     judged.excused += 1
                 else:
                     judged.differences.append(
@@ -230,28 +231,32 @@ class Announced:
 
     def __init__(self, found: DependenciesFound, made: Bench) -> None:
         self._excluded: list[str] = []
-        # Where no constraint says the same: for uv, one that names a pre-release admits others; and what is
-        # cut for some machines is there for others.
+        # For uv, a constraint that names a pre-release admits others.
+        self._prereleases: list[str] = []
+        # Of which no constraint says the same; what is cut for some machines is there for others.
         self._projects: set[str] = set()
         for cut in found.cut:
             listed = made.page(cut.project)["versions"]
             for version in cut.what.removeprefix(f"{cut.project} ").split(", "):
-                if Version(version).is_prerelease or version in listed:
+                is_prerelease = Version(version).is_prerelease
+                if is_prerelease or version in listed:
                     self._projects.add(cut.project)
-                else:
-                    self._excluded.append(f"{cut.project}!={version}")
+                if version not in listed:
+                    excluded = self._prereleases if is_prerelease else self._excluded
+                    excluded.append(f"{cut.project}!={version}")
         for unmet in found.unmet:
             if _REFUSED.match(unmet.reason):
                 self._excluded.append(f"{unmet.project}<0.dev0")
-            elif _OURS.match(unmet.reason):
+            if _OURS.match(unmet.reason):
                 self._projects.add(unmet.project)
 
-    def explains(self, question: Question, upstream: Resolver, here: Answer) -> bool:
-        """Whether ``upstream`` answers as the mirror has where it is told to leave out the same."""
-        return bool(self._excluded) and upstream(_without(question, self._excluded)).found == here.found
+    def without(self, question: Question) -> Question:
+        """The question to upstream that is told to leave out the same."""
+        more = self._prereleases if question.prerelease != USUAL else []
+        return _without(question, [*self._excluded, *more])
 
-    def excuses(self, upstream: Answer, here: Answer) -> bool:
-        return bool(self._projects & (upstream.concerns | here.concerns))
+    def excuses(self, *answers: Answer) -> bool:
+        return any(self._projects & answer.concerns for answer in answers)
 
 
 def _without(question: Question, excluded: Sequence[str]) -> Question:
