@@ -26,7 +26,9 @@ from pypi_mirror.release_files import WHEEL, version_in
 MOST_EDGES: Final = 20_000
 _TOO_MANY: Final = f"it has over {MOST_EDGES:,} requirements, and no others are followed"
 UNKNOWN: Final = "nobody can tell what this requires without building it; say it in [dependencies] metadata"
-UNBUILT: Final = "what building this requires is known when its source archive is here, and follows then"
+UNBUILT: Final = (
+    "what building this requires is known once its source archive is here; the next sync follows it"
+)
 # A release without extras, as demands have it.
 BASE: Final = ""
 _Extras = dict[str, int]
