@@ -13,7 +13,7 @@ READY_DEV := $(VENV)/.setup-dev
 DOCS_VENV := $(VENV)/docs
 DOCS_READY := $(DOCS_VENV)/.setup
 
-# What a person may set: make mirror CONF=my-mirror.conf AIRFLOW_PORT=9001
+# What a person may set: make mirror CONF=mirror.conf AIRFLOW_PORT=9001
 PYTHON ?=
 CONF ?=
 AIRFLOW_PORT ?= 8081

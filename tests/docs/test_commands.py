@@ -29,9 +29,10 @@ from tests.warehouse import Gap, Server, Upload, Warehouse, Wheel, running
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 FIRST_SYNC = (ROOT / "docs/getting-started.md", "The first sync")
+FIRST_MIRROR = (ROOT / "README.md", "Your first mirror")
 
 # Programs of sh blocks: none of them can do here what the page has them do.
-ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export", "airflow"}
+ELSEWHERE = {"make", "docker", "git", "rsync", "promtool", "export", "airflow", "ssh"}
 TEAM = (ROOT / "docs/offline.md", "A team and its lock files")
 NAMES = ("requests", "urllib3", "idna", "certifi", "charset-normalizer")
 
@@ -50,11 +51,12 @@ class Sandbox:
         """``text`` of the page with the paths and addresses of this place."""
         for theirs, ours in (
             ("https://index.example", self.upstream.url),
+            ("master = pypi\n", f"master = {self.upstream.url}\n"),
             ("https://other.example", self.other.url),
             ("http://pypi.example:8080", f"http://127.0.0.1:{self.port}"),
-            ("http://127.0.0.1:8080", f"http://127.0.0.1:{self.port}"),
+            ("http://localhost:8080", f"http://127.0.0.1:{self.port}"),
             ("0.0.0.0", "127.0.0.1"),
-            ("/srv/pypi", f"{self.home}/pypi"),
+            ("/srv/pypi", f"{self.mirror}"),
             ("/srv/team", f"{self.home}/team"),
             ("/var/backups", f"{self.home}/backups"),
             ("/media/disk", f"{self.home}/disk"),
@@ -100,7 +102,7 @@ class Sandbox:
 
     @property
     def mirror(self) -> Path:
-        return self.home / "pypi"
+        return self.home / "my-mirror"
 
     def lose_ledger(self) -> None:
         for left in self.mirror.glob("ledger.sqlite*"):
@@ -147,7 +149,9 @@ class Sandbox:
         """The disk is carried to a machine that has only it: upstream and the mirror outside are gone."""
         self.upstream.stop()
         conf = (self.home / "mirror.conf").read_text()
-        (self.home / "inside.conf").write_text(conf.replace(str(self.mirror), str(self.home / "disk")))
+        (self.home / "inside.conf").write_text(
+            conf.replace(f"directory = {self.mirror.name}\n", "directory = disk\n")
+        )
         self.mirror.rename(self.home / "outside")
 
     def lock_a_project(self) -> None:
@@ -278,6 +282,15 @@ def test_every_kind_of_block_is_looked_at() -> None:
     assert {block.kind for block in BLOCKS} == {"console", "sh", "ini", "toml", "text", "python"}
     assert {block.hook for block in BLOCKS if block.kind != "console"} == {None}
     assert set(HOOKS) == {block.hook for block in BLOCKS} - {None}
+
+
+def test_readme_and_getting_started_have_the_same_first_mirror() -> None:
+    first, same = (
+        [b.text for b in BLOCKS if b.kind == "ini" and (b.page, b.section) == place]
+        for place in (FIRST_MIRROR, FIRST_SYNC)
+    )
+    assert len(first) == 1
+    assert first == same
 
 
 INI = [block for block in BLOCKS if block.kind == "ini"]
