@@ -191,17 +191,17 @@ class Sandbox:
             *(
                 Upload(distribution=Wheel(name=name, version=version, requires_dist=requires))
                 for name, version, requires in (
-                    ("flask", "3.1.2", ("werkzeug>=3.1", "jinja2>=3.1.2")),
-                    ("jinja2", "3.1.6", ("markupsafe>=2.0",)),
-                    ("werkzeug", "3.1.3", ("markupsafe>=2.1.1",)),
-                    ("markupsafe", "3.0.2", ()),
+                    ("httpx", "0.28.1", ("httpcore==1.*", "anyio", "idna")),
+                    ("httpcore", "1.0.9", ("certifi", "h11>=0.16")),
+                    ("anyio", "4.16.0", ("idna",)),
+                    ("h11", "0.16.0", ()),
                 )
             )
         )
 
-    def name_flask(self) -> None:
+    def name_httpx(self) -> None:
         conf = self.home / "mirror.conf"
-        conf.write_text(conf.read_text().replace("packages =\n", "packages =\n    flask\n", 1))
+        conf.write_text(conf.read_text().replace("packages =\n", "packages =\n    httpx\n", 1))
 
     def need_rsync(self) -> None:
         require(shutil.which("rsync"), "rsync")
@@ -222,7 +222,7 @@ HOOKS = {
     "carry the team's disk inside": Sandbox.carry_inside,
     "serve the team's site": Sandbox.serve_team,
     "projects that require others": Sandbox.require_others,
-    "name flask in the allowlist": Sandbox.name_flask,
+    "name httpx in the allowlist": Sandbox.name_httpx,
     "needs rsync": Sandbox.need_rsync,
 }
 
