@@ -125,8 +125,11 @@ def stage_file(
 
 def rename(source: StrPath, target: StrPath) -> None:
     """Give ``source`` the name ``target``, in place of what has it."""
-    with NamedCall("rename", target):
+    try:
         os.rename(source, target)  # noqa: PTH104
+    except OSError as error:
+        name_failure(error, "rename", target)
+        raise
 
 
 class AtomicFile:
@@ -303,8 +306,11 @@ def _create_temporary(directory: str) -> tuple[int, str]:
 
 def close(descriptor: int, path: StrPath) -> None:
     """Network file systems tell here of a write that failed. The descriptor is gone all the same."""
-    with NamedCall("close", path):
+    try:
         os.close(descriptor)
+    except OSError as error:
+        name_failure(error, "close", path)
+        raise
 
 
 def _discard(temporary: str) -> None:
@@ -314,17 +320,23 @@ def _discard(temporary: str) -> None:
 
 
 def _set_modified(descriptor: int, seconds: int, path: StrPath) -> None:
-    with NamedCall("utime", path):
+    try:
         os.utime(descriptor, (seconds, seconds))
+    except OSError as error:
+        name_failure(error, "utime", path)
+        raise
 
 
 def write_all(descriptor: int, data: bytes, *, path: StrPath) -> None:
     """Write all of ``data``, in as many calls as that takes; errors name ``path``."""
-    with NamedCall("write", path):
+    try:
         written = os.write(descriptor, data)
         while written < len(data):
             # The kernel takes 2 GiB at most in one call, and less when the disk is nearly full.
             written += os.write(descriptor, memoryview(data)[written:])
+    except OSError as error:
+        name_failure(error, "write", path)
+        raise
 
 
 def _open_to_compare(path: StrPath) -> int | None:

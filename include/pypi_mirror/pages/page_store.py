@@ -137,9 +137,10 @@ class PageStore:
         is_new = make_directories(directory)
         # Only our pages have compressed twins.
         was_foreign = not is_new and size_of(f"{directory}/{self._names[0]}{TWIN_SUFFIX}") is None
-        for place in (directory, directory.rpartition("/")[0]):
-            # Made under a narrow umask, or by another tool.
-            make_path_readable(place)
+        # Made under a narrow umask, or by another tool.
+        make_path_readable(directory.rpartition("/")[0])
+        if not is_new:
+            make_path_readable(directory)
         files: list[StagedFile] = []
         try:
             for name, content in rendered.items():
