@@ -48,7 +48,9 @@ def test_list_says_why_and_when(conf: str, capsys: pytest.CaptureFixture[str]) -
     when = r"next try at 2\d{3}-\d\d-\d\d \d\d:\d\d UTC\)"
     assert re.fullmatch(rf"p00: http.* sha256 is .* \(1 attempt, parked, {when}", lines[0])
     assert re.fullmatch(rf"p01: http.* sha256 is .* \(1 attempt, {when}", lines[1])
-    assert lines[2:] == ["2 projects failed, 1 of them parked; 0 pages behind upstream's index."]
+    assert lines[2:] == [
+        "2 projects failed, 1 of them parked; 0 pages older than upstream's list of projects says."
+    ]
     assert main(["backlog", "list", "P01", "--json", "-c", conf]) == 0
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["project"], entry["attempts"], entry["parked"], entry["lagging"]) == (
@@ -122,6 +124,11 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
         out,
     )
     assert f"`pypi-mirror sync -c {conf} --approve {found[1]}` runs it" in out
+    assert "last run        ended before it changed anything: its plan awaits approval\n" in out
+    assert main(["status", "-c", conf, "--check"]) == 1
+    said = capsys.readouterr().out
+    assert "a plan is awaiting approval to remove 6 projects" in said
+    assert "the last run failed" not in said, "nothing has failed: it is a person's turn"
     published = json.loads((Path(conf).parent / "mirror/web/mirror.json").read_bytes())["waiting"]
     assert (published["plan"], published["projects"], published["files"]) == (found[1], 6, 6)
     assert published["exceeded"][0].startswith("60% of the mirror's projects")
@@ -133,10 +140,14 @@ def test_a_plan_that_removes_much_ends_with_code_3_and_runs_once_it_is_approved(
     assert main(["sync", "-c", conf, "--approve", "0123456789ab", "--processes", "1"]) == 3
     assert "0123456789ab was approved, but that is another plan" in capsys.readouterr().err
     assert main(["sync", "-c", conf, "--approve", found[1], "--processes", "1"]) == 1, "the backlog waits"
-    assert "0 projects synced, 6 removed" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "0 projects synced, 6 removed" in out
+    assert "no plan" not in err
     assert not has_page(conf, "p02")
     assert main(["status", "-c", conf, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["waiting"] is None, "approved, it waits no longer"
+    main(["sync", "-c", conf, "--approve", found[1], "--processes", "1"])
+    assert f"warning: no plan {found[1]} awaits approval; this sync needs none\n" in capsys.readouterr().err
 
 
 def test_status_says_why_the_last_run_failed(conf: str, capsys: pytest.CaptureFixture[str]) -> None:

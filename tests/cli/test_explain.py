@@ -103,6 +103,18 @@ def test_a_name_of_which_nothing_is_known_gets_the_nearest_one(
     assert capsys.readouterr().err.endswith(f"explain -c {conf} {name} --online` asks for it{hint}\n")
 
 
+def test_what_the_allowlist_names_is_no_misspelling_of_its_own_typos(
+    conf: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", "-c", conf, "alpha"]) == 0
+    assert "did you mean" not in capsys.readouterr().err
+    main(["sync", "-c", conf, "--processes", "1"])
+    capsys.readouterr()
+    # Upstream has neither; the nearest name is one that it was found not to have.
+    assert main(["explain", "-c", conf, "alhpaa"]) == 0
+    assert "did you mean alpha?" in capsys.readouterr().err
+
+
 def test_an_upstream_that_refuses_is_said_and_what_is_here_is_shown(
     conf: str, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,7 +109,7 @@ def test_verbs_that_look_beside_a_plan_that_waits_leave_it_waiting_and_plan_give
         assert plan["removals"]["needs_approval"] is True
         assert plan["plan"] in held.err
         assert line.run("explain", "project-00025").code == 0
-        assert f"plan {plan['plan']} would remove" in line.run("status").out
+        assert f"plan {plan['plan']}, awaiting approval, would remove" in line.run("status").out
         done = line.run("sync", "--approve", plan["plan"], *ONE)
         assert done.code == 0, done.err
         assert [text for text in done.out.splitlines() if text.startswith("removed: ")] == [
@@ -273,7 +273,7 @@ def test_config_check_refuses_a_directory_that_cannot_be_made(tmp_path: Path, pl
     line = CommandLine(configuration=path)
     said = bare(line, "config", "check", "-c", str(path))
     assert said.returncode == 2
-    assert f"{path}: [mirror] directory: " in said.stderr
+    assert f"{path}:2: [mirror] directory: " in said.stderr
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "mirror.conf"]
 
 

@@ -33,6 +33,10 @@ def test_help_shows_examples(name: str, capsys: pytest.CaptureFixture[str]) -> N
         main([*name.split()[1:], "--help"])
     shown = capsys.readouterr().out
     assert ALL[name].examples
+    said = ALL[name].description or ""
+    assert said[:1].isupper()
+    assert said.endswith(".")
+    assert said.split()[0] in shown
     for example in ALL[name].examples:
         assert f"  {example}\n" in shown
 

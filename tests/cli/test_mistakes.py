@@ -97,6 +97,9 @@ USAGE = {
     "a path for a project": ["sync", "../../etc"],
     "a file for a project": ["plan", "alpha.whl/"],
     "config without an action": ["config"],
+    "a file before an option": ["config", "check", "my.conf"],
+    "a file for a verb": ["my.conf", "status"],
+    "no file": ["status", "-c"],
 }
 
 
@@ -108,6 +111,40 @@ def test_a_wrong_command_line_is_refused_with_its_usage(
         main(arguments)
     assert ended.value.code == 2
     assert "usage: pypi-mirror" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["config", "check", "up/my.conf"], ["sync", "up/my.conf"]], ids=" ".join)
+def test_a_file_without_its_option_is_told_the_option(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "; a configuration is named by -c up/my.conf\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-c", "FILE", "config", "check"],
+        ["--config=FILE", "config", "check"],
+        ["config", "-c", "FILE", "check"],
+        ["config", "check", "-c", "FILE"],
+        ["-c", "other.conf", "config", "check", "-c", "FILE"],
+        ["-c", "FILE", "backlog", "list"],
+        ["backlog", "-c", "FILE", "list"],
+        ["ledger", "-cFILE", "upgrade"],
+        ["-c", "FILE", "nginx", "render"],
+        ["-c", "FILE", "status"],
+    ],
+    ids=" ".join,
+)
+def test_the_configuration_may_stand_anywhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    path = tmp_path / "mirror.conf"
+    path.write_text("[mirror]\ndirectory = x\nworkers = 0\n")
+    assert main([word.replace("FILE", str(path)) for word in words]) == 2
+    assert f"{path}:3: " in capsys.readouterr().err
 
 
 def test_a_directory_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 from pypi_mirror import __version__
 from pypi_mirror.cli.interruption import Interrupted, handled_signals, interruptible
 from pypi_mirror.cli.output import lasting_output, use_file, warn
-from pypi_mirror.cli.parser import VerbParser, add_configuration_option
+from pypi_mirror.cli.parser import VerbParser, add_configuration_option, sentence
 from pypi_mirror.errors import ApprovalRequired, ConfigurationError, MirrorError
 from pypi_mirror.memory import collect_rarely
 from pypi_mirror.settings.locate import configuration_path
@@ -95,6 +95,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     import than most of them take to run."""
     common = argparse.ArgumentParser(add_help=False)
     add_configuration_option(common)
+    verb = _verb_in(words)
     parser = VerbParser(
         prog="pypi-mirror",
         description="Keep a PyPI mirror in sync and serve it with nginx.",
@@ -105,11 +106,26 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
         ),
     )
     parser.set_defaults(verbose=False)
+    add_configuration_option(parser, has_default=True)
     parser.add_argument("--version", action="version", version=f"pypi-mirror {__version__}")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    if words and words[0] in _VERBS:
-        import_module(f"pypi_mirror.cli.{words[0]}").add_parser(verbs, common)
+    if verb in _VERBS:
+        import_module(f"pypi_mirror.cli.{verb}").add_parser(verbs, common)
+        verbs.choices[verb].description = sentence(_VERBS[verb])
     else:
-        for verb, what in _VERBS.items():
-            verbs.add_parser(verb, help=what)
+        for each, what in _VERBS.items():
+            verbs.add_parser(each, help=what)
     return parser
+
+
+def _verb_in(words: Sequence[str]) -> str | None:
+    """The first word that is neither an option nor the file that one names."""
+    before = ("", *words)
+    return next(
+        (
+            word
+            for last, word in zip(before, words, strict=False)
+            if not word.startswith("-") and last not in ("-c", "--config")
+        ),
+        None,
+    )

@@ -112,8 +112,8 @@ def _amount(text: str) -> float:
 def _print(report: AuditReport) -> None:
     print(
         f"{count(report.projects, 'project')}, {count(report.files, 'file')} and {size(report.bytes)} read; "
-        f"checked {report.directories} of 256 pool directories; requested {count(report.rechecked, 'page')} "
-        f"from upstream, {report.changed:,} had changed."
+        f"checked {report.directories} of the 256 directories in web/packages/; requested "
+        f"{count(report.rechecked, 'page')} from upstream, {report.changed:,} had changed."
     )
     if report.beside is not None:
         print(

@@ -112,7 +112,7 @@ def _list(mirror: Mirror, projects: Sequence[NormalizedName] | None, *, as_json:
     parked = sum(entry.parked for entry in failed)
     print(
         f"{count(len(failed), 'project')} failed, {parked:,} of them parked; "
-        f"{count(len(entries) - len(failed), 'page')} behind upstream's index."
+        f"{count(len(entries) - len(failed), 'page')} older than upstream's list of projects says."
     )
 
 

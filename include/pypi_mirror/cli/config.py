@@ -21,7 +21,9 @@ _DIRECTORY: Final = "[mirror] directory"
 
 
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
-    parser = verbs.add_parser("config", examples=("pypi-mirror config check -c mirror.conf",))
+    parser = verbs.add_parser(
+        "config", parents=[common], examples=("pypi-mirror config check -c mirror.conf",)
+    )
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser(
         "check",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from pypi_mirror.cli.output import warn
+from pypi_mirror.cli.output import say, warn
 from pypi_mirror.cli.sync import project_name
 from pypi_mirror.mirror import open_mirror, open_to_plan
 from pypi_mirror.observing.asked_for_names import did_you_mean
@@ -53,8 +53,10 @@ def run(arguments: argparse.Namespace) -> int:
     ):
         ask_for = mirror.settings.timeout if arguments.online else None
         explained = explain(mirror, arguments.project, ask_for=ask_for)
-        is_unknown = not explained.found and not mirror.ledger.projects.known([explained.project])
-        hint = did_you_mean(mirror, explained.project) if is_unknown else ""
+        # What [allowlist] names may be mistyped only where upstream says that it has no such project.
+        is_named = explained.found is None and explained.project in mirror.policy.named_projects
+        is_known = explained.found or is_named or mirror.ledger.projects.known([explained.project])
+        hint = "" if is_known else did_you_mean(mirror, explained.project)
     if arguments.json:
         document = msgspec.json.format(msgspec.json.encode(explained), indent=2)
         sys.stdout.write(document.decode() + "\n")
@@ -65,8 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _print(explained: Explanation, *, online: bool, hint: str) -> None:
-    verdict = "selected" if explained.selected else "left out"
-    print(f"{explained.project}: {verdict} ({explained.why}).")
+    _print_verdict(explained)
     if explained.trouble is not None:
         warn(f"{explained.trouble}{hint}")
     elif not explained.found:
@@ -78,7 +79,7 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
     if None not in (theirs := explained.upstream_serial, ours := explained.serial) and theirs != ours:
         print(f"Our page is of serial {ours} (upstream's event number), upstream's of {theirs}.")
     for file in explained.files:
-        print(_line(file, selected=explained.selected))
+        print(_line(file, explained))
     refused = (f"refused   {part}" for part in explained.refused)
     for line in (
         *refused,
@@ -92,6 +93,13 @@ def _print(explained: Explanation, *, online: bool, hint: str) -> None:
         print(f"In the backlog: {explained.backlog}.")
 
 
+def _print_verdict(explained: Explanation) -> None:
+    verdict = "selected" if explained.selected else "not known yet" if explained.undecided else "left out"
+    print(f"{explained.project}: {verdict} ({explained.why}).")
+    if explained.undecided:
+        say("`pypi-mirror sync --dry-run` follows them and downloads nothing.")
+
+
 def _print_requirements(explained: Explanation) -> None:
     if len(explained.chain) > 1:
         print(f"Required by what [allowlist] names: {' > '.join(explained.chain)}.")
@@ -101,18 +109,23 @@ def _print_requirements(explained: Explanation) -> None:
         print(f"  and {more:,} more; --json has all")
 
 
-def _line(file: FileExplained, *, selected: bool) -> str:
+def _line(file: FileExplained, explained: Explanation) -> str:
     """``mirrored  NAME (1.2 MB, listed): why``; in no columns, since many names fill a terminal."""
     is_gone = not file.upstream and file.trouble is None
     others = "gone" if is_gone else "held" if file.state is FileState.HELD else "left out"
-    verdict = "mirrored" if file.mirrored else others
+    verdict = "mirrored" if file.mirrored else "open" if _is_open(file, explained) else others
     bytes_ = "size unknown" if file.size is None else size(file.size)
     state = f"{bytes_}, {_STATES[file.state]}".removesuffix(", ")
-    reason = _reason(file, is_gone=is_gone, selected=selected)
+    reason = _reason(file, is_gone=is_gone, judged=explained.selected or explained.undecided)
     return f"{verdict:8}  {file.filename} ({state})" + (f": {reason}" if reason else "")
 
 
-def _reason(file: FileExplained, *, is_gone: bool, selected: bool) -> str:
+def _is_open(file: FileExplained, explained: Explanation) -> bool:
+    """Whether it depends on what requires the project, of which it is not known yet what does."""
+    return explained.undecided and file.upstream and not file.refusals
+
+
+def _reason(file: FileExplained, *, is_gone: bool, judged: bool) -> str:
     if file.locked_by is not None:
         return f"upstream has removed it; the file stays because {file.locked_by} names it"
     if is_gone:
@@ -121,7 +134,7 @@ def _reason(file: FileExplained, *, is_gone: bool, selected: bool) -> str:
         return f"{'could not be downloaded' if file.upstream else 'refused'}: {file.trouble}"
     if file.mirrored and file.admitted_by is not None:
         return f"{file.asked_by} asks for {file.admitted_by}"
-    return "; ".join(refusal.reason for refusal in file.refusals) if selected else ""
+    return "; ".join(refusal.reason for refusal in file.refusals) if judged else ""
 
 
 def _summary(explained: Explanation) -> str:
@@ -129,11 +142,13 @@ def _summary(explained: Explanation) -> str:
     listed = [file for file in explained.files if file.upstream]
     kept = [file for file in listed if file.mirrored]
     held = [file for file in listed if file.state is FileState.HELD]
-    dropped = [file for file in listed if not file.mirrored and file.state is not FileState.HELD]
+    dropped = [file for file in listed if file.refusals and file.state is not FileState.HELD]
     text = f"{len(kept):,} of {count(len(listed), 'file')} mirrored, {_sum(kept)}"
+    if opened := [file for file in listed if _is_open(file, explained)]:
+        text += f"; open: {len(opened):,}, {_sum(opened)}"
     if held:
         text += f"; in cooldown: {len(held):,}, {_sum(held)}"
-    if dropped and explained.selected:
+    if dropped and (explained.selected or explained.undecided):
         # Of several settings that speak against a file the first is the one that decides.
         by = Counter(file.refusals[0].setting for file in dropped)
         reasons = ", ".join(f"{number:,} by {setting}" for setting, number in by.most_common())

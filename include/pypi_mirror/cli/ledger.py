@@ -28,6 +28,7 @@ _SECONDS_BETWEEN_LINES: Final = 10.0
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "ledger",
+        parents=[common],
         examples=(
             "pypi-mirror ledger upgrade                      # after an upgrade of pypi-mirror",
             "pypi-mirror ledger backup ledger-copy.sqlite",

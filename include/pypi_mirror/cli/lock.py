@@ -15,6 +15,7 @@ from pypi_mirror.wording import count
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "lock",
+        parents=[common],
         examples=("pypi-mirror lock rewrite uv.lock -c mirror.conf",),
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION")

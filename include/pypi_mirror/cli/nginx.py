@@ -18,6 +18,7 @@ from pypi_mirror.webserver.server import Foreground, Supervisor
 def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser = verbs.add_parser(
         "nginx",
+        parents=[common],
         examples=(
             "pypi-mirror nginx reload    # render the configuration and apply it",
             "pypi-mirror nginx serve     # run nginx in the foreground",

@@ -8,9 +8,9 @@ from typing import Any
 from pypi_mirror.settings.locate import SYSTEM_WIDE, VARIABLE, configuration_path
 
 
-def add_configuration_option(parser: argparse.ArgumentParser, *, has_default: bool = True) -> None:
-    """What every verb takes. Behind an action of a verb it has no default, which would win over what stands
-    before it.
+def add_configuration_option(parser: argparse.ArgumentParser, *, has_default: bool = False) -> None:
+    """What stands before a verb, behind it, or behind its action. Only the first has a default, which would
+    win over what stands before it.
     """
     parser.add_argument(
         "-c",
@@ -38,7 +38,7 @@ def add_actions(
     """
     # Options may stand before or behind the action.
     behind = argparse.ArgumentParser(add_help=False)
-    add_configuration_option(behind, has_default=False)
+    add_configuration_option(behind)
     actions: Any = parser.add_subparsers(metavar="ACTION")
 
     def add(name: str, run: Callable[[argparse.Namespace], int], **others: Any) -> "VerbParser":
@@ -63,6 +63,7 @@ class VerbParser(argparse.ArgumentParser):
             epilog=f"example{'' if len(examples) == 1 else 's'}:{lines}" if examples else None,
             **others,
         )
+        self.register("action", "parsers", _Described)
         self.examples = tuple(examples)
 
     def parse_known_args(  # type: ignore[override]
@@ -71,5 +72,25 @@ class VerbParser(argparse.ArgumentParser):
         """Make what a verb does not know an error of that verb; argparse makes it one of the program."""
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint_at_file(unknown)}")
         return known, unknown
+
+
+class _Described(argparse._SubParsersAction):  # type: ignore[type-arg]  # noqa: SLF001
+    """Each verb and action begins its own help with what the list of them says of it."""
+
+    def add_parser(self, name: str, **others: Any) -> Any:
+        if said := others.get("help"):
+            others.setdefault("description", sentence(said))
+        return super().add_parser(name, **others)
+
+
+def sentence(said: str) -> str:
+    """What a list says of a verb, as its help begins."""
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def hint_at_file(words: Sequence[str]) -> str:
+    """What is added to a complaint about ``words`` where one of them looks like a configuration file."""
+    file = next((word for word in words if word.endswith(".conf") and not word.startswith("-")), None)
+    return "" if file is None else f"; a configuration is named by -c {file}"

@@ -9,7 +9,6 @@ from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.preview import package, preview
 from pypi_mirror.cli.sync import make_request, project_name
 from pypi_mirror.disk.writable import why_not_writable
-from pypi_mirror.errors import MirrorError
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.observing.asked_for_names import require_upstream
 from pypi_mirror.runs.fetch_changelog import fetch_changelog
@@ -35,16 +34,18 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         type=package,
         metavar="PACKAGE",
         help="ask upstream what this line of [allowlist] packages would bring, with what it requires under "
-        "[dependencies]; several count together",
+        "[dependencies]; write --add for each of several, which count together",
     )
     parser.add_argument("projects", nargs="*", type=project_name, metavar="PROJECT", help="plan only these")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usage_error=parser.error)
 
 
 def run(arguments: argparse.Namespace) -> int:
     request = make_request(arguments)
-    if arguments.add and (arguments.projects or arguments.recheck):
-        raise MirrorError("--add is for projects that are not planned yet; leave out PROJECT and --recheck")
+    if arguments.add and arguments.projects:
+        arguments.usage_error(f"--add takes one package; write --add {arguments.projects[0]}, too")
+    if arguments.add and arguments.recheck:
+        arguments.usage_error("--add asks upstream in any case; leave out --recheck")
     settings = read_settings(arguments.config)
     print_warnings(settings)
     if arguments.add:

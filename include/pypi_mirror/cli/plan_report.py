@@ -10,6 +10,7 @@ from packaging.utils import NormalizedName
 from pypi_mirror.cli.output import say, warn
 from pypi_mirror.facts.values import Removals
 from pypi_mirror.ledger.results import Failed
+from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import did_you_mean
@@ -26,11 +27,14 @@ from pypi_mirror.wording import count, size, some_of
 _LOOKED_AT: Final = 100
 
 # Roots, filters or upstream's pages have changed since dependencies were followed.
-NOT_FOLLOWED: Final = (
+_CHANGED: Final = (
     "[allowlist], a filter or a page has changed since dependencies were followed, so what is required may "
-    "change too: the next sync follows them; "
-    "`pypi-mirror sync --dry-run` does so without downloading anything"
+    "change too: the next sync follows them"
 )
+_NEVER_FOLLOWED: Final = (
+    "no dependencies have been followed yet, so what is required comes too: the next sync follows them"
+)
+_DRY_RUN: Final = "`pypi-mirror sync --dry-run` does so without downloading anything"
 # Requirements that nothing meets which are shown.
 _UNMET: Final = 20
 
@@ -63,22 +67,25 @@ def report_plan(
         sys.stdout.write(msgspec.json.format(found, indent=2).decode() + "\n")
     else:
         number = partition.projects + partition.left - len(absent)
-        _print(fetched, partition, projects, mirror.ledger.runs.get(fetched.run_id).request.kind, number)
+        request = mirror.ledger.runs.get(fetched.run_id).request
+        _print(fetched, partition, projects, request, number)
         _print_not_downloaded(mirror, projects)
         for each in failed:
             print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
         for name in absent:
             warn(f"upstream has no project {name}{did_you_mean(mirror, name)}")
-    print_unmet_requirements(mirror)
+    # What is unread is read by the same command, which has been named then.
+    print_unmet_requirements(mirror, hint=as_json or not _unread(projects))
     for text in lacking(mirror):
         print(f"warning: {text}", file=sys.stderr)
 
 
-def print_unmet_requirements(mirror: Mirror) -> None:
+def print_unmet_requirements(mirror: Mirror, *, hint: bool = True) -> None:
     """Warn of what is required and is not here, and where dependencies are still to be followed."""
     found = dependencies(mirror)
     if found is not None and not found.complete:
-        warn(f"warning: {NOT_FOLLOWED}")
+        text = _NEVER_FOLLOWED if mirror.ledger.facts.closure is None else _CHANGED
+        warn(f"warning: {text}{f'; {_DRY_RUN}' if hint else ''}")
     if found is not None and found.unmet:
         print(f"warning: {count(len(found.unmet), 'requirement')} not met here:", file=sys.stderr)
         for each in found.unmet[:_UNMET]:
@@ -155,14 +162,18 @@ def _document(
 
 
 def _print(
-    fetched: Fetched, partition: Partition, projects: Sequence[PlannedProject], kind: RunKind, number: int
+    fetched: Fetched,
+    partition: Partition,
+    projects: Sequence[PlannedProject],
+    request: RunRequest,
+    number: int,
 ) -> None:
     for planned in projects:
         verb = "remove" if _removes(planned) else "sync"
         print(f"{verb} {planned.project}: {planned.reason}{_comes_to(planned)}")
     removed = partition.weighed.projects
-    print(f"{count(number, 'project')}, {removed} of them to remove; {_source(fetched, kind)}.")
-    say(_downloads(projects))
+    print(f"{count(number, 'project')}, {removed} of them to remove; {_source(fetched, request.kind)}.")
+    say(_downloads(projects, again=request.recheck))
     if fetched.filters_changed:
         print("The filters changed since the last complete run: every project was looked at.")
     if partition.left:
@@ -184,8 +195,10 @@ def _comes_to(planned: PlannedProject) -> str:
     return f" ({'; '.join(parts)})" if parts else ""
 
 
-def _downloads(projects: Sequence[PlannedProject]) -> str:
-    """What the run downloads, as far as upstream's pages were read, and of how many they were not."""
+def _downloads(projects: Sequence[PlannedProject], *, again: bool) -> str:
+    """What the run downloads, as far as upstream's pages were read, and how many it first reads, or, where
+    all are read ``again``, anew.
+    """
     files = sum(planned.new_files for planned in projects)
     # A sync counts the documents beside a file, too, whose sizes upstream does not state.
     unsized = sum(planned.unsized_files for planned in projects)
@@ -194,9 +207,13 @@ def _downloads(projects: Sequence[PlannedProject]) -> str:
     unread = _unread(projects)
     if not unread:
         return f"To download: {said if files else 'nothing'}."
-    whose = "the page of 1 project has" if unread == 1 else f"the pages of {unread:,} projects have"
+    whose = "the page of 1 project" if unread == 1 else f"the pages of {unread:,} projects"
     known = f"at least {said}" if files else "not known yet"
-    return f"To download: {known}, since {whose} not been read; `pypi-mirror sync --dry-run` reads them."
+    if again:
+        return (
+            f"To download: {known}; `pypi-mirror sync --recheck --dry-run` reads {whose} again, and says it."
+        )
+    return f"To download: {known}; `pypi-mirror sync --dry-run` reads {whose}, and says it."
 
 
 def _print_not_downloaded(mirror: Mirror, projects: Sequence[PlannedProject]) -> None:

@@ -2,21 +2,22 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from packaging.utils import NormalizedName
 
 from pypi_mirror.cli.label import new_label
-from pypi_mirror.cli.output import say
 from pypi_mirror.cli.progress import show_following
+from pypi_mirror.demands.mistyped import is_several
 from pypi_mirror.mirror import open_to_plan
 from pypi_mirror.observing.dependencies import Unmet
 from pypi_mirror.options.packages import ReleaseRule, format_package, parse_package
 from pypi_mirror.options.parsers import BadValue
 from pypi_mirror.runs.preview_roots import Brought, Preview, allowing, preview_roots
 from pypi_mirror.settings.values import Settings
-from pypi_mirror.wording import count, size
+from pypi_mirror.wording import count, size, some_of
 
 # What is shown of each list; --json has all.
 _SHOWN = 20
@@ -24,6 +25,8 @@ _SHOWN = 20
 
 def package(text: str) -> ReleaseRule:
     """A line of ``[allowlist] packages`` for one project, for argparse."""
+    if is_several(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is more than one project; write --add for each")
     try:
         rule = parse_package(text)
     except BadValue as error:
@@ -44,7 +47,7 @@ def preview(settings: Settings, rules: Sequence[ReleaseRule], *, as_json: bool) 
         document = msgspec.json.encode(_document(found, rules))
         sys.stdout.write(msgspec.json.format(document, indent=2).decode() + "\n")
     else:
-        _print(found, rules)
+        _print(found, rules, _why_here(settings, found))
     for each in found.failed:
         print(f"failed: {each.planned.project}: {each.reason}", file=sys.stderr)
     return 1 if found.failed else 0
@@ -67,7 +70,14 @@ def _document(found: Preview, rules: Sequence[ReleaseRule]) -> dict[str, Any]:
     }
 
 
-def _print(found: Preview, rules: Sequence[ReleaseRule]) -> None:
+def _why_here(settings: Settings, found: Preview) -> dict[NormalizedName, str]:
+    """Why those are mirrored already of which all is here that was asked for."""
+    whole = [each.project for each in found.projects if each.named and each.here and not each.new_files]
+    with open_to_plan(settings) as mirror:
+        return {name: mirror.policy.reason_for(name) for name in whole}
+
+
+def _print(found: Preview, rules: Sequence[ReleaseRule], here: Mapping[NormalizedName, str]) -> None:
     coming = sorted(
         (each for each in found.projects if each.new_files or not each.here),
         key=lambda each: (-each.new_bytes, each.project),
@@ -84,10 +94,14 @@ def _print(found: Preview, rules: Sequence[ReleaseRule]) -> None:
     unknown = f" ({unsized:,} of unknown size)" if unsized else ""
     what = f"{count(files, 'file')}{unknown}, {size(bytes_)} without metadata" if files else "nothing"
     print(f"To download: {what}.")
+    for name, why in here.items():
+        print(f"All of {name} that this asks for is here already: {why}.")
+    if empty := [each.project for each in found.projects if each.named and not (each.here or each.new_files)]:
+        print(f"The filters leave out every file of {some_of(empty)}.")
     if not found.follows:
         print("What they require is not counted: [dependencies] follow is no.")
     _print_unmet(found.unmet)
-    say("Nothing was changed. To add them, write them to [allowlist] packages.")
+    print("Nothing was changed." + (" To add them, write them to [allowlist] packages." if coming else ""))
 
 
 def _line(each: Brought) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from datetime import datetime
 from typing import Any
 
 from pypi_mirror.alerts.conditions import AUDIT_FAILED, RUN_FAILED
@@ -68,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.check and not arguments.json:
         warnings = [f"warning: {text}" for text in lacks]
-        print("\n".join([*problems, *warnings]) or "Nothing is wrong.")
+        say("\n".join([*problems, *warnings]) or "Nothing is wrong.")
     elif arguments.json:
         sys.stdout.write(render_status(status).decode())
     else:
@@ -97,11 +98,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _problems(mirror: Mirror) -> tuple[str, ...]:
     """What people are alerted of, whether anybody was or not, and that no sync has ended well yet."""
     never = () if mirror.ledger.runs.last_success() else ("no sync has completed yet",)
-    found = conditions(observe(mirror), mirror.settings.alerts, {})
+    observed = observe(mirror)
+    found = conditions(observed, mirror.settings.alerts, {})
     last = next(iter(mirror.ledger.runs.latest(audits=False)), None)
-    failed = (
-        (f"the last run failed{_why(last)}",) if last is not None and last.state is RunState.FAILED else ()
-    )
+    has_failed = last is not None and last.state is RunState.FAILED and observed.waiting is None
+    failed = (f"the last run failed{_why(last)}",) if has_failed else ()
     return (
         *failed,
         *never,
@@ -114,18 +115,24 @@ def next_try(entry: BacklogEntry) -> str:
     return f"next try at {moment_of(entry.next_try_at)}"
 
 
-def _lag(status: MirrorStatus) -> str:
-    if status.lag_seconds is None:
+def _lag(lag_seconds: int | None, silent_since: datetime | None) -> str:
+    if lag_seconds is None:
         return "unknown"
-    if not status.lag_seconds:
-        return "up to date"
-    return f"{duration(status.lag_seconds)} behind upstream"
+    behind = f"{duration(lag_seconds)} behind upstream" if lag_seconds else "up to date"
+    return behind if silent_since is None else f"{behind} when upstream last answered"
 
 
 def _print_left(remaining: Left | None) -> None:
     if remaining is not None:
         hint = "" if remaining.runs is None else "; `pypi-mirror sync --all` takes it all at once"
         say(f"still to do     {estimate(remaining)}{hint}")
+
+
+def _last_run(status: MirrorStatus, ended: Run | None) -> str:
+    # As on the page in Airflow: a run that stopped because nobody approved its plan failed for that alone.
+    if status.waiting is not None and status.last_run is RunState.FAILED:
+        return "ended before it changed anything: its plan awaits approval"
+    return f"{status.last_run or 'none yet'}{_why(ended)}"
 
 
 def _why(run: Run | None) -> str:
@@ -146,14 +153,14 @@ def _print(
 ) -> None:
     serial = "none yet" if status.cursor is None else f"{status.cursor}, up to which it is complete"
     print(f"serial          {serial} (upstream's event number)")
-    print(f"last run        {status.last_run or 'none yet'}{_why(ended)}")
+    say(f"last run        {_last_run(status, ended)}")
     if status.paused_until is not None:
         say(f"paused          until {moment(status.paused_until)}; `pypi-mirror sync --now` does not wait")
     _print_left(remaining)
     complete = "none yet" if status.updated_at is None else f"ended {moment(status.updated_at)}"
     print(f"complete sync   {complete}")
     print(f"upstream asked  {'never' if status.checked_at is None else moment(status.checked_at)}")
-    print(f"freshness       {_lag(status)}")
+    print(f"freshness       {_lag(status.lag_seconds, status.upstream_silent_since)}")
     if status.upstream_silent_since is not None:
         print(f"unreachable     upstream has not answered since {moment(status.upstream_silent_since)}")
     held = f"{count(status.projects, 'project')}, {count(status.files, 'file')}, {size(status.bytes)}"

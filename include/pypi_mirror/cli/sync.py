@@ -16,7 +16,8 @@ from packaging.utils import InvalidName, NormalizedName, canonicalize_name
 from pypi_mirror.cli.configuration_warnings import print_warnings
 from pypi_mirror.cli.interruption import check, held_back, interruptible
 from pypi_mirror.cli.label import is_dead, new_label
-from pypi_mirror.cli.parser import add_verbose_option
+from pypi_mirror.cli.output import warn
+from pypi_mirror.cli.parser import add_verbose_option, hint_at_file
 from pypi_mirror.cli.plan_report import report_plan
 from pypi_mirror.cli.processes import Shared, run_all
 from pypi_mirror.cli.progress import show_following, show_progress, show_reading
@@ -78,8 +79,8 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--processes",
         type=_number_of_processes,
         metavar="N",
-        help="batches at once, which share [mirror] workers and bandwidth-limit (default: as many as "
-        "the work is worth, one a core at most)",
+        help="processes that download side by side, and share [mirror] workers and bandwidth-limit "
+        "(default: as many as the work is worth, one a core at most)",
     )
     add_verbose_option(parser, "log a line for each project")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -89,7 +90,7 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
         "--now", action="store_true", help="download at any hour, whatever [schedule] download-window says"
     )
     parser.add_argument(
-        "--all", action="store_true", help="all of the plan, however much [schedule] lets a run take"
+        "--all", action="store_true", help="do the whole plan, also where [schedule] limits what a run takes"
     )
     parser.add_argument(
         "--dry-run",
@@ -99,7 +100,8 @@ def add_parser(verbs: Any, common: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--approve",
         metavar="PLAN",
-        help="let the plan of this id remove more than [removal] allows, and no other; `plan` shows the id",
+        help="run the plan with this id although it needs approval; `plan` shows the id, and nothing else is "
+        "approved",
     )
     parser.add_argument(
         "projects",
@@ -147,7 +149,8 @@ def project_name(text: str) -> NormalizedName:
     try:
         return canonicalize_name(text, validate=True)
     except InvalidName as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a project name") from error
+        hint = hint_at_file([text])
+        raise argparse.ArgumentTypeError(f"{text!r} is not a project name{hint}") from error
 
 
 def make_request(arguments: argparse.Namespace) -> RunRequest:
@@ -215,7 +218,9 @@ def _sync(mirror: Mirror, request: RunRequest, arguments: argparse.Namespace) ->
         smallest=1 if arguments.processes else _PROJECTS_A_PROCESS,
         listed=True,
     )
-    approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=who())
+    removals = approve_removals(mirror, fetched.run_id, approved=arguments.approve, by=who())
+    if arguments.approve not in (None, removals.plan):
+        warn(f"warning: no plan {arguments.approve} awaits approval; this sync needs none")
     if partition.projects:
         _download(mirror, partition, most)
     # A signal that was lost in a finalizer ends the run here.

@@ -10,7 +10,7 @@ from pypi_mirror.clock import utc
 from pypi_mirror.ledger.dependency_graph import RequiredBy
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.observing.paging import BadKey, Page, one_more, page_of, shown
-from pypi_mirror.planning.following import is_all_followed, undemanded_seconds
+from pypi_mirror.planning.following import is_all_followed, is_undecided, undemanded_seconds
 from pypi_mirror.policy.required import Edge
 from pypi_mirror.wording import moment_of
 
@@ -109,7 +109,12 @@ def dependencies(mirror: Mirror) -> Dependencies | None:
 
 
 def why_selected(mirror: Mirror, project: NormalizedName) -> str:
-    """Why ``project`` is mirrored, or why it is not; what nothing requires any more says until when."""
+    """Why ``project`` is mirrored, or why it is not, as far as that is known; what nothing requires any more
+    says until when.
+    """
+    if is_undecided(mirror, project):
+        unknown = "whether others require it is not known until a sync has followed all dependencies"
+        return f"{mirror.policy.reason_for(project)}; {unknown}"
     since = mirror.ledger.dependency_graph.undemanded(project).get(project) if _follows(mirror) else None
     if since is None or mirror.policy.rejection_reason(project) is not None:
         return mirror.policy.reason_for(project)

@@ -24,6 +24,7 @@ from pypi_mirror.observing.dependencies import (
     requirements_of,
     why_selected,
 )
+from pypi_mirror.planning.following import is_undecided
 from pypi_mirror.policy import Context, Policy, Refusal
 from pypi_mirror.release_files import version_in
 
@@ -72,9 +73,10 @@ class FileExplained(Struct, frozen=True, kw_only=True):
 class Explanation(Struct, frozen=True, kw_only=True):
     """A project, and each of its files.
 
-    ``selected`` says whether the filters let the project in, ``why`` by which setting. ``found`` says whether
-    upstream has it, None when that is not known: then ``trouble`` says why, and ``files`` are the ledger's.
-    ``read_at`` is when upstream last confirmed what is said of it, None where it has not been asked.
+    ``selected`` says whether the filters let the project in, ``why`` by which setting; ``undecided``: they
+    leave it out, and may not once all dependencies are followed. ``found`` says whether upstream has it, None
+    when that is not known: then ``trouble`` says why, and ``files`` are the ledger's. ``read_at`` is when
+    upstream last confirmed what is said of it, None where it has not been asked.
     ``serial`` is that of our page, ``upstream_serial`` that of upstream's. ``refused`` are parts of the
     latter that are left out whatever the filters say, ``backlog`` is why the project is on the backlog, None
     while it is not. ``unmet`` are rules of [allowlist] that no file of upstream's page meets, with who asks.
@@ -85,6 +87,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     at: datetime
     read_at: datetime | None
     selected: bool
+    undecided: bool
     why: str
     found: bool | None
     trouble: str | None
@@ -122,7 +125,8 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         except TimeoutError:
             trouble = f"upstream gave no whole page within {ask_for:g} seconds"
         except (UpstreamError, UpstreamDown) as error:
-            trouble = f"upstream could not be asked: {error}"
+            reason = error.reason if isinstance(error, UpstreamDown) else error
+            trouble = f"upstream could not be asked: {reason}"
     held = mirror.ledger.projects.known([name]).get(name)
     files = {} if held is None else mirror.ledger.projects.files_of([held.id])[held.id]
     waiting_files = mirror.ledger.held_files.of([name]).get(name, {})
@@ -138,6 +142,7 @@ def explain(mirror: Mirror, name: NormalizedName, *, ask_for: float | None = Non
         at=utc(now),
         read_at=None if trouble is not None else utc(read_at),
         selected=mirror.policy.rejection_reason(name) is None,
+        undecided=is_undecided(mirror, name),
         why=why_selected(mirror, name),
         found=None if trouble is not None else page is not None,
         trouble=trouble,

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.overview import Overview
+from pypi_mirror.planning.unmet_rules import advice
 from pypi_mirror.wording import count, duration, moment, size, some_of
 
 _DAY: Final = 24 * 3600
@@ -209,7 +210,7 @@ def _doubts(seen: Overview, stale_after: float | None) -> Iterator[Finding]:
             state="unmet-rules",
             tone=Tone.WARN,
             headline=f"Upstream lacks {count(len(seen.unmet_rules), 'requested release')}",
-            advice=f"{some_of(rules)}: mistyped or removed. Correct it, or lock again.",
+            advice=f"{some_of(rules)}: mistyped or removed. {_sentence(advice(seen.unmet_rules))}",
         )
     if seen.configuration_warnings:
         lines = [f"{each.key} {each.message} (line {each.line})" for each in seen.configuration_warnings]

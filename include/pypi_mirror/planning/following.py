@@ -3,6 +3,7 @@
 from packaging.utils import NormalizedName
 
 from pypi_mirror.mirror import Mirror
+from pypi_mirror.policy.filters.dependencies_follow import Dependencies
 from pypi_mirror.settings.fingerprint import closure_fingerprint, rules_digest
 from pypi_mirror.settings.values import Settings
 
@@ -23,6 +24,19 @@ def named_rules(mirror: Mirror) -> dict[NormalizedName, bytes]:
 def undemanded_seconds(settings: Settings) -> int:
     """How long a project stays that nothing requires any more."""
     return round(settings.guard.undemanded_days * 86_400)
+
+
+def is_undecided(mirror: Mirror, project: NormalizedName) -> bool:
+    """Whether ``project`` is left out, and what the allowlist names may still turn out to require it."""
+    policy = mirror.policy
+    refused = policy.rejection_reason(project)
+    return (
+        refused is not None
+        and policy.follows
+        and refused == policy.allowed.reject_project(project)
+        and not policy.of(Dependencies).stops_at(project)
+        and not is_all_followed(mirror)
+    )
 
 
 def is_all_followed(mirror: Mirror) -> bool:

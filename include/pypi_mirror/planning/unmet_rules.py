@@ -15,6 +15,7 @@ from pypi_mirror.facts.values import UnmetRule
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import ProjectPage
 from pypi_mirror.policy import Policy
+from pypi_mirror.policy.roots import PACKAGES
 from pypi_mirror.wording import some_of
 
 # So many are kept and named; more are one mistake, such as a lock file of another index.
@@ -44,7 +45,12 @@ def unmet_rules(mirror: Mirror) -> tuple[UnmetRule, ...]:
 def described(rules: Sequence[UnmetRule]) -> str:
     """The message: which releases, which file asks for them, and what to do."""
     named = [f"{each.rule} ({each.by})" for each in rules]
-    return f"upstream has no file for {some_of(named)}: mistyped or removed; correct it, or lock again"
+    return f"upstream has no file for {some_of(named)}: mistyped or removed; {advice(rules)}"
+
+
+def advice(rules: Sequence[UnmetRule]) -> str:
+    """What to do: only files that a tool has written can be written again."""
+    return "correct it" if all(each.by == PACKAGES for each in rules) else "correct it, or lock again"
 
 
 def _noted(mirror: Mirror) -> tuple[UnmetRule, ...]:

@@ -144,8 +144,10 @@ class Filter:
         """Return how messages name the filter: by its first option."""
         return cls.options()[0].place
 
-    def setting_for(self, project: NormalizedName) -> str:
-        """Return how messages name what decides over ``project``, where one of several options can."""
+    def setting_for(self, project: NormalizedName, reason: str = "") -> str:
+        """Return how messages name what decides over ``project``, or what gave the ``reason`` for leaving out
+        one of its files, where one of several options can.
+        """
         return self.setting()
 
     @property

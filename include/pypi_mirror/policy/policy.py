@@ -168,13 +168,14 @@ class Policy:
     def refusals(
         self, page: ProjectPage, context: Context = NOTHING_KNOWN
     ) -> Mapping[str, tuple[Refusal, ...]]:
-        """Return all that excludes files of a selected project, by file name, that of ``decide`` first.
+        """Return all that excludes files of a selected project, by file name, that of ``decide`` first. Where
+        one setting excludes a file twice, the later reason is the closer one.
 
         A filter sees the files that earlier ones keep, as when deciding; then it is asked about the others,
         unless it counts: which of them it would keep says nothing.
         """
         of_page = [
-            Refusal(setting=each.setting_for(page.name), reason=reason)
+            Refusal(setting=each.setting_for(page.name, reason), reason=reason)
             for each in self.filters
             if (reason := each.reject_page(page)) is not None
         ]
@@ -189,11 +190,14 @@ class Policy:
                 *each.reject_files(page.name, kept, context).items(),
                 *each.reject_files(page.name, others, context).items(),
             ):
-                found[filename].append(Refusal(setting=each.setting_for(page.name), reason=reason))
+                setting = each.setting_for(page.name, reason)
+                _put(found[filename], Refusal(setting=setting, reason=reason))
             for file, hold in held:
                 found[file.filename].append(
                     Refusal(
-                        setting=each.setting_for(page.name), reason=hold.reason, holds=hold.due is not None
+                        setting=each.setting_for(page.name, hold.reason),
+                        reason=hold.reason,
+                        holds=hold.due is not None,
                     )
                 )
         return {filename: tuple(refusals) for filename, refusals in found.items()}
@@ -247,6 +251,15 @@ class Policy:
         """The filters that reject projects; the blocklist's reason is said before the allowlist's."""
         rejecting = [each for each in self.filters if type(each).reject_project is not Filter.reject_project]
         return tuple(reversed(rejecting))
+
+
+def _put(refusals: list[Refusal], new: Refusal) -> None:
+    """Add ``new``, in the place of one of the same setting."""
+    for place, known in enumerate(refusals):
+        if known.setting == new.setting:
+            refusals[place] = new
+            return
+    refusals.append(new)
 
 
 def _holds(

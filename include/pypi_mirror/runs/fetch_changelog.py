@@ -26,6 +26,7 @@ from pypi_mirror.facts.facts import Facts
 from pypi_mirror.ledger.runs import Run, RunRequest, names
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import RunKind
+from pypi_mirror.observing.dependencies import why_selected
 from pypi_mirror.options.first import read_first
 from pypi_mirror.planning.to_do import goes_on
 from pypi_mirror.publishing.grace import note_clock
@@ -70,9 +71,9 @@ def fetch_changelog(mirror: Mirror, request: RunRequest) -> Fetched:
         for remark in read_requirements(mirror.settings).unserved:
             log.warning("not mirrored: %s", remark)
     for name in names(request):
-        refused = mirror.policy.rejection_reason(name)
-        if refused is not None:
-            raise MirrorError(f"{name} was asked for, but the filters leave it out: {refused}")
+        if mirror.policy.rejection_reason(name) is not None:
+            why = why_selected(mirror, name)
+            raise MirrorError(f"{name} was asked for, but the filters leave it out: {why}")
     mirror.require_own_tree()
     mirror.ledger.lease.take(request.label)
     run = mirror.ledger.runs.begin(request)

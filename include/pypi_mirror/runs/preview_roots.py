@@ -6,15 +6,16 @@ from dataclasses import replace
 from msgspec import Struct
 from packaging.utils import NormalizedName
 
-from pypi_mirror.catalogue import EntryState
+from pypi_mirror.catalogue import EntryState, decode_page
 from pypi_mirror.chunks import chunks
+from pypi_mirror.errors import MirrorError
 from pypi_mirror.ledger.results import Failed
 from pypi_mirror.ledger.runs import RunRequest
 from pypi_mirror.mirror import Mirror
 from pypi_mirror.model import Action, PlannedProject, RunKind
 from pypi_mirror.observing.asked_for_names import require_upstream
 from pypi_mirror.observing.dependencies import Unmet, unmet
-from pypi_mirror.options.packages import ReleaseRule
+from pypi_mirror.options.packages import ReleaseRule, format_package
 from pypi_mirror.planning.decide_plan import decided
 from pypi_mirror.planning.following import named_rules
 from pypi_mirror.planning.list_projects import list_projects
@@ -61,10 +62,13 @@ def preview_roots(
 ) -> Preview:
     """What the allowlist of ``mirror`` brings, which is open to plan, as upstream is now.
 
-    Raises MirrorError for a project that upstream does not have, or that the filters leave out.
+    Raises MirrorError for a project that upstream does not have or the filters leave out, and for a rule that
+    no release or no environment meets.
     """
     mirror.ledger.dependencies.begin_apart()
     roots = tuple(sorted(mirror.policy.allowed.projects))
+    if idle := [rule for rule in mirror.policy.allowed.packages if rule.project not in roots]:
+        raise MirrorError(f"no environment of [platform] environments needs {format_package(idle[0])}")
     request = RunRequest(label=label, kind=RunKind.SELECTED, projects=roots, dry_run=True)
     run_id = fetch_changelog(mirror, request).run_id
     require_upstream(mirror, roots)
@@ -76,7 +80,9 @@ def preview_roots(
     else:
         list_projects(mirror, run.id)
         failed, names = read_pages(mirror, run.id).failed, list(roots)
-    planned = tuple(_planned(mirror, names, {each.planned.project for each in failed}))
+    lost = {each.planned.project for each in failed}
+    _require_releases(mirror, [name for name in roots if name not in lost])
+    planned = tuple(_planned(mirror, names, lost))
     here = _here(mirror, names)
     return Preview(
         follows=mirror.policy.follows,
@@ -94,6 +100,13 @@ def preview_roots(
         unmet=unmet(mirror) if mirror.policy.follows else (),
         failed=failed,
     )
+
+
+def _require_releases(mirror: Mirror, roots: Sequence[NormalizedName]) -> None:
+    """Raise MirrorError, naming each, where upstream has no release that a rule admits."""
+    pages = (decode_page(mirror.ledger.catalogue.body(name), project=name, etag=None) for name in roots)
+    if unmet := [root.rule for page in pages for root in mirror.policy.unmet(page)]:
+        raise MirrorError(f"upstream has no release that {', '.join(unmet)} admits")
 
 
 def _planned(

@@ -151,7 +151,10 @@ class Retries:
                 log.warning("upstream answers again")
                 return
             reason = trouble
-        self._down = UpstreamDown(f"{reason}; nothing else was answered for {self.patience.outage_wait:g} s")
+        waited = self.patience.outage_wait
+        self._down = UpstreamDown(
+            f"{reason}; nothing else was answered for {waited:g} s" if waited else reason
+        )
         raise self._down
 
     async def _until_over(self) -> None:

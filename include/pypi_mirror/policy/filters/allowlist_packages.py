@@ -18,7 +18,7 @@ from pypi_mirror.policy.admitted import AdmittedReleases
 from pypi_mirror.policy.demanded import NOTHING_DEMANDED, Demanded, ReleaseDemand
 from pypi_mirror.policy.filter import ALLOWLIST, Context, Filter, Stage, find
 from pypi_mirror.policy.filters.dependencies_follow import Dependencies
-from pypi_mirror.policy.filters.platform_environments import served_by
+from pypi_mirror.policy.filters.platform_environments import ServedEnvironments, served_by
 from pypi_mirror.policy.foreign import keep_for_others, oldest_python
 from pypi_mirror.policy.machines import Machines
 from pypi_mirror.policy.releases import name_some
@@ -187,9 +187,7 @@ class AllowedPackages(Filter):
         if wanting & self.machines.foreign:
             return "[dependencies] markers = any keeps other files of this release for other machines"
         if not self.roots.of(project):
-            if wanting:
-                return f"no machine that requires {project} can install this file"
-            return f"nothing here requires this release of {project}"
+            return self._unusable(project) if wanting else self._unrequired(project)
         required = ", nor does anything here require it" if project in self.demanded else ""
         return f"{self.roots.rejection(project, file)}{required}"
 
@@ -199,8 +197,18 @@ class AllowedPackages(Filter):
             return False
         return self.roots.is_partial(project) or (project in self.demanded and not self.roots.of(project))
 
-    def setting_for(self, project: NormalizedName) -> str:
+    def setting_for(self, project: NormalizedName, reason: str = "") -> str:
+        if reason == self._unusable(project) and self.environments:
+            return ServedEnvironments.setting()
+        if reason in (self._unusable(project), self._unrequired(project)):
+            return Dependencies.setting()
         return self.roots.sources(project)
+
+    def _unusable(self, project: NormalizedName) -> str:
+        return f"no machine that requires {project} can install this file"
+
+    def _unrequired(self, project: NormalizedName) -> str:
+        return f"nothing here requires this release of {project}"
 
     def admitted_by(self, project: NormalizedName, file: RemoteFile) -> Root | None:
         """Return the rule that asks for the file, None where no rule has to or does."""

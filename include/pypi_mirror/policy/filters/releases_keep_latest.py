@@ -117,7 +117,7 @@ class NewestReleases(Filter):
             )
             yield f"Newest releases of single projects: {', '.join(sorted(kept))}."
 
-    def setting_for(self, project: NormalizedName) -> str:
+    def setting_for(self, project: NormalizedName, reason: str = "") -> str:
         return f"[releases] {'keep-latest-package' if project in self._numbers else 'keep-latest'}"
 
     def _required(

@@ -136,7 +136,7 @@ const explanation = (explained) => {
     explained.trouble !== null && el("p", { class: "note", "data-tone": "warn" }, explained.trouble),
     explained.found !== null && el("p", { class: "muted" }, "By upstream's page as last checked: ", time(explained.read_at)),
     explained.found === false && el("p", { class: "note", "data-tone": "warn" }, "Upstream has no project of this name."),
-    el("p", null, badge(explained.selected ? "selected" : "left out", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
+    el("p", null, explained.undecided ? badge("not known yet", "info") : badge(explained.selected ? "selected" : "left out", explained.selected ? "good" : "warn"), ` ${explained.why}. `,
       `${number(mirrored)} of ${count(explained.files.length, "file")} mirrored.`),
     explained.files.length > 0 && table(`Every file of ${explained.project}, and why it is mirrored or left out`, EXPLAINED, explained.files),
   ];
