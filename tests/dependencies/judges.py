@@ -84,8 +84,8 @@ class Judged:
     announced, and which otherwise.
 
     ``explained``: upstream answers the same without what is cut. ``preferred``: two solutions that both have,
-    since uv tries releases upstream in vain that no machine here can install, and then goes on with other
-    projects first. ``excused``: a project is concerned of which no constraint says what is cut.
+    of which uv, for a reason that nobody found, takes another one here. ``excused``: a project is concerned
+    of which no constraint says what is cut.
     """
 
     asked: int = 0
