@@ -136,7 +136,7 @@ def _make_way(stack: Stack, options: Options, console: Console) -> None:
     """An ``up`` that lives is somebody's; what a command left that died on the way is nobody's."""
     if (state := _state_of_up(stack)) is not None:
         of = "the stand-in upstream" if state.conf == str(stack.layout.sample_conf) else state.conf
-        again = f"make {options.command}{'' if options.conf is None else f' CONF={options.conf}'}"
+        again = options.typed(options.command)
         raise StackError(
             f"the stack is up with {of}, at http://localhost:{state.airflow_port}/. Start a run there with "
             f"the button Trigger. For another configuration, stop it first: make down && {again}"

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import requests
 from packaging.tags import sys_tags
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from rich.console import Console
 
 from local_stack.airflow_api import AirflowApi
@@ -29,7 +30,7 @@ from pypi_mirror.ledger.projects import Totals
 from pypi_mirror.ledger.runs import Outcome, Run
 from pypi_mirror.mirror import Mirror, open_mirror
 from pypi_mirror.model import RunState
-from pypi_mirror.observing.dependencies import Dependencies, dependencies
+from pypi_mirror.observing.dependencies import Dependencies, dependencies, requirements_of
 from pypi_mirror.observing.progress import progress
 from pypi_mirror.planning.lacking import lacking
 from pypi_mirror.settings.values import Settings
@@ -59,7 +60,7 @@ def mirror_once(stack: Stack, options: Options, console: Console) -> None:
     running = bring_up(stack, options, console, scheduled=False)
     run, totals, followed = _run(stack, running, console)
     installed = _try_out(stack, running.settings, options, console)
-    _print(run, totals, followed, installed, running.settings, console)
+    _print(run, totals, followed, installed, running.settings, options.typed("up"), console)
 
 
 def _run(stack: Stack, running: Running, console: Console) -> tuple[Run, Totals, Dependencies | None]:
@@ -117,7 +118,7 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
         console.print("[site] enabled is false: nothing is served, so nothing was installed")
         return None
     index = index_from_here(settings)
-    name = options.install or (SAMPLE_PACKAGE if options.conf is None else find_installable(index))
+    name = options.install or _chosen(settings, index, options)
     if name is None:
         console.print("no mirrored project has a wheel for this Python; INSTALL=NAME tries one")
         return None
@@ -132,12 +133,21 @@ def _try_out(stack: Stack, settings: Settings, options: Options, console: Consol
         return install(name, index_url=index, folder=folder, log=log, dependencies=False)
 
 
+def _chosen(settings: Settings, index: str, options: Options) -> str | None:
+    if options.conf is None:
+        return SAMPLE_PACKAGE
+    with open_mirror(settings) as mirror:
+        named = {name: len(requirements_of(mirror, name)) for name in mirror.policy.named_projects}
+    return find_installable(index, sorted(named, key=lambda name: (-named[name], name)))
+
+
 def _print(
     run: Run,
     totals: Totals,
     followed: Dependencies | None,
     installed: Installed | None,
     settings: Settings,
+    serve: str,
     console: Console,
 ) -> None:
     held = f"{count(totals.projects, 'project')}, {count(totals.files, 'file')}, {size(totals.bytes)}"
@@ -155,7 +165,7 @@ def _print(
         lines.append(f"pip installed from it: {', '.join(installed.packages)}{alone}.")
     console.print("", *lines, sep="\n")
     if settings.site.enabled:
-        console.print("\nTo use it while it is served (`make up`), write to pip.conf:\n")
+        console.print(f"\nTo use it, have it served (`{serve}`) and write to pip.conf:\n")
         console.print(pip_conf(settings), end="")
 
 
@@ -214,8 +224,10 @@ def install(name: str, *, index_url: str, folder: Path, log: Path, dependencies:
     return Installed(packages=packages, dependencies=dependencies)
 
 
-def find_installable(index_url: str) -> str | None:
-    """A mirrored project that has a wheel for this Python; None when none of the first ones has."""
+def find_installable(index_url: str, named: Sequence[str] = ()) -> str | None:
+    """A mirrored project that has a wheel for this Python, one of those ``named`` before any other; None when
+    none of the first ones has.
+    """
     with requests.Session() as session:
         session.trust_env = False
         session.headers["Accept"] = JSON_TYPE
@@ -223,11 +235,13 @@ def find_installable(index_url: str) -> str | None:
         try:
             root = session.get(index_url, timeout=60)
             root.raise_for_status()
-            for project in root.json()["projects"][:LOOKED_AT]:
-                page = session.get(f"{index_url}{project['name']}/", timeout=60)
+            mirrored = dict.fromkeys(canonicalize_name(each["name"]) for each in root.json()["projects"])
+            first = dict.fromkeys(name for name in named if name in mirrored)
+            for name in list(first | mirrored)[:LOOKED_AT]:
+                page = session.get(f"{index_url}{name}/", timeout=60)
                 page.raise_for_status()
                 if any(_fits(file["filename"], supported) for file in page.json()["files"]):
-                    return str(project["name"])
+                    return str(name)
         except (requests.RequestException, ValueError, KeyError) as error:
             raise StackError(f"the mirror at {index_url} does not answer as an index: {error}") from error
     return None

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Options:
     upstream_port: int = UPSTREAM_PORT
     install: str | None = None
     database: str | None = None
+
+    def typed(self, command: str) -> str:
+        """``command`` of make as it is typed for this configuration."""
+        return f"make {command}" + ("" if self.conf is None else f" CONF={shlex.quote(str(self.conf))}")
 
 
 def parse_options(arguments: list[str]) -> Options:

@@ -3,7 +3,8 @@ import os
 import pytest
 from packaging.tags import sys_tags
 
-from local_stack.mirror_once import _fits, _isolated
+from local_stack.mirror_once import _fits, _isolated, find_installable
+from tests.warehouse import Upload, Warehouse, Wheel, running
 
 
 def test_pip_looks_nowhere_but_in_the_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,3 +28,23 @@ def test_pip_looks_nowhere_but_in_the_mirror(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_a_wheel_fits_when_this_python_could_install_it(filename: str, fits: bool) -> None:
     assert _fits(filename, frozenset(sys_tags())) is fits
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        ((), "alpha"),
+        (("web",), "web"),
+        (("elsewhere", "other-system", "web"), "web"),
+        (("other-system",), "alpha"),
+    ],
+)
+def test_what_somebody_named_is_tried_before_what_came_along(named: tuple[str, ...], found: str) -> None:
+    """To install what others merely require would say nothing of what they require."""
+    wheels = (
+        Wheel(name="alpha"),
+        Wheel(name="other-system", tags="cp311-cp311-win32"),
+        Wheel(name="web", requires_dist=("alpha",)),
+    )
+    with running(Warehouse(*(Upload(distribution=wheel) for wheel in wheels))) as server:
+        assert find_installable(f"{server.url}/simple/", named) == found
