@@ -137,8 +137,9 @@ def _chosen(settings: Settings, index: str, options: Options) -> str | None:
     if options.conf is None:
         return SAMPLE_PACKAGE
     with open_mirror(settings) as mirror:
-        named = {name: len(requirements_of(mirror, name)) for name in mirror.policy.named_projects}
-    return find_installable(index, sorted(named, key=lambda name: (-named[name], name)))
+        # What requires the most proves the most.
+        named = sorted((-len(requirements_of(mirror, name)), name) for name in mirror.policy.named_projects)
+    return find_installable(index, [name for _, name in named])
 
 
 def _print(
