@@ -82,12 +82,9 @@ projects: Final = Table(
     # When the audit last went through all of its files and its page; 0 before the first time.
     Column("audited_at", BigInteger, nullable=False, server_default="0"),
     Index(None, "audited_at", "id"),
-    Index(
-        "ix_projects_changes_at",
-        "changes_at",
-        sqlite_where=Column("changes_at").is_not(None),
-        postgresql_where=Column("changes_at").is_not(None),
-    ),
+    # Not partial on PostgreSQL: to say so here would import its dialect where these tables are, which takes
+    # a twentieth of a run without news.
+    Index("ix_projects_changes_at", "changes_at", sqlite_where=Column("changes_at").is_not(None)),
 )
 
 files: Final = Table(

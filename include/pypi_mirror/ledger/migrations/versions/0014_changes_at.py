@@ -12,6 +12,4 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("projects", sa.Column("changes_at", sa.BigInteger()))
     there = sa.text("changes_at IS NOT NULL")
-    op.create_index(
-        "ix_projects_changes_at", "projects", ["changes_at"], sqlite_where=there, postgresql_where=there
-    )
+    op.create_index("ix_projects_changes_at", "projects", ["changes_at"], sqlite_where=there)
