@@ -59,7 +59,7 @@ def test_what_is_required_what_it_costs_and_what_is_not_met(browser: Browser) ->
     browser.one('.figures a[href="#dependencies"]').click()
     browser.settle()
     browser.reads("six>=99")
-    rows = [row.text.split() for row in browser.all('[aria-label^="The projects that cost"] tbody tr')]
+    rows = [row.text.split() for row in browser.all('[aria-label^="The projects without which"] tbody tr')]
     assert rows[0] == ["pandas", "named", "28.4", "MB", "12.0", "MB", "5"]
     assert ["numpy", "16.0", "MB", "16.0", "MB", "1"] in rows
 

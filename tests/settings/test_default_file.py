@@ -27,7 +27,8 @@ HEAD = """\
 #
 # The syntax is bandersnatch's: sections, `key = value`, lists with an item on each indented line. Lines
 # that begin with # or ; are comments. Here # explains, and ; is an option at its default or an example:
-# remove the semicolon to set it. A percent sign is written %%.
+# remove the semicolon to set it. Two options are set here: [mirror] directory, and [platform]
+# exclude-filename, which leaves out files for Windows and macOS. A percent sign is written %%.
 # `pypi-mirror config check` names every mistake in this file with its line.
 # A bandersnatch.conf works here, too, as far as it asks for what this mirror has.
 #
@@ -112,6 +113,22 @@ def test_its_examples_load_with_every_semicolon_taken_away(tmp_path: Path) -> No
 def test_every_option_has_one_line_that_says_what_it_does(option: Option) -> None:
     assert option.doc.endswith(".")
     assert "\n" not in option.doc
+
+
+@pytest.mark.parametrize(
+    "option",
+    [option for option in OPTIONS if isinstance(option.default_value, bool)],
+    ids=lambda option: option.place,
+)
+def test_a_switch_says_what_it_decides_and_not_that_it_is_so(option: Option) -> None:
+    """The page in Airflow shows the sentence beside ``false``, too."""
+    assert option.doc.startswith("Whether ")
+
+
+def test_only_two_options_are_set() -> None:
+    """As its head says."""
+    active = re.findall(r"^[\w-]+ =", EXAMPLE.read_text(), re.MULTILINE)
+    assert active == ["directory =", "exclude-filename ="]
 
 
 def test_reading_settings_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -383,7 +383,7 @@ def test_every_filter_gets_a_sentence() -> None:
         "No files for these platforms: windows, macos.",
         (
             "Binary wheels only for: Linux x86_64, CPython 3.10 to 3.13, glibc 2.28 or newer. "
-            "Wheels for any platform stay."
+            "Wheels that fit every platform are mirrored too."
         ),
         "No files whose name matches win32.",
         "Pages only: files are not mirrored.",

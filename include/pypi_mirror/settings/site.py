@@ -22,8 +22,8 @@ class Site:
 
     enabled: bool = option(
         parsers.parse_boolean,
-        "Render nginx's configuration, reload it and probe the live server after each run.",
-        "false where another web server serves <directory>/web.",
+        "Whether a run renders nginx's configuration, reloads nginx and probes the live server.",
+        "Set it to false where another web server serves <directory>/web.",
         default="true",
     )
     host: str = option(parsers.parse_host, "The name that clients know this server by.", default="localhost")

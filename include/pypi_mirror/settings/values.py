@@ -97,14 +97,14 @@ class Settings:
     )
     download_mirror_no_fallback: bool = option(
         parsers.parse_boolean,
-        "Take files from download-mirror alone.",
-        "A file that it does not have fails, and is retried later. For a host that does not reach master's "
-        "files.",
+        "Whether files are taken from download-mirror alone.",
+        "With true, a file that it does not have fails, and is retried later. This is for a host that does "
+        "not reach master's files.",
         default="false",
     )
     allow_non_https: bool = option(
         parsers.parse_boolean,
-        "Accept a master without TLS; one on this very machine is always accepted.",
+        "Whether a master without TLS is accepted; one on this very machine always is.",
         "Anybody on the way can change what comes over plain http. This machine is localhost and 127.0.0.1.",
         default="false",
     )
@@ -138,16 +138,17 @@ class Settings:
     )
     hash_index: bool = option(
         parsers.parse_boolean,
-        "Keep project pages in simple/<first letter>/<project>/.",
-        "Some file systems like it better. nginx serves the pages at the usual addresses either way.",
+        "Whether project pages are kept in simple/<first letter>/<project>/.",
+        "Some file systems are faster with smaller directories. nginx serves the pages at the usual "
+        "addresses either way.",
         default="false",
         look=True,
     )
     stop_on_error: bool = option(
         parsers.parse_boolean,
-        "End the whole run at the first project that fails.",
-        "Then nothing is published. With false, the project goes to the backlog and is retried later; "
-        "everything else is published. The run still ends as failed, so that somebody notices.",
+        "Whether the whole run ends at the first project that fails.",
+        "With true, nothing is published then. With false, the project goes to the backlog and is retried "
+        "later; everything else is published. The run still ends as failed, so that somebody notices.",
         default="false",
     )
     max_failures: MaxFailures | None = option(
@@ -160,14 +161,15 @@ class Settings:
     )
     delete_packages: bool = option(
         parsers.parse_boolean,
-        "Delete removed files from the disk after the grace period; they leave the pages at once.",
+        "Whether removed files are deleted from the disk after the grace period.",
         "They are files that upstream removed, which are often malicious, and files that a filter no longer "
-        "lets in. false keeps them on the disk, listed nowhere. See [removal] grace-days.",
+        "lets in. Pages stop listing them at once. false keeps them on the disk, listed nowhere. See "
+        "[removal] grace-days.",
         default="true",
     )
     json: bool = option(
         parsers.parse_boolean,
-        "Keep legacy JSON too, at pypi/<project>/json and pypi/<project>/<version>/json.",
+        "Whether legacy JSON is kept too, at pypi/<project>/json and pypi/<project>/<version>/json.",
         "It has the files and releases that the mirror lists, and takes a request and a small file more for "
         "each release.",
         default="false",
@@ -175,14 +177,14 @@ class Settings:
     )
     release_files: bool = option(
         parsers.parse_boolean,
-        "Download package files; false keeps pages alone.",
-        "Their links lead below root_uri, without one to where upstream's pages link.",
+        "Whether package files are downloaded; with false only pages are kept.",
+        "The links of the pages then lead below root_uri, without one to where upstream's pages link.",
         default="true",
         look=True,
     )
     core_metadata: bool = option(
         parsers.parse_boolean,
-        "Keep and advertise .metadata files (PEP 658, PEP 714).",
+        "Whether .metadata files are kept, and pages name them (PEP 658, PEP 714).",
         "With them, installers resolve without downloading wheels. Where upstream has none, they are made "
         "from the wheels.",
         default="true",
@@ -207,8 +209,8 @@ class Settings:
     )
     diff_append_epoch: bool = option(
         parsers.parse_boolean,
-        "Add the seconds since 1970 at which the run began to the name of diff-file.",
-        "The lists of earlier runs stay then.",
+        "Whether the name of diff-file ends with the time when the run began, in seconds since 1970.",
+        "With true, the lists of earlier runs stay.",
         default="false",
     )
     simple_format: SimpleFormat = option(

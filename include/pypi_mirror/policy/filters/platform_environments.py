@@ -97,7 +97,7 @@ class ServedEnvironments(Filter):
 
     def sentences(self) -> Iterator[str]:
         machines = "; ".join(map(describe_environment, self.environments))
-        yield f"Binary wheels only for: {machines}. Wheels for any platform stay."
+        yield f"Binary wheels only for: {machines}. Wheels that fit every platform are mirrored too."
 
     @cached_property
     def _served(self) -> ServedTags:

@@ -23,7 +23,8 @@ class ExcludedFilenames(Filter):
     exclude_filename: str | None = option(
         parse_regex,
         "A regular expression; files are left out if it is found in their names.",
-        "As it is here: everything for Windows and macOS. Remove the line, or leave it empty, to keep them.",
+        "The line below has no semicolon: it leaves out all files for Windows and macOS. To mirror these, "
+        "too, delete the line.",
         empty=True,
         preset="macosx|win32|win_amd64|win_arm64",
     )

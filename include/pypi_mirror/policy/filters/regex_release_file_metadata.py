@@ -77,7 +77,7 @@ class FilesByMetadata(Filter):
     )
     search: bool = option(
         parse_boolean,
-        "Find the patterns anywhere in a value, not only from its beginning.",
+        "Whether the patterns are found anywhere in a value, not only at its beginning.",
         default="false",
     )
 

@@ -14,7 +14,7 @@ export const clients = (context) => ({
 
 const render = (context, { index_url: url, served, snippets }) => [
   !served && el("p", { class: "note", "data-tone": "warn" }, "[site] enabled is off: the address is right only if your own web server serves the mirror there."),
-  el("p", { class: "words" }, "The index is at ", el("code", null, url), ". Choose the lines for your tool; the variables serve pip and uv."),
+  el("p", { class: "words" }, "The index is at ", el("code", null, url), ". Copy the lines for your tool. The environment variables for containers, CI and the shell set the index for pip and uv."),
   el("div", { class: "snippets" }, snippets.map((snippet) => block(context, snippet))),
 ];
 

@@ -45,9 +45,9 @@ const known = (found) => {
       ["Not met here", count(counts.unmet, "requirement")],
     ]),
     el("h3", null, "What costs most"),
-    el("p", { class: "muted" }, "What the mirror would be spared without a project: its own files, and those of the projects that nothing else requires. ",
-      "To do without one, name it in ", el("code", null, "[dependencies] stop-at"), "."),
-    branches.length > 0 && table("The projects that cost most bytes with what only they bring", BRANCHES, branches),
+    el("p", { class: "muted" }, "How much smaller the mirror would be without a project: its own files count, and the files of projects that nothing else requires. ",
+      "To leave out a project that others require, name it in ", el("code", null, "[dependencies] stop-at"), ". To leave out one that is marked as named, take it out of ", el("code", null, "[allowlist]"), "."),
+    branches.length > 0 && table("The projects without which the mirror would be smaller by the most bytes", BRANCHES, branches),
     branches.length === 0 && el("p", { class: "empty" }, "No file is here yet."),
   ];
 };
@@ -56,9 +56,9 @@ const projectLink = (name) => el("a", { href: `#projects/${encodeURIComponent(na
 
 const BRANCHES = [
   ["Project", (branch) => [projectLink(branch.project), branch.named && [" ", badge("named", "info")]], "name"],
-  ["With what only it brings", (branch) => size(branch.bytes), "number"],
+  ["Saved without it", (branch) => size(branch.bytes), "number"],
   ["Its own files", (branch) => size(branch.own_bytes), "number"],
-  ["Projects", (branch) => number(branch.projects), "number"],
+  ["Projects saved", (branch) => number(branch.projects), "number"],
 ];
 
 const UNMET = [
