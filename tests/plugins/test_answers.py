@@ -1,6 +1,7 @@
 """What the page's JavaScript gets: the engine's dataclasses as JSON, lists a page at a time."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -446,6 +447,63 @@ def test_runs_of_the_dags(asking_run: str, get: Any) -> None:
     assert is_recent(newest["queued_at"])
     assert set(newest["did"]) == names(PastRun)
     assert (newest["did"]["label"], newest["did"]["state"]) == (asking_run, "failed")
+
+
+@contextmanager
+def run_of_airflow(client: Client, run_id: str, state: str) -> Iterator[None]:
+    from airflow.models import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import delete, update
+
+    body = {"dag_run_id": run_id, "logical_date": None}
+    started = client("user").post("/api/v2/dags/pypi_mirror/dagRuns", json=body)
+    assert started.status_code == 200, started.text
+    try:
+        with create_session() as session:
+            session.execute(update(DagRun).where(DagRun.run_id == run_id).values(state=state))
+        yield
+    finally:
+        with create_session() as session:
+            session.execute(delete(DagRun).where(DagRun.run_id == run_id))
+
+
+@pytest.mark.parametrize("knows", ["a ledger", "no mirror yet", "no configuration"])
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        ("queued", {"unknown": False}),
+        ("running", {"unknown": False}),
+        ("failed", {"unknown": True}),
+        ("success", None),
+    ],
+)
+def test_a_run_of_another_mirror_is_not_shown_as_this_ones(
+    knows: str,
+    state: str,
+    shown: dict[str, bool] | None,
+    client: Client,
+    get: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if knows == "no mirror yet":
+        (tmp_path / "other.conf").write_text("[mirror]\ndirectory = nothing-here\n")
+    if knows != "a ledger":
+        monkeypatch.setenv("PYPI_MIRROR_CONF", str(tmp_path / "other.conf"))
+    if knows == "no configuration":
+        # Nobody can tell whose it is.
+        shown = {"unknown": False}
+    with run_of_airflow(client, "manual__of_another_mirror", state):
+        sync = get("runs")["dags"][0]
+    assert [{"unknown": run["unknown"]} for run in sync["runs"]] == ([] if shown is None else [shown])
+    assert sync["left_out"] == int(shown is None)
+
+
+def test_a_run_of_this_mirror_is_shown_with_what_it_did(mirror: Bench, client: Client, get: Any) -> None:
+    with run_of_airflow(client, WAITING, "success"):
+        sync = get("runs")["dags"][0]
+    (run,) = sync["runs"]
+    assert (run["did"]["label"], run["unknown"], sync["left_out"]) == (WAITING, False, 0)
 
 
 def test_a_run_of_the_watch_is_not_the_sync_of_the_same_id(asking_run: str, get: Any, client: Client) -> None:

@@ -21,13 +21,15 @@ from pypi_mirror_page.access import (
 )
 from pypi_mirror_page.airflow_api import Airflow, AirflowApi, run_link, start_run
 from pypi_mirror_page.json_answer import Json
-from pypi_mirror_page.mirror_source import MirrorSource, TheSource
+from pypi_mirror_page.mirror_source import MirrorSource, NoMirrorYet, TheSource
 from pypi_mirror_page.request_body import NOTHING
 
 router = APIRouter(prefix="/api/runs")
 actions = APIRouter(prefix="/api/runs", dependencies=[MAY_ACT, SAME_ORIGIN])
 
 _SHOWN: Final = 10
+_SUCCESS: Final = "success"
+_FAILED: Final = "failed"
 # The ledger knows nothing of the watch's.
 _LABELS: Final[dict[str, Callable[[str], str]]] = {
     DAG_ID: str,
@@ -42,13 +44,19 @@ async def get_runs(airflow: Airflow, source: TheSource) -> Json:
 
     Times are RFC 3339, a ``link`` is relative to Airflow's root; ``next_run_at`` is null without a schedule.
     ``did`` is what the ledger says of a run: null where that has no such run, or cannot be read.
+
+    Airflow keeps the runs of every mirror that its DAGs ever worked for, and only the ledger tells this one's
+    from others. A run that succeeded and is not in the ledger is another mirror's, or a dry run: it is left
+    out, and counted as ``left_out``. One that failed may have failed before it reached the ledger:
+    ``unknown`` says so. One that is under way belongs to this mirror.
     """
     dags = [dag for dag_id in DAG_IDS if (dag := await _dag(airflow, dag_id)) is not None]
     runs = [(_label(dag["dag_id"], run["run_id"]), run) for dag in dags for run in dag["runs"]]
     did = await run_in_threadpool(_of_ledger, source, [label for label, _ in runs if label])
     for label, run in runs:
-        run["did"] = did.get(label)
-    return Json({"dags": dags})
+        run["did"] = None if did is None else did.get(label)
+        run["unknown"] = bool(did is not None and label and run["did"] is None)
+    return Json({"dags": [_own(dag) for dag in dags]})
 
 
 @actions.post("", dependencies=[NOTHING])
@@ -64,13 +72,26 @@ def _label(dag_id: str, run_id: str) -> str:
     return "" if label is None else label(run_id)
 
 
-def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun]:
+def _own(dag: dict[str, Any]) -> dict[str, Any]:
+    """The DAG with the runs of this mirror, and the number of those left out."""
+    left_out = [run for run in dag["runs"] if run["unknown"] and run["state"] == _SUCCESS]
+    for run in dag["runs"]:
+        run["unknown"] = run["unknown"] and run["state"] == _FAILED
+    runs = [run for run in dag["runs"] if run not in left_out]
+    # A run of the cooldown that found nothing to do is not in the ledger.
+    return {**dag, "runs": runs, "left_out": 0 if dag["dag_id"] == COOLDOWN_DAG_ID else len(left_out)}
+
+
+def _of_ledger(source: MirrorSource, labels: Sequence[str]) -> dict[str, PastRun] | None:
+    """The ledger's runs by label; None where the ledger cannot be read."""
     try:
         with source.mirror() as mirror:
             found = [mirror.ledger.runs.labelled(label) for label in labels]
+    except NoMirrorYet:
+        return {}
     except MirrorError:
         # What is wrong with the mirror the overview says; Airflow's runs are there without it.
-        return {}
+        return None
     return {run.request.label: past_run(run) for run in found if run is not None}
 
 

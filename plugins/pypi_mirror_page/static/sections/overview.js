@@ -168,6 +168,7 @@ const showRuns = async (place, complains) => {
   const runs = dags.flatMap((dag) => dag.runs.slice(0, SHOWN).map((run) => ({ ...run, dag: dag.dag_id })))
     .filter((run) => !FREQUENT.includes(run.dag) || run.did !== null || run.state === "failed");
   runs.sort((a, b) => (b.started_at ?? b.queued_at ?? "").localeCompare(a.started_at ?? a.queued_at ?? ""));
+  const leftOut = dags.reduce((sum, dag) => sum + dag.left_out, 0);
   show(place, dags, () => [
     el("div", { class: "line" }, el("h2", { id: "runs-heading" }, "Runs in Airflow"),
       dags.map((dag) => el("span", { class: "small" }, airflowLink(dag.link, dag.dag_id), " ",
@@ -182,13 +183,20 @@ const showRuns = async (place, complains) => {
         ["Took", (run) => took(run.did?.finished_at ? run.did : run), "when"],
         ...doneColumns((run) => run.did),
       ], runs),
+    el("p", { class: "muted small" },
+      leftOut > 0 && `Not shown: ${count(leftOut, "newest run")} in Airflow that this mirror's ledger does not know. They are another mirror's, or dry runs. `,
+      "Syncs that were started on the command line are in the tab ", el("a", { href: "#history" }, "History"), "."),
   ]);
 };
 
 const named = (run) => {
   const link = airflowLink(run.link, runName(run.type.replaceAll("_", " "), run.started_at ?? run.queued_at));
   link.title = run.run_id;
-  return [link, run.started_by !== null && el("div", { class: "muted small" }, `by ${run.started_by}`)];
+  return [
+    link,
+    run.started_by !== null && el("div", { class: "muted small" }, `by ${run.started_by}`),
+    run.unknown && el("div", { class: "muted small words" }, "Not in this mirror's ledger: it failed at its start, or is another mirror's."),
+  ];
 };
 
 /** Airflow calls a run that leaves a part of its plan to the next one a success. */
