@@ -91,7 +91,7 @@ def test_explain_says_who_keeps_it(made: Bench) -> None:
     (file,) = [each for each in explained.files if each.filename == OLD.file_name]
     assert (file.upstream, file.mirrored, file.state) == (False, False, FileState.TOMBSTONE)
     assert file.locked_by == str(path)
-    assert f"upstream has removed it; the file stays because {path} names it" in _line(file, selected=True)
+    assert f"upstream has removed it; the file stays because {path} names it" in _line(file, explained)
 
 
 def test_of_a_removed_project_the_page_goes_and_locked_files_keep_their_address(made: Bench) -> None:
