@@ -12,8 +12,9 @@ from local_stack.airflow_api import Task
 from mirror_airflow.run_request import SHORT
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.progress import progress
-from tests.dags.real_airflow import DAG_ID, RealAirflow, free_port, pages, upstream_of
+from tests.dags.real_airflow import DAG_ID, RealAirflow, pages, upstream_of
 from tests.warehouse import Delay, Fault, running
+from tests.webserver.sites import closed_port
 
 pytestmark = [pytest.mark.airflow, pytest.mark.servers]
 
@@ -93,8 +94,8 @@ def test_an_upstream_that_was_gone_is_back_when_failed_tasks_are_cleared(
     airflow: RealAirflow, tmp_path: Path
 ) -> None:
     directory = tmp_path / "mirror"
-    with running(upstream_of("alpha")) as upstream:
-        airflow.configure(directory, f"http://127.0.0.1:{free_port()}")
+    with running(upstream_of("alpha")) as upstream, closed_port() as nobody:
+        airflow.configure(directory, f"http://127.0.0.1:{nobody}")
         settings = airflow.conf.read_text()
         run_id = airflow.run()
         assert airflow.api.run_state(DAG_ID, run_id) == "failed"

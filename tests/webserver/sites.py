@@ -94,6 +94,14 @@ class LiveSite:
             connection.close()
 
 
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port that refuses connections, and that no other test on this machine gets meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
