@@ -197,7 +197,7 @@ def _comes_to(planned: PlannedProject) -> str:
 
 def _downloads(projects: Sequence[PlannedProject], *, again: bool) -> str:
     """What the run downloads, as far as upstream's pages were read, and how many it first reads, or, where
-    all are read ``again``, anew.
+    all are read ``again``.
     """
     files = sum(planned.new_files for planned in projects)
     # A sync counts the documents beside a file, too, whose sizes upstream does not state.

@@ -301,7 +301,7 @@ class CurlTransport:
         self._collect()
 
     def _on_timer(self, timeout_ms: int) -> None:
-        # It is set twice a request and nearly always set anew before it ends: a timer that ends too early is
+        # It is set twice a request and nearly always set again before it ends: a timer that ends too early is
         # left to itself, which looks then how long it still is.
         self._due = None if timeout_ms < 0 else self._loop.time() + timeout_ms / 1000
         if self._due is not None and (self._timer is None or self._due < self._timer.when()):
