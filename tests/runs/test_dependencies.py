@@ -6,6 +6,7 @@ import pytest
 from packaging.utils import NormalizedName
 
 from pypi_mirror.errors import ApprovalRequired
+from pypi_mirror.ledger.dependencies import Dependencies as FollowedDependencies
 from pypi_mirror.model import RunState
 from pypi_mirror.observing.dependencies import dependencies
 from pypi_mirror.observing.explain import explain
@@ -141,6 +142,27 @@ def test_a_root_that_is_taken_off_the_list_leaves_what_it_required_for_a_time(be
         found = dependencies(mirror)
         assert found is not None
         assert (found.required, found.no_longer_required, found.leaves_at) == (1, 0, None)
+
+
+def test_a_run_that_dies_once_it_has_noted_the_names_leaves_the_next_one_to_follow_again(
+    bench: MakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = bench(wheel("app", "1.0", "lib"), wheel("web"), wheel("lib"), policy=following("app", "web"))
+    made.sync()
+    made.change(policy=following("web"))
+
+    def dies(*_: object) -> None:
+        raise OSError("the machine stops")
+
+    monkeypatch.setattr(FollowedDependencies, "begin", dies)
+    with pytest.raises(OSError, match="the machine stops"):
+        made.sync()
+    monkeypatch.undo()
+    made.sync()
+    with made.open() as mirror:
+        found = dependencies(mirror)
+    assert found is not None
+    assert (found.required, found.no_longer_required) == (0, 1)
 
 
 def test_markers_count_for_the_served_machines(bench: MakeBench) -> None:

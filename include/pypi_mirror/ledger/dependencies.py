@@ -135,15 +135,15 @@ class Dependencies:
         statement = select(demands.c.project, demands.c.rules).where(demands.c.named)
         return dict(map(tuple, fetch(self._engine, statement)))
 
-    def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> bool:
-        """The allowlist names these projects and no others, by ``rules`` of these digests; return whether it
-        may ask for less than before: what that required is found undemanded when all is followed again.
+    def name(self, run_id: int, rules: Mapping[NormalizedName, bytes]) -> None:
+        """The allowlist names these projects and no others, by ``rules`` of these digests.
 
-        Of projects that others require, too, its rules decide beside the demands: they are decided again.
+        What those that it no longer names required is found undemanded when all is followed again. Of those
+        that others require, too, its rules decide beside the demands: they are decided again.
         """
         before = self.named()
         if before == rules:
-            return False
+            return
         new = [name for name in rules if before.get(name) != rules[name]]
         gone = [name for name in before if name not in rules]
         with self._engine.begin() as connection:
@@ -162,7 +162,6 @@ class Dependencies:
                     .where(demands.c.project.in_(chunk), demands.c.demands != _NONE)
                     .values(changed=True)
                 )
-        return any(rules.get(name) != digest for name, digest in before.items())
 
     def to_follow(self) -> list[NormalizedName]:
         """The projects whose page, files, or what is demanded of them, has changed since they were followed,

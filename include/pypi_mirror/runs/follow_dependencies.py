@@ -133,10 +133,14 @@ def _begun(mirror: Mirror, run: Run) -> Closure:
     now = int(mirror.clock())
     fingerprint = closure_fingerprint(mirror.resolved)
     before = mirror.ledger.facts.closure
-    names_less = mirror.ledger.dependencies.name(run.id, named_rules(mirror))
+    rules, named = named_rules(mirror), mirror.ledger.dependencies.named()
+    if before is not None and any(rules.get(name) != digest for name, digest in named.items()):
+        # Noted first: a run that dies once the names are, has the next one begin again all the same.
+        before = None
+        mirror.ledger.facts.put(Facts.closure.to(None))
+    mirror.ledger.dependencies.name(run.id, rules)
     if (
         before is None
-        or names_less
         or before.fingerprint != fingerprint
         or (before.complete and not 0 <= now - before.began < _ANEW)
     ):
